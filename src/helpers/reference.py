@@ -1,0 +1,166 @@
+"""The reference: a NequIP potential of PBE-D3 quality that labels ZIF-4 structures.
+
+The paper's VASP data were never published. This book's labels come from
+``nequip_l2r6stress0`` (Castel et al., Digital Discovery 2024, 10.1039/D3DD00236E, CC BY 4.0),
+which was fitted to CP2K PBE-D3 molecular dynamics of crystalline, liquid and glassy ZIF-4.
+
+Needs the optional extra ``reference`` (``nequip``, CPU ``torch``); everything else in this book
+works without it.
+
+Units: eV, Angstrom, eV/A, eV/A^3 (stress in ASE's sign: positive = tension).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+TYPE_ORDER = ("H", "C", "N", "Zn")
+FOLDER_VARIABLE = "ZIF4_REFERENCE"
+SOURCE = "nequip_l2r6stress0, Castel et al., Digital Discovery 2024, 10.1039/D3DD00236E (CC BY 4.0)"
+COMMIT = "86fa8c27"
+_URL = (
+    "https://raw.githubusercontent.com/fxcoudert/citable-data/"
+    f"{COMMIT}/162-Castel_DigitalDiscovery_2024/nequip_l2r6stress0.pth"
+)
+SHA256 = "adfec32fbca65e276dae58912a658d3d108372946fd6c60c0ec571bf62e8a1f0"
+_WEIGHTS, _CONFIG, _DEPLOYED = (
+    "nequip_l2r6stress0_weights.npz",
+    "nequip_l2r6stress0.yaml",
+    "nequip_l2r6stress0.pth",
+)
+
+
+class ReferenceUnavailable(RuntimeError):
+    """The reference potential, or what it needs to run, is not on this machine."""
+
+
+def locate() -> Path:
+    """Path of the reference potential: a deployed ``.pth`` or a weights ``.npz``.
+
+    ``$ZIF4_REFERENCE`` names a folder that holds the deployed model, or weights (``.npz``) and
+    architecture (``.yaml``). Without it the published file is fetched once by pooch, pinned by
+    commit and sha256.
+
+    Raises
+    ------
+    ReferenceUnavailable
+        the folder lacks the files, or the download failed.
+    """
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder:
+        for name in (_DEPLOYED, _WEIGHTS):
+            if (Path(folder) / name).is_file():
+                return Path(folder) / name
+        raise ReferenceUnavailable(
+            f"${FOLDER_VARIABLE}={folder} holds neither {_DEPLOYED} nor {_WEIGHTS}; "
+            f"unset it to fetch the published file, or point it at a folder that has one."
+        )
+    import pooch
+
+    try:
+        return Path(pooch.retrieve(_URL, known_hash=f"sha256:{SHA256}", progressbar=False))
+    except Exception as error:  # pooch passes on whatever its transport raises
+        raise ReferenceUnavailable(
+            f"could not fetch {_URL} ({error}); offline, set ${FOLDER_VARIABLE} to a folder that "
+            f"holds {_DEPLOYED} or {_WEIGHTS} with {_CONFIG}."
+        ) from error
+
+
+def _load(path: Path):
+    """The torch module behind ``path``; both forms give the same forces to 2e-6 eV/A."""
+    try:
+        import torch
+        from nequip.model import model_from_config
+        from nequip.utils import Config
+    except ImportError as error:
+        raise ReferenceUnavailable(
+            f"{error}; the labeller needs the extra: pip install 'zif4-melting[reference]'"
+        ) from error
+    if path.suffix == ".pth":
+        return torch.jit.load(path, map_location="cpu").eval()
+    config = Config.from_file(str(path.with_name(_CONFIG)))
+    # Placeholders of the right shape: the weights bring the fitted per-species values.
+    config["per_species_rescale_scales"] = [1.0] * len(TYPE_ORDER)
+    config["per_species_rescale_shifts"] = [0.0] * len(TYPE_ORDER)
+    model = model_from_config(config, initialize=False)
+    weights = np.load(path)
+    # The file was saved one module further in than model_from_config returns.
+    state = {f"model.{name}": torch.as_tensor(weights[name]) for name in weights.files}
+    model.load_state_dict(state, strict=True)
+    return model.eval()
+
+
+class Reference(Calculator):
+    """ASE calculator of the reference potential.
+
+    The energy is the sum of ``atomic_energy`` in float64: a 272-atom cell is near -60,000 eV,
+    which float32 would round by milli-eV.
+
+    Raises
+    ------
+    ReferenceUnavailable
+        see :func:`locate`; or nequip/torch are not installed.
+    ValueError
+        an element the reference was not fitted to.
+    FloatingPointError
+        non-finite energy or forces.
+    """
+
+    implemented_properties = ["energy", "forces", "stress"]
+
+    def __init__(self, path: Path | None = None, threads: int | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.path = Path(path) if path else locate()
+        self.model = _load(self.path)
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(False)
+        if threads:
+            import torch
+
+            torch.set_num_threads(threads)
+        from nequip.data.transforms import TypeMapper
+
+        self._types = TypeMapper(
+            chemical_symbol_to_type={symbol: i for i, symbol in enumerate(TYPE_ORDER)}
+        )
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        from nequip.data import AtomicData
+
+        unknown = sorted(set(self.atoms.symbols) - set(TYPE_ORDER))
+        if unknown:
+            raise ValueError(f"the reference knows {TYPE_ORDER}, the structure also has {unknown}")
+        data = self._types(AtomicData.from_ase(self.atoms, r_max=6.0))
+        out = self.model(AtomicData.to_AtomicDataDict(data))
+        self.results = {
+            "energy": float(out["atomic_energy"].double().sum()),
+            "forces": out["forces"].double().numpy(),
+            "stress": _voigt(out["stress"][0].double().numpy()),
+        }
+        if not all(np.isfinite(value).all() for value in self.results.values()):
+            raise FloatingPointError("the reference returned a non-finite energy, force or stress")
+
+
+def _voigt(stress: np.ndarray) -> np.ndarray:
+    return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+
+
+def label(structures: list[Atoms], calculator: Calculator | None = None) -> list[Atoms]:
+    """Structures with energy (eV), forces (eV/A) and stress (eV/A^3) attached, in input order."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from tqdm import tqdm
+
+    calculator = calculator or Reference()
+    labelled = []
+    for structure in tqdm(structures, desc="label", unit="frame"):
+        atoms = structure.copy()
+        calculator.calculate(atoms, ["energy", "forces", "stress"])
+        atoms.calc = SinglePointCalculator(atoms, **calculator.results)
+        labelled.append(atoms)
+    return labelled

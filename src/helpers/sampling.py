@@ -1,0 +1,126 @@
+"""Molecular dynamics driven by a calculator, every step of it a labelled frame.
+
+Sampling with the reference itself costs one label a step and wastes none: no frame of it is
+unphysical at the reference's own level of theory. Temperature and strain may ramp linearly, so
+that a few hundred steps sweep a wide range. Hydrogen is made heavy (positions and labels do not
+know masses) to allow a 1 fs step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.calculator import Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from tqdm import tqdm
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """One sampling run.
+
+    temperature_K, strain: (start, end) of a linear ramp; strain scales all three lengths of the
+    start structure. timestep_fs, hydrogen_mass_u, friction_per_fs: of the Langevin dynamics.
+    initial_temperature_K: of the velocities at the first step (default: twice the first
+    temperature, as half of it goes into the potential energy of a relaxed start).
+    """
+
+    steps: int
+    temperature_K: tuple[float, float]
+    strain: tuple[float, float] = (0.0, 0.0)
+    seed: int = 1
+    timestep_fs: float = 1.0
+    hydrogen_mass_u: float = 3.0
+    friction_per_fs: float = 0.01
+    initial_temperature_K: float | None = None
+
+    def at(self, step: int) -> tuple[float, float]:
+        """Temperature (K) and strain of ``step`` (0 ... steps)."""
+        x = step / max(self.steps, 1)
+        (t0, t1), (s0, s1) = self.temperature_K, self.strain
+        return t0 + x * (t1 - t0), s0 + x * (s1 - s0)
+
+
+def run(start: Atoms, ramp: Ramp, calculator: Calculator, path: Path) -> Path:
+    """Run ``ramp`` from ``start``, one labelled frame a step appended to ``path`` (extxyz).
+
+    A killed run goes on from its last whole frame by the same call: the thermostat's random
+    numbers depend on (seed, step) alone. Returns ``path``.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atoms, first, written = _resume(path, ramp, start)
+    cell0 = start.cell.array
+    atoms.calc = calculator
+    dynamics = Langevin(
+        atoms,
+        ramp.timestep_fs * units.fs,
+        temperature_K=ramp.at(first)[0],
+        friction=ramp.friction_per_fs / units.fs,
+    )
+    with tqdm(total=ramp.steps, initial=first, desc=path.parent.name, unit="step") as bar:
+        for step in range(first, ramp.steps):
+            temperature, strain = ramp.at(step)
+            atoms.set_cell(cell0 * (1 + strain), scale_atoms=True)
+            if step >= written:
+                _append(path, atoms, step, temperature, strain)
+            dynamics.set_temperature(temperature_K=temperature)
+            dynamics.rng = np.random.default_rng([ramp.seed, step])
+            dynamics.run(1)
+            bar.update()
+            bar.set_postfix_str(f"{atoms.get_temperature():.0f} K")
+    return path
+
+
+def _append(path: Path, atoms: Atoms, step: int, temperature: float, strain: float):
+    frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+    frame.set_masses(atoms.get_masses())
+    frame.set_momenta(atoms.get_momenta())
+    frame.info = {"step": step, "temperature_K": temperature, "strain": strain}
+    frame.calc = SinglePointCalculator(
+        frame, energy=atoms.get_potential_energy(), forces=atoms.get_forces(),
+        stress=atoms.get_stress(),
+    )
+    # One write per frame: a kill leaves at most one truncated frame, which _resume cuts off.
+    ase.io.write(path, frame, format="extxyz", append=True)
+
+
+def _resume(path: Path, ramp: Ramp, start: Atoms) -> tuple[Atoms, int, int]:
+    """Atoms to go on with, their step, and how many frames the file already holds."""
+    frames = read_whole_frames(path) if path.exists() else []
+    if frames:
+        ase.io.write(path, frames, format="extxyz")  # drops the frame that a kill cut off
+        return frames[-1], len(frames) - 1, len(frames)
+    atoms = start.copy()
+    atoms.calc = None
+    masses = atoms.get_masses()
+    masses[atoms.numbers == 1] = ramp.hydrogen_mass_u
+    atoms.set_masses(masses)
+    t0 = ramp.initial_temperature_K or 2 * ramp.temperature_K[0]
+    rng = np.random.default_rng([ramp.seed, 2**31])
+    MaxwellBoltzmannDistribution(atoms, temperature_K=t0, rng=rng)
+    Stationary(atoms)
+    return atoms, 0, 0
+
+
+def read_whole_frames(path: Path) -> list[Atoms]:
+    """All frames of an extxyz file but a last one that was cut off by a kill."""
+    text = Path(path).read_text().splitlines(keepends=True)
+    size = int(text[0]) + 2 if text else 1
+    whole = len(text) // size * size
+    if whole and not text[whole - 1].endswith("\n"):
+        whole -= size
+    from io import StringIO
+
+    return ase.io.read(StringIO("".join(text[:whole])), index=":", format="extxyz") if whole else []
+
+
+def recipe(ramp: Ramp) -> dict:
+    """The ramp as plain data, for a provenance file."""
+    return asdict(ramp)
