@@ -29,6 +29,7 @@ class Ramp:
     start structure. timestep_fs, hydrogen_mass_u, friction_per_fs: of the Langevin dynamics.
     initial_temperature_K: of the velocities at the first step (default: twice the first
     temperature, as half of it goes into the potential energy of a relaxed start).
+    keep_every: steps between frames kept; 1 where every step is a label of the reference.
     """
 
     steps: int
@@ -39,6 +40,7 @@ class Ramp:
     hydrogen_mass_u: float = 3.0
     friction_per_fs: float = 0.01
     initial_temperature_K: float | None = None
+    keep_every: int = 1
 
     def at(self, step: int) -> tuple[float, float]:
         """Temperature (K) and strain of ``step`` (0 ... steps)."""
@@ -48,14 +50,14 @@ class Ramp:
 
 
 def run(start: Atoms, ramp: Ramp, calculator: Calculator, path: Path) -> Path:
-    """Run ``ramp`` from ``start``, one labelled frame a step appended to ``path`` (extxyz).
+    """Run ``ramp`` from ``start``; frames with the calculator's labels are appended to ``path``.
 
     A killed run goes on from its last whole frame by the same call: the thermostat's random
     numbers depend on (seed, step) alone. Returns ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    atoms, first, written = _resume(path, ramp, start)
+    atoms, first, next_frame = _resume(path, ramp, start)
     cell0 = start.cell.array
     atoms.calc = calculator
     dynamics = Langevin(
@@ -68,7 +70,7 @@ def run(start: Atoms, ramp: Ramp, calculator: Calculator, path: Path) -> Path:
         for step in range(first, ramp.steps):
             temperature, strain = ramp.at(step)
             atoms.set_cell(cell0 * (1 + strain), scale_atoms=True)
-            if step >= written:
+            if step >= next_frame and step % ramp.keep_every == 0:
                 _append(path, atoms, step, temperature, strain)
             dynamics.set_temperature(temperature_K=temperature)
             dynamics.rng = np.random.default_rng([ramp.seed, step])
@@ -92,11 +94,11 @@ def _append(path: Path, atoms: Atoms, step: int, temperature: float, strain: flo
 
 
 def _resume(path: Path, ramp: Ramp, start: Atoms) -> tuple[Atoms, int, int]:
-    """Atoms to go on with, their step, and how many frames the file already holds."""
+    """Atoms to go on with, their step, and the first step whose frame is not in the file."""
     frames = read_whole_frames(path) if path.exists() else []
     if frames:
         ase.io.write(path, frames, format="extxyz")  # drops the frame that a kill cut off
-        return frames[-1], len(frames) - 1, len(frames)
+        return frames[-1], frames[-1].info["step"], frames[-1].info["step"] + 1
     atoms = start.copy()
     atoms.calc = None
     masses = atoms.get_masses()

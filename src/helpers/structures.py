@@ -1,0 +1,71 @@
+"""Cells of Zn(im)2 by name, and supercells of them.
+
+``ZIF-4``: 272 atoms, the dry framework of CSD VEJYUF01, hydrogens relaxed by the reference.
+``Znim2-ABW``: 68 atoms, a hypothetical polymorph of the same composition; small enough for tests.
+``data/structures/provenance.json`` says where each comes from.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import ase.io
+from ase import Atoms
+from ase.build import make_supercell
+
+from helpers import paths
+
+FORMULA_UNIT = {"Zn": 1, "N": 4, "C": 6, "H": 6}
+
+
+class UnknownStructure(ValueError):
+    """No cell of this name in ``data/structures``."""
+
+
+def names() -> list[str]:
+    """Names of the shipped cells."""
+    return sorted(file.stem for file in paths.STRUCTURES.glob("*.extxyz"))
+
+
+def file(name: str) -> Path:
+    """The extended-XYZ file of a shipped cell.
+
+    Raises
+    ------
+    UnknownStructure
+        no such cell; the message names the nearest one.
+    """
+    path = paths.STRUCTURES / f"{name}.extxyz"
+    if not path.is_file():
+        near = difflib.get_close_matches(name, names(), n=1, cutoff=0)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UnknownStructure(
+            f"no structure {name!r} in {paths.relative(paths.STRUCTURES)}{hint} "
+            f"(there are: {', '.join(names())})"
+        )
+    return path
+
+
+def load(name: str) -> Atoms:
+    """The unit cell ``name``: positions in A, periodic in all directions."""
+    return ase.io.read(file(name))
+
+
+def supercell(atoms: Atoms, repetitions: tuple[int, int, int]) -> Atoms:
+    """``atoms`` repeated (na, nb, nc) times along its cell vectors.
+
+    Raises
+    ------
+    ValueError
+        not three whole numbers of at least one.
+    """
+    if len(repetitions) != 3 or any(int(n) != n or n < 1 for n in repetitions):
+        raise ValueError(f"supercell takes three whole numbers >= 1, not {repetitions!r}")
+    na, nb, nc = (int(n) for n in repetitions)
+    return make_supercell(atoms, [[na, 0, 0], [0, nb, 0], [0, 0, nc]])
+
+
+def density(atoms: Atoms) -> float:
+    """Mass density in g/cm3 (u/A3 times 1.66053906660, CODATA 2018)."""
+    return float(atoms.get_masses().sum() / atoms.get_volume() * 1.66053906660)
