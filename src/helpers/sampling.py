@@ -16,8 +16,10 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.optimize import BFGS
 from tqdm import tqdm
 
 
@@ -65,6 +67,7 @@ def run(start: Atoms, ramp: Ramp, calculator: Calculator, path: Path) -> Path:
         ramp.timestep_fs * units.fs,
         temperature_K=ramp.at(first)[0],
         friction=ramp.friction_per_fs / units.fs,
+        fixcm=False,  # the drift of a periodic cell changes no label
     )
     with tqdm(total=ramp.steps, initial=first, desc=path.parent.name, unit="step") as bar:
         for step in range(first, ramp.steps):
@@ -126,3 +129,33 @@ def read_whole_frames(path: Path) -> list[Atoms]:
 def recipe(ramp: Ramp) -> dict:
     """The ramp as plain data, for a provenance file."""
     return asdict(ramp)
+
+
+def relax(start: Atoms, calculator: Calculator, path: Path, *, fmax: float, steps: int,
+          only: str | None = None) -> Atoms:
+    """Relax positions at fixed cell by BFGS; every step's labelled frame goes to ``path``.
+
+    only: symbol of the one element that may move (for ``"H"``: X-ray C-H distances are short).
+    fmax: largest force left on a moving atom, eV/A. Returns the last frame.
+    """
+    atoms = start.copy()
+    if only:
+        atoms.set_constraint(FixAtoms(mask=np.asarray(atoms.symbols) != only))
+    atoms.calc = calculator
+
+    def keep():
+        frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+        frame.info = {"step": optimiser.nsteps, "temperature_K": 0.0, "strain": 0.0}
+        frame.calc = SinglePointCalculator(
+            frame, energy=atoms.get_potential_energy(),
+            forces=atoms.get_forces(apply_constraint=False),
+            stress=atoms.get_stress(apply_constraint=False),
+        )
+        ase.io.write(path, frame, format="extxyz", append=True)
+
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).unlink(missing_ok=True)  # an optimisation takes a minute: from the start again
+    optimiser = BFGS(atoms, logfile=None, maxstep=0.1)
+    optimiser.attach(keep)
+    optimiser.run(fmax=fmax, steps=steps)
+    return ase.io.read(path)

@@ -1,0 +1,73 @@
+"""Sampling MD on a real calculator: thermostat, ramp, and a run that is killed."""
+
+import ase.io
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from helpers import sampling
+from helpers.sampling import Ramp
+
+
+@pytest.fixture
+def copper():
+    return bulk("Cu", cubic=True) * (2, 2, 2)
+
+
+def test_ramp_reaches_its_ends():
+    ramp = Ramp(steps=10, temperature_K=(300, 500), strain=(0, 0.1))
+    assert ramp.at(0) == (300, 0)
+    assert ramp.at(5) == (400, pytest.approx(0.05))
+    assert ramp.at(10) == (500, pytest.approx(0.1))
+
+
+def test_every_step_is_a_labelled_frame(copper, tmp_path):
+    ramp = Ramp(steps=6, temperature_K=(300, 300), strain=(0, 0.03), timestep_fs=2)
+    path = sampling.run(copper, ramp, EMT(), tmp_path / "run" / "t.extxyz")
+    frames = ase.io.read(path, index=":")
+    assert [frame.info["step"] for frame in frames] == list(range(6))
+    for frame in frames:
+        again = frame.copy()
+        again.calc = EMT()
+        assert frame.get_potential_energy() == pytest.approx(again.get_potential_energy(), abs=1e-5)
+        np.testing.assert_allclose(frame.get_forces(), again.get_forces(), atol=1e-5)
+        np.testing.assert_allclose(frame.get_stress(), again.get_stress(), atol=1e-6)
+    ratio = frames[5].cell.lengths() / copper.cell.lengths()
+    np.testing.assert_allclose(ratio, 1 + 0.03 * 5 / 6)
+
+
+def test_thermostat_holds_the_temperature(copper, tmp_path):
+    ramp = Ramp(steps=400, temperature_K=(600, 600), timestep_fs=4, friction_per_fs=0.02)
+    frames = ase.io.read(sampling.run(copper, ramp, EMT(), tmp_path / "t.extxyz"), index="150:")
+    mean = np.mean([frame.get_temperature() for frame in frames])
+    assert mean == pytest.approx(600, rel=0.12)  # 32 atoms: 3 sigma of a correlated mean
+
+
+@pytest.mark.parametrize("cut", [0, 1, 700])
+def test_killed_run_goes_on_without_lost_or_doubled_frames(copper, tmp_path, cut):
+    whole = sampling.run(copper, ramp := Ramp(8, (300, 900), seed=3), EMT(), tmp_path / "a.extxyz")
+    text = whole.read_text()
+    half = len("".join(text.splitlines(keepends=True)[: 5 * (len(copper) + 2)]))
+    broken = tmp_path / "b.extxyz"
+    broken.write_text(text[: half + cut])  # five whole frames, and a piece of the sixth
+    sampling.run(copper, ramp, EMT(), broken)
+    first, second = (ase.io.read(path, index=":") for path in (whole, broken))
+    assert [frame.info["step"] for frame in second] == list(range(8))
+    for a, b in zip(first, second, strict=True):  # the file keeps 8 decimals
+        np.testing.assert_allclose(a.positions, b.positions, atol=1e-5)
+
+
+def test_keep_every(copper, tmp_path):
+    path = sampling.run(copper, Ramp(7, (300, 300), keep_every=3), EMT(), tmp_path / "t.extxyz")
+    assert [frame.info["step"] for frame in ase.io.read(path, index=":")] == [0, 3, 6]
+
+
+def test_relax_moves_only_what_it_may(tmp_path):
+    from ase import Atoms
+
+    pair = Atoms("CuAu", [[0, 0, 0], [0, 0, 2.0]], cell=[8, 8, 8], pbc=True)
+    last = sampling.relax(pair, EMT(), tmp_path / "r.extxyz", fmax=0.01, steps=50, only="Au")
+    assert np.allclose(last.positions[0], 0)
+    assert abs(last.get_forces()[1]).max() < 0.01
+    assert last.positions[1, 2] > 2.2

@@ -1,0 +1,61 @@
+"""ZIF-4's cell against what is known of it, and supercells."""
+
+import ase.io
+import numpy as np
+import pytest
+from ase.neighborlist import neighbor_list
+from ase.geometry import get_distances
+
+from helpers import paths, structures
+
+
+def test_zif4_is_the_published_cell():
+    atoms = structures.load("ZIF-4")
+    assert len(atoms) == 272
+    assert atoms.symbols.formula.count() == {
+        element: 16 * n for element, n in structures.FORMULA_UNIT.items()
+    }
+    np.testing.assert_allclose(atoms.cell.cellpar(), [15.379, 15.449, 18.407, 90, 90, 90])
+    assert structures.density(atoms) == pytest.approx(1.21, abs=0.01)  # g/cm3
+
+
+def test_only_hydrogen_moved_from_the_published_structure():
+    atoms = structures.load("ZIF-4")
+    published = ase.io.read(paths.STRUCTURES / "ZIF-4_VEJYUF01.cif")
+    assert len(published) == len(atoms)
+    heavy = atoms[atoms.numbers > 1], published[published.numbers > 1]
+    distance = get_distances(
+        heavy[0].positions, heavy[1].positions, cell=atoms.cell, pbc=True
+    )[1]
+    partner = distance.argmin(axis=1)
+    assert distance.min(axis=1).max() < 1e-4
+    assert (heavy[0].numbers == heavy[1].numbers[partner]).all()
+    assert neighbor_list("d", published, {("C", "H"): 1.3}).max() < 0.96
+    assert neighbor_list("d", atoms, {("C", "H"): 1.3}).min() > 1.05  # a real C-H bond
+
+
+@pytest.mark.parametrize("name", structures.names())
+def test_every_zinc_has_four_nitrogens(name):
+    atoms = structures.load(name)
+    center = neighbor_list("i", atoms, {("Zn", "N"): 2.5})
+    zinc = np.flatnonzero(atoms.symbols == "Zn")
+    assert [np.count_nonzero(center == i) for i in zinc] == [4] * len(zinc)
+
+
+def test_supercell_keeps_density_and_multiplies_atoms():
+    atoms = structures.load("Znim2-ABW")
+    big = structures.supercell(atoms, (2, 1, 3))
+    assert len(big) == 6 * len(atoms)
+    assert structures.density(big) == pytest.approx(structures.density(atoms))
+    np.testing.assert_allclose(big.cell.lengths(), atoms.cell.lengths() * [2, 1, 3])
+
+
+@pytest.mark.parametrize("repetitions", [(1, 1), (0, 1, 1), (1.5, 1, 1)])
+def test_bad_supercell_is_refused(repetitions):
+    with pytest.raises(ValueError, match="three whole numbers"):
+        structures.supercell(structures.load("Znim2-ABW"), repetitions)
+
+
+def test_unknown_structure_names_the_nearest():
+    with pytest.raises(structures.UnknownStructure, match="did you mean 'ZIF-4'"):
+        structures.load("ZIF4")
