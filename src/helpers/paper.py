@@ -1,0 +1,136 @@
+"""The paper's numbers by name, each with its unit and the place it comes from (data/paper.yaml)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import yaml
+
+from helpers import paths
+
+_NOT_NUMBERS = ("claims", "contradictions")
+
+
+class UnknownKey(KeyError):
+    """The paper's data have no entry of this name."""
+
+    def __str__(self) -> str:  # KeyError would show the message in quotes
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class Value:
+    """What the paper gives for one quantity.
+
+    number: a number, a tuple of numbers, or the paper's word where it gives a word.
+    unit: in ASCII ("A" = Angstrom), "-" without one. place: table, figure or section.
+    """
+
+    number: float | int | str | tuple[float, ...]
+    unit: str
+    place: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        text = str(self.number) if self.unit == "-" else f"{self.number} {self.unit}"
+        return f"{text} ({self.place})"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim to test, or a place where the paper contradicts itself, in this book's words.
+
+    chapter: the chapter that tests a claim. book: what this book does about a contradiction.
+    """
+
+    key: str
+    says: str
+    place: str
+    title: str = ""
+    book: str = ""
+    chapter: str = ""
+
+
+def value(key: str) -> Value:
+    """The paper's value of a quantity, ``paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")``.
+
+    Raises
+    ------
+    UnknownKey
+        no such entry; names the nearest one, or the entries of a group.
+    """
+    values = _values()
+    if key in values:
+        return values[key]
+    if inside := keys(key):
+        raise UnknownKey(f"{key!r} is a group of {paths.relative(paths.PAPER)}: {_some(inside)}")
+    near = difflib.get_close_matches(key.lower(), [k.lower() for k in values], n=1, cutoff=0.0)
+    nearest = next(k for k in values if k.lower() == near[0])
+    raise UnknownKey(f"{key!r} is not in {paths.relative(paths.PAPER)}; nearest: {nearest!r}")
+
+
+def keys(group: str = "") -> list[str]:
+    """Full names of all values, or of those below ``group``, in the order of the file."""
+    start = f"{group}." if group else ""
+    return [key for key in _values() if key.startswith(start)]
+
+
+def rows(group: str) -> dict[str, dict[str, Value]]:
+    """A table of the paper: row name -> column name -> value, in the paper's order.
+
+    Raises
+    ------
+    UnknownKey
+        ``group`` is not a table of rows.
+    """
+    table: dict[str, dict[str, Value]] = {}
+    for name, row in (_data().get(group) or {}).items():
+        if isinstance(row, dict) and "value" not in row and group not in _NOT_NUMBERS:
+            table[name] = {column: value(f"{group}.{name}.{column}") for column in row}
+    if not table:
+        raise UnknownKey(f"{group!r} is no table of the paper; there are table1, table2, table3")
+    return table
+
+
+def claims() -> list[Statement]:
+    """The paper's conclusions, in order, each with the chapter of this book that tests it."""
+    return [Statement(key, **entry) for key, entry in _data()["claims"].items()]
+
+
+def contradictions() -> list[Statement]:
+    """Where the paper contradicts itself, each with what this book does about it."""
+    return [Statement(key, **entry) for key, entry in _data()["contradictions"].items()]
+
+
+@cache
+def _data() -> dict:
+    return yaml.safe_load(paths.PAPER.read_text())
+
+
+@cache
+def _values() -> dict[str, Value]:
+    return dict(
+        found
+        for group, entry in _data().items()
+        if group not in _NOT_NUMBERS
+        for found in _leaves(group, entry, place="")
+    )
+
+
+def _leaves(key: str, entry: dict, place: str) -> Iterator[tuple[str, Value]]:
+    place = entry.get("place", place)
+    if "value" in entry:
+        number = entry["value"]
+        number = tuple(number) if isinstance(number, list) else number
+        yield key, Value(number, entry["unit"], place, entry.get("note", ""))
+        return
+    for name, below in entry.items():
+        if name != "place":
+            yield from _leaves(f"{key}.{name}", below, place)
+
+
+def _some(names: list[str], limit: int = 6) -> str:
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

@@ -1,0 +1,82 @@
+"""Conversions out of metal units (eV, A, ps, K, bar), from CODATA as shipped with scipy.
+
+Elementary charge, Boltzmann's and Avogadro's constant are exact in the SI of 2019; only the atomic
+mass constant is measured. LAMMPS and ASE carry older CODATA sets: they differ below 1e-6.
+"""
+
+from __future__ import annotations
+
+from scipy import constants
+
+ANGSTROM = "Å"
+
+#: Boltzmann's constant, eV/K
+BOLTZMANN_EV_PER_K = constants.k / constants.e
+#: molar gas constant, kJ/(mol K)
+GAS_CONSTANT_KJ_PER_MOL_K = constants.R / 1e3
+#: 1 eV per particle in kJ/mol: e N_A / 1000
+EV_IN_KJ_PER_MOL = constants.e * constants.N_A / 1e3
+#: 1 eV/A^3 in GPa and in bar (pressure, virial per volume)
+EV_PER_A3_IN_GPA = constants.e * 1e21
+EV_PER_A3_IN_BAR = EV_PER_A3_IN_GPA * 1e4
+#: 1 GPa in bar
+GPA_IN_BAR = 1e4
+#: 1 u/A^3 in g/cm3
+U_PER_A3_IN_G_PER_CM3 = constants.atomic_mass * 1e3 / 1e-24
+#: picoseconds in a minute (heating rates of experiments are in K/min)
+PS_PER_MINUTE = constants.minute / constants.pico
+#: femtoseconds in a picosecond
+FS_PER_PS = 1e3
+
+
+def eV_to_kJ_per_mol(energy_eV):
+    """Energy per particle (eV) -> molar energy (kJ/mol); numbers or arrays."""
+    return energy_eV * EV_IN_KJ_PER_MOL
+
+
+def kJ_per_mol_to_eV(energy_kJ_per_mol):
+    """Molar energy (kJ/mol) -> energy per particle (eV)."""
+    return energy_kJ_per_mol / EV_IN_KJ_PER_MOL
+
+
+def K_to_eV(temperature_K):
+    """Thermal energy k_B T (eV) at a temperature (K)."""
+    return temperature_K * BOLTZMANN_EV_PER_K
+
+
+def eV_to_K(energy_eV):
+    """Temperature (K) at which k_B T is ``energy_eV``."""
+    return energy_eV / BOLTZMANN_EV_PER_K
+
+
+def density_g_cm3(mass_u, volume_A3):
+    """Mass density (g/cm3) of ``mass_u`` atomic mass units in ``volume_A3``."""
+    return mass_u / volume_A3 * U_PER_A3_IN_G_PER_CM3
+
+
+def K_per_ps_to_K_per_min(rate_K_per_ps):
+    """Heating rate of a simulation (K/ps) in the unit of a calorimeter (K/min)."""
+    return rate_K_per_ps * PS_PER_MINUTE
+
+
+def K_per_min_to_K_per_ps(rate_K_per_min):
+    """Heating rate of a calorimeter (K/min) in the unit of a simulation (K/ps)."""
+    return rate_K_per_min / PS_PER_MINUTE
+
+
+def steps(duration_ps: float, timestep_fs: float) -> int:
+    """Number of MD steps of ``timestep_fs`` that make up ``duration_ps``, rounded."""
+    return round(duration_ps * FS_PER_PS / timestep_fs)
+
+
+def ramp_duration_ps(start_K: float, end_K: float, rate_K_per_ps: float) -> float:
+    """Duration (ps) of a ramp from ``start_K`` to ``end_K`` at ``rate_K_per_ps`` (its magnitude).
+
+    Raises
+    ------
+    ValueError
+        the rate is not positive.
+    """
+    if not rate_K_per_ps > 0:
+        raise ValueError(f"heating rate is {rate_K_per_ps} K/ps; give a positive one")
+    return abs(end_K - start_K) / rate_K_per_ps
