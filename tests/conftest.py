@@ -1,0 +1,96 @@
+"""What several test modules need: one thread, no display, and a tiny project of two chapters."""
+
+import os
+import shutil
+import textwrap
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest  # noqa: E402
+
+from helpers import paths  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def percent(*cells: str) -> str:
+    """A py:percent notebook of these cells, under the header every chapter has."""
+    header = textwrap.dedent("""\
+        # ---
+        # jupyter:
+        #   jupytext:
+        #     text_representation:
+        #       extension: .py
+        #       format_name: percent
+        #   kernelspec:
+        #     display_name: Python 3
+        #     language: python
+        #     name: python3
+        # ---
+        """)
+    return header + "\n" + "\n\n".join(textwrap.dedent(cell).strip() for cell in cells) + "\n"
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """write(*cells, name="01_tiny") -> path of a notebook made of these cells."""
+
+    def write(*cells, name="01_tiny"):
+        file = tmp_path / f"{name}.py"
+        file.write_text(percent(*cells))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A tiny project with its own root: two chapters, two helpers, one data file, one profile.
+
+    ``01_first`` imports ``helpers.addition`` and reads data/numbers/<numbers>.txt, ``02_second``
+    imports ``helpers.power``, which imports ``helpers.addition`` inside a function.
+    """
+    root = tmp_path / "project"
+    for name in ("notebooks", "book", "data/profiles", "data/numbers", "src/helpers"):
+        (root / name).mkdir(parents=True)
+    for name in ("Snakefile", "_config.yml"):
+        shutil.copy(REPOSITORY / name, root / name)
+    for module in ("__init__", "paths", "provenance", "parameters", "chapters", "book", "cli"):
+        shutil.copy(REPOSITORY / f"src/helpers/{module}.py", root / "src/helpers")
+    write = {
+        "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n"
+                    "- file: notebooks/01_first\n- file: notebooks/02_second\n",
+        "book/index.md": "# A tiny book\n\nTwo chapters: {doc}`/notebooks/01_first` and "
+                         "[the other](../notebooks/02_second.ipynb).\n",
+        "data/numbers/few.txt": "1 2 3\n",
+        "data/profiles/small.yaml": "01_first: {count: 3}\n02_second: {exponent: 2.0}\n",
+        "src/helpers/addition.py": "def add(a, b):\n    return a + b\n",
+        "src/helpers/power.py": "def square(x):\n    from . import addition\n"
+                                "    return addition.add(0, x * x)\n",
+        "notebooks/01_first.py": percent(
+            "# %% [markdown]\n# # First\n# It adds.",
+            "# %% tags=[\"parameters\"]\n"
+            "count: int = 2  # [-] 1..9 | how many numbers\n"
+            "numbers: str = \"few\"  # [-] few | file of data/numbers",
+            "# %%\nfrom helpers import addition, paths\n"
+            "text = (paths.DATA / 'numbers' / f'{numbers}.txt').read_text()\n"
+            "total = sum(map(int, text.split()[:count]))\nprint(addition.add(total, 0))",
+            "# %%\nimport matplotlib.pyplot as plt\nplt.plot([1, 2, 3]);",
+        ).replace("#   kernelspec:", "#   zif4:\n#     data: ['data/numbers/{numbers}.txt']\n"
+                                     "#   kernelspec:"),
+        "notebooks/02_second.py": percent(
+            "# %% [markdown]\n# # Second\n# It multiplies.",
+            "# %% tags=[\"parameters\"]\nexponent: float = 1  # [-] 0..4 | the power",
+            "# %%\nimport helpers.power\nprint(helpers.power.square(3) ** exponent)",
+        ),
+    }
+    for name, text in write.items():
+        (root / name).write_text(text)
+    monkeypatch.setenv("ZIF4_ROOT", str(root))
+    monkeypatch.setenv("PYTHONPATH", str(root / "src"))
+    for name, path in {"ROOT": "", "DATA": "data", "BUILD": "build", "NOTEBOOKS": "notebooks",
+                       "PROFILES": "data/profiles"}.items():
+        monkeypatch.setattr(paths, name, root / path)
+    return root
