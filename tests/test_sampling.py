@@ -71,3 +71,13 @@ def test_relax_moves_only_what_it_may(tmp_path):
     assert np.allclose(last.positions[0], 0)
     assert abs(last.get_forces()[1]).max() < 0.01
     assert last.positions[1, 2] > 2.2
+
+
+def test_guard_stops_the_run_and_keeps_what_it_has(copper, tmp_path):
+    def guard(atoms):
+        return "too far" if len(kept) == 3 else kept.append(atoms)
+
+    kept = []
+    with pytest.raises(sampling.Unphysical, match="step 3: too far"):
+        sampling.run(copper, Ramp(9, (300, 300)), EMT(), tmp_path / "t.extxyz", guard=guard)
+    assert len(ase.io.read(tmp_path / "t.extxyz", index=":")) == 3

@@ -8,6 +8,7 @@ know masses) to allow a 1 fs step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.optimize import BFGS
 from tqdm import tqdm
+
+
+class Unphysical(RuntimeError):
+    """A sampler left the structures that are worth a label."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,25 @@ class Ramp:
         return t0 + x * (t1 - t0), s0 + x * (s1 - s0)
 
 
-def run(start: Atoms, ramp: Ramp, calculator: Calculator, path: Path) -> Path:
+def run(
+    start: Atoms,
+    ramp: Ramp,
+    calculator: Calculator,
+    path: Path,
+    guard: Callable[[Atoms], str | None] | None = None,
+) -> Path:
     """Run ``ramp`` from ``start``; frames with the calculator's labels are appended to ``path``.
 
     A killed run goes on from its last whole frame by the same call: the thermostat's random
     numbers depend on (seed, step) alone. Returns ``path``.
+
+    guard: looks at every frame before it is kept and says what is wrong with it, if anything;
+    needed where the calculator is itself a potential on trial.
+
+    Raises
+    ------
+    Unphysical
+        the guard objected; frames kept until then stay.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +93,8 @@ def run(start: Atoms, ramp: Ramp, calculator: Calculator, path: Path) -> Path:
             temperature, strain = ramp.at(step)
             atoms.set_cell(cell0 * (1 + strain), scale_atoms=True)
             if step >= next_frame and step % ramp.keep_every == 0:
+                if guard and (objection := guard(atoms)):
+                    raise Unphysical(f"{path}, step {step}: {objection}")
                 _append(path, atoms, step, temperature, strain)
             dynamics.set_temperature(temperature_K=temperature)
             dynamics.rng = np.random.default_rng([ramp.seed, step])
