@@ -3,8 +3,8 @@
 import ase.io
 import numpy as np
 import pytest
-from ase.neighborlist import neighbor_list
 from ase.geometry import get_distances
+from ase.neighborlist import neighbor_list
 
 from helpers import paths, structures
 
