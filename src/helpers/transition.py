@@ -1,0 +1,188 @@
+"""What a heating run shows as it gets hotter: bins, heat capacity, transition temperature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from ase import units
+from scipy.stats import f as f_distribution
+
+_J_mol = 1000 * units.mol / units.kJ  # eV -> J/mol
+
+
+def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataFrame:
+    """Means of ``values`` in bins of temperature: temperature_K, mean, error, n.
+
+    temperature_K, values: (M,). Bins start at multiples of ``width_K``, empty ones are left out;
+    temperature_K is the mean inside the bin. error is the standard error of independent samples
+    (thermo output every 0.1 ps is correlated: take it as a lower limit), NaN for one sample.
+    """
+    data = pd.DataFrame({"temperature_K": np.asarray(temperature_K, float),
+                         "value": np.asarray(values, float)}).dropna()
+    grouped = data.groupby(np.floor(data["temperature_K"] / width_K))
+    return pd.DataFrame({
+        "temperature_K": grouped["temperature_K"].mean(),
+        "mean": grouped["value"].mean(),
+        "error": grouped["value"].sem(),
+        "n": grouped["value"].size(),
+    }).reset_index(drop=True)
+
+
+def heat_capacity(
+    temperature_K, enthalpy_eV, n_atoms: int, mass_u: float | None = None, window_K: float = 100.0
+) -> pd.DataFrame:
+    """Heat capacity at constant pressure ``C_p = dH/dT`` along a heating run.
+
+    The slope of a straight line fitted to H(T) inside each window of ``window_K``. H is the
+    enthalpy of the whole cell with kinetic energy (``etotal + P V``); without it, add 3/2 k_B an
+    atom. Classical nuclei: at least 3 k_B an atom for harmonic vibrations, where quantum ones of
+    stiff bonds are frozen at these temperatures.
+
+    temperature_K, enthalpy_eV: (M,). mass_u: mass of the cell. Returns temperature_K, cp_kB (k_B
+    an atom), error_kB, cp_J_mol_K (a mole of atoms), and cp_J_g_K if ``mass_u`` is given.
+    Windows with fewer than three samples are left out.
+    """
+    T, H = np.asarray(temperature_K, float), np.asarray(enthalpy_eV, float)
+    window = np.floor(T / window_K)
+    rows = []
+    for one in np.unique(window[np.isfinite(window)]):
+        inside = window == one
+        t = T[inside] - T[inside].mean()
+        if inside.sum() < 3 or (t**2).sum() == 0:
+            continue
+        slope, offset = np.polyfit(t, H[inside], 1)
+        rest = H[inside] - slope * t - offset
+        error = np.sqrt((rest**2).sum() / (inside.sum() - 2) / (t**2).sum())
+        row = {"temperature_K": T[inside].mean(), "cp_kB": slope / units.kB / n_atoms,
+               "error_kB": error / units.kB / n_atoms, "cp_J_mol_K": slope * _J_mol / n_atoms}
+        if mass_u is not None:
+            row["cp_J_g_K"] = slope * _J_mol / mass_u
+        rows.append(row)
+    columns = ["temperature_K", "cp_kB", "error_kB", "cp_J_mol_K"]
+    return pd.DataFrame(rows, columns=columns + ["cp_J_g_K"] * (mass_u is not None))
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The temperature where the density begins to fall, or why there is none.
+
+    found; Tf, error (K, NaN if not found); drop: relative fall of the density below the line
+    of the solid at ``fit_until_K``; lines: (3,) a, b, c of ``a + b T + c max(0, T - Tf)``;
+    reason: one sentence. ``str()`` gives the sentence to print.
+    """
+
+    found: bool
+    Tf: float
+    error: float
+    drop: float
+    fit_until_K: float
+    lines: np.ndarray
+    reason: str
+    method: str = "two joined lines, block bootstrap"
+
+    def __str__(self) -> str:
+        if not self.found:
+            return f"no transition found: {self.reason}"
+        return f"Tf = {self.Tf:.0f} +- {self.error:.0f} K: {self.reason}"
+
+
+def transition_temperature(
+    temperature_K,
+    density,
+    width_K: float = 20.0,
+    min_drop: float = 0.03,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> Transition:
+    r"""Temperature Tf at which the density of a heated crystal begins to fall significantly.
+
+    Density is averaged in bins of ``width_K``. The fit looks at the part of the run up to where
+    the density has made nine tenths of its way from its start to its lowest value, so that what
+    follows (a low-density phase, a collapse) does not bend the lines. There
+
+    .. math:: \rho(T) = a + bT + c \max(0, T - T_f)
+
+    is fitted by least squares; Tf is where the two lines meet. Its error is the standard
+    deviation over ``n_bootstrap`` resamplings of the residuals in blocks of three bins.
+
+    A transition is found when, at the end of the fit, the density lies at least ``min_drop``
+    (relative) below the extrapolated line of the solid and below its value at Tf, the bend lowers
+    the residual with
+    F-test probability below 0.1 %, the line of the solid has three bins or more, and Tf is
+    sharper than a quarter of the fitted range. The paper reads Tf off by eye (Fig. 6b).
+
+    temperature_K, density: (M,), any unit of density. Never raises for a run without a
+    transition; raises ValueError for fewer than two samples or arrays that do not fit.
+    """
+    temperature_K, density = np.asarray(temperature_K, float), np.asarray(density, float)
+    if temperature_K.shape != density.shape or temperature_K.ndim != 1 or len(density) < 2:
+        raise ValueError(
+            f"temperatures {temperature_K.shape} and densities {density.shape} do not fit: two "
+            "arrays of the same length, two samples at least, are needed"
+        )
+    binned = bin_by_temperature(temperature_K, density, width_K)
+    T, rho = binned["temperature_K"].to_numpy(), binned["mean"].to_numpy()
+
+    def none(reason, until=T[-1], lines=(np.nan,) * 3, drop=np.nan):
+        return Transition(False, np.nan, np.nan, drop, float(until), np.array(lines), reason)
+
+    if len(T) < 10:
+        return none(f"the run covers {T[0]:.0f}-{T[-1]:.0f} K, {len(T)} bins of {width_K:.0f} K; "
+                    "10 are needed")
+    smooth = pd.Series(rho).rolling(3, center=True, min_periods=1).mean().to_numpy()
+    base = np.median(smooth[:3])
+    fallen = smooth < base - 0.9 * (base - smooth.min())
+    end = int(np.argmax(fallen)) if fallen.any() else len(T) - 1
+    if end + 1 < 8:
+        end = len(T) - 1
+    T, rho = T[: end + 1], rho[: end + 1]
+
+    breaks = np.linspace(T[2], T[-3], 4 * len(T))
+    Tf, lines, square = _bend(T, rho, breaks)
+    solid = lines[0] + lines[1] * T[-1]
+    drop = float(-lines[2] * (T[-1] - Tf) / solid)
+    straight = np.polyval(np.polyfit(T, rho, 1), T)
+    F = ((rho - straight) ** 2).sum() - square
+    F = F / 2 / max(square / (len(T) - 4), 1e-30)
+    chance = f_distribution.sf(F, 2, len(T) - 4)
+    fall = float(-(lines[1] + lines[2]) * (T[-1] - Tf) / (lines[0] + lines[1] * Tf))
+    if min(drop, fall) < min_drop:
+        way = "rises" if rho[-3:].mean() > rho[:3].mean() else "falls too little"
+        return none(f"up to {T[-1]:.0f} K the density {way} (by {100 * fall:.1f} % behind the "
+                    f"bend, {100 * drop:.1f} % below the line of the solid; "
+                    f"{100 * min_drop:.0f} % are needed)", T[-1], lines, drop)
+    if chance > 1e-3:
+        return none(f"a bend is no better than a straight line (F-test p = {chance:.2g})",
+                    T[-1], lines, drop)
+    rng = np.random.default_rng(seed)
+    model = lines[0] + lines[1] * T + lines[2] * np.maximum(0, T - Tf)
+    tries = [_bend(T, model + _blocks(rng, rho - model, 3), breaks)[0] for _ in range(n_bootstrap)]
+    error = float(np.std(tries))
+    if error > 0.25 * (T[-1] - T[0]) or Tf <= breaks[1]:
+        return none(f"the bend at {Tf:.0f} +- {error:.0f} K is too vague", T[-1], lines, drop)
+    return Transition(
+        True, float(Tf), error, drop, float(T[-1]), lines,
+        f"density falls by {100 * drop:.1f} % below the line of the solid up to {T[-1]:.0f} K",
+    )
+
+
+def _bend(T, rho, breaks) -> tuple[float, np.ndarray, float]:
+    """Best break, coefficients (a, b, c) and sum of squares of two joined lines."""
+    kink = np.maximum(0, T[None] - breaks[:, None])
+    ones = np.ones_like(kink)
+    matrix = np.stack([ones, ones * (T - T.mean()), kink], axis=2)  # (n_breaks, n_bins, 3)
+    normal = np.einsum("kni,knj->kij", matrix, matrix)
+    right = np.einsum("kni,n->ki", matrix, rho)
+    found = np.linalg.solve(normal, right[..., None])[..., 0]
+    square = ((rho - np.einsum("kni,ki->kn", matrix, found)) ** 2).sum(axis=1)
+    best = int(np.argmin(square))
+    a, b, c = found[best]
+    return float(breaks[best]), np.array([a - b * T.mean(), b, c]), float(square[best])
+
+
+def _blocks(rng, residual, size: int) -> np.ndarray:
+    """Residuals drawn again in blocks of neighbours, which keeps their correlation."""
+    start = rng.integers(0, len(residual) - size + 1, size=-(-len(residual) // size))
+    return residual[(start[:, None] + np.arange(size)).ravel()[: len(residual)]]

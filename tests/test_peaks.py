@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from helpers import peaks, rdf
+
+FWHM = 2 * np.sqrt(2 * np.log(2))
+
+
+def binned(function, bin_width, r_max=10.0, fine=50):
+    """Bin averages, as a histogram has them, of a function of r."""
+    r = (np.arange(round(r_max / bin_width * fine)) + 0.5) * bin_width / fine
+    return r.reshape(-1, fine).mean(axis=1), function(r).reshape(-1, fine).mean(axis=1)
+
+
+def gaussian(center, sigma, height):
+    return lambda r: height * np.exp(-((r - center) ** 2) / (2 * sigma**2))
+
+
+@pytest.mark.parametrize("sigma", [0.06, 0.12, 0.3])
+@pytest.mark.parametrize("center", [2.013, 2.037])
+def test_gaussian_of_known_width_finer_than_the_bins(sigma, center):
+    r, g = binned(gaussian(center, sigma, 20.0), 0.05)
+    peak = peaks.first_peak(r, g)
+    assert peak.position == pytest.approx(center, abs=0.002)
+    assert peak.fwhm == pytest.approx(FWHM * sigma, rel=0.02)
+    assert peaks.lindemann_ratio(peak) == pytest.approx(FWHM * sigma / center, rel=0.02)
+    if sigma > 0.1:
+        assert peak.height == pytest.approx(20, rel=0.02)
+
+
+def test_takes_the_first_of_two_peaks_even_if_lower():
+    r, g = binned(lambda r: gaussian(2.0, 0.1, 10)(r) + gaussian(4.2, 0.3, 15)(r), 0.02)
+    assert peaks.first_peak(r, g).position == pytest.approx(2.0, abs=0.002)
+
+
+def test_harmonic_bond_gives_the_width_that_theory_gives():
+    k, kT, r0 = 20.0, 0.05, 2.0  # eV/A^2, eV, A
+    rng = np.random.default_rng(4)
+    distance = rng.normal(r0, np.sqrt(kT / k), 4000)
+    positions = np.zeros((4000, 2, 3))
+    positions[:, 1, 0] = distance
+    cells = np.broadcast_to(np.eye(3) * 12.0, (4000, 3, 3))
+    found = rdf.rdf(positions, cells, ["Zn", "N"], ("Zn", "N"), r_max=4.0, bin_width=0.02)
+    peak = peaks.first_peak(found.r, found.g)
+    assert peak.fwhm == pytest.approx(FWHM * np.sqrt(kT / k), rel=0.05)
+
+
+def test_says_what_is_wrong_with_a_peak():
+    r, g = binned(gaussian(2.0, 0.01, 20), 0.05)
+    with pytest.raises(peaks.PeakNotResolved, match="smaller bin_width"):
+        peaks.first_peak(r, g)
+    r, g = binned(lambda r: gaussian(2.0, 0.2, 3)(r) + gaussian(2.72, 0.25, 4)(r), 0.02)
+    with pytest.raises(peaks.PeakNotResolved, match="half"):
+        peaks.first_peak(r, g)
+    with pytest.raises(peaks.PeakNotResolved, match="no peak"):
+        peaks.first_peak(r, np.zeros_like(r))
+
+
+def test_track_keeps_unresolved_temperatures_with_their_reason():
+    r, g = binned(gaussian(2.0, 0.1, 20), 0.05)
+    good = rdf.RDF(("Zn", "N"), r, g, g, 1, r, g, g)
+    bad = rdf.RDF(("Zn", "N"), r, 0 * g, g, 1, r, g, g)
+    table = peaks.track([300, 600], [good, bad])
+    assert table["fwhm_A"].notna().tolist() == [True, False]
+    assert table["note"][0] == "" and "no peak" in table["note"][1]

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from scipy.constants import R
+
+from helpers import pmf
+
+r = np.arange(0.025, 8, 0.05)
+
+
+def two_wells(barrier_kJ, T, r=r):
+    """g(r) whose -kT ln g has wells of depth ``barrier_kJ`` at 2 and 4.2 A (bottom: g = e^3)."""
+    w = -np.exp(-30 * (r - 2) ** 2) - np.exp(-8 * (r - 4.2) ** 2)
+    return np.exp(3 - barrier_kJ * (1 + w) / (R * T / 1000))
+
+
+def test_inverts_the_boltzmann_factor():
+    w = np.linspace(-5, 40, 50)
+    g = np.exp(-w / (R * 1500 / 1000))
+    np.testing.assert_allclose(pmf.pmf(np.linspace(1, 5, 50), g, 1500).w, w)
+
+
+def test_never_visited_is_nan_not_infinite():
+    found = pmf.pmf([1.0, 2.0], [0.0, 1.0], 300)
+    assert np.isnan(found.w[0]) and found.w[1] == 0
+
+
+@pytest.mark.parametrize("T, barrier", [(1500, 40.0), (1800, 54.0), (2500, 30.0)])
+def test_barrier_of_a_known_potential(T, barrier):
+    found = pmf.pmf(r, two_wells(barrier, T), T).activation_free_energy(window=0.05)
+    assert found.dF == pytest.approx(barrier, abs=0.3)
+    assert found.r_bound == pytest.approx(2.0, abs=0.03)
+    fine = np.linspace(2.2, 4.0, 2000)
+    top = fine[np.argmin(two_wells(barrier, T, fine))]
+    assert found.r_barrier == pytest.approx(top, abs=0.05)
+    assert np.isnan(found.error)
+
+
+def sample(g, n, seed=3):
+    ideal = n * r**2
+    return np.random.default_rng(seed).poisson(g * ideal) / ideal, ideal
+
+
+def test_error_covers_the_truth_and_shrinks_with_statistics():
+    T, barrier = 1800, 40.0
+    found = [pmf.pmf(r, *sample(two_wells(barrier, T), n)[:1], T, n * r**2)
+             .activation_free_energy() for n in (200, 20000)]
+    assert found[1].error < found[0].error / 5
+    for one in found:
+        assert abs(one.dF - barrier) < 3 * one.error + 1.0  # 1: the window's average
+
+
+def test_unsampled_barrier_is_an_error_with_a_true_lower_bound():
+    T, barrier = 500, 120.0
+    g, ideal = sample(two_wells(barrier, T), 50)
+    with pytest.raises(pmf.BarrierNotSampled, match="not sampled at 500 K.*kJ/mol") as caught:
+        pmf.pmf(r, g, T, ideal).activation_free_energy()
+    assert 5 < caught.value.lower_bound < barrier
+    with pytest.raises(pmf.BarrierNotSampled) as caught:
+        pmf.pmf(r, g, T).activation_free_energy()
+    assert np.isnan(caught.value.lower_bound)
+
+
+def test_more_frames_raise_the_lower_bound():
+    bounds = []
+    for n in (50, 5000):
+        g, ideal = sample(two_wells(200.0, 500), n)
+        table = pmf.activation_free_energies([pmf.pmf(r, g, 500, ideal)])
+        assert table["dF_kJ_mol"].isna().all()
+        bounds.append(table["lower_bound_kJ_mol"][0])
+    assert bounds[1] - bounds[0] == pytest.approx(R * 0.5 * np.log(100), abs=1)
+
+
+def test_no_second_peak_is_no_barrier():
+    with pytest.raises(pmf.NoBarrier, match="no second peak"):
+        pmf.pmf(r, 20 * np.exp(-((r - 2) ** 2) / 0.02), 900).activation_free_energy()
+
+
+def test_line_goes_exactly_through_exact_points():
+    T = np.array([1000, 1300, 1600, 1900.0])
+    line = pmf.free_energy_line(T, 163.1 - T * 60.7 / 1000, np.full(4, 2.0))
+    assert (line.dU, line.dS) == pytest.approx((163.1, 60.7))
+    assert line.at(840)[0] == pytest.approx(163.1 - 0.840 * 60.7)
+    assert line.at(1450)[1] == pytest.approx(1.0)  # 2/sqrt(4), at the centre of the points
+    assert line.at(300)[1] > line.at(1450)[1]
+
+
+def test_errors_of_the_line_are_those_of_repeated_experiments():
+    T, sigma = np.linspace(900, 2100, 7), np.linspace(1, 6, 7)
+    rng = np.random.default_rng(0)
+    lines = [pmf.free_energy_line(T, 150 - 0.05 * T + rng.normal(0, sigma), sigma)
+             for _ in range(400)]
+    assert np.std([l.dU for l in lines]) == pytest.approx(
+        np.median([l.dU_error for l in lines]), rel=0.2)
+    pull = [(l.at(840)[0] - 108) / l.at(840)[1] for l in lines]
+    assert np.std(pull) == pytest.approx(1, abs=0.2)
+
+
+def test_weights_matter():
+    T, F = [1000, 1500, 2000], [100, 75, 90]
+    line = pmf.free_energy_line(T, F, [1, 1, 1000])
+    assert line.at(1000)[0] == pytest.approx(100, abs=0.1)
+
+
+def test_unsampled_temperatures_are_left_out_and_too_few_refused():
+    line = pmf.free_energy_line([300, 1000, 2000], [np.nan, 100, 50], [np.nan, 1, 1])
+    assert (line.n_points, line.dS) == (2, pytest.approx(50))
+    with pytest.raises(pmf.LineNotDetermined, match="two temperatures"):
+        pmf.free_energy_line([300, 1000], [np.nan, 100], [np.nan, 1])
