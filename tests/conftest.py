@@ -45,14 +45,12 @@ def notebook(tmp_path):
     return write
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A tiny project with its own root: two chapters, two helpers, one data file, one profile.
+def tiny_project(root):
+    """A project of two chapters, two helpers, one data file and one profile, in ``root``.
 
     ``01_first`` imports ``helpers.addition`` and reads data/numbers/<numbers>.txt, ``02_second``
     imports ``helpers.power``, which imports ``helpers.addition`` inside a function.
     """
-    root = tmp_path / "project"
     for name in ("notebooks", "book", "data/profiles", "data/numbers", "src/helpers"):
         (root / name).mkdir(parents=True)
     for name in ("Snakefile", "_config.yml"):
@@ -88,9 +86,21 @@ def project(tmp_path, monkeypatch):
     }
     for name, text in write.items():
         (root / name).write_text(text)
+    return root
+
+
+def use(root, monkeypatch):
+    """Let ``helpers.paths``, here and in child processes, point to this project."""
     monkeypatch.setenv("ZIF4_ROOT", str(root))
     monkeypatch.setenv("PYTHONPATH", str(root / "src"))
     for name, path in {"ROOT": "", "DATA": "data", "BUILD": "build", "NOTEBOOKS": "notebooks",
                        "PROFILES": "data/profiles"}.items():
         monkeypatch.setattr(paths, name, root / path)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A fresh tiny project, in use."""
+    root = tiny_project(tmp_path / "project")
+    use(root, monkeypatch)
     return root

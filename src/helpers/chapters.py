@@ -233,7 +233,8 @@ def _own_kernel() -> Iterator[None]:
         spec.parent.mkdir(parents=True)
         binaries = Path(sys.executable).parent  # lmp and dp live beside the interpreter
         spec.write_text(json.dumps({
-            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR",
+                     "-f", "{connection_file}"],
             "display_name": "Python 3", "language": "python",
             "env": {"PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                     "ZIF4_ROOT": str(paths.ROOT), "ZIF4_BUILD": str(paths.BUILD)},
@@ -308,13 +309,11 @@ def _places(chapter: str, pattern: str, known: Mapping) -> list[str]:
 
 
 def _running_cell(draft: Path) -> str:
-    """Number of the cell that was running when the kernel went, as papermill noted it."""
-    if draft.exists():
-        code = [c for c in json.loads(draft.read_text())["cells"] if c["cell_type"] == "code"]
-        for number, cell in enumerate(code, start=1):
-            if cell["metadata"].get("papermill", {}).get("status") != "completed":
-                return str(number)
-    return "?"
+    """Number of the last code cell that was begun, when the kernel is gone and cannot say."""
+    cells = json.loads(draft.read_text())["cells"] if draft.exists() else []
+    code = [c for c in cells if c["cell_type"] == "code"]
+    begun = [n for n, c in enumerate(code, 1) if c["metadata"]["papermill"].get("start_time")]
+    return str(begun[-1]) if begun else "?"
 
 
 def _unknown(what: str, name: str, known) -> str:

@@ -1,0 +1,65 @@
+# Which step needs which, nothing else. `zif4 book --profile P` (make book PROFILE=P) calls it.
+import sys
+
+from helpers import book, chapters, paths
+
+PROFILE = config.get("profile", "small")
+CHAPTERS = chapters.names()
+
+# What a chapter finds finished when it starts: in `smoke` 02 trains the potential, 04 heats with
+# it, 03 and 05 read that run. Order only; what is stale follows from the inputs.
+AFTER = {"02": ["01"], "03": ["04"], "04": ["02"], "05": ["04"]}
+
+
+def place(path):
+    return paths.relative(path)
+
+
+def executed(chapter):
+    return place(paths.executed(PROFILE, f"{chapter}.ipynb"))
+
+
+def before(chapter):
+    return [executed(c) for c in CHAPTERS if c[:2] in AFTER.get(chapter[:2], [])]
+
+
+rule all:
+    input:
+        place(paths.BUILD / PROFILE / "checked"),
+
+
+for chapter in CHAPTERS:
+
+    rule:
+        name: f"chapter_{chapter}"
+        input:
+            notebook=place(chapters.notebook(chapter)),
+            helpers=[place(f) for f in chapters.modules(chapters.notebook(chapter))],
+            data=[place(f) for f in chapters.data(chapter, PROFILE)],
+            order=[ancient(f) for f in before(chapter)],
+        output:
+            executed(chapter),
+        params:
+            chapter=chapter,
+            values=chapters.values(chapter, PROFILE),
+        shell:
+            "{sys.executable} -m helpers.cli chapter {params.chapter} --profile {PROFILE}"
+
+
+rule html:
+    input:
+        [place(f) for f in book.sources()],
+        [executed(chapter) for chapter in CHAPTERS],
+    output:
+        directory(place(book.html(PROFILE))),
+    shell:
+        "{sys.executable} -m helpers.cli html --profile {PROFILE}"
+
+
+rule check:
+    input:
+        place(book.html(PROFILE)),
+    output:
+        touch(place(paths.BUILD / PROFILE / "checked")),
+    shell:
+        "{sys.executable} -m helpers.cli check --profile {PROFILE}"

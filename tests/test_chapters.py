@@ -1,0 +1,160 @@
+"""Strict execution on tiny notebooks; at the end the smoke profile of the whole book."""
+
+import json
+import multiprocessing
+import re
+
+import nbformat
+import pytest
+
+from helpers import book, chapters, paths, provenance
+from helpers.chapters import ChapterError
+from helpers.parameters import ParameterError
+
+
+def cells(file, kind):
+    return [c for c in nbformat.read(file, 4).cells if c.cell_type == kind]
+
+
+def output(file):
+    return "".join(o.text for c in cells(file, "code") for o in c.outputs if "text" in o)
+
+
+def test_execute_injects_the_profile_and_says_where_each_value_came_from(project):
+    file = chapters.execute("01_first", "small")
+    assert file == paths.executed("small", "01_first.ipynb")
+    assert output(file) == "6\n"  # 1 + 2 + 3
+    title, made = cells(file, "markdown")[:2]
+    assert title.source.startswith("# First")
+    assert "| `count` | `3` | - | profile | how many numbers |" in made.source
+    assert "| `numbers` | `'few'` | - | default | file of data/numbers |" in made.source
+    assert "Profile `small`" in made.source and provenance.hardware()["processor"] in made.source
+
+
+def test_own_parameters_do_not_enter_the_book(project):
+    file = chapters.execute("01_first", "small", {"count": "2"})
+    assert output(file) == "3\n"  # 1 + 2
+    assert file.parent == paths.BUILD / "small" / "own"
+    assert "| `count` | `2` | - | command line |" in cells(file, "markdown")[1].source
+    assert not paths.executed("small", "01_first.ipynb").exists()
+
+
+def test_nothing_runs_when_a_parameter_is_refused(project):
+    (project / "notebooks/01_first.py").open("a").write("\n# %%\nopen('ran', 'w').close()\n")
+    with pytest.raises(ParameterError, match="01_first: unknown parameter 'cuont'.*'count'"):
+        chapters.execute("01_first", "small", {"cuont": 2})
+    assert not (project / "ran").exists() and not (project / "build").exists()
+
+
+@pytest.mark.parametrize("chapter, profile, message", [
+    ("01_frist", "small", "no chapter '01_frist'; did you mean '01_first'.*there are: 01_first, 02"),
+    ("01_first", "smalll", "no profile 'smalll'; did you mean 'small'.*there are: small"),
+    ("01_first", "huge", "no profile 'huge'.*there are: small"),
+])
+def test_missing_chapter_and_profile_are_named_with_those_that_exist(
+    project, chapter, profile, message
+):
+    with pytest.raises(ChapterError, match=message):
+        chapters.execute(chapter, profile)
+
+
+@pytest.mark.parametrize("text, message", [
+    ("01_frist: {count: 3}", "no section of profile 'small' '01_frist'; did you mean '01_first'"),
+    ("shared: {conut: 3}", "no shared parameter of profile 'small' 'conut'; did you mean 'count'"),
+])
+def test_a_profile_cannot_speak_to_nobody(project, text, message):
+    (project / "data/profiles/small.yaml").write_text(text)
+    with pytest.raises(ChapterError, match=message):
+        chapters.section("small", "01_first")
+
+
+def test_shared_values_reach_the_chapters_that_know_them(project):
+    (project / "data/profiles/small.yaml").write_text("shared: {count: 3}\n01_first:\n")
+    assert chapters.values("01_first", "small")["count"] == 3
+    assert chapters.section("small", "02_second") == {}
+
+
+def test_a_failing_cell_is_one_line_and_its_notebook_is_kept_aside(project):
+    chapters.execute("01_first", "small")
+    before = paths.executed("small", "01_first.ipynb").read_bytes()
+    (project / "notebooks/01_first.py").open("a").write("\n# %%\nprint('so far')\n1 / count * 0 / 0\n")
+    with pytest.raises(ChapterError) as caught:
+        chapters.execute("01_first", "small")
+    assert re.fullmatch(r"01_first, cell \[\d\], ZeroDivisionError: .*by zero", str(caught.value))
+    assert paths.executed("small", "01_first.ipynb").read_bytes() == before  # the last good one
+    failed = paths.BUILD / "small" / "failed"
+    assert "so far" in output(failed / "01_first.ipynb")
+    log = (failed / "01_first.txt").read_text()
+    assert "so far" in log and "ZeroDivisionError" in log and "count=3 (profile)" in log
+
+
+def test_a_chapter_that_never_succeeded_leaves_nothing_in_the_book(project):
+    (project / "notebooks/02_second.py").open("a").write("\n# %%\nraise ValueError('a\\nb')\n")
+    with pytest.raises(ChapterError, match=r"^02_second, cell \[4\], ValueError: a$"):
+        chapters.execute("02_second", "small")
+    assert not paths.executed("small", "02_second.ipynb").exists()
+
+
+def test_a_kernel_that_dies_is_reported_with_its_cell(project):
+    (project / "notebooks/02_second.py").open("a").write("\n# %%\nimport os\nos._exit(9)\n")
+    with pytest.raises(ChapterError, match=r"^02_second, cell \[4\], DeadKernelError: "):
+        chapters.execute("02_second", "small")
+
+
+def test_the_kernel_is_this_environment_whatever_the_user_has_installed(project, monkeypatch):
+    import sys
+
+    spec = project / "jupyter/kernels/python3/kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "x", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter"))
+    (project / "notebooks/02_second.py").open("a").write(
+        "\n# %%\nimport shutil, sys\nprint(sys.executable, shutil.which('lmp'), sep='\\n')\n"
+    )
+    *_, interpreter, lmp = output(chapters.execute("02_second", "small")).splitlines()
+    assert interpreter == sys.executable
+    assert lmp.startswith(sys.prefix)
+
+
+def test_two_executions_of_one_chapter_do_not_meet(project):
+    def hold(ready, done):
+        with provenance.lock(paths.BUILD / "small" / "running" / "01_first"):
+            ready.set()
+            done.wait(60)
+
+    context = multiprocessing.get_context("fork")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(ready, done))
+    other.start()
+    try:
+        assert ready.wait(60)
+        with pytest.raises(provenance.DirectoryBusy, match=f"process {other.pid}"):
+            chapters.execute("01_first", "small")
+    finally:
+        done.set()
+        other.join()
+
+
+def test_import_closure_follows_helpers_through_functions_and_relative_imports(project):
+    def closure(chapter):
+        return [f.stem for f in chapters.modules(chapters.notebook(chapter))]
+
+    assert closure("01_first") == ["addition", "paths"]
+    assert closure("02_second") == ["addition", "power"]
+
+
+def test_declared_data_follows_the_parameters(project):
+    assert chapters.data("01_first", "small") == [project / "data/numbers/few.txt"]
+    (project / "data/numbers/few.txt").unlink()
+    with pytest.raises(ChapterError, match="01_first: declares data/numbers/few.txt .*not there"):
+        chapters.data("01_first", "small")
+
+
+def test_a_declared_directory_is_all_its_files_and_an_unknown_name_is_refused(project):
+    file = project / "notebooks/01_first.py"
+    text = file.read_text()
+    file.write_text(text.replace("data/numbers/{numbers}.txt", "data/numbers"))
+    assert chapters.data("01_first", "small") == [project / "data/numbers/few.txt"]
+    file.write_text(text.replace("{numbers}", "{number}"))
+    with pytest.raises(ChapterError, match="no parameter 'number'; did you mean 'numbers'"):
+        chapters.data("01_first", "small")
