@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from scipy import constants
 
-ANGSTROM = "Å"
+_PRETTY = {
+    "A": "Å",
+    "A^3": "Å³",
+    "eV/A": "eV/Å",
+    "eV/A^3": "eV/Å³",
+    "g/cm3": "g/cm³",
+    "J/mol/K": "J/(mol K)",
+    "deg": "°",
+    "-": "",
+}
 
 #: Boltzmann's constant, eV/K
 BOLTZMANN_EV_PER_K = constants.k / constants.e
@@ -80,3 +89,8 @@ def ramp_duration_ps(start_K: float, end_K: float, rate_K_per_ps: float) -> floa
     if not rate_K_per_ps > 0:
         raise ValueError(f"heating rate is {rate_K_per_ps} K/ps; give a positive one")
     return abs(end_K - start_K) / rate_K_per_ps
+
+
+def pretty(unit: str) -> str:
+    """A unit as a reader sees it: ``eV/A`` -> ``eV/Å``, ``-`` -> nothing."""
+    return _PRETTY.get(unit, unit)

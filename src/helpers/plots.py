@@ -1,0 +1,276 @@
+"""One style for all figures: units in the labels, colours a colour-blind reader can tell apart.
+
+Functions draw into given or new axes and return them; the numbers come in as arrays.
+Colours of elements and series: Okabe & Ito (2008), Color Universal Design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers import units
+from helpers.paper import Value
+
+ELEMENT_COLOURS = {"C": "#4d4d4d", "H": "#e69f00", "N": "#0072b2", "Zn": "#d55e00"}
+SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")
+STYLE = {
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "axes.prop_cycle": plt.cycler(color=SERIES_COLOURS),
+}
+# log10(K/ps) at the two ends of the colour map: the paper's slowest rate, the fastest smoke test
+_SLOWEST, _FASTEST = 0.1, 2000.0
+_POINTS_DRAWN = 20_000
+
+
+def axes(
+    x: tuple[str, str],
+    y: tuple[str, str],
+    *,
+    nrows: int = 1,
+    ncols: int = 1,
+    width: float = 5.2,
+    height: float = 3.6,
+    **options,
+) -> tuple[Figure, Axes | np.ndarray]:
+    """A figure in the book's style whose axes say quantity and unit.
+
+    x, y: (quantity, unit) with "-" for none. width, height: of one panel, inches. options: as for
+    ``plt.subplots`` (``sharex``, ``sharey`` ...). With one panel the second result is its Axes.
+    """
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(
+            nrows, ncols, figsize=(width * ncols, height * nrows), **options
+        )
+        for panel in np.atleast_1d(panels).flat:
+            panel.set_xlabel(label(*x))
+            panel.set_ylabel(label(*y))
+            if options.get("sharex") or options.get("sharey"):
+                panel.label_outer()
+    return figure, panels
+
+
+def label(quantity: str, unit: str) -> str:
+    """``label("r", "A")`` -> ``"r (Å)"``; a pure number carries no brackets."""
+    return f"{quantity} ({units.pretty(unit)})" if unit not in ("-", "") else quantity
+
+
+def rate_colour(rate_K_per_ps: float) -> tuple[float, float, float, float]:
+    """Colour of a heating rate, the same in every figure: slow is dark, fast is light (cividis).
+
+    Raises
+    ------
+    ValueError
+        the rate is not positive.
+    """
+    if not rate_K_per_ps > 0:
+        raise ValueError(f"heating rate is {rate_K_per_ps} K/ps; give a positive one")
+    share = np.log(rate_K_per_ps / _SLOWEST) / np.log(_FASTEST / _SLOWEST)
+    return plt.get_cmap("cividis")(float(np.clip(share, 0, 1)) * 0.92)
+
+
+def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float = 2500.0):
+    """Colour of a temperature, cold is dark, hot is light (plasma)."""
+    share = (temperature_K - low_K) / (high_K - low_K)
+    return plt.get_cmap("plasma")(float(np.clip(share, 0, 1)) * 0.88)
+
+
+def element_colour(symbol: str) -> str:
+    """Colour of an element of the type map.
+
+    Raises
+    ------
+    KeyError
+        no colour is set for it.
+    """
+    if symbol not in ELEMENT_COLOURS:
+        raise KeyError(
+            f"no colour for element {symbol!r}; known: {', '.join(ELEMENT_COLOURS)}"
+        )
+    return ELEMENT_COLOURS[symbol]
+
+
+def rdf_panel(curves: Mapping[str, object], *, title: str = "", ax: Axes | None = None,
+              colours: Mapping[str, object] | None = None) -> Axes:
+    """g(r) of one pair from several sources; the dotted line at 1 is the ideal gas.
+
+    curves: label -> object with ``r`` (bins,) in A and ``g`` (bins,), or a tuple (r, g).
+    colours: label -> colour, where the order of the series should not decide.
+    """
+    if ax is None:
+        _, ax = axes(("r", "A"), ("g(r)", "-"))
+    ax.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
+    for i, (name, curve) in enumerate(curves.items()):
+        r, g = curve if isinstance(curve, tuple) else (curve.r, curve.g)
+        colour = (colours or {}).get(name, SERIES_COLOURS[i % len(SERIES_COLOURS)])
+        # every second series dashed: two curves that coincide are both seen
+        ax.plot(r, g, label=name, color=colour, linestyle="--" if i % 2 else "-", linewidth=1.6)
+    ax.set_title(title)
+    ax.set_ylim(bottom=0)
+    ax.legend()
+    return ax
+
+
+def rdf_grid(by_pair: Mapping[str, Mapping[str, object]], *, ncols: int = 2) -> Figure:
+    """One ``rdf_panel`` per pair: pair ("Zn-N") -> label -> curve."""
+    nrows = -(-len(by_pair) // ncols)
+    figure, panels = axes(("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols,
+                          width=4.2, height=2.8, squeeze=False)
+    for panel, (pair, curves) in zip(panels.flat, by_pair.items(), strict=False):
+        rdf_panel(curves, title=pair, ax=panel)
+    for panel in list(panels.flat)[len(by_pair):]:
+        panel.remove()
+    return figure
+
+
+def parity(reference, predicted, quantity: str, unit: str, *, ax: Axes | None = None,
+           groups=None, colours: Mapping[str, str] | None = None) -> Axes:
+    """Predicted against reference with the diagonal; RMSE = sqrt(mean((p - r)^2)) in the corner.
+
+    reference, predicted: arrays of one shape, in ``unit``. groups: a label per point (elements,
+    sets), drawn in colours of their own. The RMSE counts all points; at most 20 000, drawn by a
+    fixed seed, are plotted.
+
+    Raises
+    ------
+    ValueError
+        shapes differ, there are no points, or a value is not finite.
+    """
+    reference, predicted = np.asarray(reference, float), np.asarray(predicted, float)
+    if reference.shape != predicted.shape:
+        raise ValueError(
+            f"parity of {quantity}: reference has shape {reference.shape}, "
+            f"predicted {predicted.shape}"
+        )
+    reference, predicted = reference.ravel(), predicted.ravel()
+    if not reference.size:
+        raise ValueError(f"parity of {quantity}: no points")
+    if not (np.isfinite(reference).all() and np.isfinite(predicted).all()):
+        raise ValueError(f"parity of {quantity}: a value is not finite; find its frame first")
+    groups = np.full(reference.size, "") if groups is None else np.asarray(groups).ravel()
+    if groups.size != reference.size:
+        raise ValueError(f"parity of {quantity}: {groups.size} labels, {reference.size} points")
+    if ax is None:
+        _, ax = axes((f"reference {quantity}", unit), (f"predicted {quantity}", unit),
+                     width=4.2, height=4.0)
+
+    drawn = np.arange(reference.size)
+    if drawn.size > _POINTS_DRAWN:
+        drawn = np.sort(np.random.default_rng(0).choice(drawn, _POINTS_DRAWN, replace=False))
+    for i, name in enumerate(dict.fromkeys(groups.tolist())):
+        chosen = drawn[groups[drawn] == name]
+        colour = (colours or {}).get(name) or ELEMENT_COLOURS.get(
+            name, SERIES_COLOURS[i % len(SERIES_COLOURS)]
+        )
+        ax.plot(reference[chosen], predicted[chosen], ".", markersize=3, alpha=0.35,
+                color=colour, label=name or None, rasterized=True)
+    ends = np.array([min(reference.min(), predicted.min()), max(reference.max(), predicted.max())])
+    ax.plot(ends, ends, color="black", linewidth=0.8)
+    rmse = float(np.sqrt(np.mean((predicted - reference) ** 2)))
+    ax.text(0.04, 0.96, f"RMSE {rmse:.3g} {units.pretty(unit)}\n{reference.size} points",
+            transform=ax.transAxes, va="top")
+    ax.set_aspect("equal", adjustable="datalim")
+    if any(groups):
+        legend = ax.legend(loc="lower right", markerscale=3)
+        for handle in legend.legend_handles:
+            handle.set_alpha(1)
+    return ax
+
+
+def learning_curves(lcurve: pd.DataFrame) -> Figure:
+    """Training and validation RMSE against step, one panel each for energy, force and virial.
+
+    lcurve: DeePMD-kit's ``lcurve.out`` as a table with its own column names (``step``,
+    ``rmse_e_val``, ``rmse_e_trn``, ``rmse_f_val`` ...), eV/atom and eV/A. Panels are shown for
+    the quantities it has.
+
+    Raises
+    ------
+    ValueError
+        no ``step`` or no RMSE column.
+    """
+    kinds = {"e": ("energy RMSE", "meV/atom", 1e3), "f": ("force RMSE", "eV/A", 1.0),
+             "v": ("virial RMSE", "meV/atom", 1e3)}
+    kinds = {k: v for k, v in kinds.items() if f"rmse_{k}_trn" in lcurve}
+    if "step" not in lcurve or not kinds:
+        raise ValueError(
+            f"learning curve has columns {', '.join(map(str, lcurve.columns))}; "
+            f"needed: step and rmse_e_trn, rmse_f_trn or rmse_v_trn"
+        )
+    figure, panels = axes(("step", "-"), ("", "-"), ncols=len(kinds), width=3.6, height=3.2,
+                          squeeze=False)
+    for panel, (kind, (quantity, unit, factor)) in zip(panels.flat, kinds.items(), strict=True):
+        for part, name, colour in (("trn", "training", 0), ("val", "validation", 1)):
+            if f"rmse_{kind}_{part}" in lcurve:
+                panel.plot(lcurve["step"], lcurve[f"rmse_{kind}_{part}"] * factor, label=name,
+                           color=SERIES_COLOURS[colour], linewidth=1)
+        panel.set_yscale("log")
+        panel.set_ylabel(label(quantity, unit))
+        panel.legend()
+    return figure
+
+
+def running_mean(values, window: int) -> np.ndarray:
+    """Centred mean over ``window`` samples; NaN where the window reaches past an end.
+
+    Raises
+    ------
+    ValueError
+        the window is below 1 or longer than the series.
+    """
+    values = np.asarray(values, float)
+    if not 1 <= window <= values.size:
+        raise ValueError(
+            f"running mean over {window} of {values.size} samples; use 1..{values.size}"
+        )
+    return pd.Series(values).rolling(window, center=True).mean().to_numpy()
+
+
+def against_temperature(temperature_K, values, quantity: str, unit: str, *, window: int = 1,
+                        name: str = "", colour=None, ax: Axes | None = None) -> Axes:
+    """A thermo column against temperature: every sample pale, its running mean on top.
+
+    temperature_K, values: (samples,) in the order of time. The mean is taken of both, so that a
+    noisy temperature does not shift the curve.
+    """
+    if ax is None:
+        _, ax = axes(("temperature", "K"), (quantity, unit))
+    temperature_K, values = np.asarray(temperature_K, float), np.asarray(values, float)
+    colour = colour or ax._get_lines.get_next_color()
+    if window > 1:
+        ax.plot(temperature_K, values, color=colour, alpha=0.18, linewidth=0.6, rasterized=True)
+    ax.plot(running_mean(temperature_K, window), running_mean(values, window), color=colour,
+            label=name or None, linewidth=1.6)
+    if name:
+        ax.legend()
+    return ax
+
+
+def paper_line(ax: Axes, value: Value, axis: str = "y") -> Axes:
+    """A dashed line at the paper's number, labelled with its place; ``axis`` is where it is read.
+
+    Raises
+    ------
+    ValueError
+        ``axis`` is neither "x" nor "y".
+    """
+    if axis not in ("x", "y"):
+        raise ValueError(f"axis is {axis!r}; use 'x' or 'y'")
+    draw = ax.axvline if axis == "x" else ax.axhline
+    draw(value.number, color="black", linestyle="--", linewidth=1, label=f"paper, {value.place}")
+    ax.legend()
+    return ax

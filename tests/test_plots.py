@@ -1,0 +1,169 @@
+"""Figures carry units, distinct colours and the right numbers."""
+
+import itertools
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import paper, plots
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def luminance(colour) -> float:
+    """Relative luminance, WCAG 2: linearised sRGB weighted 0.2126, 0.7152, 0.0722."""
+    c = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def deuteranope(colour) -> np.ndarray:
+    """What a deuteranope sees of a colour (Viénot, Brettel & Mollon 1999), linear RGB."""
+    c = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    seen = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
+    return seen @ linear
+
+
+@pytest.mark.parametrize("pair", [*itertools.combinations(plots.ELEMENT_COLOURS, 2)])
+def test_element_colours_differ_for_a_deuteranope(pair):
+    one, other = (deuteranope(plots.element_colour(symbol)) for symbol in pair)
+    assert np.linalg.norm(one - other) > 0.08
+
+
+def test_an_element_without_a_colour_is_named():
+    with pytest.raises(KeyError, match="Cu.*Zn"):
+        plots.element_colour("Cu")
+
+
+def test_rates_get_lighter_as_they_get_faster_and_never_share_a_colour():
+    rates = [0.1, 0.5, 1, 4, 20, 50, 200, 1000]
+    light = [luminance(plots.rate_colour(rate)) for rate in rates]
+    assert light == sorted(light)
+    assert min(np.diff(light)) > 0.01
+    assert max(light) < 0.8  # still seen on white
+    with pytest.raises(ValueError, match="positive"):
+        plots.rate_colour(0)
+
+
+def test_hot_is_lighter_than_cold():
+    assert luminance(plots.temperature_colour(2000)) > luminance(plots.temperature_colour(300))
+
+
+def test_axes_say_quantity_and_unit():
+    _, ax = plots.axes(("r", "A"), ("g(r)", "-"))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("r (Å)", "g(r)")
+    _, panels = plots.axes(("T", "K"), ("density", "g/cm3"), nrows=2, sharex=True)
+    assert [p.get_xlabel() for p in panels] == ["", "T (K)"]
+    assert panels[1].get_ylabel() == "density (g/cm³)"
+
+
+def test_the_style_stays_inside_the_figure():
+    before = dict(matplotlib.rcParams)
+    plots.axes(("r", "A"), ("g(r)", "-"))
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_rdf_panel_draws_what_it_was_given():
+    r = np.linspace(0, 10, 50)
+    ax = plots.rdf_panel({"reference": (r, np.ones(50)), "potential": (r, 2 * np.ones(50))})
+    gas, *curves = ax.lines
+    np.testing.assert_array_equal(curves[1].get_ydata(), 2 * np.ones(50))
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["reference", "potential"]
+    assert curves[0].get_color() != curves[1].get_color()
+    assert curves[0].get_linestyle() != curves[1].get_linestyle()
+
+
+def test_rdf_grid_has_one_panel_per_pair():
+    r = np.linspace(0, 10, 20)
+    pairs = {name: {"a": (r, np.ones(20))} for name in ("total", "Zn-N", "Zn-Zn")}
+    figure = plots.rdf_grid(pairs)
+    assert [ax.get_title() for ax in figure.axes] == list(pairs)
+
+
+def test_parity_prints_the_rmse_of_all_points():
+    """A constant offset d has RMSE d, however many points are drawn."""
+    x = np.linspace(-3, 3, 45_000).reshape(-1, 3)
+    ax = plots.parity(x, x + 0.25, "force", "eV/A")
+    assert "RMSE 0.25 eV/Å" in ax.texts[0].get_text()
+    assert "45000 points" in ax.texts[0].get_text()
+    assert sum(len(line.get_xdata()) for line in ax.lines[:-1]) == 20_000
+
+
+def test_parity_colours_elements_by_their_colour():
+    x = np.arange(6.0)
+    ax = plots.parity(x, x, "force", "eV/A", groups=["Zn", "N", "N", "C", "H", "H"])
+    drawn = {line.get_label(): line.get_color() for line in ax.lines[:-1]}
+    assert drawn == plots.ELEMENT_COLOURS
+    assert sorted(len(line.get_xdata()) for line in ax.lines[:-1]) == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("reference", "predicted", "groups", "message"),
+    [
+        ([1.0, 2.0], [1.0], None, "shape"),
+        ([], [], None, "no points"),
+        ([1.0, np.nan], [1.0, 1.0], None, "finite"),
+        ([1.0, 2.0], [1.0, 2.0], ["Zn"], "labels"),
+    ],
+)
+def test_parity_refuses(reference, predicted, groups, message):
+    with pytest.raises(ValueError, match=message):
+        plots.parity(reference, predicted, "energy", "eV/atom", groups=groups)
+
+
+def test_learning_curves_show_energy_in_meV_and_force_as_it_is():
+    table = pd.DataFrame({"step": [0, 100], "rmse_e_trn": [1.0, 0.1], "rmse_e_val": [1.1, 0.2],
+                          "rmse_f_trn": [2.0, 0.5]})
+    energy, force = plots.learning_curves(table).axes
+    assert energy.get_ylabel() == "energy RMSE (meV/atom)"
+    np.testing.assert_allclose(energy.lines[0].get_ydata(), [1000, 100])
+    np.testing.assert_allclose(force.lines[0].get_ydata(), [2.0, 0.5])
+    with pytest.raises(ValueError, match="rmse_e_trn"):
+        plots.learning_curves(table[["step"]])
+
+
+def test_running_mean_of_a_ramp_is_the_ramp():
+    ramp = np.arange(50.0)
+    mean = plots.running_mean(ramp, 7)
+    np.testing.assert_allclose(mean[3:-3], ramp[3:-3])
+    assert np.isnan(mean[:3]).all() and np.isnan(mean[-3:]).all()
+    for window in (0, 51):
+        with pytest.raises(ValueError, match="1..50"):
+            plots.running_mean(ramp, window)
+
+
+def test_running_mean_narrows_noise_by_the_root_of_the_window():
+    noise = np.random.default_rng(1).normal(size=20_000)
+    mean = plots.running_mean(noise, 25)
+    assert np.nanstd(mean) == pytest.approx(1 / 5, rel=0.1)
+
+
+def test_against_temperature_shows_samples_and_mean():
+    temperature = np.linspace(300, 1300, 101)
+    ax = plots.against_temperature(temperature, temperature / 1000, "density", "g/cm3",
+                                   window=5, name="run")
+    samples, mean = ax.lines
+    assert len(samples.get_xdata()) == 101
+    inside = ~np.isnan(mean.get_xdata())
+    np.testing.assert_allclose(mean.get_ydata()[inside], mean.get_xdata()[inside] / 1000)
+    assert ax.get_ylabel() == "density (g/cm³)"
+
+
+def test_the_paper_s_line_stands_where_the_paper_says():
+    _, ax = plots.axes(("temperature", "K"), ("density", "g/cm3"))
+    value = paper.value("transition.DPMD-1K_Tf_K")
+    plots.paper_line(ax, value, axis="x")
+    assert set(ax.lines[0].get_xdata()) == {1432}
+    assert "Fig. 6b" in ax.get_legend().get_texts()[0].get_text()
+    with pytest.raises(ValueError, match="'x' or 'y'"):
+        plots.paper_line(ax, value, axis="z")
