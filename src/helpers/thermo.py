@@ -1,0 +1,73 @@
+"""The thermodynamic table of a heating run: one row every ``thermo_every_ps``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import paths
+
+FILE = "thermo.csv"
+
+COLUMNS = (
+    "step",
+    "time_ps",
+    "stage",  # 0: equilibration, 1, 2, ...: parts of the heating protocol
+    "target_temperature_K",
+    "temperature_K",
+    "pressure_bar",
+    "volume_A3",
+    "density_g_cm3",
+    "potential_energy_eV",
+    "kinetic_energy_eV",
+    "enthalpy_eV",
+    "cell_a_A",
+    "cell_b_A",
+    "cell_c_A",
+    "cell_alpha_deg",
+    "cell_beta_deg",
+    "cell_gamma_deg",
+    "close_atoms",  # atoms with another one closer than heating.CLOSEST_A
+)
+
+
+def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
+    """Table of a run directory (finished or not) or of a ``thermo.csv``.
+
+    The enthalpy is H = E_kin + E_pot + P0 V with the *external* pressure P0 of the run, not the
+    instantaneous one, whose fluctuations would drown it.
+
+    Parameters
+    ----------
+    run: run directory, or the file itself.
+    equilibration: False leaves out the rows before the heating starts (stage 0).
+
+    Raises
+    ------
+    FileNotFoundError
+        there is no table yet: the run was never started, or stopped within its first 0.1 ps.
+    ValueError
+        the file is not such a table, or its steps do not increase.
+    """
+    file = _file(run)
+    table = pd.read_csv(file, comment="#")
+    if missing := [c for c in COLUMNS if c not in table.columns]:
+        raise ValueError(
+            f"{paths.relative(file)} has no column {', '.join(missing)}; "
+            f"delete the run's directory and run it again"
+        )
+    if len(table) and not np.all(np.diff(table["step"]) > 0):
+        raise ValueError(f"{paths.relative(file)}: steps do not increase; the table is damaged")
+    return table if equilibration else table[table["stage"] > 0].reset_index(drop=True)
+
+
+def _file(run: Path | str) -> Path:
+    file = Path(run)
+    file = file / FILE if file.is_dir() or not file.suffix else file
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"no {paths.relative(file)}: start the run with heating.run, or wait for its first row"
+        )
+    return file
