@@ -114,7 +114,21 @@ def test_claims_name_chapters_and_contradictions_say_what_the_book_does():
     assert all(c.title and c.says and c.place and c.book for c in found)
 
 
-def test_the_page_of_contradictions_has_every_one_as_a_heading():
-    page = (paths.ROOT / "book" / "contradictions.md").read_text().splitlines()
-    headings = [line.removeprefix("## ") for line in page if line.startswith("## ")]
-    assert headings == [c.title for c in paper.contradictions()]
+def test_the_page_of_contradictions_says_what_the_data_say():
+    """Every entry of data/paper.yaml, in its order and words, below its title."""
+    page = (paths.ROOT / "book" / "contradictions.md").read_text()
+    sections = {part.split("\n")[0]: " ".join(part.split()) for part in page.split("\n## ")[1:]}
+    titles = [entry.title for entry in paper.contradictions()]
+    assert list(sections) == [*titles, "What is not given"]
+    for entry in paper.contradictions():
+        section = sections[entry.title]
+        assert f"**The paper** ({entry.place}). {entry.says}" in section
+        assert f"**This book.** {entry.book}" in section
+
+
+def test_the_introduction_names_the_chapter_of_every_claim():
+    page = (paths.ROOT / "book" / "intro.md").read_text()
+    for claim in paper.claims():
+        place = claim.place.split(",")[0]
+        (line,) = [line for line in page.splitlines() if line.startswith("|") and place in line]
+        assert f"notebooks/{claim.chapter}.ipynb" in line
