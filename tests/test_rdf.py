@@ -1,3 +1,5 @@
+import dataclasses
+
 import MDAnalysis
 import numpy as np
 import pytest
@@ -86,3 +88,18 @@ def test_agrees_with_mdanalysis_inside_half_the_cell():
 def test_refuses_a_bin_width_that_does_not_fit():
     with pytest.raises(ValueError, match="multiple"):
         rdf.rdf(np.zeros((1, 1, 3)), np.eye(3)[None], ["N"], r_max=1.0, bin_width=0.3)
+
+
+def test_deviation_is_zero_for_itself_and_known_for_a_scaled_one():
+    positions, cells = gas(3, 60, TRICLINIC)
+    one = rdf.rdf(positions, cells, ["N"] * 60, r_max=6.0)
+    half = dataclasses.replace(one, g=one.g / 2)
+    assert rdf.deviation_percent(one, one) == 0
+    assert rdf.deviation_percent(half, one) == pytest.approx(50)
+    with pytest.raises(ValueError, match="different bins"):
+        rdf.deviation_percent(one, rdf.rdf(positions, cells, ["N"] * 60, r_max=5.0))
+
+
+def test_ten_pairs_of_four_elements():
+    pairs = rdf.element_pairs(["C", "H", "N", "Zn", "H"])
+    assert len(pairs) == 10 and pairs[0] == ("Zn", "Zn") and pairs[1] == ("Zn", "N")

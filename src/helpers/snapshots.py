@@ -1,0 +1,96 @@
+"""Snapshots near a temperature, from a heating run or from labelled reference frames alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from helpers import frames
+from helpers.trajectory import Trajectory
+
+
+class NoSnapshots(ValueError):
+    """There is no frame of this kind, or none near this temperature."""
+
+
+def of_sets(names: Iterable[str], n_atoms: int) -> Trajectory:
+    """The frames of labelled sets as one trajectory of ``n_atoms`` atoms.
+
+    names: sets in data/frames or build/frames; empty takes every set with this number of atoms.
+    Frames keep the target temperature of their sampling; they do not follow each other in time
+    (times are NaN, positions may be wrapped): good for averages, not for motion. Frames without
+    a temperature (relaxations, strained crystals) are left out.
+
+    Raises
+    ------
+    NoSnapshots
+        no such frames; names what the sets hold.
+    """
+    chosen = list(names) or frames.names()
+    parts, seen = [], []
+    for name in chosen:
+        system = frames.load(name)
+        seen.append(f"{name} ({system.get_natoms()} atoms)")
+        if system.get_natoms() == n_atoms and "temperature_K" in system.data:
+            parts.append(system)
+    if not parts:
+        raise NoSnapshots(
+            f"no labelled frames of {n_atoms} atoms with a temperature in "
+            f"{', '.join(seen) or 'no set'}; choose other sets or another structure"
+        )
+    symbols = [np.array(p["atom_names"])[p["atom_types"]] for p in parts]
+    if any((s != symbols[0]).any() for s in symbols):
+        raise NoSnapshots(f"the sets {', '.join(chosen)} hold different atoms: choose among them")
+    temperature = np.concatenate([p["temperature_K"].ravel() for p in parts])
+    warm = temperature > 0
+    return Trajectory(
+        symbols=symbols[0],
+        steps=np.arange(len(temperature))[warm],
+        times_ps=np.full(warm.sum(), np.nan),
+        temperatures_K=temperature[warm],
+        cells=np.concatenate([p["cells"] for p in parts])[warm],
+        positions=np.concatenate([p["coords"] for p in parts])[warm],
+    )
+
+
+def near(
+    trajectory: Trajectory, temperature_K: float, width_K: float = 50.0, n: int | None = None
+) -> Trajectory:
+    """Frames whose temperature is within ``width_K`` of ``temperature_K``; at most ``n`` of them,
+    spread evenly.
+
+    Raises
+    ------
+    NoSnapshots
+        none there; says which temperatures there are.
+    """
+    close = np.flatnonzero(np.abs(trajectory.temperatures_K - temperature_K) <= width_K)
+    if not len(close):
+        low, high = trajectory.temperatures_K.min(), trajectory.temperatures_K.max()
+        raise NoSnapshots(
+            f"no frame within {width_K:g} K of {temperature_K:g} K: "
+            f"they span {low:.0f}-{high:.0f} K"
+        )
+    if n is not None and len(close) > n:
+        close = close[np.linspace(0, len(close) - 1, n).round().astype(int)]
+    return trajectory[close]
+
+
+def stages(
+    trajectory: Trajectory, step_K: float, width_K: float | None = None, n: int | None = None
+) -> dict[float, Trajectory]:
+    """Snapshots at every multiple of ``step_K`` the trajectory passes: temperature -> frames.
+
+    width_K: half width of a stage, by default half a step.
+    """
+    width_K = step_K / 2 if width_K is None else width_K
+    low, high = trajectory.temperatures_K.min(), trajectory.temperatures_K.max()
+    first, last = round(low / step_K), round(high / step_K)
+    found = {}
+    for temperature in step_K * np.arange(first, last + 1):
+        try:
+            found[float(temperature)] = near(trajectory, temperature, width_K, n)
+        except NoSnapshots:
+            continue
+    return found

@@ -1,0 +1,58 @@
+import dpdata
+import numpy as np
+import pytest
+
+from helpers import frames, snapshots
+from helpers.trajectory import Trajectory
+
+
+def ramp(temperatures):
+    temperatures = np.asarray(temperatures, float)
+    size = len(temperatures)
+    return Trajectory(np.array(["Zn"]), np.arange(size), np.arange(size) * 0.1, temperatures,
+                      np.tile(np.eye(3) * 10, (size, 1, 1)), np.zeros((size, 1, 3)))
+
+
+def test_near_takes_the_window_and_spreads():
+    found = snapshots.near(ramp(range(300, 1300, 2)), 800, width_K=50, n=11)
+    assert found.temperatures_K.tolist() == list(range(750, 860, 10))
+
+
+def test_near_says_what_there_is():
+    with pytest.raises(snapshots.NoSnapshots, match="300-398 K"):
+        snapshots.near(ramp(range(300, 400, 2)), 1200)
+
+
+def test_stages_cover_a_ramp_and_skip_gaps():
+    found = snapshots.stages(ramp([*range(300, 500, 5), *range(1000, 1101, 5)]), 100)
+    assert list(found) == [300, 400, 500, 1000, 1100]
+    assert found[400.0].temperatures_K.min() == 350
+
+
+def labelled(directory, n_atoms, temperatures):
+    zinc = n_atoms // 17
+    counts = [6 * zinc, 6 * zinc, 4 * zinc, zinc]
+    size = len(temperatures)
+    rng = np.random.default_rng(0)
+    system = dpdata.LabeledSystem(data={
+        "atom_names": list(frames.TYPE_MAP), "atom_numbs": counts,
+        "atom_types": np.repeat(range(4), counts), "orig": np.zeros(3),
+        "cells": np.tile(np.eye(3) * 9.0, (size, 1, 1)),
+        "coords": rng.random((size, n_atoms, 3)) * 9, "energies": np.zeros(size),
+        "forces": np.zeros((size, n_atoms, 3)), "virials": np.zeros((size, 3, 3)),
+        "temperature_K": np.array(temperatures, float)[:, None],
+    })
+    frames.save(system, directory, np.arange(size) < 1, description="test", recipe={})
+    return system
+
+
+def test_sets_become_one_trajectory_of_the_right_atoms(tmp_path):
+    one = labelled(tmp_path / "one", 17, [300, 310, 0])
+    labelled(tmp_path / "two", 34, [300, 310])
+    found = snapshots.of_sets([tmp_path / "one", tmp_path / "two"], 17)
+    assert sorted(found.temperatures_K) == [300, 310]  # the one without temperature is left out
+    at_310 = found.positions[found.temperatures_K == 310][0]
+    np.testing.assert_allclose(at_310, one["coords"][1], atol=1e-5)
+    assert found.symbols.tolist() == ["C"] * 6 + ["H"] * 6 + ["N"] * 4 + ["Zn"]
+    with pytest.raises(snapshots.NoSnapshots, match=r"68 atoms.*one \(17 atoms\)"):
+        snapshots.of_sets([tmp_path / "one"], 68)
