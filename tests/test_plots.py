@@ -1,6 +1,9 @@
 """Figures carry units, distinct colours and the right numbers."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -167,3 +170,23 @@ def test_the_paper_s_line_stands_where_the_paper_says():
     assert "Fig. 6b" in ax.get_legend().get_texts()[0].get_text()
     with pytest.raises(ValueError, match="'x' or 'y'"):
         plots.paper_line(ax, value, axis="z")
+
+
+def test_every_figure_of_a_notebook_is_shown(tmp_path):
+    """Also the second one: a style set around the first figure must not switch the backend off."""
+    script = tmp_path / "notebook.py"
+    script.write_text(
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "from IPython.utils.capture import capture_output\n"
+        "shell = InteractiveShell.instance()\n"
+        "for _ in range(2):\n"
+        "    with capture_output() as captured:\n"
+        "        shell.run_cell('from helpers import plots\\n'\n"
+        "                       'plots.axes((\"r\", \"A\"), (\"g\", \"-\"))[1].plot([0, 1]);')\n"
+        "    print(sum('image/png' in output.data for output in captured.outputs))\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True,
+        env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+    )
+    assert shown.stdout.split() == ["1", "1"]

@@ -20,8 +20,6 @@ from helpers.paper import Value
 ELEMENT_COLOURS = {"C": "#4d4d4d", "H": "#e69f00", "N": "#0072b2", "Zn": "#d55e00"}
 SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")
 STYLE = {
-    "figure.dpi": 110,
-    "figure.constrained_layout.use": True,
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -50,12 +48,13 @@ def axes(
     """A figure in the book's style whose axes say quantity and unit.
 
     x, y: (quantity, unit) with "-" for none. width, height: of one panel, inches. options: as for
-    ``plt.subplots`` (``sharex``, ``sharey`` ...). With one panel the second result is its Axes.
+    ``Figure.subplots`` (``sharex``, ``sharey`` ...). With one panel the second result is its Axes.
     """
+    # Outside of rc_context: the first figure of a notebook switches its backend on, and the
+    # context would switch it off again at its end.
+    figure = plt.figure(figsize=(width * ncols, height * nrows), dpi=110, layout="constrained")
     with plt.rc_context(STYLE):
-        figure, panels = plt.subplots(
-            nrows, ncols, figsize=(width * ncols, height * nrows), **options
-        )
+        panels = figure.subplots(nrows, ncols, **options)
         for panel in np.atleast_1d(panels).flat:
             panel.set_xlabel(label(*x))
             panel.set_ylabel(label(*y))
