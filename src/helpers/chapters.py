@@ -59,6 +59,8 @@ def profiles() -> list[str]:
 def section(profile: str, chapter: str) -> dict:
     """The values that a profile gives to one chapter: its own, and the shared ones it knows.
 
+    A chapter with a parameter ``profile`` gets the profile's name in it.
+
     Raises
     ------
     ChapterError
@@ -78,7 +80,8 @@ def section(profile: str, chapter: str) -> dict:
             every = sorted(set(itertools.chain(*known.values())))
             raise ChapterError(_unknown(f"shared parameter of profile {profile!r}", name, every))
     own = everything.get(chapter) or {}
-    return {n: v for n, v in shared.items() if n in known[chapter]} | own
+    named = {"profile": profile} if "profile" in known[chapter] else {}
+    return named | {n: v for n, v in shared.items() if n in known[chapter]} | own
 
 
 def settings(chapter: str, profile: str, overrides: Mapping | None = None) -> list[Setting]:
@@ -236,7 +239,9 @@ def _own_kernel() -> Iterator[None]:
             "argv": [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR",
                      "-f", "{connection_file}"],
             "display_name": "Python 3", "language": "python",
-            "env": {"PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            # A notebook's figures are inline, also where the user's shell names another backend.
+            "env": {"MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                    "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                     "ZIF4_ROOT": str(paths.ROOT), "ZIF4_BUILD": str(paths.BUILD)},
         }))
         before = os.environ.get("JUPYTER_PATH")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
@@ -50,26 +49,37 @@ def _book(options) -> int:
     for chapter in chapters.names():  # refuse a bad profile before anything runs
         chapters.settings(chapter, options.profile)
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(paths.ROOT / "Snakefile"),
-        "--directory", str(paths.ROOT), "--config", f"profile={options.profile}",
-        "--cores", options.cores, "--rerun-incomplete", "--nolock", "--keep-going",
+        "--snakefile", str(paths.ROOT / "Snakefile"), "--directory", str(paths.ROOT),
+        "--config", f"profile={options.profile}", "--cores", options.cores,
+        "--nolock", "--rerun-incomplete", "--keep-going",
         "--rerun-triggers", "mtime", "params", "input", "code",
-        "--max-checksum-file-size", "1000000000",
+        "--max-checksum-file-size", "1000000000",  # content decides, not the date of a checkout
     ]
     if options.dry_run:
-        return subprocess.run([*command, "--dry-run", "--quiet", "host"]).returncode
+        return _snakemake(*command, "--dry-run", "--quiet", "host")
     folder = paths.BUILD / options.profile
     # Held by this process and freed with it: snakemake's own lock outlives a `kill -9`.
     with provenance.lock(folder):
         problems = folder / "problems.txt"
         problems.unlink(missing_ok=True)
-        code = subprocess.run([*command, "--quiet", "host", "reason", "progress"]).returncode
+        code = _snakemake(*command, "--quiet", "host", "reason", "progress")
         if code and problems.exists():
             print(problems.read_text(), end="", file=sys.stderr)
     if code:
         print(f"the book of profile {options.profile} was not built", file=sys.stderr)
         return 1
     print(f"the book: {paths.relative(book.html(options.profile) / 'index.html')}")
+    return 0
+
+
+def _snakemake(*arguments: str) -> int:
+    """snakemake in this process (its imports and ours are half of an unchanged build)."""
+    from snakemake.cli import main as snakemake
+
+    try:
+        snakemake(list(arguments))
+    except SystemExit as end:
+        return int(end.code or 0)
     return 0
 
 

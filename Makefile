@@ -1,0 +1,72 @@
+# Everything this needs is brought into build/: uv from PyPI, and by it the locked environment.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON  ?= python3
+PROFILE ?= small
+CHAPTER ?=
+ARGS    ?=
+
+ENV  := build/env
+UV   := build/tools/bin/uv
+ZIF4 := $(ENV)/bin/zif4
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(ENV)
+export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
+
+.PHONY: help
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+.PHONY: book
+book: $(ENV)/.synced ## execute what is stale, render, check: build/PROFILE/html (PROFILE=small)
+	@$(ZIF4) book --profile '$(PROFILE)'
+
+.PHONY: chapter
+chapter: $(ENV)/.synced ## execute one chapter: CHAPTER=04_heating_rates ARGS="-p heating_rate 50"
+	@$(ZIF4) chapter --profile '$(PROFILE)' $(ARGS) -- '$(CHAPTER)'
+
+.PHONY: parameters
+parameters: $(ENV)/.synced ## list the parameters of one chapter: CHAPTER=04_heating_rates
+	@$(ZIF4) parameters --profile '$(PROFILE)' -- '$(CHAPTER)'
+
+.PHONY: check
+check: $(ENV)/.synced ## look through the rendered book for errors, broken links, empty figures
+	@$(ZIF4) check --profile '$(PROFILE)'
+
+.PHONY: test
+test: lint ## ruff, unit tests, and the smoke book of all chapters, live (PYTEST="-k rdf" selects)
+	@$(ENV)/bin/pytest $(PYTEST)
+
+.PHONY: lint
+lint: $(ENV)/.synced ## ruff
+	@$(ENV)/bin/ruff check src tests
+
+.PHONY: env
+env: $(ENV)/.synced ## bring uv and the locked environment into build/
+
+.PHONY: clean
+clean: ## remove executed notebooks and rendered books; keep the environment and what was computed
+	rm -rf .snakemake $(foreach p,$(wildcard data/profiles/*.yaml),build/$(basename $(notdir $(p))))
+
+.PHONY: distclean
+distclean: ## remove build/ altogether, with potentials and runs made here
+	rm -rf .snakemake build
+
+$(ENV)/.synced: uv.lock pyproject.toml | $(UV)
+	@$(UV) sync --frozen
+	@touch $@
+
+# A virtual environment for uv alone; where Python comes without ensurepip, pip puts it there.
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; PYTHON=python3.12 names another than python3")'
+	@rm -rf build/tools
+	@if $(PYTHON) -m venv build/tools >/dev/null 2>&1; then \
+	    build/tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; \
+	else \
+	    rm -rf build/tools; \
+	    $(PYTHON) -m pip install --quiet --disable-pip-version-check --target build/tools 'uv>=0.9,<1' \
+	    || { echo 'neither venv nor pip comes with $(PYTHON): install them (Debian: apt-get install python3-venv)' >&2; exit 1; }; \
+	fi
+	@test -x $@
