@@ -261,6 +261,21 @@ def train(
     return target
 
 
+def _last_checkpoint(directory: Path) -> tuple[str, int] | None:
+    """Prefix and step of the newest whole checkpoint.
+
+    TensorFlow's own ``checkpoint`` file names one before its ``.meta`` is written, so that it may
+    speak of one that a kill cut off.
+    """
+    whole = [
+        int(meta.stem.rsplit("-", 1)[1])
+        for meta in directory.glob(f"{_CHECKPOINT}-*.meta")
+        if meta.with_suffix(".index").is_file()
+        and meta.with_suffix(".data-00000-of-00001").is_file()
+    ]
+    return (f"{_CHECKPOINT}-{max(whole)}", max(whole)) if whole else None
+
+
 def _thinned(system: dpdata.LabeledSystem, n: int) -> dpdata.LabeledSystem:
     if len(system) <= n:
         return system
@@ -271,10 +286,9 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
     """``dp train`` in ``directory`` from its last checkpoint, watched line by line."""
     command = ["train", "input.json", "-o", "out.json"]
     started = 0
-    if (directory / "checkpoint").is_file():
+    if checkpoint := _last_checkpoint(directory):
+        prefix, started = checkpoint
         _refuse_nan(directory, read_lcurve(directory))
-        prefix = (directory / "checkpoint").read_text().split('"')[1]
-        started = int(prefix.rsplit("-", 1)[1])
         command += ["--restart", prefix]
         provenance.announce("resumed", directory, f"from step {started} of {recipe.steps}")
     elif recipe.initial_potential:
