@@ -69,7 +69,7 @@ def label(quantity: str, unit: str) -> str:
 
 
 def rate_colour(rate_K_per_ps: float) -> tuple[float, float, float, float]:
-    """Colour of a heating rate, the same in every figure: slow is dark, fast is light (cividis).
+    """Colour of a heating rate, the same in every figure: slow is dark, fast is light (viridis).
 
     Raises
     ------
@@ -79,7 +79,7 @@ def rate_colour(rate_K_per_ps: float) -> tuple[float, float, float, float]:
     if not rate_K_per_ps > 0:
         raise ValueError(f"heating rate is {rate_K_per_ps} K/ps; give a positive one")
     share = np.log(rate_K_per_ps / _SLOWEST) / np.log(_FASTEST / _SLOWEST)
-    return plt.get_cmap("cividis")(float(np.clip(share, 0, 1)) * 0.92)
+    return plt.get_cmap("viridis")(float(np.clip(share, 0, 1)) * 0.9)
 
 
 def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float = 2500.0):

@@ -13,6 +13,7 @@ from helpers import paper, units
 
 NOT_COMPUTED = "not computed yet"
 NOT_GIVEN = "not given"
+_UNBROKEN = {"unit", "paper", "this book"}  # columns whose cells stay on one line
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Table:
                 {"selector": "caption", "props": "caption-side: top; text-align: left;"},
                 {"selector": "th", "props": "text-align: left;"},
                 {"selector": "td", "props": "text-align: left; vertical-align: top;"},
+                *(
+                    {"selector": f"td.col{i}", "props": "white-space: nowrap;"}
+                    for i, column in enumerate(self.frame.columns)
+                    if column in _UNBROKEN
+                ),
             ]
         )
         return styler.set_caption(self.caption) if self.caption else styler

@@ -185,6 +185,6 @@ def _legend(ax, atoms: Atoms, title: str) -> None:
                    color=plots.ELEMENT_COLOURS.get(s, "#cc79a7"))
         for s in symbols
     ]
-    ax.set_title(title, loc="left")
+    ax.set_title(title, loc="left", fontsize=15)
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), frameon=False,
-              ncols=len(symbols))
+              fontsize=14, ncols=len(symbols))

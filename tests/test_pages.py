@@ -1,0 +1,109 @@
+"""The pages that are read, not executed: what they tell a reader to do works."""
+
+import ast
+import importlib
+import inspect
+import re
+
+import ase.io
+import numpy as np
+import pytest
+import yaml
+from ase.calculators.lj import LennardJones
+from dpdata.format import Format
+
+from helpers import frames, paths, structures
+
+PAGES = [*sorted((paths.ROOT / "book").glob("*.md")), paths.ROOT / "README.md"]
+
+
+def blocks(page, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.M | re.S)
+
+
+def calls(source: str):
+    """Calls of a helper (``frames.save(...)``) in a piece of Python."""
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and (paths.ROOT / "src" / "helpers" / f"{node.func.value.id}.py").is_file()
+        ):
+            yield node
+
+
+def python_of_pages():
+    for page in PAGES:
+        inline = re.findall(r"`(\w+\.\w+\([^`]*\))`", page.read_text())
+        for source in [*blocks(page, "python"), *inline]:
+            if any(calls(source)):
+                yield pytest.param(source, id=f"{page.stem}-{source.split(chr(10))[0][:50]}")
+
+
+@pytest.mark.parametrize("source", [*python_of_pages()])
+def test_helpers_that_a_page_calls_exist_and_take_these_arguments(source):
+    for node in calls(source):
+        helper = importlib.import_module(f"helpers.{node.func.value.id}")
+        function = getattr(helper, node.func.attr)
+        keywords = {k.arg: None for k in node.keywords}
+        inspect.signature(function).bind(*node.args, **keywords)
+        for keyword in node.keywords:
+            if keyword.arg == "fmt":
+                assert keyword.value.value in Format.get_formats()
+
+
+def test_own_data_works_as_the_page_says(tmp_path, monkeypatch):
+    """The code of book/own_data.md, on frames labelled with a Lennard-Jones potential of ASE."""
+    images = []
+    for seed in range(20):
+        atoms = structures.load("Znim2-ABW")
+        atoms.rattle(0.02, seed=seed)
+        atoms.calc = LennardJones(sigma=0.5, epsilon=0.05, rc=1.7)
+        atoms.get_potential_energy(), atoms.get_stress()
+        images.append(atoms)
+    ase.io.write(tmp_path / "run.extxyz", images)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+
+    exec("\n".join(blocks(paths.ROOT / "book" / "own_data.md", "python")), {})
+
+    assert "my-set" in frames.names()
+    training, validation = (frames.load("my-set", part) for part in frames.PARTS)
+    assert len(training) + len(validation) == 20 and len(validation) < len(training)
+    energies = np.sort(np.concatenate([training["energies"], validation["energies"]]))
+    np.testing.assert_allclose(energies, np.sort([a.get_potential_energy() for a in images]))
+
+
+def test_every_page_is_in_the_table_of_contents():
+    toc = (paths.ROOT / "_toc.yml").read_text()
+    assert yaml.safe_load(toc)["root"] == "book/intro"
+    listed = re.findall(r"book/(\w+)", toc)
+    assert sorted(listed) == sorted(page.stem for page in PAGES if page.parent.name == "book")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_relative_links_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:|#)([^)]+)\)", page.read_text())
+    for link in links:
+        target = (page.parent / link).resolve()
+        if target.suffix == ".ipynb":  # the source of a chapter is its text form
+            target = target.with_suffix(".py")
+        assert target.is_file(), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_make_targets_and_profiles_that_a_page_names_exist(page):
+    makefile = (paths.ROOT / "Makefile").read_text()
+    commands = "\n".join(blocks(page, "bash"))
+    for target in re.findall(r"^make (\w+)", commands, re.M):
+        assert re.search(rf"^{target}\s*:", makefile, re.M), f"make {target}"
+    for chapter in re.findall(r"\b0\d_\w+", commands):
+        assert (paths.NOTEBOOKS / f"{chapter}.py").is_file(), chapter
+    for profile in re.findall(r"PROFILE=(\w+)", page.read_text()):
+        assert (paths.PROFILES / f"{profile}.yaml").is_file(), profile
+
+
+def test_no_page_names_a_path_of_the_machine_it_was_written_on():
+    for page in PAGES:
+        assert not re.search(r"/(work|home|root)/", page.read_text()), page.name
