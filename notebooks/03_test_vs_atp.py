@@ -186,10 +186,10 @@ plots.rdf_grid(partial, ncols=3);
 # $$ R = 100\,\% \sqrt{\textstyle\sum_r r^2 [g(r) - g_\mathrm{ref}(r)]^2 \big/
 #                    \sum_r r^2 g_\mathrm{ref}(r)^2}. $$
 #
-# It is never zero for finite samples. The column *reference itself* compares the first with the
-# second half of the reference frames: a potential that comes as close as that cannot be told from
-# the reference by this test. The same bonds weigh most in it; a split by distance (up to 3 Å:
-# bonds; beyond: medium range) would be the next refinement.
+# It is never zero for finite samples. How far two samples of one and the same system would be
+# apart is estimated from the reference: its first half against its second, times the square root of
+# the ratio of the numbers of snapshots. A potential that comes as close as this *noise* cannot be
+# told from the reference by this test.
 
 # %%
 half = len(at_reference) // 2
@@ -203,7 +203,9 @@ def distances(pair):
         for name, curve in curves.items() if name != "reference"
     }
     if halves:
-        one["reference itself (%)"] = rdf.deviation_percent(*(g(h, pair) for h in halves))
+        n, m = len(at_reference), len(hot["ATP"])
+        scale = ((1 / n + 1 / m) / (1 / half + 1 / (n - half))) ** 0.5
+        one["noise (%)"] = scale * rdf.deviation_percent(*(g(h, pair) for h in halves))
     return one
 
 
@@ -261,7 +263,7 @@ ax.legend();
 
 # %%
 barriers = pmf.activation_free_energies(works.values())
-barriers.round(1).fillna("")
+tables.Table(barriers.round(1).astype(object).where(barriers.notna(), "–"))
 
 # %% [markdown]
 # Over a range in which energy and entropy of activation hardly change,

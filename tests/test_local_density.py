@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from helpers import local_density
 
@@ -36,8 +37,10 @@ def test_ideal_gas_is_poisson():
     found = local_density.local_density(positions, np.broadcast_to(TRICLINIC, (50, 3, 3)))
     p = 1 / 36
     assert found.counts.var() == pytest.approx(1000 * p * (1 - p), rel=0.1)
-    centers, height = found.distribution(bins=20)
-    assert (height * (centers[1] - centers[0])).sum() == pytest.approx(1)
+    density, share = found.distribution()
+    assert share.sum() == pytest.approx(1)
+    np.testing.assert_allclose(share, binom.pmf(np.arange(len(share)), 1000, p), atol=0.02)
+    assert (density * share).sum() == pytest.approx(1000 / np.linalg.det(TRICLINIC))
 
 
 def test_a_coordinate_just_below_zero_stays_inside():

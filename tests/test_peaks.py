@@ -24,8 +24,22 @@ def test_gaussian_of_known_width_finer_than_the_bins(sigma, center):
     assert peak.position == pytest.approx(center, abs=0.002)
     assert peak.fwhm == pytest.approx(FWHM * sigma, rel=0.02)
     assert peaks.lindemann_ratio(peak) == pytest.approx(FWHM * sigma / center, rel=0.02)
-    if sigma > 0.1:
-        assert peak.height == pytest.approx(20, rel=0.02)
+    assert peak.height == pytest.approx(20, rel=0.02)
+
+
+def test_smoothing_tames_noise_without_widening():
+    r, g = binned(gaussian(2.0, 0.08, 40.0), 0.02)
+    ideal = 0.8 * r**2  # about 160 pairs in the peak, as in ten snapshots of the smallest cell
+    rng = np.random.default_rng(8)
+    widths = [peaks.first_peak(r, rng.poisson(g * ideal) / ideal, smoothing=0.04).fwhm
+              for _ in range(40)]
+    assert np.mean(widths) == pytest.approx(FWHM * 0.08, rel=0.05)
+    assert np.std(widths) < 0.2 * FWHM * 0.08
+    smooth = peaks.first_peak(r, g, smoothing=0.04)
+    assert smooth.fwhm == pytest.approx(FWHM * 0.08, rel=0.01)
+    assert smooth.height == pytest.approx(40, rel=0.02)
+    with pytest.raises(peaks.PeakNotResolved, match="narrower than the smoothing"):
+        peaks.first_peak(*binned(gaussian(2.0, 0.01, 40.0), 0.005), smoothing=0.1)
 
 
 def test_takes_the_first_of_two_peaks_even_if_lower():

@@ -19,10 +19,13 @@ class LocalDensity:
     density: np.ndarray
     edges: np.ndarray
 
-    def distribution(self, bins=30, range=None) -> tuple[np.ndarray, np.ndarray]:
-        """(bin centres in atoms/A^3, probability density) over all boxes and frames."""
-        height, edge = np.histogram(self.density, bins=bins, range=range, density=True)
-        return (edge[1:] + edge[:-1]) / 2, height
+    def distribution(self) -> tuple[np.ndarray, np.ndarray]:
+        """(density in atoms/A^3, share of boxes), one entry for each whole number of atoms.
+
+        Over all boxes and frames; the number of atoms is divided by the mean volume of a box.
+        """
+        share = np.bincount(self.counts.ravel()) / self.counts.size
+        return np.arange(len(share)) * self.density.mean() / self.counts.mean(), share
 
     def slice(self, axis: int = 2, frames=slice(None)) -> np.ndarray:
         """Density (atoms/A^3) averaged over ``frames`` and along ``axis``: a map to look at."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from helpers.rdf import RDF
@@ -45,27 +46,32 @@ def first_maximum(r, g, prominence: float = 0.1) -> tuple[int, float, float]:
     return top, float(position), float(height)
 
 
-def first_peak(r, g, prominence: float = 0.1) -> Peak:
+def first_peak(r, g, smoothing: float = 0.0, prominence: float = 0.1) -> Peak:
     """The first peak of g(r) with its width; position and height as in ``first_maximum``.
 
     fwhm: between the points left and right where g, joined by straight lines, crosses half of
-    the height; the spread that binning itself adds to a Gaussian, ``8 ln 2 * bin^2 / 12`` in
-    fwhm^2 (Sheppard), is taken off.
+    the height. Few snapshots give a ragged g(r) with no clear half height; ``smoothing`` (A) is
+    the standard deviation s of a Gaussian it is smeared with first. What smearing and bins of
+    width b add to a Gaussian peak, ``8 ln 2 (s^2 + b^2/12)`` in fwhm^2 (the second is Sheppard's
+    correction), is taken off again, and the height is scaled back to the same area.
 
     r: (B,) equidistant bin centres, A. g: (B,).
 
     Raises
     ------
     PeakNotResolved
-        no peak, fewer than three bins above half height, or a neighbour peak that swallows the
-        half height.
+        no peak, fewer than three bins above half height, a peak narrower than the smoothing, or
+        a neighbour peak that swallows the half height.
     """
     r, g = np.asarray(r, float), np.asarray(g, float)
+    bin_width = r[1] - r[0]
+    if smoothing:
+        g = gaussian_filter1d(g, smoothing / bin_width, mode="constant")
     top, position, height = first_maximum(r, g, prominence)
     low, high = _run(g, top, height / 2)
     if high - low < 2:
         raise PeakNotResolved(
-            f"the peak at {position:.2f} A is narrower than three bins of {r[1] - r[0]:.3f} A: "
+            f"the peak at {position:.2f} A is narrower than three bins of {bin_width:.3f} A: "
             "use a smaller bin_width"
         )
     if low == 0 or high == len(g) - 1:
@@ -79,8 +85,14 @@ def first_peak(r, g, prominence: float = 0.1) -> Peak:
         )
     lower = np.interp(height / 2, g[[low - 1, low]], r[[low - 1, low]])
     upper = np.interp(height / 2, g[[high + 1, high]], r[[high + 1, high]])
-    width2 = (upper - lower) ** 2 - 8 * np.log(2) * (r[1] - r[0]) ** 2 / 12
-    return Peak(position, height, float(np.sqrt(width2)))
+    seen = upper - lower
+    square = seen**2 - 8 * np.log(2) * (smoothing**2 + bin_width**2 / 12)
+    if square < (seen / 3) ** 2:
+        raise PeakNotResolved(
+            f"the peak at {position:.2f} A is narrower than the smoothing of {smoothing:.3f} A"
+        )
+    fwhm = float(np.sqrt(square))
+    return Peak(position, height * seen / fwhm, fwhm)
 
 
 def lindemann_ratio(peak: Peak) -> float:
@@ -93,7 +105,9 @@ def lindemann_ratio(peak: Peak) -> float:
     return peak.fwhm / peak.position
 
 
-def track(temperatures_K: Iterable[float], rdfs: Iterable[RDF]) -> pd.DataFrame:
+def track(
+    temperatures_K: Iterable[float], rdfs: Iterable[RDF], smoothing: float = 0.0
+) -> pd.DataFrame:
     """First peak of each g(r): temperature_K, pair, position_A, height, fwhm_A, lindemann, note.
 
     Where a peak is not resolved, the numbers are NaN and ``note`` says why.
@@ -102,7 +116,7 @@ def track(temperatures_K: Iterable[float], rdfs: Iterable[RDF]) -> pd.DataFrame:
     for temperature, one in zip(temperatures_K, rdfs, strict=True):
         row = {"temperature_K": temperature, "pair": one.label}
         try:
-            peak = first_peak(one.r, one.g)
+            peak = first_peak(one.r, one.g, smoothing)
         except PeakNotResolved as error:
             nothing = dict.fromkeys(("position_A", "height", "fwhm_A", "lindemann"), np.nan)
             rows.append(row | nothing | {"note": str(error)})
