@@ -120,7 +120,7 @@ def rdf_panel(curves: Mapping[str, object], *, title: str = "", ax: Axes | None 
         ax.plot(r, g, label=name, color=colour, linestyle="--" if i % 2 else "-", linewidth=1.6)
     ax.set_title(title)
     ax.set_ylim(bottom=0)
-    ax.legend()
+    ax.legend(frameon=False)
     return ax
 
 
@@ -184,7 +184,7 @@ def parity(reference, predicted, quantity: str, unit: str, *, ax: Axes | None = 
             transform=ax.transAxes, va="top")
     ax.set_aspect("equal", adjustable="datalim")
     if any(groups):
-        legend = ax.legend(loc="lower right", markerscale=3)
+        legend = ax.legend(loc="lower right", markerscale=3, frameon=False)
         for handle in legend.legend_handles:
             handle.set_alpha(1)
     return ax
@@ -219,7 +219,7 @@ def learning_curves(lcurve: pd.DataFrame) -> Figure:
                            color=SERIES_COLOURS[colour], linewidth=1)
         panel.set_yscale("log")
         panel.set_ylabel(label(quantity, unit))
-        panel.legend()
+        panel.legend(frameon=False)
     return figure
 
 
@@ -255,7 +255,7 @@ def against_temperature(temperature_K, values, quantity: str, unit: str, *, wind
     ax.plot(running_mean(temperature_K, window), running_mean(values, window), color=colour,
             label=name or None, linewidth=1.6)
     if name:
-        ax.legend()
+        ax.legend(frameon=False)
     return ax
 
 
@@ -271,5 +271,5 @@ def paper_line(ax: Axes, value: Value, axis: str = "y") -> Axes:
         raise ValueError(f"axis is {axis!r}; use 'x' or 'y'")
     draw = ax.axvline if axis == "x" else ax.axhline
     draw(value.number, color="black", linestyle="--", linewidth=1, label=f"paper, {value.place}")
-    ax.legend()
+    ax.legend(frameon=False)
     return ax

@@ -13,7 +13,7 @@ from helpers import paper, units
 
 NOT_COMPUTED = "not computed yet"
 NOT_GIVEN = "not given"
-_UNBROKEN = {"unit", "paper", "this book"}  # columns whose cells stay on one line
+_UNBROKEN = {"", "unit", "paper", "this book"}  # columns whose cells stay on one line
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def of_paper(group: str, caption: str = "") -> Table:
     """
     rows = paper.rows(group)
     first = next(iter(rows.values()))
-    columns = {"": list(rows)}
+    columns = {"": [name.replace("_", " ") for name in rows]}
     for name, value in first.items():
         columns[_header(name, value.unit)] = [_plain(r[name].number) for r in rows.values()]
     place = next(iter(first.values())).place
@@ -197,5 +197,5 @@ def _plain(value) -> str:
 
 def _header(name: str, unit: str) -> str:
     suffix = "_" + unit.replace("/", "_per_", 1).replace("/", "_").replace("%", "percent")
-    words = name.removesuffix(suffix).replace("_", " ")
+    words = name.removesuffix(suffix).replace("_", " ").replace("rmse", "RMSE")
     return f"{words} ({units.pretty(unit)})" if unit != "-" else words
