@@ -12,7 +12,7 @@ import yaml
 from ase.calculators.lj import LennardJones
 from dpdata.format import Format
 
-from helpers import frames, paths, structures
+from helpers import chapters, frames, paths, structures
 
 PAGES = [*sorted((paths.ROOT / "book").glob("*.md")), paths.ROOT / "README.md"]
 
@@ -102,6 +102,17 @@ def test_make_targets_and_profiles_that_a_page_names_exist(page):
         assert (paths.NOTEBOOKS / f"{chapter}.py").is_file(), chapter
     for profile in re.findall(r"PROFILE=(\w+)", page.read_text()):
         assert (paths.PROFILES / f"{profile}.yaml").is_file(), profile
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_parameters_that_a_page_sets_are_accepted_by_the_chapter(page):
+    for command in "\n".join(blocks(page, "bash")).splitlines():
+        if "CHAPTER=" not in command or "-p " not in command:
+            continue
+        (chapter,) = re.findall(r"\b0\d_\w+", command)
+        overrides = dict(re.findall(r"-p (\w+) ([^\s\"]+)", command))
+        values = chapters.values(chapter, "small", overrides)
+        assert overrides.keys() <= values.keys()
 
 
 def test_no_page_names_a_path_of_the_machine_it_was_written_on():
