@@ -364,7 +364,7 @@ def pack(
     }  # fmt: skip
     target = save(
         system, directory or paths.shipped("frames", name),
-        split_blocks(len(system), n_blocks, validation_share),
+        split_blocks(len(system), min(n_blocks, len(system)), validation_share),
         description=description, recipe=recipe, inputs=inputs, sampling=sampling,
         level_of_theory=level_of_theory, source=source, overwrite=overwrite,
     )  # fmt: skip
@@ -562,6 +562,69 @@ def table(sets: Sequence[str]) -> pd.DataFrame:
     result = pd.DataFrame.from_dict(rows, orient="index")
     result.index = pd.MultiIndex.from_tuples(result.index, names=["set", "part"])
     return result.fillna("-")
+
+
+def per_frame(sets: Sequence[str]) -> pd.DataFrame:
+    """One row a frame of the given sets.
+
+    Columns: set, part, temperature_K, strain, step (NaN where the set does not know them),
+    n_atoms, density_g_cm3, energy_eV_per_atom, force_rms_eV_per_A (over atoms and components),
+    pressure_GPa = tr(W) / 3V (without the kinetic part).
+    """
+    tables = []
+    for name in sets:
+        for part in PARTS:
+            system = load(name, part)
+            volume = np.abs(np.linalg.det(system["cells"]))
+            known = {k: system[k].ravel() for k in FRAME_DATA if k in system.data}
+            trace = np.trace(system["virials"], axis1=1, axis2=2)
+            tables.append(
+                pd.DataFrame(
+                    dict.fromkeys(FRAME_DATA, np.nan)
+                    | known
+                    | {
+                        "set": name,
+                        "part": part,
+                        "n_atoms": system.get_natoms(),
+                        "density_g_cm3": densities(system),
+                        "energy_eV_per_atom": system["energies"] / system.get_natoms(),
+                        "force_rms_eV_per_A": np.sqrt(np.mean(system["forces"] ** 2, axis=(1, 2))),
+                        "pressure_GPa": trace / (3 * volume) * units.EV_PER_A3_IN_GPA,
+                    },
+                    index=range(len(system)),
+                )
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def smallest() -> list[str]:
+    """Names of the sets with the fewest atoms a frame: what a live training can afford."""
+    size = {n: len((locate(n) / "training" / "type.raw").read_text().split()) for n in names()}
+    if not size:
+        raise FileNotFoundError("there is no set of frames; restore data/frames from git")
+    return [name for name, atoms in size.items() if atoms == min(size.values())]
+
+
+def near_temperature(
+    sets: Sequence[str], part: str, temperature_K: float, width_K: float, n_atoms: int
+) -> dpdata.LabeledSystem | None:
+    """Frames of ``n_atoms`` atoms within ``width_K`` of a temperature; None if there are none."""
+    found = None
+    for name in sets:
+        system = load(name, part)
+        if system.get_natoms() != n_atoms or "temperature_K" not in system.data:
+            continue
+        chosen = np.flatnonzero(np.abs(system["temperature_K"].ravel() - temperature_K) <= width_K)
+        if not len(chosen):
+            continue
+        system = system.sub_system(chosen)
+        for name in FRAME_DATA:
+            system.data.pop(name, None)
+        if found is None:
+            found = system
+        else:
+            found.append(system)
+    return found
 
 
 def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:

@@ -1,0 +1,272 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   zif4:
+#     data:
+#       - data/frames
+#       - data/paper.yaml
+#       - data/structures/{structure}.extxyz
+# ---
+
+# %% [markdown]
+# # 1 Data: what a potential is taught
+#
+# A deep potential knows nothing of quantum mechanics. It is a flexible function from positions to
+# energy that is bent until it agrees with *labelled frames*: snapshots of atoms for which a method
+# that does know (here: of PBE-D3 quality) gave
+#
+# - the **energy** $E$ of the cell (eV),
+# - the **force** on each atom, $\mathbf F_i = -\partial E/\partial \mathbf r_i$ (eV/Å), and
+# - the **virial** $W_{\alpha\beta} = -\partial E/\partial\varepsilon_{\alpha\beta}$ (eV), the
+#   answer of the energy to a strain $\varepsilon$ of the cell; $W = -V\sigma$ with the stress
+#   $\sigma$.
+#
+# A frame has one energy, nine virial components, but $3N$ forces: most of what is learnt comes from
+# forces. What is not in the frames is not learnt. So before any training: what is in them?
+
+# %% tags=["parameters"]
+profile: str = "small"  # [-] any | profile this page is made for
+structure: str = "ZIF-4"  # [-] ZIF-4, Znim2-ABW | name of a cell in data/structures
+supercell: list[int] = [2, 2, 2]  # [-] 1..6 | repetitions along a, b, c that are shown
+sets: list[str] = []  # [-] any | sets of frames to look at; empty: all there are
+force_bound: float = 30.0  # [eV/A] 1..1000 | a larger force component is refused
+own_file: str = ""  # [-] any | your OUTCAR, vasprun.xml, CP2K output or extxyz; empty: our own
+own_format: str = ""  # [-] any | its format as dpdata names it; empty: by the name of the file
+
+# %%
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import frames, paper, plots, provenance, structures, tables, units
+from helpers.view import view
+
+chosen = sets or frames.names()
+records = {name: provenance.read(frames.locate(name)) for name in chosen}
+
+# %% [markdown]
+# ## The material
+#
+# ZIF-4 is a framework of zinc and imidazolate (C₃H₃N₂⁻): each Zn holds four N, each imidazolate
+# bridges two Zn. The unit cell, and the supercell that an MD run may use:
+
+# %%
+atoms = structures.load(structure)
+view(atoms, title=f"{structure}, unit cell")
+
+# %%
+larger = structures.supercell(atoms, tuple(supercell))
+view(larger, title=f"{structure}, {' x '.join(map(str, supercell))}")
+
+# %%
+tables.side_by_side([
+    tables.row("systems.zif4_atoms", len(atoms), quantity="atoms in the unit cell", run=structure),
+    tables.row("systems.supercell_atoms", len(larger), quantity="atoms in the supercell",
+               run=f"{structure} {supercell}"),
+    tables.Row("density", "g/cm3", None, structures.density(atoms), run=structure),
+], "The cells")
+
+# %% [markdown]
+# ## The sets
+#
+# The paper's VASP data were not published. The labels here come from a reference potential that
+# was itself fitted to PBE-D3 molecular dynamics of ZIF-4; each set says so in `provenance.json`,
+# together with how its frames were sampled.
+
+# %%
+pd.DataFrame({
+    name: {
+        "what": r["description"],
+        "level of theory": r.get("level_of_theory", ""),
+        "source": r.get("source", ""),
+        "sampling": ", ".join(f"{k}: {v}" for k, v in r.get("sampling", {}).items()),
+        "made": r["made"][:10],
+    }
+    for name, r in records.items()
+}).T.rename_axis("set").reset_index().style.hide(axis="index")
+
+# %%
+frames.table(chosen).drop(columns=["n_atoms"]).style.format(precision=3)
+
+# %%
+per_frame = frames.per_frame(chosen)
+counts = per_frame.groupby("part").size()
+tables.side_by_side([
+    tables.row("training.configurations", len(per_frame), quantity="labelled frames (more than)",
+               run="all sets"),
+    tables.row("training.sets", len(chosen), quantity="sets", run="all sets"),
+    tables.row("training.training_fraction", counts["training"] / len(per_frame),
+               quantity="share of training frames", run="all sets"),
+    tables.row("training.validation_fraction", counts["validation"] / len(per_frame),
+               quantity="share of validation frames", run="all sets"),
+], "How much there is")
+
+# %% [markdown]
+# The paper has far more frames, but consecutive steps of MD, half a femtosecond apart, are nearly
+# the same frame many times over. The frames here were made to differ: temperature and strain move
+# on while they are sampled.
+#
+# ## Training and validation
+#
+# A potential is judged by frames that it has not seen. The paper draws them at random out of MD
+# runs; then each validation frame has a neighbour in time among the training frames, and what is
+# measured is memory. Here whole blocks of consecutive frames are set aside
+# (`frames.split_blocks`). The figure shows them, frame by frame, where a set knows its order.
+
+# %%
+ordered = per_frame.dropna(subset=["step"])
+_, ax = plots.axes(("step of the sampling run", "-"), ("", "-"), width=7, height=3.2)
+for part, colour in zip(frames.PARTS, plots.SERIES_COLOURS, strict=False):
+    rows = ordered[ordered["part"] == part]
+    ax.plot(rows["step"], rows["set"], "|", color=colour, markersize=9, label=part)
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
+
+# %% [markdown]
+# ## Energies and temperatures
+#
+# Equipartition is a first test of the labels: a classical harmonic solid at temperature $T$ has a
+# mean potential energy of $\tfrac32 k_B T$ per atom above its minimum. Frames of a ramp should
+# follow that line (a lag is normal where the ramp is fast, strain lifts them, broken bonds too).
+
+# %%
+
+
+warm = per_frame.dropna(subset=["temperature_K"])
+lowest = per_frame["energy_eV_per_atom"].min()
+_, ax = plots.axes(("temperature", "K"), ("energy above the lowest frame", "eV/atom"), width=6)
+for name, rows in warm.groupby("set"):
+    ax.plot(rows["temperature_K"], rows["energy_eV_per_atom"] - lowest, ".", ms=3, label=name)
+line = pd.Series([0.0, warm["temperature_K"].max()])
+ax.plot(line, 1.5 * units.K_to_eV(line), "k--", lw=1, label="3/2 $k_B T$")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
+
+# %% [markdown]
+# ## Forces
+#
+# The root mean square force says how large an error may be before it matters. The paper reports
+# force errors of 1.1–1.3 eV/Å (Table 1); put beside it what the forces themselves are:
+
+# %%
+summaries = {name: frames.summary(frames.load(name)) for name in chosen}
+rms = pd.DataFrame({n: s["force_rms_eV_per_A"] for n, s in summaries.items()}).T
+rms["largest component"] = [s["force_max_eV_per_A"] for s in summaries.values()]
+rms.rename_axis("RMS force (eV/Å)").reset_index().style.format(precision=2).hide(axis="index")
+
+# %%
+_, ax = plots.axes(("RMS force", "eV/A"), ("", "-"), width=6, height=3.2)
+for element in frames.TYPE_MAP:
+    if element in rms:
+        ax.plot(rms[element], rms.index, "o", color=plots.element_colour(element), label=element)
+plots.paper_line(ax, paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A"), axis="x")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
+
+# %% [markdown]
+# Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces; zinc, which decides
+# over melting, the smallest. A loss that counts all components alike hardly sees zinc: one reason
+# to look at errors element by element in the next chapter.
+#
+# ## Virials and densities
+#
+# A run at constant pressure needs the right virial at *every* density it may come to. Frames of a
+# single cell teach only one. Here is the pressure the labels give, $P = \operatorname{tr} W/3V$
+# (without the kinetic part), against the density of the frames.
+
+# %%
+_, ax = plots.axes(("density", "g/cm3"), ("pressure of the labels", "GPa"), width=6)
+for name, rows in per_frame.groupby("set"):
+    ax.plot(rows["density_g_cm3"], rows["pressure_GPa"], ".", ms=3, label=name)
+ax.axhline(0, color="black", lw=0.8)
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
+
+# %% [markdown]
+# ## Closest distances
+#
+# Two atoms on top of each other are no physics, and a single such frame also bloats the table of a
+# compressed potential, whose range follows the closest pair. Each pair of elements has a smallest
+# distance that `frames.check` accepts: about 70 % of its shortest bond.
+
+# %%
+closest = pd.DataFrame({name: s["closest_A"] for name, s in summaries.items()}).T
+limits = {"-".join(pair): limit for pair, limit in frames.MINIMUM_DISTANCES.items()}
+closest.loc["refused below"] = {pair: limits[pair] for pair in closest}
+closest.rename_axis("closest (Å)").reset_index().style.format(precision=2).hide(axis="index")
+
+# %% [markdown]
+# ## The check
+#
+# `frames.check` refuses NaN, a wrong number of atoms, an element outside the type map, forces over
+# a bound, atoms too close, copies of frames, and energies far outside the others. It runs here, on
+# this page, on every set:
+
+# %%
+for name in chosen:
+    system = frames.check(frames.load(name), force_bound=force_bound)
+    print(f"{name}: {len(system)} frames of {system.get_natoms()} atoms are sound")
+
+# %% [markdown]
+# What a refusal looks like, with one force made too large on purpose:
+
+# %%
+spoilt = frames.load(chosen[0])
+spoilt.data["forces"][0, 0, 0] = 2 * force_bound
+try:
+    frames.check(spoilt, force_bound=force_bound)
+except frames.BadFrames as error:
+    print(error)
+
+# %% [markdown]
+# ## Your own data
+#
+# Results of VASP or CP2K go in through dpdata; `frames.import_labelled` brings them into the order
+# of the type map C, H, N, Zn:
+#
+# | you have | call |
+# |---|---|
+# | `OUTCAR` | `frames.import_labelled("OUTCAR")` |
+# | `vasprun.xml` | `frames.import_labelled("vasprun.xml")` |
+# | output of a CP2K single point | `frames.import_labelled("cp2k.out", fmt="cp2k/output")` |
+# | folder of a CP2K MD run | `frames.import_labelled("run/", fmt="cp2k/aimd_output")` |
+# | extended XYZ of ASE | `frames.import_labelled("frames.extxyz")` |
+#
+# then `frames.check(system)` and `frames.save(system, directory, frames.split_blocks(len(system)),
+# description=..., recipe=...)`. Name your file in the parameter `own_file` and this cell shows it;
+# else it takes the detour with frames of ours, written as extended XYZ and read again.
+
+# %%
+if own_file:
+    own = frames.import_labelled(Path(own_file), own_format or None)
+else:
+    with tempfile.TemporaryDirectory() as folder:
+        file = frames.to_extxyz(frames.load(chosen[0], "validation"), Path(folder, "own.extxyz"))
+        own = frames.import_labelled(file)
+frames.check(own, stoichiometry=dict(zip(own["atom_names"], own["atom_numbs"], strict=True)))
+tables.facts(
+    {k: v for k, v in frames.summary(own).items() if v is not None and not isinstance(v, dict)},
+    own_file or f"{chosen[0]}, validation, there and back",
+)
+
+# %% [markdown]
+# ## What is still missing
+
+# %%
+paper_K = paper.value("fpmd.temperatures_K").number
+missing = [T for T in paper_K if not (abs(warm["temperature_K"] - T) < 50).any()]
+print(f"{len(per_frame)} frames; the paper's temperatures without a frame within 50 K:",
+      ", ".join(f"{T} K" for T in missing) or "none")
+print("Not here: ZIF-62 and ZIF-8 (the reference was fitted to ZIF-4 only).")
+
+# %%
+tables.facts({
+    "profile": profile,
+    "sets": ", ".join(chosen),
+    "labels made": ", ".join(sorted({r["made"][:10] for r in records.values()})),
+    "on": ", ".join(sorted({r["hardware"]["processor"] for r in records.values()})),
+}, "This page")
