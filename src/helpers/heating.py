@@ -38,7 +38,7 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from tqdm import tqdm
 
-from helpers import paths, provenance, structures, thermo, training, trajectory
+from helpers import paths, provenance, structures, thermo, training, trajectory, units
 from helpers.frames import TYPE_MAP
 
 CLOSEST_A = 0.5  # shorter than any bond: H2 in its strongest vibrations stays above
@@ -71,8 +71,9 @@ class HeatingRun:
 
     structure: name in data/structures or an ASE-readable file. potential: name, directory or
     frozen ``.pb`` file (see `training.load_potential`). coupling: ``iso`` (the paper), ``aniso``
-    (three lengths on their own) or ``tri`` (angles too). segment_K > 0 heats in segments of that many kelvin
-    and holds ``hold_ps`` after each (the paper's 20 K/ps runs); 0 is one continuous ramp.
+    (three lengths on their own) or ``tri`` (angles too). segment_K > 0 heats in segments of that
+    many kelvin and holds ``hold_ps`` after each (the paper's 20 K/ps runs); 0 is one continuous
+    ramp.
     thermostat_ps, barostat_ps: relaxation times.
     """
 
@@ -203,7 +204,7 @@ def structure(heating: HeatingRun) -> Atoms:
 def script(heating: HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -> str:
     """The LAMMPS input (metal units) that goes on from ``first``; 0 starts from start.data."""
     r = heating
-    p0_v = f"{r.pressure_bar!r}*vol*6.241509074e-07"  # bar A^3 -> eV
+    p0_v = f"{r.pressure_bar!r}*vol/{units.EV_PER_A3_IN_BAR!r}"
     lines = [
         "units metal",
         "atom_style atomic",
