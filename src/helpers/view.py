@@ -103,11 +103,11 @@ def still(
 
     everything = np.concatenate([place, *(e.reshape(-1, 3) for e in edges)])
     low, high = everything.min(axis=0) - 1.0, everything.max(axis=0) + 1.0
-    inches = width / 100
-    figure = Figure(figsize=(inches, inches * float(np.clip((high - low)[1] / (high - low)[0],
-                                                            0.4, 1.6))), dpi=100)
+    inches, header = width / 100, 0.55  # the header holds title and legend
+    picture = inches * float(np.clip((high - low)[1] / (high - low)[0], 0.4, 1.6))
+    figure = Figure(figsize=(inches, picture + header), dpi=100)
     FigureCanvasAgg(figure)
-    ax = figure.add_axes((0.01, 0.01, 0.98, 0.92))
+    ax = figure.add_axes((0.01, 0.01, 0.98, picture / (picture + header) - 0.01))
     ax.set_aspect("equal")
     ax.axis("off")
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
