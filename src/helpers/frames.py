@@ -597,6 +597,13 @@ def per_frame(sets: Sequence[str]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def thinned(system: dpdata.LabeledSystem, n: int) -> dpdata.LabeledSystem:
+    """At most ``n`` frames of a system, evenly chosen, the first and the last among them."""
+    if len(system) <= n:
+        return system
+    return system.sub_system(np.linspace(0, len(system) - 1, n).round().astype(int))
+
+
 def smallest() -> list[str]:
     """Names of the sets with the fewest atoms a frame: what a live training can afford."""
     size = {n: len((locate(n) / "training" / "type.raw").read_text().split()) for n in names()}

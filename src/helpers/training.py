@@ -20,6 +20,7 @@ import difflib
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -91,6 +92,12 @@ class Recipe:
             raise ValueError(f"sets is {self.sets!r}, wanted: a tuple of names of sets of frames")
         if len(self.sel) != len(TYPE_MAP):
             raise ValueError(f"sel is {self.sel}, wanted: one number for each of {TYPE_MAP}")
+        if self.precision not in ("float32", "float64"):
+            raise ValueError(f"precision is {self.precision!r}, wanted: float32 or float64")
+        if not 0 < self.learning_rate[1] <= self.learning_rate[0]:
+            raise ValueError(
+                f"learning_rate is {self.learning_rate}, wanted: (start, stop), 0 < stop <= start"
+            )
         for name, value in vars(self).items():
             if isinstance(value, list):  # a notebook's parameters are lists
                 object.__setattr__(self, name, tuple(value))
@@ -236,7 +243,8 @@ def train(
             _dp(target, threads, "freeze", "-o", "frozen.part.pb")
             (target / "frozen.part.pb").rename(frozen)
         metrics = {
-            set_name: evaluate(frozen, _thinned(frames.load(set_name, "validation"),
+            set_name: evaluate(
+                frozen, frames.thinned(frames.load(set_name, "validation"),
                                                 evaluate_frames))
             for set_name in recipe.sets
         }  # fmt: skip
@@ -276,12 +284,6 @@ def _last_checkpoint(directory: Path) -> tuple[str, int] | None:
     return (f"{_CHECKPOINT}-{max(whole)}", max(whole)) if whole else None
 
 
-def _thinned(system: dpdata.LabeledSystem, n: int) -> dpdata.LabeledSystem:
-    if len(system) <= n:
-        return system
-    return system.sub_system(np.linspace(0, len(system) - 1, n).round().astype(int))
-
-
 def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
     """``dp train`` in ``directory`` from its last checkpoint, watched line by line."""
     command = ["train", "input.json", "-o", "out.json"]
@@ -319,7 +321,8 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
                 process.terminate()
                 process.wait()
     if code:
-        raise _death(directory, "train", code)
+        nan = re.search(r"NaN detected at batch\s+(\d+)", (directory / _LOG).read_text()[-4000:])
+        raise _nan(directory, int(nan[1])) if nan else _death(directory, "train", code)
     _refuse_nan(directory, read_lcurve(directory))
 
 
@@ -342,10 +345,14 @@ def _refuse_nan(directory: Path, curve: pd.DataFrame) -> None:
     bad = ~np.isfinite(curve.to_numpy(dtype=float))
     if bad.any():
         step = int(curve["step"].iloc[np.flatnonzero(bad.any(axis=1))[0]])
-        raise TrainingFailed(
-            f"{paths.relative(directory)}: the loss is NaN at step {step}; look at the frames "
-            f"(frames.check), lower the learning rate, then remove the directory and train again"
-        )
+        raise _nan(directory, step)
+
+
+def _nan(directory: Path, step: int) -> TrainingFailed:
+    return TrainingFailed(
+        f"{paths.relative(directory)}: the loss is NaN at step {step}; look at the frames "
+        f"(frames.check), lower the learning rate, then remove the directory and train again"
+    )
 
 
 def read_lcurve(path: Path) -> pd.DataFrame:
@@ -732,6 +739,30 @@ def evaluate(potential: str | Path, system: dpdata.LabeledSystem) -> dict:
     return predict(potential, system).metrics()
 
 
+PARITY = (("energy", "eV/atom"), ("force", "eV/A"), ("virial", "eV/atom"))
+
+
+def parity(predictions: dict[str, Prediction]) -> dict[str, tuple]:
+    """Points of parity plots: quantity of :data:`PARITY` -> (reference, predicted, groups).
+
+    Energies per atom, from the mean of all reference energies, grouped by set; force components
+    grouped by element; virial components per atom, grouped by set.
+    """
+    energy, force, virial = [], [], []
+    for name, p in predictions.items():
+        n = len(p.elements)
+        energy.append((p.energy_reference / n, p.energy / n, [name] * len(p.energy)))
+        elements = np.broadcast_to(p.elements[None, :, None], p.force.shape)
+        force.append((p.force_reference.ravel(), p.force.ravel(), elements.ravel()))
+        if p.virial_reference is not None:
+            groups = [name] * p.virial.size
+            virial.append((p.virial_reference.ravel() / n, p.virial.ravel() / n, groups))
+    joined = [tuple(map(np.concatenate, zip(*q, strict=True))) for q in (energy, force, virial)]
+    zero = joined[0][0].mean()
+    joined[0] = (joined[0][0] - zero, joined[0][1] - zero, joined[0][2])
+    return {quantity: points for (quantity, _), points in zip(PARITY, joined, strict=True)}
+
+
 def write_metrics(directory: Path, metrics: dict) -> Path:
     """Write ``metrics.json`` (set -> errors) beside a potential, at once or not at all."""
     target = Path(directory) / "metrics.json"
@@ -749,7 +780,6 @@ def dp_test(potential: str | Path, part_directory: Path, frames_limit: int = 0) 
     part_directory: a part of a set, e.g. ``frames.locate("abw") / "validation"``. frames_limit:
     the first so many frames, 0 for all. Keys as in :func:`evaluate`.
     """
-    import re
     import tempfile
 
     file = model_file(potential).resolve()
