@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import shlex
 
 import ase.io
 import numpy as np
@@ -109,8 +110,9 @@ def test_parameters_that_a_page_sets_are_accepted_by_the_chapter(page):
     for command in "\n".join(blocks(page, "bash")).splitlines():
         if "CHAPTER=" not in command or "-p " not in command:
             continue
-        (chapter,) = re.findall(r"\b0\d_\w+", command)
-        overrides = dict(re.findall(r"-p (\w+) ([^\s\"]+)", command))
+        given = dict(word.split("=", 1) for word in shlex.split(command) if "=" in word)
+        chapter, words = given["CHAPTER"], shlex.split(given["ARGS"])
+        overrides = dict(zip(words[1::3], words[2::3], strict=True))
         values = chapters.values(chapter, "small", overrides)
         assert overrides.keys() <= values.keys()
 
