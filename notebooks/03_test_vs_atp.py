@@ -13,8 +13,8 @@
 #       - data/paper.yaml
 #       - data/frames
 #       - data/structures/{structure}.extxyz
-#       - data/potentials/{potential}
-#       - data/potentials/{test_potential}
+#       - data/potentials
+#       - data/runs
 # ---
 
 # %% [markdown]

@@ -12,7 +12,8 @@
 #     data:
 #       - data/paper.yaml
 #       - data/structures/{structure}.extxyz
-#       - data/potentials/{potential}
+#       - data/potentials
+#       - data/runs
 # ---
 
 # %% [markdown]
@@ -155,7 +156,7 @@ for panel, (name, map_) in zip(panels.flat, maps.items(), strict=True):
     image = panel.imshow(map_.T, origin="lower", vmin=low, vmax=high, cmap="viridis")
     panel.set(title=name, xticks=range(map_.shape[0]), yticks=range(map_.shape[1]))
     panel.grid(False)
-figure.colorbar(image, ax=panels, label=plots.label("number density", "1/A3"));
+figure.colorbar(image, ax=panels, label=plots.label("number density", "1/Å³"));
 
 # %% [markdown]
 # The maps are means over time: in a crystal they repeat the structure, in a melt they would be
@@ -163,7 +164,7 @@ figure.colorbar(image, ax=panels, label=plots.label("number density", "1/A3"));
 # it to the left, voids would give it a second hump near zero.
 
 # %%
-figure, ax = plots.axes(("number density in a box", "1/A3"), ("share of boxes", "-"))
+figure, ax = plots.axes(("number density in a box", "1/Å³"), ("share of boxes", "-"))
 for name, one in local.items():
     ax.plot(*one.distribution(), ".-", label=name)
 ax.legend()

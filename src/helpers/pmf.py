@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.constants import R
 from scipy.signal import find_peaks
 from scipy.stats import chi2
 
-from helpers import peaks
+from helpers import peaks, units
 from helpers.rdf import RDF
-
-R_kJ_mol_K = R / 1000
 
 
 class BarrierNotSampled(ValueError):
@@ -81,7 +78,7 @@ class PMF:
         NoBarrier
             no first or no second peak.
         """
-        kT = R_kJ_mol_K * self.temperature_K
+        kT = units.GAS_CONSTANT_KJ_PER_MOL_K * self.temperature_K
         weight = self.r**2 if self.ideal is None else self.ideal
         width = max(1, round(window / (self.r[1] - self.r[0])))
         kernel = np.ones(width)
@@ -115,19 +112,19 @@ class PMF:
         )
 
     def _not_sampled(self, highest, between, lowest, pooled, counts, kT) -> BarrierNotSampled:
-        bound, seen = np.nan, "nothing"
+        bound, empty = np.nan, between[self.g[between] == 0]
         if self.ideal is not None:
             # The lowest g is at most the mean g over all empty bins, and over the window.
-            empty = self.ideal[between][self.g[between] == 0].sum()
             most = min(
-                chi2.ppf(0.95, 2) / 2 / empty if empty else np.inf,
+                chi2.ppf(0.95, 2) / 2 / self.ideal[empty].sum() if len(empty) else np.inf,
                 chi2.ppf(0.95, 2 * (counts + 1)) / 2 / pooled[lowest],
             )
-            bound, seen = max(0.0, kT * np.log(highest / most)), f"{counts} pairs"
+            bound = max(0.0, kT * np.log(highest / most))
+        seen = (f"no pair between {self.r[empty[0]]:.1f} and {self.r[empty[-1]]:.1f} A"
+                if not counts else f"{counts} pairs near {self.r[lowest]:.1f} A")
         error = BarrierNotSampled(
-            f"barrier not sampled at {self.temperature_K:.0f} K: {seen} found near "
-            f"{self.r[lowest]:.2f} A between the first two peaks of g(r); "
-            + (f"dF > {bound:.0f} kJ/mol (95 %)" if np.isfinite(bound) else "no bound known")
+            f"barrier not sampled at {self.temperature_K:.0f} K: {seen}, "
+            + (f"so dF > {bound:.0f} kJ/mol (95 %)" if np.isfinite(bound) else "no bound known")
             + "; more frames or a higher temperature would show it"
         )
         error.lower_bound = float(bound)
@@ -144,7 +141,7 @@ def pmf(r, g, temperature_K: float, ideal=None) -> PMF:
     if temperature_K <= 0 or (g < 0).any():
         raise ValueError("a potential of mean force needs T > 0 and g(r) >= 0")
     w = np.full(len(g), np.nan)
-    w[g > 0] = -R_kJ_mol_K * temperature_K * np.log(g[g > 0])
+    w[g > 0] = -units.GAS_CONSTANT_KJ_PER_MOL_K * temperature_K * np.log(g[g > 0])
     return PMF(r, w, g, float(temperature_K), None if ideal is None else np.asarray(ideal, float))
 
 

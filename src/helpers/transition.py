@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from ase import units
 from scipy.stats import f as f_distribution
 
-_J_mol = 1000 * units.mol / units.kJ  # eV -> J/mol
+from helpers import units
+
+_J_MOL = 1000 * units.EV_IN_KJ_PER_MOL  # of 1 eV a particle
 
 
 def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataFrame:
@@ -55,10 +56,11 @@ def heat_capacity(
         slope, offset = np.polyfit(t, H[inside], 1)
         rest = H[inside] - slope * t - offset
         error = np.sqrt((rest**2).sum() / (inside.sum() - 2) / (t**2).sum())
-        row = {"temperature_K": T[inside].mean(), "cp_kB": slope / units.kB / n_atoms,
-               "error_kB": error / units.kB / n_atoms, "cp_J_mol_K": slope * _J_mol / n_atoms}
+        kB = n_atoms * units.BOLTZMANN_EV_PER_K
+        row = {"temperature_K": T[inside].mean(), "cp_kB": slope / kB, "error_kB": error / kB,
+               "cp_J_mol_K": slope * _J_MOL / n_atoms}
         if mass_u is not None:
-            row["cp_J_g_K"] = slope * _J_mol / mass_u
+            row["cp_J_g_K"] = slope * _J_MOL / mass_u
         rows.append(row)
     columns = ["temperature_K", "cp_kB", "error_kB", "cp_J_mol_K"]
     return pd.DataFrame(rows, columns=columns + ["cp_J_g_K"] * (mass_u is not None))
