@@ -59,7 +59,9 @@ class Recipe:
 
     sets: names of sets of frames. sel: largest number of neighbours of each element of TYPE_MAP
     within rcut (A); DeePMD-kit warns when the frames hold more. rcut_smth (A): where the smooth
-    switch to zero begins. neuron, axis_neuron: embedding net. fitting: fitting net. prefactor_*:
+    switch to zero begins. neuron, axis_neuron: embedding net. type_one_side: one embedding net
+    for each element of the neighbour, not for each pair of elements: a quarter of the nets and
+    tables, faster. fitting: fitting net. prefactor_*:
     (start, limit) of the loss terms of energy, force and virial. learning_rate: (start, stop),
     multiplied down every ``decay_steps`` (0: a two-hundredth of the training). batch: frames a
     step, or ``auto``. precision: of the nets; energies are summed in float64 in any case.
@@ -76,6 +78,7 @@ class Recipe:
     rcut_smth: float = 0.5
     neuron: tuple[int, ...] = (25, 50, 100)
     axis_neuron: int = 16
+    type_one_side: bool = True
     fitting: tuple[int, ...] = (240, 240, 240)
     prefactor_energy: tuple[float, float] = (0.02, 1.0)
     prefactor_force: tuple[float, float] = (1000.0, 1.0)
@@ -134,6 +137,7 @@ class Recipe:
                     "neuron": list(self.neuron),
                     "axis_neuron": self.axis_neuron,
                     "resnet_dt": False,
+                    "type_one_side": self.type_one_side,
                     "precision": self.precision,
                     "seed": self.seed,
                 },
