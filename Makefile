@@ -8,6 +8,7 @@ PYTHON  ?= python3
 PROFILE ?= small
 CHAPTER ?=
 ARGS    ?=
+JOBS    ?= 1
 
 ENV  := build/env
 UV   := build/tools/bin/uv
@@ -21,7 +22,7 @@ help: ## list these targets
 
 .PHONY: book
 book: $(ENV)/.synced ## execute what is stale, render, check: build/PROFILE/html (PROFILE=small)
-	@$(ZIF4) book --profile '$(PROFILE)'
+	@$(ZIF4) book --profile '$(PROFILE)' --jobs '$(JOBS)'
 
 .PHONY: chapter
 chapter: $(ENV)/.synced ## execute one chapter: CHAPTER=04_heating_rates ARGS="-p heating_rate 50"

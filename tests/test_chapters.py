@@ -2,10 +2,14 @@
 
 import json
 import multiprocessing
+import os
 import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
+import yaml
 
 from helpers import book, chapters, paths, provenance
 from helpers.chapters import ChapterError
@@ -47,7 +51,7 @@ def test_nothing_runs_when_a_parameter_is_refused(project):
 
 
 @pytest.mark.parametrize("chapter, profile, message", [
-    ("01_frist", "small", "no chapter '01_frist'; did you mean '01_first'.*there are: 01_first, 02"),
+    ("01_frist", "small", "no chapter '01_frist'; did you mean '01_first'.*there are: 01_first"),
     ("01_first", "smalll", "no profile 'smalll'; did you mean 'small'.*there are: small"),
     ("01_first", "huge", "no profile 'huge'.*there are: small"),
 ])
@@ -77,7 +81,9 @@ def test_shared_values_reach_the_chapters_that_know_them(project):
 def test_a_failing_cell_is_one_line_and_its_notebook_is_kept_aside(project):
     chapters.execute("01_first", "small")
     before = paths.executed("small", "01_first.ipynb").read_bytes()
-    (project / "notebooks/01_first.py").open("a").write("\n# %%\nprint('so far')\n1 / count * 0 / 0\n")
+    (project / "notebooks/01_first.py").open("a").write(
+        "\n# %%\nprint('so far')\n1 / 0\n"
+    )
     with pytest.raises(ChapterError) as caught:
         chapters.execute("01_first", "small")
     assert re.fullmatch(r"01_first, cell \[\d\], ZeroDivisionError: .*by zero", str(caught.value))
@@ -102,8 +108,6 @@ def test_a_kernel_that_dies_is_reported_with_its_cell(project):
 
 
 def test_the_kernel_is_this_environment_whatever_the_user_has_installed(project, monkeypatch):
-    import sys
-
     spec = project / "jupyter/kernels/python3/kernel.json"
     spec.parent.mkdir(parents=True)
     spec.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "x", "language": "python"}))
@@ -146,7 +150,7 @@ def test_import_closure_follows_helpers_through_functions_and_relative_imports(p
 def test_declared_data_follows_the_parameters(project):
     assert chapters.data("01_first", "small") == [project / "data/numbers/few.txt"]
     (project / "data/numbers/few.txt").unlink()
-    with pytest.raises(ChapterError, match="01_first: declares data/numbers/few.txt .*not there"):
+    with pytest.raises(ChapterError, match="declares data/numbers/few.txt, which is not there"):
         chapters.data("01_first", "small")
 
 
@@ -158,3 +162,64 @@ def test_a_declared_directory_is_all_its_files_and_an_unknown_name_is_refused(pr
     file.write_text(text.replace("{numbers}", "{number}"))
     with pytest.raises(ChapterError, match="no parameter 'number'; did you mean 'numbers'"):
         chapters.data("01_first", "small")
+
+
+def test_what_is_declared_but_not_shipped_is_made_by_an_earlier_chapter(project):
+    file = project / "notebooks/01_first.py"
+    file.write_text(file.read_text().replace("data/numbers/{numbers}.txt", "data/runs/{numbers}"))
+    assert chapters.live("01_first", "small") == ["data/runs/few"]
+    assert chapters.data("01_first", "small") == []
+    (project / "data/runs/few").mkdir(parents=True)
+    (project / "data/runs/few/thermo.csv").write_text("time_ps\n")
+    assert chapters.live("01_first", "small") == []
+    assert chapters.data("01_first", "small") == [project / "data/runs/few/thermo.csv"]
+
+
+REAL = [pytest.param(p, c, id=f"{p}-{c}") for p in chapters.profiles() for c in chapters.names()]
+
+
+def test_there_are_five_chapters_and_three_profiles():
+    assert [name[:2] for name in chapters.names()] == ["01", "02", "03", "04", "05"]
+    assert chapters.profiles() == ["full", "small", "smoke"]
+
+
+@pytest.mark.parametrize("profile, chapter", REAL)
+def test_every_profile_answers_to_every_chapter(profile, chapter):
+    used = chapters.settings(chapter, profile)
+    assert chapters.modules(chapters.notebook(chapter))
+    chapters.data(chapter, profile)
+    given = yaml.safe_load((paths.PROFILES / f"{profile}.yaml").read_text())
+    from_profile = {s.parameter.name for s in used if s.source == "profile"}
+    assert set(given.get(chapter) or {}) <= from_profile
+
+
+def test_smoke_is_live_and_small_is_shipped():
+    """In smoke, 03 to 05 read what earlier chapters make; in small all is in data/."""
+    live = {p: [c[:2] for c in chapters.names() if chapters.live(c, p)] for p in ("smoke", "small")}
+    assert live == {"smoke": ["03", "04", "05"], "small": []}
+
+
+@pytest.mark.parametrize("chapter", chapters.names())
+def test_a_chapter_opens_with_its_title_and_has_no_outputs(chapter):
+    text = chapters.notebook(chapter).read_text()
+    first = re.search(r"^# %% ?(.*)\n# (.*)", text, re.M)
+    assert "[markdown]" in first[1] and first[2].startswith("# ")  # the page's title
+    assert not [f for f in paths.NOTEBOOKS.iterdir() if f.suffix == ".ipynb"]
+
+
+@pytest.mark.chapters
+@pytest.mark.timeout(1200)
+def test_the_smoke_book_is_made_live_and_is_fit_to_read(tmp_path):
+    """Train, freeze, compress, heat, analyse, render; nothing made before is at hand."""
+    environment = os.environ | {"ZIF4_BUILD": str(tmp_path)}
+    command = [sys.executable, "-m", "helpers.cli", "book", "--profile", "smoke"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-5000:]
+    html = tmp_path / "smoke" / "html"
+    assert book.check(html) >= len(chapters.names())  # figures
+    for chapter in chapters.names():
+        assert (html / "notebooks" / f"{chapter}.html").is_file()
+        notebook = tmp_path / "smoke" / "notebooks" / f"{chapter}.ipynb"
+        assert "Profile `smoke`" in cells(notebook, "markdown")[1].source
+    assert list((tmp_path / "potentials").glob("*/frozen_model.pb"))
+    assert list((tmp_path / "runs").glob("*/thermo.csv"))

@@ -79,7 +79,8 @@ def assemble(profile: str) -> Path:
         file = paths.executed(profile, f"{chapter}.ipynb")
         if not file.exists():
             raise BookError(
-                f"{chapter} is not executed under profile {profile}; run make book PROFILE={profile}"
+                f"{chapter} is not executed under profile {profile}; "
+                f"run make book PROFILE={profile}"
             )
         (folder / "notebooks").mkdir(exist_ok=True)
         shutil.copy(file, folder / "notebooks")

@@ -6,7 +6,8 @@ A chapter names the data it reads in the header of its notebook, with its parame
     #   zif4:
     #     data: ['data/structures/{structure}.extxyz', 'data/runs/{run}']
 
-A parameter that is empty drops the entry (nothing shipped is read), a list gives one entry each.
+A parameter that is empty drops the entry, a list gives one entry each. Frames, potentials and runs
+that are declared but not shipped are taken as made by an earlier chapter.
 """
 
 from __future__ import annotations
@@ -121,18 +122,30 @@ def data(chapter: str, profile: str) -> list[Path]:
     ChapterError
         a declared file is not there, or a pattern names an unknown parameter.
     """
+    places = [paths.ROOT / place for place in _declared(chapter, profile)]
+    files = (f for p in places if p.exists() for f in ([p] if p.is_file() else p.rglob("*")))
+    return sorted({f for f in files if f.is_file() and not f.name.startswith(".")})
+
+
+def live(chapter: str, profile: str) -> list[str]:
+    """What a chapter declares and the project does not ship: an earlier chapter makes it.
+
+    Only frames, potentials and runs can be made; they lie in ``build/`` then.
+    """
+    return [p for p in _declared(chapter, profile) if not (paths.ROOT / p).exists()]
+
+
+def _declared(chapter: str, profile: str) -> list[str]:
     import jupytext
 
-    declared = jupytext.read(notebook(chapter)).metadata.get("zif4", {}).get("data", [])
+    patterns = jupytext.read(notebook(chapter)).metadata.get("zif4", {}).get("data", [])
     known = values(chapter, profile)
-    files: set[Path] = set()
-    for pattern in declared:
-        for place in _places(chapter, pattern, known):
-            path = paths.ROOT / place
-            if not path.exists():
-                raise ChapterError(f"{chapter}: declares {place} ({pattern}), which is not there")
-            files |= {path} if path.is_file() else {f for f in path.rglob("*") if f.is_file()}
-    return sorted(files)
+    found = [place for pattern in patterns for place in _places(chapter, pattern, known)]
+    made = tuple(f"data/{kind}/" for kind in paths.KINDS)
+    for place in found:
+        if not (paths.ROOT / place).exists() and not place.startswith(made):
+            raise ChapterError(f"{chapter}: its header declares {place}, which is not there")
+    return found
 
 
 def target(chapter: str, profile: str, overrides: Mapping | None = None) -> Path:

@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     sub = command("book", _book, "bring the book of a profile up to date and check it")
-    sub.add_argument("--cores", default="all", help="cores to use")
+    sub.add_argument("--jobs", default="1", help="chapters at a time; each may use all cores")
     sub.add_argument("-n", "--dry-run", action="store_true", help="only say what is stale")
     sub = command("chapter", _chapter, "execute one chapter, with own parameters", chapter=True)
     sub.add_argument("-p", dest="overrides", nargs=2, action="append", default=[],
@@ -50,7 +50,7 @@ def _book(options) -> int:
         chapters.settings(chapter, options.profile)
     command = [
         "--snakefile", str(paths.ROOT / "Snakefile"), "--directory", str(paths.ROOT),
-        "--config", f"profile={options.profile}", "--cores", options.cores,
+        "--config", f"profile={options.profile}", "--cores", options.jobs,
         "--nolock", "--rerun-incomplete", "--keep-going",
         "--rerun-triggers", "mtime", "params", "input", "code",
         "--max-checksum-file-size", "1000000000",  # content decides, not the date of a checkout
