@@ -196,8 +196,7 @@ half = len(at_reference) // 2
 halves = (at_reference[:half], at_reference[half:]) if half else None
 
 
-def distances(pair):
-    curves = {name: g(frames, pair) for name, frames in hot.items()}
+def distances(curves, pair):
     one = {
         f"{name} (%)": rdf.deviation_percent(curve, curves["reference"])
         for name, curve in curves.items() if name != "reference"
@@ -209,9 +208,9 @@ def distances(pair):
     return one
 
 
-pd.DataFrame(
-    {"total" if pair is None else "–".join(pair): distances(pair) for pair in (None, *pairs)}
-).T.rename_axis("pair").reset_index().round(1)
+rows = {"total": distances(total, None)}
+rows |= {"–".join(pair): distances(partial["–".join(pair)], pair) for pair in pairs}
+pd.DataFrame(rows).T.rename_axis("pair").reset_index().round(1)
 
 # %% [markdown]
 # ## The Zn–N bond in the heat

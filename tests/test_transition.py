@@ -55,6 +55,7 @@ def test_collapse_to_a_denser_phase_is_no_fall():
 def test_a_short_run_says_so():
     found = transition.transition_temperature(np.linspace(300, 320, 50), np.ones(50))
     assert not found.found and "bins" in found.reason
+    assert not transition.transition_temperature([300.0], [1.0]).found
 
 
 def test_bins():

@@ -116,13 +116,13 @@ def transition_temperature(
     sharper than a quarter of the fitted range. The paper reads Tf off by eye (Fig. 6b).
 
     temperature_K, density: (M,), any unit of density. Never raises for a run without a
-    transition; raises ValueError for fewer than two samples or arrays that do not fit.
+    transition, however short; raises ValueError for no sample or arrays that do not fit.
     """
     temperature_K, density = np.asarray(temperature_K, float), np.asarray(density, float)
-    if temperature_K.shape != density.shape or temperature_K.ndim != 1 or len(density) < 2:
+    if temperature_K.shape != density.shape or temperature_K.ndim != 1 or not len(density):
         raise ValueError(
             f"temperatures {temperature_K.shape} and densities {density.shape} do not fit: two "
-            "arrays of the same length, two samples at least, are needed"
+            "arrays of the same length, one sample at least, are needed"
         )
     binned = bin_by_temperature(temperature_K, density, width_K)
     T, rho = binned["temperature_K"].to_numpy(), binned["mean"].to_numpy()
