@@ -143,7 +143,7 @@ def _declared(chapter: str, profile: str) -> list[str]:
     found = [place for pattern in patterns for place in _places(chapter, pattern, known)]
     made = tuple(f"data/{kind}/" for kind in paths.KINDS)
     for place in found:
-        if not (paths.ROOT / place).exists() and not place.startswith(made):
+        if not (paths.ROOT / place).exists() and not f"{place}/".startswith(made):
             raise ChapterError(f"{chapter}: its header declares {place}, which is not there")
     return found
 

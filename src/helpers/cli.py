@@ -62,7 +62,7 @@ def _book(options) -> int:
     with provenance.lock(folder):
         problems = folder / "problems.txt"
         problems.unlink(missing_ok=True)
-        code = _snakemake(*command, "--quiet", "host", "reason", "progress")
+        code = _snakemake(*command, "--quiet", "host", "reason", "progress", "rules")
         if code and problems.exists():
             print(problems.read_text(), end="", file=sys.stderr)
     if code:
