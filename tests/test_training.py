@@ -1,0 +1,299 @@
+"""Training: real ``dp`` runs of a tiny network on Lennard-Jones frames of the 68-atom cell."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ase.calculators.lj import LennardJones
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from helpers import frames, paths, provenance, structures, training
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """An empty data/ and build/, with one set of 24 frames called ``lj``."""
+    root = tmp_path_factory.mktemp("project")
+    patch = pytest.MonkeyPatch()
+    for name, path in {"ROOT": root, "DATA": root / "data", "BUILD": root / "build"}.items():
+        patch.setattr(paths, name, path)
+    rng = np.random.default_rng(3)
+    images = []
+    for _ in range(24):
+        atoms = ase.io.read(structures.file("Znim2-ABW"))
+        strain = np.eye(3) + 0.01 * rng.normal(size=(3, 3))
+        atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
+        atoms.rattle(0.03, rng=rng)
+        calculator = LennardJones(sigma=1.2, epsilon=0.05, rc=5.0, smooth=True)
+        atoms.calc = calculator
+        labels = {k: calculator.get_property(k, atoms) for k in ("energy", "forces", "stress")}
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        images.append(atoms)
+    ase.io.write(root / "lj.extxyz", images)
+    frames.pack(
+        root / "lj.extxyz", "lj", description="Lennard-Jones", sampling={"rattle_A": 0.03},
+        level_of_theory="LJ", source="tests", n_blocks=4, validation_share=0.25, force_bound=1e3,
+    )  # fmt: skip
+    yield root
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return training.Recipe(
+        sets=("lj",), steps=120, sel=(24, 24, 20, 8), neuron=(4, 8), axis_neuron=4,
+        fitting=(16, 16), learning_rate=(5e-3, 1e-4),
+    )  # fmt: skip
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from helpers import paths, training
+paths.ROOT = Path({root!r}); paths.DATA = paths.ROOT / "data"; paths.BUILD = paths.ROOT / "build"
+recipe = training.Recipe(**{recipe!r})
+training.train(recipe, "tiny", threads=1, display_every=10, save_every=20)
+"""
+
+
+@pytest.fixture(scope="module")
+def potential(project, recipe):
+    """Trained in two goes: killed with -9 behind its first checkpoint, then called again."""
+    script = KILLED.format(root=str(project), recipe=vars(recipe))
+    victim = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    target = provenance.directory("potentials", "tiny", recipe.as_dict())
+    deadline = time.monotonic() + 900
+    while not training._last_checkpoint(target):
+        assert victim.poll() is None and time.monotonic() < deadline, "no checkpoint came"
+        time.sleep(0.02)
+    with pytest.raises(provenance.DirectoryBusy, match=str(victim.pid)):
+        training.train(recipe, "tiny", threads=1)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    _, killed_at = training._last_checkpoint(target)
+    finished = training.train(recipe, "tiny", threads=1, display_every=10, save_every=20)
+    return finished, killed_at
+
+
+def test_a_killed_training_goes_on_and_finishes(potential, recipe, project):
+    directory, killed_at = potential
+    assert 0 < killed_at < recipe.steps, "the kill came too late to say anything"
+    log = (directory / "train.log").read_text()
+    assert re.search(rf"restart from model .*model\.ckpt-{killed_at}\n", log)
+    curve = training.read_lcurve(directory)
+    assert curve["step"].is_unique and curve["step"].is_monotonic_increasing
+    assert curve["step"].iloc[0] <= 10 and curve["step"].iloc[-1] == recipe.steps
+    record = provenance.read(directory)
+    assert record["inputs"]["lj"] == provenance.sha256(frames.locate("lj"))
+    assert record["results"]["validation"]["lj"]["n_frames"] == 6
+
+
+def test_the_potential_has_learnt_something(potential):
+    directory, _ = potential
+    errors = training.evaluate(directory, frames.load("lj", "validation"))
+    assert errors["force_rmse_eV_per_A"] < 0.9 * errors["force_rms_eV_per_A"]
+    curve = training.read_lcurve(directory)
+    assert curve["rmse_f_trn"].iloc[-1] < curve["rmse_f_trn"].iloc[0]
+
+
+def test_errors_are_those_of_dp_test(potential):
+    """Our RMSEs against the ones DeePMD-kit's own program prints."""
+    directory, _ = potential
+    ours = training.evaluate(directory, frames.load("lj", "validation"))
+    theirs = training.dp_test(directory, frames.locate("lj") / "validation")
+    for name, value in theirs.items():
+        assert ours[name] == pytest.approx(value, rel=1e-5), name
+    counts = {"C": 24, "H": 24, "N": 16, "Zn": 4}
+    by_element = ours["force_rmse_by_element_eV_per_A"]
+    mean = sum(counts[e] * by_element[e] ** 2 for e in counts) / 68
+    assert np.sqrt(mean) == pytest.approx(ours["force_rmse_eV_per_A"], rel=1e-9)
+
+
+def test_forces_are_minus_the_gradient_of_the_energy(potential):
+    directory, _ = potential
+    system = frames.load("lj", "validation").sub_system([0, 1, 2])
+    h = 1e-3
+    for sign, frame in ((1, 1), (-1, 2)):
+        for label in ("coords", "cells"):
+            system.data[label][frame] = system.data[label][0]
+        system.data["coords"][frame, 5, 1] += sign * h
+    prediction = training.predict(directory, system)
+    slope = (prediction.energy[1] - prediction.energy[2]) / (2 * h)
+    assert prediction.force[0, 5, 1] == pytest.approx(-slope, abs=5e-3)
+
+
+def test_the_same_recipe_is_reused_and_a_name_finds_it(potential, recipe, project, capsys):
+    directory, _ = potential
+    assert training.train(recipe, "other name") == directory
+    assert "[reused]" in capsys.readouterr().out
+    assert training.load_potential("tiny").resolve() == directory
+    assert training.load_potential("other name").resolve() == directory
+    assert training.names() == sorted([directory.name, "other name", "tiny"])
+
+
+def test_the_key_follows_the_frames_not_their_name(project, recipe):
+    before = provenance.key(recipe.as_dict())
+    shutil.copytree(frames.locate("lj"), paths.made("frames", "copy"))
+    copy = replace(recipe, sets=("copy",))
+    assert provenance.key(copy.as_dict()) == before
+    energy = paths.made("frames", "copy") / "training" / "set.000" / "energy.npy"
+    np.save(energy, np.load(energy) + 1.0)
+    assert provenance.key(copy.as_dict()) != before
+    assert provenance.key(replace(recipe, seed=2).as_dict()) != before
+
+
+def test_a_shipped_potential_names_no_machine(potential, project):
+    target = training.ship("tiny", "shipped")
+    text = (target / "input.json").read_text()
+    assert str(project) not in text
+    (systems,) = json.loads(text)["training"]["training_data"]["systems"]
+    assert (target / systems / "type.raw").is_file()
+    assert training.load_potential("shipped") == target
+    with pytest.raises(ValueError, match="shipped potential of another recipe"):
+        training.train(training.Recipe(sets=("lj",), steps=1, seed=77), "shipped")
+    shutil.rmtree(target)
+
+
+def test_compressed_gives_the_same_forces_and_is_reused(potential, capsys):
+    directory, _ = potential
+    file = training.compress(directory)
+    assert "[made]" in capsys.readouterr().out
+    system = frames.load("lj", "validation")
+    frozen, tabulated = training.predict(directory, system), training.predict(file, system)
+    assert np.abs(frozen.force - tabulated.force).max() < 1e-3
+    assert np.abs(frozen.energy - tabulated.energy).max() / 68 < 1e-5
+    changed = file.stat().st_mtime_ns
+    assert training.compress("tiny") == file and file.stat().st_mtime_ns == changed
+    assert "[reused]" in capsys.readouterr().out
+    assert {f.name for f in file.parent.iterdir()} <= {file.name, "provenance.json", ".lock"}
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def test_a_truncated_potential_is_refused(potential, tmp_path):
+    directory, _ = potential
+    content = (directory / training.FROZEN).read_bytes()
+    (tmp_path / "half.pb").write_bytes(content[: len(content) // 2])
+    with pytest.raises(training.BadPotential, match="half.pb is truncated or no deep potential"):
+        training.check_potential(tmp_path / "half.pb")
+    broken = tmp_path / "broken"
+    shutil.copytree(directory, broken)
+    (broken / training.FROZEN).write_bytes(content[:-1000])
+    with pytest.raises(training.BadPotential, match="truncated or changed"):
+        training.load_potential(broken)
+
+
+def test_a_potential_of_other_elements_is_refused(potential):
+    with pytest.raises(training.BadPotential, match="knows C, H, N, Zn, the structure also has Co"):
+        training.check_potential(potential[0], ["C", "Co", "N"])
+
+
+def test_a_missing_potential_names_the_nearest(potential):
+    with pytest.raises(training.BadPotential, match="no potential 'tinny'; did you mean 'tiny'"):
+        training.load_potential("tinny")
+
+
+def test_an_unfinished_potential_is_refused(potential, tmp_path):
+    shutil.copy(potential[0] / training.FROZEN, tmp_path)
+    with pytest.raises(provenance.NoProvenance, match="unfinished"):
+        training.load_potential(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"precision": "float31"}, "precision is 'float31'"),
+        ({"learning_rate": (1e-3, 0.0)}, "0 < stop <= start"),
+        ({"sel": (1, 2, 3)}, "one number for each of"),
+        ({"sets": "lj"}, "a tuple of names"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_at_once(recipe, change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(recipe, **change)
+
+
+@pytest.mark.parametrize("change", [{"rcut": "six"}, {"decay_steps": -5}, {"neuron": (4, "x")}])
+def test_deepmd_refuses_a_wrong_input(project, recipe, tmp_path, change):
+    with pytest.raises(ValueError, match="DeePMD-kit refuses this recipe"):
+        replace(recipe, **change).input(tmp_path, 1, 1)
+
+
+def test_when_dp_dies_its_last_lines_are_in_the_error(tmp_path):
+    """A real crash of the real program: there is nothing to freeze."""
+    with pytest.raises(training.TrainingFailed, match=r"dp freeze died \(exit code 1\)") as error:
+        training._dp(tmp_path, 1, "freeze")
+    assert "End of train.log" in str(error.value) and "Error" in str(error.value)
+
+
+def test_nan_in_the_learning_curve_stops_the_training(project, recipe):
+    """A learning rate of 1e30 takes the loss of any network out of float32 within a few steps."""
+    wild = replace(recipe, learning_rate=(1e30, 1e29), steps=5000)
+    with pytest.raises(training.TrainingFailed, match="the loss is NaN at step"):
+        training.train(wild, "wild", threads=1, display_every=1)
+    target = provenance.directory("potentials", "wild", wild.as_dict())
+    assert not (target / provenance.FILE).exists()
+    assert len(training.read_lcurve(target)) < 4000
+
+
+def test_lcurve_of_a_restart_and_a_line_half_written(tmp_path):
+    (tmp_path / "lcurve.out").write_text(
+        "#  step      rmse_trn    rmse_f_trn         lr\n"
+        "      0      9.0e+00     3.0e-01    1.0e-03\n"
+        "    100      8.0e+00     2.9e-01    1.0e-03\n"
+        "    200      7.0e+00     2.8e-01    1.0e-03\n"
+        "#  step      rmse_trn    rmse_f_trn         lr\n"
+        "    200      6.5e+00     2.7e-01    1.0e-03\n"
+        "    300      6.0e+00     2.6e-"
+    )
+    curve = training.read_lcurve(tmp_path)
+    assert curve["step"].tolist() == [0, 100, 200]
+    assert curve["rmse_trn"].tolist() == [9.0, 8.0, 6.5]
+
+
+def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tmp_path):
+    """Seen in earnest: killed after TensorFlow named the checkpoint, before its .meta was there."""
+    assert training._last_checkpoint(tmp_path) is None
+    for file in ("80.index", "80.data-00000-of-00001", "80.meta", "100.index", "100.meta",
+                 "120.index", "120.data-00000-of-00001"):  # fmt: skip
+        (tmp_path / f"model.ckpt-{file}").touch()
+    assert training._last_checkpoint(tmp_path) == ("model.ckpt-80", 80)
+
+
+def test_no_lcurve_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="lcurve.out is missing"):
+        training.read_lcurve(Path(tmp_path))
+
+
+def test_a_child_dies_with_its_parent(tmp_path):
+    """Else a killed training would go on writing into the directory the next one works in."""
+    script = (
+        "import subprocess, time; from helpers import training\n"
+        "p = subprocess.Popen(['sleep', '60'], preexec_fn=training._die_with_parent)\n"
+        "print(p.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return
+        if state == "Z":
+            return
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the child outlived its parent")
