@@ -177,10 +177,10 @@ def run(
         provenance.announce("reused", found)
         return found
     atoms = structure(heating)
-    model = _model(heating, atoms, compress)
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
         if found := provenance.find("runs", recipe):  # finished while this process waited
             return found
+        model = _model(heating, atoms, compress)
         with _no_orphan(directory) as fence:
             _prepare(directory, heating, recipe, atoms, model)
             first = _rewind(directory, heating)
@@ -254,7 +254,8 @@ def script(heating: HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -
             f"variable stage equal {i}",
             f"variable target equal {t0!r}+({t1 - t0!r})*(step-{a})/{b - a}",
             f"fix npt all npt temp {t0!r} {t1!r} {r.thermostat_ps!r} "
-            f"{r.coupling} {r.pressure_bar!r} {r.pressure_bar!r} {r.barostat_ps!r}",
+            f"{r.coupling} {r.pressure_bar!r} {r.pressure_bar!r} {r.barostat_ps!r} "
+            "flip no",  # the cell vectors stay those of the structure
             f"run {b} upto start {a} stop {b}",
         ]
     return "\n".join([*lines, "write_restart restart.*"]) + "\n"

@@ -1,0 +1,44 @@
+"""The table of a heating run: read whole or refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import thermo
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run directory of three rows, one of equilibration, as LAMMPS leaves it after a restart."""
+    rows = pd.DataFrame({c: np.arange(3.0) for c in thermo.COLUMNS}).assign(
+        step=[200, 400, 600], stage=[0, 1, 1])
+    lines = rows.to_csv(index=False).splitlines()
+    (tmp_path / thermo.FILE).write_text("\n".join([*lines[:2], "#", *lines[2:]]) + "\n")
+    return tmp_path
+
+
+def test_reads_directory_and_file(run):
+    assert thermo.read(run)["step"].tolist() == [200, 400, 600]
+    pd.testing.assert_frame_equal(thermo.read(run), thermo.read(run / thermo.FILE))
+
+
+def test_heating_part(run):
+    heated = thermo.read(run, equilibration=False)
+    assert heated["step"].tolist() == [400, 600] and heated.index.tolist() == [0, 1]
+
+
+def test_missing_table(tmp_path):
+    with pytest.raises(FileNotFoundError, match="heating.run"):
+        thermo.read(tmp_path)
+
+
+def test_missing_column(run):
+    thermo.read(run).drop(columns="density_g_cm3").to_csv(run / thermo.FILE, index=False)
+    with pytest.raises(ValueError, match="no column density_g_cm3"):
+        thermo.read(run)
+
+
+def test_damaged_table(run):
+    pd.concat([thermo.read(run)] * 2).to_csv(run / thermo.FILE, index=False)
+    with pytest.raises(ValueError, match="steps do not increase"):
+        thermo.read(run)
