@@ -132,9 +132,11 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 # %% [markdown]
 # ## Energies and temperatures
 #
-# Equipartition is a first test of the labels: a classical harmonic solid at temperature $T$ has a
-# mean potential energy of $\tfrac32 k_B T$ per atom above its minimum. Frames of a ramp should
-# follow that line (a lag is normal where the ramp is fast, strain lifts them, broken bonds too).
+# The temperature of a frame is that of the thermostat when it was sampled. Equipartition tests
+# whether the atoms followed: a classical harmonic solid at temperature $T$ has a mean potential
+# energy of $\tfrac32 k_B T$ per atom above its minimum. Points below that line are frames whose
+# run heated faster than the atoms could follow: they are colder than they are called. Strain,
+# broken bonds and disorder lift points above it.
 
 # %%
 
