@@ -139,8 +139,6 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 # broken bonds and disorder lift points above it.
 
 # %%
-
-
 warm = per_frame.dropna(subset=["temperature_K"])
 lowest = per_frame["energy_eV_per_atom"].min()
 _, ax = plots.axes(("temperature", "K"), ("energy above the lowest frame", "eV/atom"), width=6)
