@@ -18,6 +18,7 @@ from __future__ import annotations
 import ctypes
 import difflib
 import json
+import logging
 import math
 import os
 import re
@@ -584,7 +585,8 @@ def check_potential(potential: str | Path, symbols: Sequence[str] | None = None)
 
 @contextmanager
 def _quiet():
-    """No stderr of compiled code: TensorFlow prints pages about CUDA on machines without one."""
+    """No stderr of compiled code and no hints of DeePMD-kit: TensorFlow prints pages about CUDA on machines without one."""
+    logging.getLogger("deepmd").setLevel(logging.ERROR)
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nothing:
