@@ -585,7 +585,7 @@ def check_potential(potential: str | Path, symbols: Sequence[str] | None = None)
 
 @contextmanager
 def _quiet():
-    """No stderr of compiled code and no hints of DeePMD-kit: TensorFlow prints pages about CUDA on machines without one."""
+    """No hints of DeePMD-kit, no stderr of compiled code: pages about a CUDA that is not there."""
     logging.getLogger("deepmd").setLevel(logging.ERROR)
     sys.stderr.flush()
     kept = os.dup(2)
