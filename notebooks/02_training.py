@@ -42,6 +42,7 @@ potential: str = "live"  # [-] any | potential to examine: name in data/potentia
 live_name: str = "live"  # [-] any | what later chapters call the potential that is trained here
 live_sets: list[str] = []  # [-] any | sets it is trained on; empty: those with the fewest atoms
 live_steps: int = 300  # [-] 2..5000000 | steps of the live training
+live_start: str = ""  # [-] any | potential whose nets and weights it starts from; empty: random
 live_neuron: list[int] = [8, 16, 32]  # [-] 1..500 | its embedding net (paper: 25, 50, 100)
 live_axis_neuron: int = 8  # [-] 1..64 | columns of the descriptor's second factor
 live_fitting: list[int] = [64, 64, 64]  # [-] 1..1000 | its fitting net (paper: 240, 240, 240)
@@ -64,20 +65,24 @@ from helpers import frames, paper, paths, plots, provenance, structures, tables,
 # ## The recipe
 #
 # All that determines a potential is in one `Recipe`; its hash, in which the frames count by their
-# content, is the key of the result. The live potential has smaller nets than the paper's, so that
-# a few hundred steps mean something.
+# content, is the key of the result. The live potential either starts from random weights (then in
+# smaller nets than the paper's, so that a few hundred steps mean something), or from the weights of
+# a finished potential (`live_start`) and learns what the live frames add to it.
 
 # %%
-recipe = training.Recipe(
-    sets=tuple(live_sets or frames.smallest()),
-    steps=live_steps,
-    neuron=live_neuron,
-    axis_neuron=live_axis_neuron,
-    fitting=live_fitting,
-    learning_rate=live_learning_rate,
-    batch=live_batch,
-    seed=seed,
-)
+common = {
+    "sets": tuple(live_sets or frames.smallest()),
+    "steps": live_steps,
+    "learning_rate": live_learning_rate,
+    "batch": live_batch,
+    "seed": seed,
+}
+if live_start:
+    recipe = training.continued(live_start, **common)
+else:
+    recipe = training.Recipe(
+        neuron=live_neuron, axis_neuron=live_axis_neuron, fitting=live_fitting, **common
+    )
 
 tables.side_by_side([
     tables.row("architecture.descriptor", "se_e2_a", quantity="descriptor", run="live"),
@@ -89,6 +94,7 @@ tables.side_by_side([
     tables.row("architecture.fitting_net", recipe.fitting, quantity="fitting net",
                run="live"),
     tables.row("training.steps", recipe.steps, quantity="steps", run="live"),
+    tables.Row("weights at the start", "-", None, live_start or "random", run="live"),
 ], "The live potential beside the paper's")
 
 # %% [markdown]

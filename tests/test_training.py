@@ -138,7 +138,20 @@ def test_the_same_recipe_is_reused_and_a_name_finds_it(potential, recipe, projec
     assert "[reused]" in capsys.readouterr().out
     assert training.load_potential("tiny").resolve() == directory
     assert training.load_potential("other name").resolve() == directory
-    assert training.names() == sorted([directory.name, "other name", "tiny"])
+    assert {directory.name, "other name", "tiny"} <= set(training.names())
+
+
+def test_a_training_goes_on_from_the_weights_of_another(potential, recipe, project):
+    """Its first error is the last one of its forerunner, not that of random weights."""
+    more = training.continued("tiny", sets=("lj",), steps=10, learning_rate=(1e-6, 1e-7))
+    assert (more.neuron, more.fitting, more.sel) == (recipe.neuron, recipe.fitting, recipe.sel)
+    directory = training.train(more, "more", threads=1)
+    before = training.evaluate(potential[0], frames.load("lj", "validation"))
+    after = training.evaluate(directory, frames.load("lj", "validation"))
+    for error in ("force_rmse_eV_per_A", "virial_rmse_meV_per_atom"):
+        assert after[error] == pytest.approx(before[error], rel=0.02)
+    changed = provenance.key(replace(more, initial_potential="").as_dict())
+    assert changed != provenance.read(directory)["key"]
 
 
 def test_the_key_follows_the_frames_not_their_name(project, recipe):
