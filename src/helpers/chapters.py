@@ -32,7 +32,9 @@ import yaml
 from helpers import parameters, paths, provenance
 from helpers.parameters import Setting
 
-SHARED = "shared"  # section of a profile: values for every chapter that has such a parameter
+# Beside the chapters' sections a profile may have two more entries.
+SHARED = "shared"  # values for every chapter that has such a parameter
+LIVE = "live"  # true: chapters make what later chapters read, so they wait for each other
 HEADER_TAG = "how-made"
 
 
@@ -68,12 +70,7 @@ def section(profile: str, chapter: str) -> dict:
         there is no such profile, or it has a section that no chapter, or a shared value that no
         chapter's parameter, answers to.
     """
-    if profile not in profiles():
-        raise ChapterError(_unknown("profile", profile, profiles()))
-    everything = yaml.safe_load((paths.PROFILES / f"{profile}.yaml").read_text()) or {}
-    for name in everything:
-        if name != SHARED and name not in names():
-            raise ChapterError(_unknown(f"section of profile {profile!r}", name, names()))
+    everything = _profile(profile)
     known = {c: [p.name for p in parameters.read(notebook(c))] for c in names()}
     shared = everything.get(SHARED) or {}
     for name in shared:
@@ -83,6 +80,11 @@ def section(profile: str, chapter: str) -> dict:
     own = everything.get(chapter) or {}
     named = {"profile": profile} if "profile" in known[chapter] else {}
     return named | {n: v for n, v in shared.items() if n in known[chapter]} | own
+
+
+def live(profile: str) -> bool:
+    """Whether chapters of this profile make what later ones read (``live: true`` in its file)."""
+    return bool(_profile(profile).get(LIVE))
 
 
 def settings(chapter: str, profile: str, overrides: Mapping | None = None) -> list[Setting]:
@@ -127,12 +129,15 @@ def data(chapter: str, profile: str) -> list[Path]:
     return sorted({f for f in files if f.is_file() and not f.name.startswith(".")})
 
 
-def live(chapter: str, profile: str) -> list[str]:
-    """What a chapter declares and the project does not ship: an earlier chapter makes it.
-
-    Only frames, potentials and runs can be made; they lie in ``build/`` then.
-    """
-    return [p for p in _declared(chapter, profile) if not (paths.ROOT / p).exists()]
+def _profile(name: str) -> dict:
+    """The file of a profile; every entry must be a chapter or one of the two more."""
+    if name not in profiles():
+        raise ChapterError(_unknown("profile", name, profiles()))
+    everything = yaml.safe_load((paths.PROFILES / f"{name}.yaml").read_text()) or {}
+    for entry in everything:
+        if entry not in (SHARED, LIVE, *names()):
+            raise ChapterError(_unknown(f"section of profile {name!r}", entry, names()))
+    return everything
 
 
 def _declared(chapter: str, profile: str) -> list[str]:
