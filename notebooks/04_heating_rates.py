@@ -108,7 +108,6 @@ print(heating.script(recipes[rates[-1]]))
 
 # %%
 heated = {rate: thermo.read(run, equilibration=False) for rate, run in runs.items()}
-ends = {rate: table.tail(max(1, len(table) // 20)) for rate, table in heated.items()}
 pd.DataFrame({
     "heating rate (K/ps)": rates,
     "rows": [len(heated[rate]) for rate in rates],
@@ -246,7 +245,7 @@ tables.side_by_side([
         compare(name, "start_K", lambda rate: temperature_start, "from"),
         compare(name, "end_K", lambda rate: temperature_end, "to"),
         compare(name, "steps", lambda rate: made[rate]["steps"], "steps"),
-    )
+    )[0 if same_rate(name) else 2:]
 ], "Table 3")
 
 # %%
@@ -255,8 +254,7 @@ tables.side_by_side([
                  bends[rate].Tf if (rate := same_rate(name)) and bends[rate].found
                  else "no transition found" if rate else tables.NOT_COMPUTED,
                  error=bends[rate].error if rate and bends[rate].found else None,
-                 quantity=f"Tf at {name.removeprefix('DPMD-')}/ps", run=runs[rate].name
-                 if rate else "")
+                 quantity=f"{name}: Tf", run=runs[rate].name if rate else "")
       for name in ("DPMD-1K", "DPMD-0.5K", "DPMD-0.1K")),
     *(tables.Row(f"Tf at {rate:g} K/ps", "K", None,
                  bend.Tf if bend.found else "no transition found",
