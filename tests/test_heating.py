@@ -280,14 +280,19 @@ def test_ranks_change_nothing(killed_and_resumed, potential, build):
                                atol=1e-4)
 
 
-def test_an_exploded_run_says_so_and_keeps_what_it_has(potential, build):
+def test_an_exploded_run_says_so_and_keeps_what_it_has(potential, build, capfd):
     heated = heating_run(potential, "squeezed.extxyz")
-    with pytest.raises(heating.ExplodedRun, match=r"step \d+.*T = \d+ K.*kept in") as error:
+    with pytest.raises(heating.ExplodedRun, match=r"step \d+.*T = \d+ K.*is kept") as error:
         heating.run(heated, compress=False)
-    directory = provenance.directory("runs", heated.name, heated.recipe())
     assert "\n" not in str(error.value)
-    assert len(thermo.read(directory)) >= 1
-    assert not (directory / provenance.FILE).exists()
+    with pytest.raises(heating.ExplodedRun, match="exploded after step"):  # found, not computed
+        heating.run(heated, compress=False)
+    directory = heating.run(heated, keep_exploded=True)
+    assert str(error.value) in capfd.readouterr().out
+    record = provenance.read(directory)
+    assert record["exploded"] == str(error.value)
+    table = thermo.read(directory)  # ends before the row that was no physics
+    assert len(table) == 0 or table["step"].iloc[-1] < record["steps"]
 
 
 def test_last_lines_of_a_dead_lammps(potential, build, monkeypatch):

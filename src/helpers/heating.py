@@ -153,7 +153,7 @@ class HeatingRun:
 
 def run(
     heating: HeatingRun, *, ranks: int = 1, threads: int = 1, restart_every_ps: float = 1.0,
-    compress: bool = True,
+    compress: bool = True, keep_exploded: bool = False,
 ) -> Path:
     """The directory of this run: found finished (made or shipped), resumed, or made.
 
@@ -166,7 +166,9 @@ def run(
     training.BadPotential
         no such potential, a truncated one, or one that does not know the structure's elements.
     ExplodedRun
-        the dynamics became unphysical; what was computed so far stays in the directory.
+        the dynamics became unphysical. What was computed so far stays in the directory, which is
+        finished by it: the same call finds it and fails again. With ``keep_exploded`` its
+        directory is returned instead, the diagnosis printed and in the provenance (``exploded``).
     LammpsDied
         LAMMPS ended with an error.
     provenance.DirectoryBusy
@@ -175,11 +177,11 @@ def run(
     recipe = heating.recipe()
     if found := provenance.find("runs", recipe):
         provenance.announce("reused", found)
-        return found
+        return _judged(found, keep_exploded)
     atoms = structure(heating)
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
         if found := provenance.find("runs", recipe):  # finished while this process waited
-            return found
+            return _judged(found, keep_exploded)
         model = _model(heating, atoms, compress)
         with _no_orphan(directory) as fence:
             _prepare(directory, heating, recipe, atoms, model)
@@ -187,11 +189,22 @@ def run(
             provenance.announce(
                 "resumed" if first else "made", directory,
                 f"step {first} of {heating.total_steps}, {ranks} ranks x {threads} threads")
-            progress = _Progress(directory, heating)
+            progress, exploded = _Progress(directory, heating), ""
             if first < heating.total_steps:
-                _lammps(directory, heating, first, restart_every_ps, ranks, threads, fence,
-                        progress)
-        _finish(directory, heating, recipe, atoms, progress, ranks, threads)
+                try:
+                    _lammps(directory, heating, first, restart_every_ps, ranks, threads, fence,
+                            progress)
+                except ExplodedRun as error:
+                    exploded = str(error)
+        _finish(directory, heating, recipe, atoms, progress, ranks, threads, exploded)
+    return _judged(directory, keep_exploded)
+
+
+def _judged(directory: Path, keep_exploded: bool) -> Path:
+    if exploded := provenance.read(directory).get("exploded"):
+        if not keep_exploded:
+            raise ExplodedRun(exploded)
+        print(f"{directory.name}: {exploded}", flush=True)
     return directory
 
 
@@ -531,9 +544,8 @@ def _diagnosis(directory: Path, progress: _Progress, what: str) -> str:
         f"the run exploded after step {progress.step}: {what} "
         f"(T = {row.get('temperature_K', math.nan):.0f} K, target "
         f"{row.get('target_temperature_K', math.nan):.0f} K, density "
-        f"{row.get('density_g_cm3', math.nan):.3f} g/cm3); what it computed is kept in "
-        f"{paths.relative(directory)}; lower temperature_end, or train the potential on frames "
-        f"of this temperature")
+        f"{row.get('density_g_cm3', math.nan):.3f} g/cm3); what it computed is kept; lower "
+        f"temperature_end, or train the potential on frames of this temperature")
 
 
 def _append(part: Path, whole: Path) -> None:
@@ -554,15 +566,17 @@ def _last_lines(text: str, n: int = 15) -> str:
 
 
 def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
-            progress: _Progress, ranks: int, threads: int) -> None:
+            progress: _Progress, ranks: int, threads: int, exploded: str) -> None:
     raw = directory / trajectory.FILE
+    last = progress.step - 1 if exploded else heating.total_steps  # without what is not physics
     if raw.exists():
+        trajectory.truncate(raw, last)
         part = raw.with_suffix(".part")
         with open(raw, "rb") as source, open(part, "wb") as file, gzip.GzipFile(
                 "", "wb", compresslevel=9, fileobj=file, mtime=0) as target:
             shutil.copyfileobj(source, target)
         part.replace(raw.with_name(raw.name + ".gz"))
-    _trim(directory / thermo.FILE, heating.total_steps)
+    _trim(directory / thermo.FILE, last)
     table = thermo.read(directory)
     cores = ranks * threads
     provenance.write(
@@ -573,7 +587,8 @@ def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
         inputs={"structure": recipe["structure"], "potential": recipe["potential"]},
         seconds=progress.seconds,
         structure=Path(heating.structure).stem, potential=_potential_name(heating),
-        steps=heating.total_steps, atoms=len(atoms), ranks=ranks, threads=threads,
+        steps=progress.step if exploded else heating.total_steps, exploded=exploded,
+        atoms=len(atoms), ranks=ranks, threads=threads,
         sessions=progress.sessions,
         ns_per_day=_rounded(progress.speed_ns_per_day),
         core_us_per_atom_step=_rounded(
