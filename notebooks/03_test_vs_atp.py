@@ -47,6 +47,7 @@ temperature_end: float = 2100.0  # [K] 1..5000 | temperature at the end of the r
 heating_rate: float = 20.0  # [K/ps] 0.01..5000 | rate of the ramp
 equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
+frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 reference_sets: list[str] = []  # [-] any | sets to compare with; empty: all of this structure
@@ -94,9 +95,10 @@ recipe = heating.HeatingRun(
     heating_rate_K_per_ps=heating_rate,
     equilibration_ps=equilibration,
     timestep_fs=timestep,
+    frame_every_ps=frame_every,
     seed=seed,
 )
-run = heating.run(recipe, ranks=ranks)
+run = heating.run(recipe, ranks=ranks, keep_exploded=True)
 atp = trajectory.read(run)
 made = provenance.read(run)
 tables.facts({
@@ -117,12 +119,10 @@ tables.facts({
 test, test_note = None, "There is no DPMD-Test potential yet (`test_potential` is empty)."
 if test_potential:
     test_recipe = heating.HeatingRun(**(vars(recipe) | {"potential": test_potential}))
-    test_run = provenance.directory("runs", test_recipe.name, test_recipe.recipe())
-    try:
-        test_run = heating.run(test_recipe, ranks=ranks)
-        test_note = f"DPMD-Test reached {temperature_end:.0f} K: {test_run.name}"
-    except heating.ExplodedRun as error:
-        test_note = f"DPMD-Test did not survive the heating: {error}"
+    test_run = heating.run(test_recipe, ranks=ranks, keep_exploded=True)
+    exploded = provenance.read(test_run)["exploded"]
+    test_note = (f"DPMD-Test did not survive the heating: {exploded}" if exploded
+                 else f"DPMD-Test reached {temperature_end:.0f} K: {test_run.name}")
     test = trajectory.read(test_run)
 print(test_note)
 

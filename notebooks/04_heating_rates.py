@@ -45,6 +45,7 @@ heating_rates: list[float] = [20.0]  # [K/ps] 0.01..5000 | rates of the ramps, o
 heating_rate: float = 0.0  # [K/ps] 0..5000 | this rate alone; 0: all of heating_rates
 equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
+frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
@@ -62,7 +63,8 @@ print(f"This page is made for {', '.join(f'{rate:g}' for rate in rates)} K/ps. T
 #
 # A run that was made before, on this machine or shipped in `data/runs`, is found by its recipe
 # (structure, potential and all numbers that determine it) and used again; a run that was stopped
-# goes on from its last restart file; what is missing is made now.
+# goes on from its last restart file; what is missing is made now. A run that left physics on its
+# way up is used as far as it got, and its diagnosis is printed.
 
 # %%
 recipes = {
@@ -75,11 +77,14 @@ recipes = {
         heating_rate_K_per_ps=rate,
         equilibration_ps=equilibration,
         timestep_fs=timestep,
+        frame_every_ps=frame_every,
         seed=seed,
     )
     for rate in rates
 }
-runs = {rate: heating.run(recipe, ranks=ranks) for rate, recipe in recipes.items()}
+runs = {
+    rate: heating.run(recipe, ranks=ranks, keep_exploded=True) for rate, recipe in recipes.items()
+}
 
 # %%
 made = {rate: provenance.read(run) for rate, run in runs.items()}
@@ -173,15 +178,17 @@ capacity = {
         window_K=min(100.0, max(span / 5, 1.0)))
     for rate, table in heated.items()
 }
-_, ax = plots.axes(("temperature", "K"), ("heat capacity", "kB/atom"), width=7)
-ax.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
-for rate, table in capacity.items():
+measured = {rate: table for rate, table in capacity.items() if len(table)}
+if measured:
+    _, ax = plots.axes(("temperature", "K"), ("heat capacity", "kB/atom"), width=7)
+    ax.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
+for rate, table in measured.items():
     ax.errorbar(table["temperature_K"], table["cp_kB"], table["error_kB"], fmt="o-", ms=3,
                 color=plots.rate_colour(rate), label=f"{rate:g} K/ps")
-ax.legend()
+    ax.legend()
 for rate in rates:
-    print(f"{rate:g} K/ps: C_P = {capacity[rate]['cp_kB'].mean():.2f} kB/atom on average"
-          if len(capacity[rate]) else f"{rate:g} K/ps: too short a run for a heat capacity")
+    print(f"{rate:g} K/ps: C_P = {measured[rate]['cp_kB'].mean():.2f} kB/atom on average"
+          if rate in measured else f"{rate:g} K/ps: too short a run for a heat capacity")
 
 # %% [markdown]
 # ## The transition temperature
@@ -208,8 +215,9 @@ theirs = {
 ours = {rate: bend for rate, bend in bends.items() if bend.found}
 _, ax = plots.axes(("heating rate", "K/ps"), ("$T_f$", "K"), width=6)
 ax.plot(list(theirs), list(theirs.values()), "ks--", mfc="none", label="paper, Fig. 6b")
-ax.errorbar(list(ours), [b.Tf for b in ours.values()], [b.error for b in ours.values()], fmt="o",
-            color=plots.SERIES_COLOURS[1], label="this book")
+if ours:
+    ax.errorbar(list(ours), [b.Tf for b in ours.values()], [b.error for b in ours.values()],
+                fmt="o", color=plots.SERIES_COLOURS[1], label="this book")
 ax.set_xscale("log")
 ax.legend();
 

@@ -41,6 +41,7 @@ temperature_end: float = 2100.0  # [K] 1..5000 | temperature at the end of the r
 heating_rate: float = 20.0  # [K/ps] 0.01..5000 | rate of the ramp
 equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
+frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 stage_edges: list[float] = [300.0, 1300.0, 1400.0, 1550.0]  # [K] 0..5000 | stages (paper, Fig. 5)
@@ -84,9 +85,10 @@ recipe = heating.HeatingRun(
     heating_rate_K_per_ps=heating_rate,
     equilibration_ps=equilibration,
     timestep_fs=timestep,
+    frame_every_ps=frame_every,
     seed=seed,
 )
-run = heating.run(recipe, ranks=ranks)
+run = heating.run(recipe, ranks=ranks, keep_exploded=True)
 frames, table = trajectory.read(run), thermo.read(run, equilibration=False)
 made = provenance.read(run)
 tables.facts({
