@@ -1,0 +1,48 @@
+"""What is shipped in data/: small enough, whole, and able to say where it came from."""
+
+import json
+
+import pytest
+
+from helpers import frames, paths, provenance
+
+LIMIT_MB = 40
+SHIPPED = [path.parent for kind in paths.KINDS
+           for path in sorted(paths.shipped(kind).glob(f"*/{provenance.FILE}"))]
+
+
+def test_data_is_small():
+    size = sum(file.stat().st_size for file in paths.DATA.rglob("*") if file.is_file())
+    assert size <= LIMIT_MB * 1e6
+
+
+def test_every_result_has_its_provenance():
+    for kind in paths.KINDS:
+        folders = [path for path in paths.shipped(kind).iterdir() if path.is_dir()]
+        assert folders, f"nothing is shipped in data/{kind}"
+        for folder in folders:
+            record = provenance.read(folder)
+            assert record["key"] == provenance.key(record["recipe"])
+            assert record["description"] and record["made"] and record["versions"]
+
+
+def test_every_structure_is_accounted_for():
+    known = json.loads((paths.STRUCTURES / provenance.FILE).read_text())["structures"]
+    files = {file.name for file in paths.STRUCTURES.iterdir()} - {provenance.FILE}
+    assert files == set(known)
+
+
+@pytest.mark.parametrize("name", frames.names())
+def test_shipped_frames_pass_the_checks(name):
+    for part in frames.PARTS:
+        frames.check(frames.load(name, part))
+    record = provenance.read(frames.locate(name))
+    assert record["level_of_theory"] and record["source"] and record["sampling"]["method"]
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_name_of_a_machine_is_shipped(folder):
+    for file in folder.rglob("*"):
+        if file.suffix in {".json", ".out", ".yaml", ".csv", ".log"}:
+            text = file.read_text()
+            assert "/work/" not in text and "/home/" not in text and "/root/" not in text, file
