@@ -20,7 +20,7 @@ def test_zif4_is_the_published_cell():
 
 
 def test_only_hydrogen_moved_from_the_published_structure():
-    atoms = structures.load("ZIF-4")
+    atoms = structures.load("ZIF-4-experimental")
     published = ase.io.read(paths.STRUCTURES / "ZIF-4_VEJYUF01.cif")
     assert len(published) == len(atoms)
     heavy = atoms[atoms.numbers > 1], published[published.numbers > 1]
@@ -32,6 +32,15 @@ def test_only_hydrogen_moved_from_the_published_structure():
     assert (heavy[0].numbers == heavy[1].numbers[partner]).all()
     assert neighbor_list("d", published, {("C", "H"): 1.3}).max() < 0.96
     assert neighbor_list("d", atoms, {("C", "H"): 1.3}).min() > 1.05  # a real C-H bond
+
+
+def test_relaxation_keeps_the_framework():
+    relaxed, experimental = structures.load("ZIF-4"), structures.load("ZIF-4-experimental")
+    for pair, cutoff in ((("Zn", "N"), 2.4), (("C", "N"), 1.6), (("C", "C"), 1.6)):
+        lengths = [neighbor_list("d", atoms, {pair: cutoff}) for atoms in (relaxed, experimental)]
+        assert len(lengths[0]) == len(lengths[1])  # no bond is made or broken
+        assert lengths[0].mean() == pytest.approx(lengths[1].mean(), abs=0.05)  # A
+        assert lengths[0].std() < lengths[1].std()  # bonds of one kind become alike
 
 
 @pytest.mark.parametrize("name", structures.names())

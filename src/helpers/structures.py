@@ -1,6 +1,8 @@
 """Cells of Zn(im)2 by name, and supercells of them.
 
-``ZIF-4``: 272 atoms, the dry framework of CSD VEJYUF01, hydrogens relaxed by the reference.
+``ZIF-4-experimental``: 272 atoms, the dry framework of CSD VEJYUF01, hydrogens relaxed by the
+reference. ``ZIF-4``: the same cell with all positions relaxed; runs start from it, as the paper's
+start from an optimised structure (the unrelaxed one would release 7 eV as heat).
 ``Znim2-ABW``: 68 atoms, a hypothetical polymorph of the same composition; small enough for tests.
 ``data/structures/provenance.json`` says where each comes from.
 """
