@@ -33,7 +33,7 @@
 
 # %% tags=["parameters"]
 profile: str = "small"  # [-] any | profile this page is made for
-structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | name of a cell in data/structures
+structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [2, 2, 2]  # [-] 1..6 | repetitions along a, b, c that are shown
 sets: list[str] = []  # [-] any | sets of frames to look at; empty: all there are
 force_bound: float = 30.0  # [eV/A] 1..1000 | a larger force component is refused

@@ -38,7 +38,7 @@
 
 # %% tags=["parameters"]
 profile: str = "small"  # [-] any | profile this page is made for
-structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | name of a cell in data/structures
+structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [1, 1, 1]  # [-] 1..6 | repetitions along a, b, c
 potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
 test_potential: str = ""  # [-] any | the same, trained on 300 K frames alone; empty: none yet
