@@ -37,7 +37,7 @@
 
 # %% tags=["parameters"]
 profile: str = "small"  # [-] any | profile this page is made for
-structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | its frames enter the comparison with Table 1
+structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | whose frames enter Table 1
 potential: str = "live"  # [-] any | potential to examine: name in data/potentials, or live_name
 live_name: str = "live"  # [-] any | what later chapters call the potential that is trained here
 live_sets: list[str] = []  # [-] any | sets it is trained on; empty: those with the fewest atoms
