@@ -42,6 +42,7 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file's content, or of all files below a directory with their names.
 
     A ``provenance.json`` does not count: who computed something, and when, is not what it is.
+    Nor does a hidden file (``.lock`` holds a process number).
     """
     path = Path(path)
     if path.is_file():
@@ -50,7 +51,9 @@ def sha256(path: Path) -> str:
     if not path.is_dir():
         raise FileNotFoundError(f"{path} is neither a file nor a directory")
     digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file() and p.name != FILE):
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        if file.name == FILE or file.name.startswith("."):
+            continue
         digest.update(f"{file.relative_to(path)}\0{sha256(file)}\n".encode())
     return digest.hexdigest()
 

@@ -1,0 +1,113 @@
+"""Keys, hashes, finding results again, and one process at a time."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from helpers import paths, provenance
+
+
+@pytest.fixture
+def build(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    return tmp_path
+
+
+def make(recipe, name="thing"):
+    directory = provenance.directory("runs", name, recipe)
+    directory.mkdir(parents=True)
+    provenance.write(directory, kind="runs", recipe=recipe, description="a thing", seconds=1.23)
+    return directory
+
+
+def test_key_depends_on_content_not_on_order_or_type():
+    key = provenance.key({"a": 1, "b": [1.0, 2.0]})
+    assert key == provenance.key({"b": np.array([1.0, 2.0]), "a": np.int64(1)})
+    assert key != provenance.key({"a": 1, "b": [1.0, 2.1]})
+    assert len(key) == 12
+
+
+def test_hash_of_a_directory_is_of_names_and_contents(tmp_path):
+    for name in "ab":
+        (tmp_path / name / "set").mkdir(parents=True)
+        (tmp_path / name / "set" / "x.npy").write_bytes(b"123")
+    first = provenance.sha256(tmp_path / "a")
+    assert first == provenance.sha256(tmp_path / "b")
+    (tmp_path / "b" / provenance.FILE).write_text("{}")
+    (tmp_path / "b" / ".lock").write_text("77")
+    assert first == provenance.sha256(tmp_path / "b")
+    (tmp_path / "b" / "set" / "x.npy").rename(tmp_path / "b" / "set" / "y.npy")
+    assert first != provenance.sha256(tmp_path / "b")
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        provenance.sha256(tmp_path / "nothing")
+
+
+def test_found_by_recipe_made_or_shipped(build):
+    recipe = {"rate": 20.0}
+    assert provenance.find("runs", recipe) is None
+    made = make(recipe)
+    assert provenance.find("runs", recipe) == made
+    shipped = paths.shipped("runs", "named")
+    shipped.parent.mkdir(parents=True)
+    made.rename(shipped)
+    assert provenance.find("runs", recipe) == shipped
+    assert provenance.find("runs", {"rate": 21.0}) is None
+
+
+def test_record_says_what_when_on_what(build):
+    record = provenance.read(make({"rate": 20.0}))
+    assert record["recipe"] == {"rate": 20.0} and record["seconds"] == 1.2
+    assert record["hardware"]["cores"] >= 1 and record["versions"]["deepmd-kit"]
+
+
+def test_unfinished_and_broken_directories_are_named(build):
+    with pytest.raises(provenance.NoProvenance, match="missing or unfinished"):
+        provenance.read(build / "empty")
+    directory = make({"rate": 1.0})
+    text = (directory / provenance.FILE).read_text()
+    (directory / provenance.FILE).write_text(text[: len(text) // 2])
+    with pytest.raises(provenance.NoProvenance, match="broken"):
+        provenance.read(directory)
+
+
+def test_what_is_not_plain_data_is_refused(build):
+    directory = build / "x"
+    directory.mkdir()
+    with pytest.raises(TypeError, match="object"):
+        provenance.write(directory, kind="runs", recipe={"a": object()}, description="")
+    assert not (directory / provenance.FILE).exists()
+
+
+def test_second_process_is_refused_and_a_killed_one_leaves_no_lock(build):
+    directory = build / "run"
+    code = (f"import time; from helpers import provenance\n"
+            f"with provenance.lock({str(directory)!r}):\n    print(1, flush=True); time.sleep(60)")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline()
+        with pytest.raises(provenance.DirectoryBusy, match=str(process.pid)):
+            with provenance.lock(directory):
+                pass
+    finally:
+        process.kill()
+        process.wait()
+    time.sleep(0.1)
+    with provenance.lock(directory) as held:
+        assert (held / ".lock").read_text() == str(os.getpid())
+
+
+def test_canonical_json_is_readable_again(build):
+    recipe = {"sets": ["a", "b"], "x": np.float64(0.5), "path": paths.DATA}
+    stored = json.loads((make(recipe) / provenance.FILE).read_text())["recipe"]
+    assert stored["sets"] == ["a", "b"] and stored["x"] == 0.5
+
+
+def test_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="frames, potentials, runs"):
+        paths.made("run")
