@@ -212,6 +212,19 @@ by_element.rename_axis("force RMSE (eV/Å)").reset_index().style.format(precisio
 )
 
 # %% [markdown]
+# Validation frames come from the trajectories that training frames come from, a block away. Harder
+# is a whole trajectory that no training frame was taken from:
+
+# %%
+unseen = {
+    name: training.evaluate(shown, frames.thinned(frames.load(name), evaluated_frames))
+    for name in frames.names() if name not in made["sets"]
+}
+pd.DataFrame({name: {label: m[key] for key, label in columns.items()}
+              for name, m in unseen.items()}, index=list(columns.values())).T.rename_axis(
+    "set never trained on").reset_index().style.format(precision=3).hide(axis="index")
+
+# %% [markdown]
 # ### Parity
 #
 # Predicted against reference, all validation frames above. The total energy of a set may be off by
