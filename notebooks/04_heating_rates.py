@@ -93,6 +93,7 @@ pd.DataFrame({
     "run": [run.name for run in runs.values()],
     "atoms": [m["atoms"] for m in made.values()],
     "steps": [m["steps"] for m in made.values()],
+    "ended": ["exploded" if m["exploded"] else "whole" for m in made.values()],
     "made": [m["made"] for m in made.values()],
     "time (min)": [round(m["seconds"] / 60, 1) for m in made.values()],
     "hardware": [f"{m['ranks']} x {m['threads']} threads, {m['hardware']['processor']}"
@@ -117,7 +118,7 @@ pd.DataFrame({
     "heating rate (K/ps)": rates,
     "rows": [len(heated[rate]) for rate in rates],
     "mean T - target (K)": [
-        (heated[rate]["temperature_K"] - heated[rate]["target_temperature_K"]).mean().round(1)
+        (heated[rate]["temperature_K"] - heated[rate]["target_temperature_K"]).mean()
         for rate in rates],
     "expected fluctuation at the end (K)": [
         round(temperature_end * (2 / 3 / made[rate]["atoms"]) ** 0.5, 1) for rate in rates],

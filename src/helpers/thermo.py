@@ -53,6 +53,7 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     """
     file = _file(run)
     table = pd.read_csv(file, comment="#")
+    table = table if len(table) else table.astype(float)  # a run may explode before its first row
     if missing := [c for c in COLUMNS if c not in table.columns]:
         raise ValueError(
             f"{paths.relative(file)} has no column {', '.join(missing)}; "
