@@ -86,7 +86,8 @@ else:
 
 tables.side_by_side([
     tables.row("architecture.descriptor", "se_e2_a", quantity="descriptor", run="live"),
-    tables.Row("sel C, H, N, Zn", "-", None, recipe.sel, run="live"),
+    *(tables.row(f"architecture.sel_{element}", number, quantity=f"sel, {element}", run="live")
+      for element, number in zip(frames.TYPE_MAP, recipe.sel, strict=True)),
     tables.row("architecture.rcut_A", recipe.rcut, quantity="cutoff", run="live"),
     tables.row("architecture.rcut_smth_A", recipe.rcut_smth, quantity="smooth from", run="live"),
     tables.row("architecture.embedding_net", recipe.neuron, quantity="embedding net",
@@ -100,9 +101,16 @@ tables.side_by_side([
 # %% [markdown]
 # `sel` deserves a word. The paper sets it to the number of atoms of each element in its cell
 # (96, 96, 64, 16). DeePMD-kit means the largest number of *neighbours* of each element inside the
-# cutoff; too much only costs time, too little loses atoms. The frames here never hold more than
-# about 30 C, 30 H, 20 N and 6 Zn within 6 Å.
-#
+# cutoff; too much only costs time, too little loses atoms. The largest numbers that any atom of our
+# frames has (some frames of each set):
+
+# %%
+pd.DataFrame({
+    name: frames.largest_neighbour_numbers(frames.thinned(frames.load(name), 5), recipe.rcut)
+    for name in recipe.sets
+}).T.rename_axis(f"neighbours within {recipe.rcut:g} Å").reset_index().style.hide(axis="index")
+
+# %% [markdown]
 # ## Training, live
 #
 # `dp train` runs as a program of its own, in its own directory; the bar follows its `lcurve.out`.

@@ -43,6 +43,15 @@ def test_own_parameters_do_not_enter_the_book(project):
     assert not paths.executed("small", "01_first.ipynb").exists()
 
 
+def test_a_progress_bar_is_shown_as_it_ended(project):
+    (project / "notebooks/01_first.py").open("a").write(
+        "\n# %%\nimport sys, time\nfor i in range(4):\n"
+        "    print(f'\\rdone {i} of 3', end='', file=sys.stderr, flush=True)\n    time.sleep(0.3)\n"
+        "print(file=sys.stderr)\n")
+    last = cells(chapters.execute("01_first", "small"), "code")[-1]
+    assert [out.text for out in last.outputs] == ["done 3 of 3\n"]
+
+
 def test_nothing_runs_when_a_parameter_is_refused(project):
     (project / "notebooks/01_first.py").open("a").write("\n# %%\nopen('ran', 'w').close()\n")
     with pytest.raises(ParameterError, match="01_first: unknown parameter 'cuont'.*'count'"):

@@ -393,3 +393,16 @@ def test_pack_from_the_command_line(extxyz, tmp_path):
     assert record["sampling"] == {"rattle_A": 0.02}
     assert record["frames"] == {"training": 12, "validation": 3}
     assert len(record["recipe"]["trajectories"]) == 1
+
+
+def test_neighbour_numbers_of_a_lattice():
+    """Rock salt of C and N, a = 4 A: 6 unlike neighbours at a/2, 12 like ones at a/sqrt(2)."""
+    from ase.build import bulk
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    atoms = bulk("CN", "rocksalt", a=4.0, cubic=True)
+    atoms.calc = SinglePointCalculator(
+        atoms, energy=0.0, forces=np.zeros((8, 3)), stress=np.zeros(6))
+    system = dpdata.LabeledSystem(atoms, fmt="ase/structure")
+    assert frames.largest_neighbour_numbers(system, 2.1) == {"C": 6, "H": 0, "N": 6, "Zn": 0}
+    assert frames.largest_neighbour_numbers(system, 2.9) == {"C": 12, "H": 0, "N": 12, "Zn": 0}

@@ -197,7 +197,7 @@ def execute(chapter: str, profile: str, overrides: Mapping | None = None) -> Pat
                 if kept.exists():
                     shutil.copy(kept, failed / f"{result.stem}{kept.suffix}")
             raise
-        executed = nbformat.read(draft, 4)
+        executed = _without_progress(nbformat.read(draft, 4))
         executed.cells.insert(1, nbformat.v4.new_markdown_cell(
             _how_made(chapter, profile, used, begin, time.time() - begin),
             metadata={"tags": [HEADER_TAG]},
@@ -271,6 +271,25 @@ def _own_kernel() -> Iterator[None]:
                 del os.environ["JUPYTER_PATH"]
             else:
                 os.environ["JUPYTER_PATH"] = before
+
+
+def _without_progress(notebook):
+    """Show each progress bar once, as it ended: what carriage returns wrote over is left out."""
+    for cell in notebook.cells:
+        merged: list = []
+        for out in cell.get("outputs", []):
+            if merged and out["output_type"] == "stream" == merged[-1]["output_type"] and (
+                    out["name"] == merged[-1]["name"]):
+                merged[-1]["text"] += out["text"]
+            else:
+                merged.append(out)
+        for out in merged:
+            if out["output_type"] == "stream":
+                lines = out["text"].split("\n")
+                out["text"] = "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
+        if "outputs" in cell:
+            cell["outputs"] = merged
+    return notebook
 
 
 def _how_made(

@@ -492,6 +492,23 @@ def closest_distances(system: dpdata.LabeledSystem) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def largest_neighbour_numbers(system: dpdata.LabeledSystem, cutoff: float) -> dict[str, int]:
+    """Largest number of neighbours of each element that any atom has within ``cutoff`` (A).
+
+    This, and not the number of atoms in the cell, is what ``sel`` of a descriptor bounds.
+    """
+    from ase.neighborlist import neighbor_list
+
+    largest = dict.fromkeys(TYPE_MAP, 0)
+    for atoms in system.to_ase_structure():
+        center, neighbour = neighbor_list("ij", atoms, cutoff)
+        symbols = np.asarray(atoms.symbols)
+        for element in TYPE_MAP:
+            of_element = center[symbols[neighbour] == element]
+            largest[element] = max(largest[element], *np.bincount(of_element, minlength=1))
+    return {element: int(number) for element, number in largest.items()}
+
+
 def densities(system: dpdata.LabeledSystem) -> np.ndarray:
     """Mass density (n_frames,) in g/cm3."""
     mass = sum(
