@@ -98,7 +98,7 @@ pd.DataFrame({
     "time (min)": [round(m["seconds"] / 60, 1) for m in made.values()],
     "hardware": [f"{m['ranks']} x {m['threads']} threads, {m['hardware']['processor']}"
                  for m in made.values()],
-}).style.hide(axis="index")
+}).style.hide(axis="index").format(precision=1)
 
 # %% [markdown]
 # This is what LAMMPS was told. Note `run ... upto ... start ... stop`: the target temperature
