@@ -12,7 +12,8 @@
 #     data:
 #       - data/frames
 #       - data/paper.yaml
-#       - data/potentials
+#       - data/potentials/{potential}
+#       - data/potentials/{live_start}
 #       - data/structures/{structure}.extxyz
 # ---
 
@@ -169,23 +170,28 @@ pd.DataFrame({"dp test": theirs, "this book": {k: ours[k] for k in theirs}}).ren
 # %%
 shown = training.load_potential(potential)
 made = provenance.read(shown)
+earlier = made.get("first_training")  # whose weights the last training went on from, and why
 tables.facts({
     "potential": potential,
     "directory": paths.relative(shown.resolve()),
     "what": made["description"],
+    "why in two trainings": earlier["why"] if earlier else "-",
     "sets": ", ".join(made["sets"]),
     "steps": made["recipe"]["steps"],
+    "steps before, in a first training": earlier["recipe"]["steps"] if earlier else "-",
     "embedding net": made["recipe"]["neuron"],
     "fitting net": made["recipe"]["fitting"],
     "made": made["made"],
     "training time (s)": made["seconds"],
+    "first training's time (s)": earlier["seconds"] if earlier else "-",
     "threads": made["threads"],
     "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
     "DeePMD-kit": made["versions"]["deepmd-kit"],
 }, "The potential that is examined")
 
 # %%
-plots.learning_curves(training.read_lcurve(shown));
+for curve in sorted(shown.glob("lcurve*.out"), reverse=True):  # a first training comes first
+    plots.learning_curves(training.read_lcurve(curve))
 
 # %% [markdown]
 # ### Errors, set by set
@@ -302,7 +308,8 @@ for temperature, found in near.items():
         print(f"No validation frames of {structure} near {temperature} K: its rows are empty.")
 print("ZIF-62 and ZIF-8: the reference was fitted to ZIF-4 only, there are no frames of them.")
 paper_steps = paper.value("training.steps").number
-print(f"{made['recipe']['steps']} steps of training; the paper took more than {paper_steps:,}.")
+steps = made["recipe"]["steps"] + (earlier["recipe"]["steps"] if earlier else 0)
+print(f"{steps:,} steps of training; the paper took more than {paper_steps:,}.")
 
 # %%
 tables.facts({

@@ -13,7 +13,8 @@
 #       - data/paper.yaml
 #       - data/frames
 #       - data/structures/{structure}.extxyz
-#       - data/potentials
+#       - data/potentials/{potential}
+#       - data/potentials/{test_potential}
 #       - data/runs
 # ---
 

@@ -12,7 +12,7 @@
 #     data:
 #       - data/paper.yaml
 #       - data/structures/{structure}.extxyz
-#       - data/potentials
+#       - data/potentials/{potential}
 #       - data/runs
 # ---
 
@@ -50,11 +50,14 @@ seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
 # %%
+from itertools import cycle
+
 import pandas as pd
 
 from helpers import heating, paper, plots, provenance, tables, thermo, transition, units
 
 rates = sorted([heating_rate] if heating_rate else heating_rates, reverse=True)
+colours = dict(zip(rates, cycle(plots.SERIES_COLOURS), strict=False))
 print(f"This page is made for {', '.join(f'{rate:g}' for rate in rates)} K/ps. The fastest of "
       f"them is {units.K_per_ps_to_K_per_min(rates[0]):.1e} K/min.")
 
@@ -138,7 +141,7 @@ _, ax = plots.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
 for rate, table in heated.items():
     plots.against_temperature(
         table["target_temperature_K"], table["density_g_cm3"], "density", "g/cm3",
-        window=max(1, len(table) // 100), name=f"{rate:g} K/ps", colour=plots.rate_colour(rate),
+        window=max(1, len(table) // 20), name=f"{rate:g} K/ps", colour=colours[rate],
         ax=ax)
 plots.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"));
 
@@ -157,7 +160,7 @@ for rate, table in heated.items():
     enthalpy = table["enthalpy_eV"] / made[rate]["atoms"]
     plots.against_temperature(
         table["target_temperature_K"], enthalpy - enthalpy.iloc[0], "enthalpy", "eV/atom",
-        window=max(1, len(table) // 100), name=f"{rate:g} K/ps", colour=plots.rate_colour(rate),
+        window=max(1, len(table) // 20), name=f"{rate:g} K/ps", colour=colours[rate],
         ax=ax)
 line = pd.Series([temperature_start, temperature_end])
 ax.plot(line, 3 * units.K_to_eV(line - temperature_start), "k--", lw=1, label="$3 k_B T$")
@@ -185,7 +188,7 @@ if measured:
     ax.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
 for rate, table in measured.items():
     ax.errorbar(table["temperature_K"], table["cp_kB"], table["error_kB"], fmt="o-", ms=3,
-                color=plots.rate_colour(rate), label=f"{rate:g} K/ps")
+                color=colours[rate], label=f"{rate:g} K/ps")
     ax.legend()
 for rate in rates:
     print(f"{rate:g} K/ps: C_P = {measured[rate]['cp_kB'].mean():.2f} kB/atom on average"

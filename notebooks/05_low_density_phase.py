@@ -12,7 +12,7 @@
 #     data:
 #       - data/paper.yaml
 #       - data/structures/{structure}.extxyz
-#       - data/potentials
+#       - data/potentials/{potential}
 #       - data/runs
 # ---
 

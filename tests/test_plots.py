@@ -48,16 +48,6 @@ def test_an_element_without_a_colour_is_named():
         plots.element_colour("Cu")
 
 
-def test_rates_get_lighter_as_they_get_faster_and_never_share_a_colour():
-    rates = [0.1, 0.5, 1, 4, 20, 50, 200, 1000]
-    light = [luminance(plots.rate_colour(rate)) for rate in rates]
-    assert light == sorted(light)
-    assert min(np.diff(light)) > 0.01
-    assert max(light) < 0.8  # still seen on white
-    with pytest.raises(ValueError, match="positive"):
-        plots.rate_colour(0)
-
-
 def test_hot_is_lighter_than_cold():
     assert luminance(plots.temperature_colour(2000)) > luminance(plots.temperature_colour(300))
 

@@ -30,8 +30,6 @@ STYLE = {
     "lines.linewidth": 1.6,
     "axes.prop_cycle": plt.cycler(color=SERIES_COLOURS),
 }
-# log10(K/ps) at the two ends of the colour map: the paper's slowest rate, the fastest smoke test
-_SLOWEST, _FASTEST = 0.1, 2000.0
 _POINTS_DRAWN = 20_000
 
 
@@ -66,20 +64,6 @@ def axes(
 def label(quantity: str, unit: str) -> str:
     """``label("r", "A")`` -> ``"r (Å)"``; a pure number carries no brackets."""
     return f"{quantity} ({units.pretty(unit)})" if unit not in ("-", "") else quantity
-
-
-def rate_colour(rate_K_per_ps: float) -> tuple[float, float, float, float]:
-    """Colour of a heating rate, the same in every figure: slow is dark, fast is light (viridis).
-
-    Raises
-    ------
-    ValueError
-        the rate is not positive.
-    """
-    if not rate_K_per_ps > 0:
-        raise ValueError(f"heating rate is {rate_K_per_ps} K/ps; give a positive one")
-    share = np.log(rate_K_per_ps / _SLOWEST) / np.log(_FASTEST / _SLOWEST)
-    return plt.get_cmap("viridis")(float(np.clip(share, 0, 1)) * 0.9)
 
 
 def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float = 2500.0):
