@@ -85,13 +85,17 @@ tables.side_by_side([
 pd.DataFrame({
     name: {
         "what": r["description"],
-        "level of theory": r.get("level_of_theory", ""),
-        "source": r.get("source", ""),
-        "sampling": ", ".join(f"{k}: {v}" for k, v in r.get("sampling", {}).items()),
+        "sampled by": r.get("sampling", {}).get("method", ""),
         "made": r["made"][:10],
     }
     for name, r in records.items()
-}).T.rename_axis("set").reset_index().style.hide(axis="index")
+}).T.rename_axis("set").reset_index().style.hide(axis="index").set_properties(
+    **{"vertical-align": "top", "white-space": "normal"})
+
+# %%
+for what in ("level_of_theory", "source"):
+    for text in sorted({r.get(what, "not said") for r in records.values()}):
+        print(f"{what.replace('_', ' ')}: {text}")
 
 # %%
 frames.table(chosen).drop(columns=["n_atoms"]).style.format(precision=3)

@@ -251,7 +251,7 @@ for temperature, work in works.items():
     ax.plot(work.r, work.w, color=plots.temperature_colour(temperature),
             label=f"{temperature:.0f} K")
 ax.set(xlim=(1.5, 7), title="Zn–N")
-ax.legend();
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 
 # %% [markdown]
 # ## The free energy of breaking a bond
@@ -263,7 +263,9 @@ ax.legend();
 
 # %%
 barriers = pmf.activation_free_energies(works.values())
-tables.Table(barriers.round(1).astype(object).where(barriers.notna(), "–"))
+barriers.drop(columns="note").set_axis(
+    ["T (K)", "dF (kJ/mol)", "error (kJ/mol)", "or above (kJ/mol)"], axis="columns"
+).style.format(precision=1, na_rep="–").hide(axis="index")
 
 # %% [markdown]
 # Over a range in which energy and entropy of activation hardly change,

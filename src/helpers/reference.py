@@ -24,8 +24,8 @@ FOLDER_VARIABLE = "ZIF4_REFERENCE"
 SOURCE = "nequip_l2r6stress0, Castel et al., Digital Discovery 2024, 10.1039/D3DD00236E (CC BY 4.0)"
 COMMIT = "86fa8c27"
 _URL = (
-    "https://raw.githubusercontent.com/fxcoudert/citable-data/"
-    f"{COMMIT}/162-Castel_DigitalDiscovery_2024/nequip_l2r6stress0.pth"
+    f"https://github.com/fxcoudert/citable-data/raw/{COMMIT}"  # this form takes a short commit
+    "/162-Castel_DigitalDiscovery_2024/nequip_l2r6stress0.pth"
 )
 SHA256 = "adfec32fbca65e276dae58912a658d3d108372946fd6c60c0ec571bf62e8a1f0"
 _WEIGHTS, _CONFIG, _DEPLOYED = (
