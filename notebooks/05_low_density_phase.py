@@ -266,7 +266,7 @@ for pair, one in widths.groupby("pair", sort=False):
     for panel, column in zip(panels, ("fwhm_A", "lindemann"), strict=True):
         panel.plot(one["temperature_K"], one[column], "o-", label=pair)
 panels[0].legend()
-tables.Table(widths.round(3).astype(object).where(widths.notna(), "–"))
+widths.style.format(precision=3, na_rep="–").hide(axis="index")
 
 # %% [markdown]
 # ## What is still missing
