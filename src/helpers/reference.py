@@ -139,9 +139,9 @@ class Reference(Calculator):
         data = self._types(AtomicData.from_ase(self.atoms, r_max=6.0))
         out = self.model(AtomicData.to_AtomicDataDict(data))
         self.results = {
-            "energy": float(out["atomic_energy"].double().sum()),
-            "forces": out["forces"].double().numpy(),
-            "stress": _voigt(out["stress"][0].double().numpy()),
+            "energy": float(out["atomic_energy"].detach().double().sum()),
+            "forces": out["forces"].detach().double().numpy(),
+            "stress": _voigt(out["stress"][0].detach().double().numpy()),
         }
         if not all(np.isfinite(value).all() for value in self.results.values()):
             raise FloatingPointError("the reference returned a non-finite energy, force or stress")
