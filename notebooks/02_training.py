@@ -166,6 +166,11 @@ pd.DataFrame({"dp test": theirs, "this book": {k: ours[k] for k in theirs}}).ren
 
 # %% [markdown]
 # ## The potential of the later chapters
+#
+# The paper leaves open: the learning rate, the virial prefactors, `axis_neuron`, and whether each
+# pair of elements has an embedding net of its own or each element of the neighbour
+# (`type_one_side`: a quarter of the nets, faster to train and to compress). What was chosen here
+# stands in the table.
 
 # %%
 shown = training.load_potential(potential)
@@ -181,6 +186,13 @@ tables.facts({
     "steps before, in a first training": earlier["recipe"]["steps"] if earlier else "-",
     "embedding net": made["recipe"]["neuron"],
     "fitting net": made["recipe"]["fitting"],
+    "sel (C, H, N, Zn)": made["recipe"]["sel"],
+    "axis_neuron": made["recipe"]["axis_neuron"],
+    "type_one_side": str(made["recipe"]["type_one_side"]),
+    "learning rate": made["recipe"]["learning_rate"],
+    "prefactor of energy, start to limit": made["recipe"]["prefactor_energy"],
+    "prefactor of force": made["recipe"]["prefactor_force"],
+    "prefactor of virial": made["recipe"]["prefactor_virial"],
     "made": made["made"],
     "training time (s)": made["seconds"],
     "first training's time (s)": earlier["seconds"] if earlier else "-",
