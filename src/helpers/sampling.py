@@ -19,7 +19,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
 from tqdm import tqdm
 
@@ -130,7 +130,7 @@ def _resume(path: Path, ramp: Ramp, start: Atoms) -> tuple[Atoms, int, int]:
     atoms.set_masses(masses)
     t0 = ramp.initial_temperature_K or 2 * ramp.temperature_K[0]
     rng = np.random.default_rng([ramp.seed, 2**31])
-    MaxwellBoltzmannDistribution(atoms, temperature_K=t0, rng=rng)
+    thermalize_momenta(atoms, temperature_K=t0, rng=rng)
     Stationary(atoms)
     return atoms, 0, 0
 
