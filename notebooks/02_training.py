@@ -239,7 +239,8 @@ by_element.rename_axis("force RMSE (eV/Å)").reset_index().style.format(precisio
 
 # %% [markdown]
 # Validation frames come from the trajectories that training frames come from, a block away. Harder
-# is a whole trajectory that no training frame was taken from:
+# is a whole trajectory that is in no training (its first frame may come from one that is; its
+# provenance says where it starts):
 
 # %%
 unseen = {
