@@ -9,7 +9,7 @@ know masses) to allow a 1 fs step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import ase.io
@@ -145,11 +145,6 @@ def read_whole_frames(path: Path) -> list[Atoms]:
     from io import StringIO
 
     return ase.io.read(StringIO("".join(text[:whole])), index=":", format="extxyz") if whole else []
-
-
-def recipe(ramp: Ramp) -> dict:
-    """The ramp as plain data, for a provenance file."""
-    return asdict(ramp)
 
 
 def relax(start: Atoms, calculator: Calculator, path: Path, *, fmax: float, steps: int,

@@ -2,7 +2,8 @@
 
 ``ZIF-4-experimental``: 272 atoms, the dry framework of CSD VEJYUF01, hydrogens relaxed by the
 reference. ``ZIF-4``: the same cell with all positions relaxed; runs start from it, as the paper's
-start from an optimised structure (the unrelaxed one would release 7 eV as heat).
+start from an optimised structure (the unrelaxed one would release 8 eV as heat: see the energies
+of the set ``crystal_relaxation``).
 ``Znim2-ABW``: 68 atoms, a hypothetical polymorph of the same composition; small enough for tests.
 ``data/structures/provenance.json`` says where each comes from.
 """
