@@ -1,4 +1,4 @@
-"""``zif4``: run a chapter, build the book, check what was built."""
+"""``zif4``: run a chapter, build the book, check it; make the data and potentials it stands on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from helpers import book, chapters, parameters, paths, provenance
+from helpers import book, chapters, paths, provenance
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -14,8 +14,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.do(options)
-    except (parameters.ParameterError, chapters.ChapterError, book.BookError,
-            provenance.DirectoryBusy) as error:
+    except Exception as error:
+        if not type(error).__module__.startswith("helpers."):
+            raise  # a bug, with its traceback; our own errors are written for the user
         print(error, file=sys.stderr, flush=True)
         return 1
 
@@ -40,6 +41,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("-p", dest="overrides", nargs=2, action="append", default=[],
                      metavar=("NAME", "VALUE"), help="set a parameter; may be repeated")
     command("parameters", _parameters, "list the parameters of a chapter", chapter=True)
+    sub = command("frames", _frames, "make a set of labelled frames by its recipe", profile=False)
+    sub.add_argument("name", help="an entry of data/sets.yaml")
+    sub.add_argument("--again", action="store_true", help="make it even though it is shipped")
+    for name, do, text in (
+        ("potential", _potential, "train a potential by its recipe"),
+        ("evaluate", _evaluate, "write the errors of a potential on every set: metrics.json"),
+        ("ship", _ship, "put a potential that was trained here into data/potentials"),
+    ):
+        sub = command(name, do, text, profile=False)
+        sub.add_argument("name", help="an entry of data/potentials.yaml")
+    command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
     return parser
@@ -107,6 +119,46 @@ def _parameters(options) -> int:
         p = s.parameter
         print(f"{p.name}: {p.type} = {s.value!r} ({s.source})  [{p.unit}] {p.allowed} | "
               f"{p.description}")
+    return 0
+
+
+def _frames(options) -> int:
+    from helpers import sets
+
+    print(paths.relative(sets.make(options.name, again=options.again)))
+    return 0
+
+
+def _potential(options) -> int:
+    from helpers import potentials
+
+    print(paths.relative(potentials.make(options.name)))
+    return 0
+
+
+def _evaluate(options) -> int:
+    from helpers import potentials
+
+    for name, errors in potentials.evaluate(options.name).items():
+        print(f"{name:20} {errors['role']:10} {errors['n_frames']:4} frames  "
+              f"{errors['energy_rmse_meV_per_atom']:7.2f} meV/atom  "
+              f"{errors['force_rmse_eV_per_A']:6.3f} eV/A  "
+              f"{errors['virial_rmse_meV_per_atom']:6.1f} meV/atom")
+    return 0
+
+
+def _ship(options) -> int:
+    from helpers import potentials
+
+    print(paths.relative(potentials.ship(options.name)))
+    return 0
+
+
+def _dft(options) -> int:
+    from helpers import dft
+
+    for system in dft.systems():
+        print(paths.relative(dft.make(system)))
     return 0
 
 

@@ -12,8 +12,11 @@ NOTEBOOKS = ROOT / "notebooks"
 PROFILES = DATA / "profiles"
 STRUCTURES = DATA / "structures"
 PAPER = DATA / "paper.yaml"
+SETS = DATA / "sets.yaml"
+DFT = DATA / "dft"
+POTENTIALS = DATA / "potentials.yaml"
 
-KINDS = ("frames", "potentials", "runs")
+KINDS = ("frames", "potentials", "runs", "validation")
 
 
 def shipped(kind: str, name: str = "") -> Path:

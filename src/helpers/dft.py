@@ -1,0 +1,297 @@
+"""Density-functional theory by CP2K: the check of the labels that the reference gives.
+
+PBE-D3 with the settings of the molecular dynamics that the reference was fitted to (Quickstep,
+DZVP-GTH-PBE on C, H, N and DZVP-MOLOPT-SR-GTH on Zn, GTH-PBE pseudopotentials, 600 Ry; the input
+of that work is in folder 095 of fxcoudert/citable-data). Where those settings say nothing, ours:
+diagonalisation with Broyden mixing, which converges these insulators in about fifteen steps.
+
+Needs the program ``cp2k.psmp`` (Debian: ``apt-get install cp2k``); everything else works without.
+
+Energies are those of the pseudo-atoms: only differences within one composition mean something,
+also against the reference. Units: eV, A, eV/A, eV/A^3 (stress in ASE's sign: positive = tension).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import ase.io
+import dpdata
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
+from tqdm import tqdm
+
+from helpers import paths, provenance
+
+PROGRAM = "cp2k.psmp"
+LEVEL = "CP2K PBE-D3, 600 Ry, DZVP-GTH-PBE (Zn: DZVP-MOLOPT-SR-GTH), GTH-PBE"
+_BASIS = {"Zn": "DZVP-MOLOPT-SR-GTH"}
+_ELECTRONS = {"H": 1, "C": 4, "N": 5, "Zn": 12}
+_INPUT, _OUTPUT = "cp2k.inp", "cp2k.out"
+
+
+class DFTFailed(RuntimeError):
+    """CP2K is not installed, died, or did not converge."""
+
+
+def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
+    """The input of one energy, forces and stress of ``atoms``; cutoff: plane waves, in Ry.
+
+    Raises
+    ------
+    ValueError
+        an element other than C, H, N, Zn.
+    """
+    elements = sorted(set(atoms.symbols))
+    if unknown := [e for e in elements if e not in _ELECTRONS]:
+        raise ValueError(f"no basis set is chosen for {', '.join(unknown)}; add it to helpers.dft")
+    cell = "\n".join(
+        f"      {axis} " + " ".join(f"{x:.10f}" for x in vector)
+        for axis, vector in zip("ABC", atoms.cell.array, strict=True)
+    )
+    coordinates = "\n".join(
+        f"      {symbol} " + " ".join(f"{x:.10f}" for x in position)
+        for symbol, position in zip(atoms.symbols, atoms.positions, strict=True)
+    )
+    kinds = "\n".join(
+        f"    &KIND {e}\n      BASIS_SET {_BASIS.get(e, 'DZVP-GTH-PBE')}\n"
+        f"      POTENTIAL GTH-PBE-q{_ELECTRONS[e]}\n    &END KIND"
+        for e in elements
+    )
+    return f"""&GLOBAL
+  PROJECT frame
+  RUN_TYPE ENERGY_FORCE
+  PRINT_LEVEL LOW
+&END GLOBAL
+&FORCE_EVAL
+  METHOD QUICKSTEP
+  STRESS_TENSOR ANALYTICAL
+  &PRINT
+    &FORCES ON
+    &END FORCES
+    &STRESS_TENSOR ON
+    &END STRESS_TENSOR
+  &END PRINT
+  &DFT
+    BASIS_SET_FILE_NAME BASIS_SET
+    BASIS_SET_FILE_NAME BASIS_MOLOPT
+    POTENTIAL_FILE_NAME POTENTIAL
+    &MGRID
+      CUTOFF {cutoff:g}
+      REL_CUTOFF 40
+    &END MGRID
+    &SCF
+      SCF_GUESS ATOMIC
+      EPS_SCF 1.0E-5
+      MAX_SCF 60
+      &DIAGONALIZATION
+        ALGORITHM STANDARD
+      &END DIAGONALIZATION
+      &MIXING
+        METHOD BROYDEN_MIXING
+        ALPHA 0.4
+        NBUFFER 4
+      &END MIXING
+      &PRINT
+        &RESTART OFF
+        &END RESTART
+      &END PRINT
+    &END SCF
+    &XC
+      &XC_FUNCTIONAL PBE
+      &END XC_FUNCTIONAL
+      &VDW_POTENTIAL
+        POTENTIAL_TYPE PAIR_POTENTIAL
+        &PAIR_POTENTIAL
+          TYPE DFTD3
+          PARAMETER_FILE_NAME dftd3.dat
+          REFERENCE_FUNCTIONAL PBE
+          R_CUTOFF 16
+        &END PAIR_POTENTIAL
+      &END VDW_POTENTIAL
+    &END XC
+  &END DFT
+  &SUBSYS
+    &CELL
+{cell}
+    &END CELL
+    &COORD
+{coordinates}
+    &END COORD
+{kinds}
+  &END SUBSYS
+&END FORCE_EVAL
+"""
+
+
+def label(
+    structures: Sequence[Atoms], directory: Path, *, ranks: int = 1, cutoff: float = 600.0
+) -> list[Atoms]:
+    """Structures with CP2K's energy, forces and stress attached, in input order.
+
+    Every frame is a directory ``<key>`` of its input below ``directory``, written last of all
+    ``provenance.json``: killed, the same call goes on with the first unfinished frame. The info of
+    a frame gains ``dft_seconds`` and ``scf_steps``.
+
+    Raises
+    ------
+    DFTFailed
+        see the class; the last lines of CP2K's output are in the message.
+    """
+    labelled = []
+    for atoms in tqdm(structures, desc="CP2K", unit="frame"):
+        text = cp2k_input(atoms, cutoff)
+        recipe = {"input": text, "program": PROGRAM}
+        target = Path(directory) / provenance.key(recipe)
+        if not (target / provenance.FILE).is_file():
+            with provenance.lock(target):
+                _run(target, text, recipe, ranks)
+        labelled.append(_read(target, atoms))
+    return labelled
+
+
+def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
+    program = shutil.which(PROGRAM)
+    if not program:
+        raise DFTFailed(f"{PROGRAM} is not installed; Debian and Ubuntu: apt-get install cp2k")
+    (target / _INPUT).write_text(text)
+    (target / _OUTPUT).unlink(missing_ok=True)  # CP2K appends
+    command = [program, "-i", _INPUT, "-o", _OUTPUT]
+    if ranks > 1:
+        command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", str(ranks), *command]
+    began = time.monotonic()
+    done = subprocess.run(
+        command, cwd=target, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    output = (target / _OUTPUT).read_text() if (target / _OUTPUT).exists() else done.stdout
+    steps = re.findall(r"SCF run converged in\s+(\d+) steps", output)
+    if done.returncode or not steps or "PROGRAM ENDED" not in output:
+        tail = "\n  ".join((output + done.stderr).strip().splitlines()[-12:])
+        raise DFTFailed(f"{paths.relative(target)}: CP2K ended with {done.returncode}:\n  {tail}")
+    provenance.write(
+        target, kind="dft", recipe=recipe, description=LEVEL,
+        seconds=time.monotonic() - began, scf_steps=int(steps[-1]), ranks=ranks,
+        version=re.search(r"CP2K version ([\d.]+)", output)[1],
+    )  # fmt: skip
+
+
+def _read(target: Path, atoms: Atoms) -> Atoms:
+    """Labels by dpdata's parser, coordinates as they were asked for (CP2K rounds them)."""
+    system = dpdata.LabeledSystem(str(target / _OUTPUT), fmt="cp2k/output")
+    made = json.loads((target / provenance.FILE).read_text())
+    order = system["atom_types"]
+    symbols = [system["atom_names"][t] for t in order]
+    if symbols != list(atoms.symbols):
+        raise DFTFailed(f"{paths.relative(target)}/{_OUTPUT} holds other atoms; remove the folder")
+    labelled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
+    labelled.info = dict(atoms.info) | {
+        "dft_seconds": made["seconds"], "scf_steps": made["scf_steps"]
+    }  # fmt: skip
+    stress = -system["virials"][0] / labelled.get_volume()
+    labelled.calc = SinglePointCalculator(
+        labelled, energy=float(system["energies"][0]), forces=system["forces"][0],
+        stress=full_3x3_to_voigt_6_stress(stress),
+    )  # fmt: skip
+    return labelled
+
+
+# ---------------------------------------------------------------- the shipped frames
+
+
+def systems() -> list[str]:
+    """Names of the systems with CP2K frames in ``data/dft``."""
+    return sorted(file.stem for file in paths.DFT.glob("*.extxyz"))
+
+
+def read(system: str) -> list[Atoms]:
+    """The CP2K frames of a system. Each says in its info where it comes from (``origin``).
+
+    Atoms stand in the order of the type map. Where the reference knows the composition, its labels
+    stand beside: ``reference_energy`` and
+    ``reference_stress`` in the info, ``reference_forces`` in the arrays.
+
+    Raises
+    ------
+    FileNotFoundError
+        no such system; the message lists those there are.
+    """
+    file = paths.DFT / f"{system}.extxyz"
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{paths.relative(file)} does not exist; there are: {', '.join(systems()) or 'none'}"
+        )
+    return ase.io.read(file, index=":", format="extxyz")
+
+
+def make(system: str) -> Path:
+    """The shipped frames of a system, labelled again by CP2K here: ``build/dft/<system>.extxyz``.
+
+    Raises
+    ------
+    DFTFailed
+    """
+    target = paths.BUILD / "dft" / f"{system}.extxyz"
+    labelled = label(read(system), paths.BUILD / "dft")
+    ase.io.write(target, labelled, format="extxyz")
+    return target
+
+
+def compare(potential: str | Path, chosen: Sequence[str] | None = None) -> pd.DataFrame:
+    """CP2K, the reference and a potential on the same frames, system by system.
+
+    Columns: system, frames, atoms; force_rms_eV_per_A of CP2K; for each of the pairs
+    reference-CP2K, potential-CP2K and potential-reference the root mean square difference of
+    energies (meV/atom, the mean difference of the system removed: the zeros of energy are
+    unrelated), forces (eV/A) and virials (meV/atom). NaN where the reference knows nothing, and
+    where a single frame leaves no energy difference.
+    """
+    from helpers import frames, training
+
+    rows = []
+    for name in chosen or systems():
+        images = read(name)
+        said = training.predict(potential, frames.from_extxyz(paths.DFT / f"{name}.extxyz"))
+        cp2k = (said.energy_reference, said.force_reference, said.virial_reference)
+        potential_ = (said.energy, said.force, said.virial)
+        reference = None
+        if all("reference_energy" in a.info for a in images):
+            reference = (
+                np.array([a.info["reference_energy"] for a in images]),
+                np.array([a.arrays["reference_forces"] for a in images]),
+                np.array([-a.get_volume() * voigt_6_to_full_3x3_stress(a.info["reference_stress"])
+                          for a in images]),
+            )  # fmt: skip
+        row = {
+            "system": name, "frames": len(images), "atoms": len(images[0]),
+            "force_rms_eV_per_A": float(np.sqrt(np.mean(said.force_reference**2))),
+        }  # fmt: skip
+        pairs = {"reference-CP2K": (reference, cp2k), "potential-CP2K": (potential_, cp2k),
+                 "potential-reference": (potential_, reference)}
+        for pair, (a, b) in pairs.items():
+            row |= {f"{pair} {k}": v for k, v in _difference(a, b).items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _difference(a: tuple | None, b: tuple | None) -> dict[str, float]:
+    """Root mean square differences of two (energies, forces, virials) of the same frames."""
+    keys = ("energy_meV_per_atom", "force_eV_per_A", "virial_meV_per_atom")
+    if a is None or b is None:
+        return dict.fromkeys(keys, np.nan)
+    energy, force, virial = (x - y for x, y in zip(a, b, strict=True))
+    n_atoms = force.shape[1]
+    spread = energy.std() if len(energy) > 1 else np.nan
+    values = (1e3 * spread / n_atoms, np.sqrt(np.mean(force**2)),
+              1e3 * np.sqrt(np.mean(virial**2)) / n_atoms)
+    return dict(zip(keys, map(float, values), strict=True))

@@ -1,0 +1,317 @@
+"""From a recipe in ``data/sets.yaml`` to a set of labelled frames, by one call.
+
+A set is sampled (by the reference itself, by a relaxation, by an earlier potential, or by a heating
+run), labelled by the reference, and packed. Sampling and labels lie in ``build/sampling/<set>`` and
+are resumable; the finished set is ``build/frames/<set>`` unless it is shipped.
+
+Concurrent learning in the manner of DP-GEN (Zhang et al., Comput. Phys. Commun. 253, 107206 (2020))
+is written as such recipes: the potential of a round samples what the next one is trained on. dpgen
+itself wants a queue, a scratch machine and VASP- or CP2K-like labels; on two cores a round is three
+commands.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import yaml
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from tqdm import tqdm
+
+from helpers import (
+    frames,
+    paths,
+    provenance,
+    reference,
+    sampling,
+    structures,
+    training,
+    trajectory,
+)
+
+STRUCTURES_VARIABLE = "ZIF4_STRUCTURES"
+EXTERNAL = {
+    **{f"glass{i:02d}": f"aZIF-4_AIMD-glass{i:02d}_Gaillac2020.extxyz" for i in range(1, 6)},
+    "Znim2-SOD": "SOD-Znim2_SALEM-2_PBE-D3opt_Durholt2019.extxyz",
+    "ZIF-8": "ZIF-8_CH3_PBE-D3opt_Durholt2019.extxyz",
+    "ZIF-62": "ZIF-62_im1.75bim0.25_ordered_DFTopt_Widmer2019.extxyz",
+}
+LEVEL = "NequIP potential fitted to CP2K PBE-D3 molecular dynamics; not DFT itself"
+
+# A potential on trial leaves what it knows sooner or later. Its frames are worth a label until
+# then: farther than these distances (A), no force above, no hotter than.
+GUARD_DISTANCES = {
+    ("H", "H"): 1.2, ("C", "H"): 0.85, ("C", "C"): 1.1, ("C", "N"): 1.05, ("N", "N"): 1.7,
+    ("H", "N"): 1.5, ("N", "Zn"): 1.55, ("Zn", "Zn"): 2.4, ("C", "Zn"): 1.9, ("H", "Zn"): 1.7,
+}  # fmt: skip
+GUARD_FORCE, GUARD_TEMPERATURE = 18.0, 4500.0  # eV/A, K
+# What the label says of such a frame: these forces (eV/A), and this error of the sampler's.
+WORTH_FORCE, WORTH_ERROR = 25.0, 2.7
+
+
+class BadRecipe(ValueError):
+    """A set that ``data/sets.yaml`` does not know, or an entry of it that makes no sense."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An entry of ``data/sets.yaml``.
+
+    what: description. sampler: ``reference`` (molecular dynamics, every step a label),
+    ``relaxation`` (BFGS by the reference, every step a label), ``runs`` (frames of heating runs),
+    or the name of a potential (molecular dynamics until the guard objects; then labels). runs: name
+    -> fields of :class:`helpers.sampling.Ramp` and ``start``; of a relaxation ``start``, ``strain``
+    (of all lengths), ``fmax`` (eV/A), ``steps``; of heating runs ``frames``, how many, evenly
+    chosen. common: fields that all runs share. keep_every: stride in labelled steps. n_blocks,
+    validation_share: of the split. test: no potential may be trained on it.
+    """
+
+    what: str
+    sampler: str
+    runs: dict
+    common: dict = field(default_factory=dict)
+    keep_every: int = 1
+    n_blocks: int = 10
+    validation_share: float = 0.2
+    test: bool = False
+
+
+def recipes() -> dict[str, Recipe]:
+    """All entries of ``data/sets.yaml`` by name."""
+    try:
+        table = yaml.safe_load(paths.SETS.read_text())
+        return {name: Recipe(**entry) for name, entry in table.items()}
+    except (yaml.YAMLError, TypeError) as error:
+        raise BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of a set.
+
+    Raises
+    ------
+    BadRecipe
+        no such set; the message names the nearest one.
+    """
+    known = recipes()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+        raise BadRecipe(
+            f"{paths.relative(paths.SETS)} has no set {name!r}; did you mean {near[0]!r}? "
+            f"(there are: {', '.join(known)})"
+        )
+    return known[name]
+
+
+def tests() -> list[str]:
+    """Names of the sets that no potential is trained on."""
+    return [name for name, r in recipes().items() if r.test]
+
+
+def make(name: str, *, again: bool = False, calculator: Calculator | None = None) -> Path:
+    """The set ``name``: found (shipped or made here), resumed, or made. Returns its directory.
+
+    again: make it here even though it is shipped. calculator: what labels (and, where the sampler
+    is the reference, what samples) instead of the reference, e.g. ASE's of VASP or CP2K.
+
+    Raises
+    ------
+    BadRecipe
+        see :func:`recipe`; a start that does not exist.
+    reference.ReferenceUnavailable
+        the labeller is not installed.
+    frames.BadFrames
+        the result does not pass the checks.
+    """
+    plan = recipe(name)
+    target = paths.made("frames", name)
+    for found in [target] if again else [paths.shipped("frames", name), target]:
+        if (found / provenance.FILE).is_file():
+            provenance.announce("reused", found, "made before")
+            return found
+    files = {run: labels(name, run, calculator) for run in plan.runs}
+    files = {run: file for run, file in files.items() if file.stat().st_size}
+    level, source = LEVEL, reference.SOURCE
+    if calculator is not None:
+        level = source = f"ASE calculator {type(calculator).__name__}"
+    return frames.pack(
+        list(files.values()), name, directory=target, description=plan.what,
+        sampling=described(plan) | _judged(files), level_of_theory=level, source=source,
+        keep_every=plan.keep_every, n_blocks=plan.n_blocks,
+        validation_share=plan.validation_share,
+    )  # fmt: skip
+
+
+def described(plan: Recipe) -> dict:
+    """The sampling of a set as its provenance tells it."""
+    method = {
+        "reference": "molecular dynamics driven by the reference itself, every step labelled",
+        "relaxation": "BFGS relaxation by the reference, every step labelled",
+        "runs": "frames of heating runs, labelled by the reference",
+    }.get(plan.sampler, "molecular dynamics by a potential until a guard objected, then labelled")
+    said = {"method": method, "sampler": plan.sampler, "runs": plan.runs,
+            "common": plan.common}
+    if plan.sampler not in ("reference", "relaxation", "runs"):
+        frozen = training.load_potential(plan.sampler) / training.FROZEN
+        said["sampler_sha256"] = provenance.sha256(frozen)
+    return said
+
+
+def _judged(files: dict[str, Path]) -> dict:
+    """How far the sampler was from the label, frame by frame: the progress of the rounds."""
+    errors = {}
+    for run, file in files.items():
+        images = ase.io.read(file, index=":")
+        if all("dp_force_rmse" in a.info for a in images):
+            errors[run] = [round(float(a.info["dp_force_rmse"]), 3) for a in images]
+    return {"sampler_force_rmse_eV_per_A": errors} if errors else {}
+
+
+def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
+    """The labelled trajectory (extxyz) of one sampling run of a set: found, resumed, or made.
+
+    It is empty where the guard, or the label, refused every frame.
+    """
+    plan = recipe(name)
+    if run not in plan.runs:
+        raise BadRecipe(f"set {name!r} has no run {run!r}; it has: {', '.join(plan.runs)}")
+    folder = paths.BUILD / "sampling" / name / run
+    final = folder / "labelled.extxyz"
+    if final.is_file():
+        return final
+    with provenance.lock(folder):
+        part = folder / "trajectory.extxyz"
+        options = plan.common | plan.runs[run]
+        if plan.sampler == "relaxation":
+            atoms = _start(options.pop("start"))
+            strain = options.pop("strain", 0.0)
+            atoms.set_cell(atoms.cell.array * (1 + strain), scale_atoms=True)
+            sampling.relax(atoms, calculator or reference.Reference(), part, **options)
+        elif plan.sampler == "reference":
+            atoms = _start(options.pop("start"))
+            sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
+        else:
+            source = folder / "sampled.extxyz"
+            if plan.sampler == "runs":
+                _take(run, options["frames"], source)
+            elif not (folder / "sampled").is_file():
+                _explore(plan.sampler, _start(options.pop("start")), _ramp(options), source)
+                (folder / "sampled").touch()
+            _label(source, part, calculator or reference.Reference())
+        part.rename(final)
+    return final
+
+
+def _ramp(options: dict) -> sampling.Ramp:
+    try:
+        return sampling.Ramp(**{k: tuple(v) if isinstance(v, list) else v
+                                for k, v in options.items()})
+    except TypeError as error:
+        raise BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
+
+
+def _start(text: str) -> Atoms:
+    """``ZIF-4`` (shipped), ``glass01`` (external), or ``set/run@frame`` of another set."""
+    if "@" in text:
+        where, _, index = text.partition("@")
+        return _bare(ase.io.read(labels(*where.split("/")), index=int(index)))
+    if text in EXTERNAL:
+        return _bare(ase.io.read(external(text)))
+    return structures.load(text)
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+
+
+def external(name: str) -> Path:
+    """A published structure that is not shipped, in the folder that ``$ZIF4_STRUCTURES`` names.
+
+    Raises
+    ------
+    BadRecipe
+        no such file there; the message says where it was published.
+    """
+    file = Path(os.environ.get(STRUCTURES_VARIABLE, ""), EXTERNAL[name])
+    if not file.is_file():
+        raise BadRecipe(
+            f"{name} starts from {EXTERNAL[name]}: put it (extended XYZ, from "
+            f"github.com/fxcoudert/citable-data, folders 013, 107, 109, 113, 129, CC BY 4.0) into "
+            f"a folder and name that in ${STRUCTURES_VARIABLE}"
+        )
+    return file
+
+
+def unphysical(atoms: Atoms) -> str | None:
+    """What says that a potential has left physics, in a frame with its forces; None if nothing."""
+    from ase.neighborlist import neighbor_list
+
+    closest = neighbor_list("d", atoms, GUARD_DISTANCES)
+    if len(closest):
+        return f"two atoms at {closest.min():.2f} A"
+    force = np.abs(atoms.get_forces()).max()
+    if force > GUARD_FORCE:
+        return f"a force of {force:.0f} eV/A"
+    if atoms.get_temperature() > GUARD_TEMPERATURE:
+        return f"{atoms.get_temperature():.0f} K"
+    return None
+
+
+def _explore(potential: str, start: Atoms, ramp: sampling.Ramp, path: Path) -> None:
+    from deepmd.calculator import DP
+
+    calculator = DP(model=str(training.compress(potential)))
+    try:
+        sampling.run(start, ramp, calculator, path, guard=unphysical)
+    except sampling.Unphysical as end:
+        print(f"{end}: the frames before are kept", flush=True)
+
+
+def _take(run: str, n: int, path: Path) -> None:
+    """``n`` evenly chosen frames of a heating run, the first left out, as extxyz."""
+    whole = trajectory.read(paths.shipped("runs", run))
+    volume = structures.load("ZIF-4").get_volume()
+    frames_ = []
+    for i in np.linspace(0, len(whole) - 1, n).round().astype(int)[1:]:
+        frame = whole.atoms(i)
+        frame.wrap()
+        frame.info = {
+            "step": int(whole.steps[i]), "temperature_K": float(whole.temperatures_K[i]),
+            "strain": float((frame.get_volume() / volume) ** (1 / 3) - 1),
+        }  # fmt: skip
+        frames_.append(frame)
+    ase.io.write(path, frames_, format="extxyz")
+
+
+def _label(source: Path, target: Path, calculator: Calculator) -> None:
+    """Frames of ``source`` with the reference's labels appended to ``target``, from where it ends.
+
+    The first frame of a sampling run is its start, which is no news; frames whose label shows
+    that the sampler was lost are left out, and the first whose error is beyond all use ends it.
+    """
+    done = sampling.read_whole_frames(target) if target.exists() else []
+    target.touch()
+    if done:
+        ase.io.write(target, done, format="extxyz")
+    wanted = []
+    if source.exists():
+        wanted = [f for f in sampling.read_whole_frames(source) if f.info["step"] > 0]
+    have = {f.info["step"] for f in done}
+    for frame in tqdm(wanted, desc=f"label {source.parent.name}", unit="frame"):
+        if frame.info["step"] in have:
+            continue
+        labelled = reference.label([_bare(frame)], calculator)[0]
+        labelled.info = dict(frame.info)
+        if frame.calc is not None:
+            error = frame.get_forces() - labelled.get_forces()
+            labelled.info["dp_force_rmse"] = float(np.sqrt(np.mean(error**2)))
+        if labelled.info.get("dp_force_rmse", 0) > WORTH_ERROR:
+            break
+        if np.abs(labelled.get_forces()).max() < WORTH_FORCE:
+            ase.io.write(target, labelled, format="extxyz", append=True)
