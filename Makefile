@@ -9,6 +9,8 @@ PROFILE ?= small
 CHAPTER ?=
 ARGS    ?=
 JOBS    ?= 1
+NAME    ?=
+FROM    ?=
 
 ENV  := build/env
 UV   := build/tools/bin/uv
@@ -32,6 +34,10 @@ chapter: $(ENV)/.synced ## execute one chapter: CHAPTER=04_heating_rates ARGS="-
 parameters: $(ENV)/.synced ## list the parameters of one chapter: CHAPTER=04_heating_rates
 	@$(ZIF4) parameters --profile '$(PROFILE)' -- '$(CHAPTER)'
 
+.PHONY: import
+import: $(ENV)/.synced ## own OUTCAR, vasprun.xml, CP2K, extxyz as a set: NAME=mine FROM="run1 run2/OUTCAR"
+	@$(ZIF4) import $(ARGS) -- '$(NAME)' $(FROM)
+
 .PHONY: check
 check: $(ENV)/.synced ## look through the rendered book for errors, broken links, empty figures
 	@$(ZIF4) check --profile '$(PROFILE)'
@@ -39,6 +45,10 @@ check: $(ENV)/.synced ## look through the rendered book for errors, broken links
 .PHONY: test
 test: lint ## ruff, unit tests, and the smoke book of all chapters, live (PYTEST="-k rdf" selects)
 	@$(ENV)/bin/pytest $(PYTEST)
+
+.PHONY: bench-train
+bench-train: $(ENV)/.synced ## what a training step costs on this machine: build/bench/training.json
+	@$(ENV)/bin/python -m helpers.training_speed $(ARGS)
 
 .PHONY: lint
 lint: $(ENV)/.synced ## ruff
