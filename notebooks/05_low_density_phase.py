@@ -254,7 +254,7 @@ ax.legend();
 # %%
 def track(pair, r_max, smearing):
     stages = snapshots.stages(frames, temperature_step)
-    curves = [rdf.rdf(s.positions, s.cells, s.symbols, pair, r_max, bin_width)
+    curves = [rdf.rdf(s.positions, s.cells, s.symbols, pair, r_max, bin_width, images=True)
               for s in stages.values()]
     return peaks.track(stages, curves, smearing)
 
