@@ -31,7 +31,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 from tqdm import tqdm
 
-from helpers import paths, provenance
+from helpers import paths, provenance, units
 
 PROGRAM = "cp2k.psmp"
 LEVEL = "CP2K PBE-D3, 600 Ry, DZVP-GTH-PBE (Zn: DZVP-MOLOPT-SR-GTH), GTH-PBE"
@@ -71,7 +71,7 @@ def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
     return f"""&GLOBAL
   PROJECT frame
   RUN_TYPE ENERGY_FORCE
-  PRINT_LEVEL LOW
+  PRINT_LEVEL MEDIUM
 &END GLOBAL
 &FORCE_EVAL
   METHOD QUICKSTEP
@@ -187,23 +187,29 @@ def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
 
 
 def _read(target: Path, atoms: Atoms) -> Atoms:
-    """Labels by dpdata's parser, coordinates as they were asked for (CP2K rounds them)."""
-    system = dpdata.LabeledSystem(str(target / _OUTPUT), fmt="cp2k/output")
+    """Energy and forces by dpdata's parser, which does not see the stress of this CP2K."""
+    output = target / _OUTPUT
+    system = dpdata.LabeledSystem(str(output), fmt="cp2k/output")
     made = json.loads((target / provenance.FILE).read_text())
-    order = system["atom_types"]
-    symbols = [system["atom_names"][t] for t in order]
-    if symbols != list(atoms.symbols):
-        raise DFTFailed(f"{paths.relative(target)}/{_OUTPUT} holds other atoms; remove the folder")
+    if [system["atom_names"][t] for t in system["atom_types"]] != list(atoms.symbols):
+        raise DFTFailed(f"{paths.relative(output)} holds other atoms; remove the folder")
     labelled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
     labelled.info = dict(atoms.info) | {
         "dft_seconds": made["seconds"], "scf_steps": made["scf_steps"]
     }  # fmt: skip
-    stress = -system["virials"][0] / labelled.get_volume()
     labelled.calc = SinglePointCalculator(
         labelled, energy=float(system["energies"][0]), forces=system["forces"][0],
-        stress=full_3x3_to_voigt_6_stress(stress),
+        stress=full_3x3_to_voigt_6_stress(_stress(output)),
     )  # fmt: skip
     return labelled
+
+
+def _stress(output: Path) -> np.ndarray:
+    """Stress (3, 3) in eV/A^3, ASE's sign; CP2K prints GPa, positive for compression."""
+    rows = re.findall(r"STRESS\|\s+[xyz]\s+(\S+)\s+(\S+)\s+(\S+)\s*$", output.read_text(), re.M)
+    if len(rows) < 3:
+        raise DFTFailed(f"{paths.relative(output)} holds no stress tensor; remove the folder")
+    return -np.array(rows[:3], dtype=float) / units.EV_PER_A3_IN_GPA
 
 
 # ---------------------------------------------------------------- the shipped frames

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.singlepoint import SinglePointCalculator
 
 TYPE_ORDER = ("H", "C", "N", "Zn")
 FOLDER_VARIABLE = "ZIF4_REFERENCE"
@@ -151,16 +152,15 @@ def _voigt(stress: np.ndarray) -> np.ndarray:
     return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
 
-def label(structures: list[Atoms], calculator: Calculator | None = None) -> list[Atoms]:
-    """Structures with energy (eV), forces (eV/A) and stress (eV/A^3) attached, in input order."""
-    from ase.calculators.singlepoint import SinglePointCalculator
-    from tqdm import tqdm
+def label(structure: Atoms, calculator: Calculator | None = None) -> Atoms:
+    """A copy with energy (eV), forces (eV/A) and stress (eV/A^3) attached.
 
+    calculator: whose labels they are (default: the reference).
+    """
+    atoms = structure.copy()
     calculator = calculator or Reference()
-    labelled = []
-    for structure in tqdm(structures, desc="label", unit="frame"):
-        atoms = structure.copy()
-        calculator.calculate(atoms, ["energy", "forces", "stress"])
-        atoms.calc = SinglePointCalculator(atoms, **calculator.results)
-        labelled.append(atoms)
-    return labelled
+    wanted = ["energy", "forces", "stress"]
+    calculator.calculate(atoms, wanted, all_changes)
+    results = {name: calculator.results[name] for name in wanted}
+    atoms.calc = SinglePointCalculator(atoms, **results)
+    return atoms

@@ -306,7 +306,7 @@ def _label(source: Path, target: Path, calculator: Calculator) -> None:
     for frame in tqdm(wanted, desc=f"label {source.parent.name}", unit="frame"):
         if frame.info["step"] in have:
             continue
-        labelled = reference.label([_bare(frame)], calculator)[0]
+        labelled = reference.label(_bare(frame), calculator)
         labelled.info = dict(frame.info)
         if frame.calc is not None:
             error = frame.get_forces() - labelled.get_forces()

@@ -1,0 +1,56 @@
+"""Potentials by recipe: groups, starts, tests kept apart, and errors on every set."""
+
+import pytest
+import yaml
+
+from helpers import frames, paths, potentials, provenance, training
+
+
+def test_groups_are_spelt_out_and_no_test_is_trained_on():
+    first, second = potentials.recipe("round-0"), potentials.recipe("round-1")
+    assert set(first.sets) < set(second.sets)
+    everything = potentials.recipe("ensemble-1")
+    assert len(everything.sets) == len(set(everything.sets)) and "all" not in everything.sets
+
+
+@pytest.fixture
+def recipes(monkeypatch, tmp_path):
+    def write(**entry):
+        table = {"groups": {"g": ["abw_0300_1500"]}, "potentials": {"p": entry}}
+        file = tmp_path / "potentials.yaml"
+        file.write_text(yaml.safe_dump(table))
+        monkeypatch.setattr(paths, "POTENTIALS", file)
+
+    return write
+
+
+def test_an_unknown_name_a_wrong_field_and_a_test_set_are_refused(recipes):
+    recipes(sets=["g"], steps=2)
+    assert potentials.recipe("p").sets == ("abw_0300_1500",)
+    with pytest.raises(potentials.BadRecipe, match="did you mean 'p'"):
+        potentials.recipe("q")
+    recipes(sets=["g"], step=2)
+    with pytest.raises(potentials.BadRecipe, match="step"):
+        potentials.recipe("p")
+    recipes(sets=["g", "crystal_1200"], steps=2)
+    with pytest.raises(potentials.BadRecipe, match="trained on its test: crystal_1200"):
+        potentials.recipe("p")
+
+
+def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeypatch, tmp_path):
+    recipes(sets=["g"], steps=4, neuron=[4, 8], axis_neuron=2, fitting=[8])
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    made = potentials.make("p", threads=1)
+    errors = potentials.evaluate("p", 2)
+    assert set(errors) == set(frames.names()) and errors == potentials.metrics("p")
+    assert errors["abw_0300_1500"]["role"] == "validation"
+    assert errors["crystal_1200"]["role"] == "test"
+    assert errors["crystal_0300"]["role"] == "unseen"
+    own = training.evaluate(made, frames.thinned(frames.load("abw_0300_1500", "validation"), 2))
+    assert errors["abw_0300_1500"] == {"role": "validation", **own}
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    (tmp_path / "data/potentials").mkdir(parents=True)
+    shipped = potentials.ship("p")
+    assert provenance.read(shipped)["frozen_sha256"] == provenance.sha256(
+        training.load_potential("p") / training.FROZEN
+    )

@@ -1,0 +1,124 @@
+"""Sets by recipe: the shipped recipes make sense, and one is followed from start to packed set."""
+
+import ase.io
+import numpy as np
+import pytest
+import yaml
+
+from helpers import frames, paths, provenance, sets, structures, training
+
+
+def test_every_shipped_set_has_a_recipe_that_can_be_followed():
+    known = sets.recipes()
+    assert set(frames.names()) <= set(known) | {n for n in frames.names() if _made_here(n)}
+    for name, plan in known.items():
+        assert plan.runs and plan.what, name
+        for options in plan.runs.values():
+            start = options.get("start", "")
+            if "@" in start:
+                source, _, run = start.partition("@")[0].partition("/")
+                assert run in known[source].runs, (name, start)
+            elif start:
+                assert start in sets.EXTERNAL or start in structures.names(), (name, start)
+            if plan.sampler not in ("relaxation", "runs"):
+                assert sets._ramp({k: v for k, v in (plan.common | options).items()
+                                   if k != "start"})
+
+
+def _made_here(name):
+    return not (paths.shipped("frames", name) / provenance.FILE).is_file()
+
+
+def test_an_unknown_set_or_field_is_named(monkeypatch, tmp_path):
+    with pytest.raises(sets.BadRecipe, match="did you mean 'crystal_0300'"):
+        sets.recipe("cristal_0300")
+    _recipes(monkeypatch, tmp_path, {"x": {"what": "x", "sampler": "reference", "rums": {}}})
+    with pytest.raises(sets.BadRecipe, match="rums"):
+        sets.recipes()
+
+
+def test_a_published_start_that_is_not_here_says_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv(sets.STRUCTURES_VARIABLE, str(tmp_path))
+    with pytest.raises(sets.BadRecipe, match="citable-data"):
+        sets.external("glass01")
+
+
+def test_the_guard_names_what_is_wrong():
+    atoms = structures.load("Znim2-ABW")
+    atoms.calc = _potential()
+    assert sets.unphysical(atoms) is None
+    hot = atoms.copy()
+    hot.calc = atoms.calc
+    hot.set_momenta(np.full((len(hot), 3), 30.0))
+    assert "K" in sets.unphysical(hot)
+    hydrogen = [a.index for a in atoms if a.symbol == "H"][:2]
+    atoms.positions[hydrogen[1]] = atoms.positions[hydrogen[0]] + [0.7, 0, 0]
+    assert "two atoms at 0.70 A" in sets.unphysical(atoms)
+
+
+@pytest.fixture
+def house(monkeypatch, tmp_path):
+    """Recipes of three sets: driven by the label, explored by a potential, and relaxed."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    run = {"start": "Znim2-ABW", "steps": 12, "temperature_K": [300, 600], "seed": 1}
+    _recipes(monkeypatch, tmp_path, {
+        "driven": {"what": "driven", "sampler": "reference", "runs": {"a": run},
+                   "n_blocks": 4, "keep_every": 2},
+        "explored": {"what": "explored", "sampler": "atp", "n_blocks": 3, "test": True,
+                     "common": {"keep_every": 3},
+                     "runs": {"b": run | {"start": "driven/a@-1"}, "c": run | {"seed": 2}}},
+        "relaxed": {"what": "relaxed", "sampler": "relaxation", "n_blocks": 2,
+                    "validation_share": 0.5,
+                    "runs": {"+2": {"start": "Znim2-ABW", "strain": 0.02, "fmax": 0.01,
+                                    "steps": 3}}},
+    })  # fmt: skip
+
+
+def _recipes(monkeypatch, tmp_path, table):
+    file = tmp_path / "sets.yaml"
+    file.write_text(yaml.safe_dump(table, sort_keys=False))
+    monkeypatch.setattr(paths, "SETS", file)
+
+
+def _potential():
+    from deepmd.calculator import DP
+
+    return DP(model=str(training.load_potential("atp") / training.FROZEN))
+
+
+def test_a_set_is_sampled_labelled_packed_and_then_reused(house, capfd):
+    label = _potential()
+    driven = sets.make("driven", calculator=label)
+    system = frames.load(driven)
+    assert sorted(system["step"].ravel()) == [0, 2, 4, 6, 8, 10]
+    explored = frames.load(sets.make("explored", calculator=label))
+    assert sorted(explored["step"].ravel()) == [3, 3, 6, 6, 9, 9]  # starts are no news
+    record = provenance.read(paths.made("frames", "explored"))["sampling"]
+    assert record["sampler"] == "atp" and record["sampler_sha256"]
+    # sampler and label are one potential here, compressed and not
+    errors = np.concatenate(list(record["sampler_force_rmse_eV_per_A"].values()))
+    assert len(errors) == 6 and errors.max() < 2e-3
+    assert sets.tests() == ["explored"]
+    capfd.readouterr()
+    assert sets.make("driven", calculator=label) == driven
+    assert "[reused]" in capfd.readouterr().out
+
+
+def test_labelling_goes_on_after_a_kill(house):
+    label = _potential()
+    whole = sets.labels("explored", "c", label)
+    text = whole.read_text()
+    part = whole.with_name("trajectory.extxyz")
+    whole.rename(part)
+    part.write_text(text[: len(text) // 2])  # cut off within a frame
+    again = ase.io.read(sets.labels("explored", "c", label), index=":")
+    assert [a.info["step"] for a in again] == [3, 6, 9]
+    for a, b in zip(again, ase.io.read(whole, index=":"), strict=True):
+        np.testing.assert_allclose(a.positions, b.positions)
+
+
+def test_a_relaxation_starts_at_its_strain_and_comes_to_rest(house):
+    images = ase.io.read(sets.labels("relaxed", "+2", _potential()), index=":")
+    volume = structures.load("Znim2-ABW").get_volume()
+    assert images[0].get_volume() == pytest.approx(1.02**3 * volume)
+    assert images[-1].get_potential_energy() < images[0].get_potential_energy()
