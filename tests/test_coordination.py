@@ -4,7 +4,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
-from helpers import coordination
+from helpers import coordination, structures
 
 
 def test_zinc_blende_is_fourfold_even_in_the_primitive_cell():
@@ -31,55 +31,28 @@ def test_histogram_and_undercoordinated_share():
     np.testing.assert_allclose(coordination.undercoordinated(numbers), [0.25, 0])
 
 
-# One imidazolate-like ligand (N-C-N in a row) that walks along a row of Zn.
-LIGAND = np.array([[0.0, 0, 0], [1.15, 0.7, 0], [2.3, 0, 0]])
-SYMBOLS = ["Zn", "Zn", "Zn", "N", "C", "N"]
-ZN = np.array([[0.0, 0, 0], [6.0, 0, 0], [12.0, 0, 0]])  # Zn-N 1.85 at both ends of the ligand
+def test_zif4_has_four_nitrogens_on_each_zinc_at_any_cutoff_in_the_valley():
+    atoms = structures.load("ZIF-4")
+    frames = [atoms.positions], [atoms.cell.array], list(atoms.symbols)
+    assert (coordination.coordination_number(*frames) == 4).all()
+    table = coordination.cutoff_sensitivity(*frames, [2.2, 2.5, 2.8, 1.5])
+    assert table["cutoff_A"].tolist() == [1.5, 2.2, 2.5, 2.8]
+    assert table["coordination"].tolist() == [0, 4, 4, 4]
+    assert table["undercoordinated"].tolist() == [1, 0, 0, 0]
 
 
-def walk(offsets, length=18.0):
-    """Frames with the ligand's first N at x = 1.85 + offset."""
-    positions = np.array([np.vstack([ZN, LIGAND + [1.85 + x, 0, 0]]) for x in offsets])
-    return positions, np.broadcast_to(np.diag([length, 20.0, 20.0]), (len(offsets), 3, 3))
+def test_sensitivity_is_the_coordination_number_at_each_cutoff():
+    rng = np.random.default_rng(5)
+    positions, cells = rng.random((3, 30, 3)) * 8, np.broadcast_to(np.eye(3) * 8, (3, 3, 3))
+    symbols = ["Zn"] * 10 + ["N"] * 20
+    table = coordination.cutoff_sensitivity(positions, cells, symbols, [2.0, 3.0, 4.5])
+    for cutoff, mean, share in zip(table["cutoff_A"], table["coordination"],
+                                   table["undercoordinated"], strict=True):
+        numbers = coordination.coordination_number(positions, cells, symbols, cutoff=cutoff)
+        assert mean == pytest.approx(numbers.mean())
+        assert share == pytest.approx(coordination.undercoordinated(numbers).mean())
 
 
-def test_ligand_is_found_by_its_bonds():
-    positions, cells = walk([0])
-    label = coordination.ligands(positions[0], cells[0], SYMBOLS)
-    assert label.tolist() == [-1, -1, -1, 0, 0, 0]
-
-
-def test_a_bond_that_opens_and_closes_is_no_exchange():
-    assert len(coordination.exchanges(*walk([0, 1.0, 1.2, 1.0, 0]), SYMBOLS)) == 0
-
-
-def test_a_ligand_that_moves_on_by_one_site():
-    found = coordination.exchanges(*walk([0, 2, 4, 6]), SYMBOLS)
-    events = found.table()
-    assert sorted(zip(events.nitrogen, events.zn_from, events.zn_to, strict=True)) == [
-        (3, 0, 1), (5, 1, 2)]
-    assert found.moved.all() and found.n_ligands == 1
-    assert found.cumulative()[-1] == 2
-
-
-def test_flip_exchanges_nitrogens_but_not_the_ligand():
-    positions, cells = walk([0, 0, 0])
-    positions[1:, [3, 5]] = positions[1:, [5, 3]]
-    found = coordination.exchanges(positions, cells, SYMBOLS)
-    assert len(found) == 2 and not found.moved.any()
-    assert found.cumulative(moved=True)[-1] == 0
-
-
-def test_the_next_image_of_the_same_zinc_is_another_zinc():
-    positions, cells = walk([0, 2, 4, 6], length=6.0)
-    keep = [0, 3, 4, 5]
-    found = coordination.exchanges(positions[:, keep], cells, ["Zn", "N", "C", "N"])
-    assert len(found) == 2
-    assert found.zn_from.tolist() == found.zn_to.tolist() == [0, 0]
-
-
-def test_wrapped_positions_are_refused():
-    positions, cells = walk([0, 0])
-    positions[1, 3:, 0] += 18
-    with pytest.raises(ValueError, match="unwrapped"):
-        coordination.exchanges(positions, cells, SYMBOLS)
+def test_zinc_without_nitrogen_is_named():
+    with pytest.raises(ValueError, match="'N'"):
+        coordination.coordination_number(np.zeros((1, 1, 3)), [np.eye(3)], ["Zn"])

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from ase.neighborlist import build_neighbor_list, natural_cutoffs
+from scipy.sparse.csgraph import connected_components
+
+from helpers import frames, molecules, structures
+
+
+@pytest.fixture(scope="module")
+def crystal():
+    return structures.load("ZIF-4")
+
+
+def census(*atoms):
+    return molecules.census([a.positions for a in atoms], [a.cell.array for a in atoms],
+                            list(atoms[0].symbols))
+
+
+@pytest.fixture
+def ring(crystal):
+    """Atoms of one imidazolate of the crystal: its C, its N and the H on each C."""
+    found = molecules.find(crystal.positions, crystal.cell.array, list(crystal.symbols))
+    return np.flatnonzero(found.label == 0)
+
+
+def test_zif4_has_32_imidazolates_and_so_has_any_supercell(crystal):
+    found = census(crystal)
+    assert found.rings.tolist() == [32] and found.possible == 32 and found.broken.tolist() == [0]
+    assert found.hydrogen.tolist() == found.clusters.tolist() == [0] and not found.others[0]
+    big = structures.supercell(crystal, (2, 1, 1))
+    assert census(big).rings.tolist() == [64]
+
+
+def test_molecules_are_made_whole(crystal):
+    found = molecules.find(crystal.positions, crystal.cell.array, list(crystal.symbols))
+    place = crystal.positions + found.whole @ crystal.cell.array
+    for one in range(32):
+        mine = place[found.label == one]
+        assert np.linalg.norm(mine - mine.mean(axis=0), axis=1).max() < 2.6
+    assert found.whole.any()  # the crystal has rings across the faces
+
+
+def test_ring_that_opens_is_broken(crystal, ring):
+    atoms = crystal.copy()
+    symbols = np.array(atoms.symbols)
+    carbon = ring[symbols[ring] == "C"][0]
+    hydrogen = min(ring[symbols[ring] == "H"],
+                   key=lambda h: atoms.get_distance(carbon, h, mic=True))
+    nitrogen = ring[symbols[ring] == "N"]
+    away = atoms.get_distances(carbon, nitrogen, mic=True, vector=True).mean(axis=0)
+    atoms.positions[[carbon, hydrogen]] -= 1.5 * away / np.linalg.norm(away)
+    found = census(crystal, atoms)
+    assert found.rings.tolist() == [32, 31] and found.broken.tolist() == [0, 1]
+    assert found.hydrogen[1] == 0 and found.others[1]
+
+
+def test_ring_without_one_hydrogen_and_the_hydrogen_alone(crystal, ring):
+    atoms = crystal.copy()
+    hydrogen = ring[np.array(atoms.symbols)[ring] == "H"][0]
+    atoms.positions[hydrogen] = hole(atoms)
+    found = census(atoms)
+    assert found.rings.tolist() == [31]
+    assert dict(found.others[0]) == {"C3H2N2": 1, "H": 1}
+    assert found.hydrogen.tolist() == [1] and found.clusters.tolist() == [0]
+
+
+def hole(atoms, seed=0):
+    """A point of the cell far from all atoms."""
+    rng = np.random.default_rng(seed)
+    points = rng.random((2000, 3)) @ atoms.cell.array
+    probe = atoms.copy()
+    far = [(probe + Atoms("H", [p])).get_distances(len(atoms), range(len(atoms)), mic=True).min()
+           for p in points[:300]]
+    return points[int(np.argmax(far))]
+
+
+def test_planted_hydrogen_molecule_is_a_cluster(crystal):
+    h2 = molecule("H2")
+    h2.positions += hole(crystal) - h2.positions.mean(axis=0)
+    found = census(crystal + h2)
+    assert found.rings.tolist() == [32]
+    assert found.hydrogen.tolist() == [2] and found.clusters.tolist() == [1]
+    assert found.largest_cluster.tolist() == [2] and dict(found.others[0]) == {"H2": 1}
+    table = found.formulas()
+    assert table.to_dict("list") == {"formula": ["H2"], "a frame": [1.0], "frames": [1]}
+
+
+def test_pyrazole_like_ring_is_no_imidazolate():
+    """The same formula, another ring: N next to N."""
+    angle = 2 * np.pi * np.arange(5) / 5
+    heavy = 1.15 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    for order, intact in (("NCNCC", True), ("NNCCC", False)):
+        carbons = heavy[[s == "C" for s in order]]
+        atoms = Atoms(list(order) + ["H"] * 3, np.vstack([heavy, carbons * 1.95]),
+                      cell=[10, 10, 10], pbc=True)
+        assert census(atoms).rings[0] == intact
+
+
+def test_real_hot_frames_agree_with_ase_and_scipy():
+    """The same clusters from ASE's neighbour list and scipy."""
+    hot = frames.load("glass_1500_2500")
+    symbols = np.array(hot["atom_names"])[hot["atom_types"]]
+    for k in (0, len(hot["coords"]) - 1):
+        atoms = Atoms(symbols, hot["coords"][k], cell=hot["cells"][k], pbc=True)
+        found = molecules.find(atoms.positions, atoms.cell.array, symbols)
+        organic = atoms[symbols != "Zn"]
+        listed = build_neighbor_list(organic, natural_cutoffs(organic, mult=1.3), bothways=True,
+                                     self_interaction=False)
+        n, label = connected_components(listed.get_connectivity_matrix())
+        assert n == found.label.max() + 1
+        assert (np.unique(label, return_inverse=True)[1] == found.label[symbols != "Zn"]).all()
+
+
+def test_frames_without_ligands_and_refusals():
+    zinc = Atoms("Zn2", [[0, 0, 0], [3, 0, 0]], cell=[9, 9, 9], pbc=True)
+    found = census(zinc)
+    assert found.rings.tolist() == [0] and found.possible == 0 and found.formulas().empty
+    with pytest.raises(ValueError, match="no frames"):
+        molecules.census(np.zeros((0, 2, 3)), np.zeros((0, 3, 3)), ["Zn", "Zn"])
+    with pytest.raises(ValueError, match="NaN"):
+        molecules.census(np.full((1, 2, 3), np.nan), [np.eye(3) * 9], ["N", "C"])
