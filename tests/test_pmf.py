@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.constants import R
 
-from helpers import pmf
+from helpers import pmf, rdf
 
 r = np.arange(0.025, 8, 0.05)
 
@@ -106,3 +106,79 @@ def test_unsampled_temperatures_are_left_out_and_too_few_refused():
     assert (line.n_points, line.dS) == (2, pytest.approx(50))
     with pytest.raises(pmf.LineNotDetermined, match="two temperatures"):
         pmf.free_energy_line([300, 1000], [np.nan, 100], [np.nan, 1])
+
+
+def test_harmonic_pairs_have_their_potential_as_pmf():
+    T, k, r0 = 600, 400.0, 2.0  # K, kJ/mol/A^2, A
+    kT = R * T / 1000
+    rng = np.random.default_rng(6)
+    grid = np.stack(np.meshgrid(*[np.arange(8)] * 3), -1).reshape(-1, 3) * 8.0
+    frames = []
+    for _ in range(60):
+        # p(r) ~ r^2 exp(-U/kT), by rejection from the Gaussian
+        length = rng.normal(r0, np.sqrt(kT / k), 4000)
+        length = length[rng.random(4000) < (length / 3) ** 2][: len(grid)]
+        way = rng.normal(size=(len(grid), 3))
+        way *= length[:, None] / np.linalg.norm(way, axis=1)[:, None]
+        frames.append((np.concatenate([grid, grid + way]), np.eye(3) * 64.0))
+    found = rdf.rdfs(frames, ["Zn"] * 512 + ["N"] * 512, 4.0, 0.02)["Zn", "N"]
+    work = pmf.from_rdf(found, T).w
+    near = np.abs(found.r - r0) < 0.3
+    potential = k / 2 * (found.r - r0) ** 2
+    difference = (work - potential)[near]
+    weight = found.counts[near]
+    difference -= np.average(difference, weights=weight)
+    assert np.abs(difference / (kT / np.sqrt(weight))).max() < 5  # Poisson errors
+    assert np.ptp(potential[near]) > 3 * kT
+
+
+@pytest.mark.parametrize("T", [900, 1800])
+def test_conventions_differ_by_the_entropy_of_the_shell(T):
+    work = pmf.pmf(r, two_wells(40.0, T), T)
+    one = work.activation_free_energy()
+    other = work.activation_free_energy(convention="distance")
+    assert one.dF - other.dF == pytest.approx(
+        2 * R * T / 1000 * np.log(one.r_barrier / one.r_bound))
+    with pytest.raises(ValueError, match="'g' or 'distance'"):
+        work.activation_free_energy(convention="r")
+
+
+def sampled_runs(dU, dS, pairs=3000, copies=1, seed=0, blocks=20):
+    """T -> RDF with the barrier dU - T dS; every frame comes ``copies`` times, in one block."""
+    rng = np.random.default_rng(seed)
+    edges = np.append(r - 0.025, r[-1] + 0.025)
+    runs = {}
+    for T in (1000, 1200, 1400, 1600, 1800):
+        ideal = pairs * r**2
+        mean = two_wells(dU - T * dS, T) * ideal / blocks
+        counts = copies * rng.poisson(mean / copies, (blocks, len(r)))
+        total = counts.sum(axis=0)
+        runs[T] = rdf.RDF(("Zn", "N"), r, total / ideal, 0 * r, blocks, edges, total, ideal,
+                          counts, np.full(len(counts), 1 / len(counts)))
+    return runs
+
+
+def test_bootstrapped_line_holds_the_truth_and_its_interval_is_that_of_repetitions():
+    found = [pmf.bootstrap(sampled_runs(90.0, 0.02, seed=s), n=60, seed=s)[1] for s in range(12)]
+    spread = np.std([line.dU for line in found], ddof=1)
+    low, high = np.mean([line.interval()[0] for line in found], axis=0)
+    assert (high - low) / 4 == pytest.approx(spread, rel=0.5)
+    # the window's average over the barrier's top lowers dF by about as much everywhere
+    inside = [line.interval(1400)[0] for line in found]
+    assert np.mean([(lo - 2 < 90 - 28 < hi + 2) for lo, hi in inside]) > 0.8
+
+
+def test_frames_that_repeat_widen_the_interval():
+    def width(copies):
+        _, line = pmf.bootstrap(sampled_runs(90.0, 0.02, copies=copies), n=100)
+        return np.ptp(line.interval()[0])
+
+    assert width(5) > 1.5 * width(1)
+
+
+def test_line_without_resampling_has_no_interval_and_cold_runs_no_line():
+    line = pmf.free_energy_line([1000, 1300, 1600], [100, 85, 70.1], [1, 1, 1])
+    with pytest.raises(ValueError, match="bootstrap"):
+        line.interval()
+    with pytest.raises(pmf.LineNotDetermined):
+        pmf.bootstrap(sampled_runs(400.0, 0.0), n=5)

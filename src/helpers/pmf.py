@@ -1,9 +1,21 @@
-"""Potential of mean force, activation free energy of breaking a bond, and its line in T."""
+"""Potential of mean force, activation free energy of breaking a bond, and its line in T.
+
+Two conventions are in use for the free energy along a distance. They differ by the entropy of the
+growing shell, ``-2 k_B T ln r``:
+
+- ``"g"``, the potential of mean force proper, ``F(r) = -k_B T ln g(r)``: flat for an ideal gas.
+  The paper (Figs. 3c, d: "PMF by the PRDF"), and Gaillac et al., Nat. Mater. 16, 1149 (2017).
+- ``"distance"``, the free energy of the coordinate r, ``F(r) = -k_B T ln [4 pi r^2 g(r)]``, of
+  umbrella sampling and metadynamics: its barrier is lower by ``2 k_B T ln(r_b / r_1)``, which
+  adds the *same* amount to dS at every temperature and leaves dU alone.
+
+``"g"`` is the default everywhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -60,7 +72,8 @@ class PMF:
     ideal: np.ndarray | None = None
 
     def activation_free_energy(
-        self, window: float = 0.2, min_counts: int = 5, r_second_max: float = 6.0
+        self, window: float = 0.2, min_counts: int = 5, r_second_max: float = 6.0,
+        convention: str = "g",
     ) -> Barrier:
         r"""Height of w(r) between the first and the second peak of g(r), above the first peak.
 
@@ -68,16 +81,21 @@ class PMF:
 
         g(r_b) is the lowest g between the peaks, averaged over ``window`` (A) so that no single
         empty bin decides. Error: Poisson, ``k_B T / sqrt(counts)``, pairs taken as independent
-        (frames nearer in time than a crossing make it too small). The second peak is looked for
-        up to ``r_second_max`` (A).
+        (frames nearer in time than a crossing make it too small; ``bootstrap`` does not). The
+        second peak is looked for up to ``r_second_max`` (A). convention: ``"g"`` or
+        ``"distance"``, see the module.
 
         Raises
         ------
+        ValueError
+            unknown convention.
         BarrierNotSampled
             fewer than ``min_counts`` pairs in the lowest window; carries ``lower_bound``.
         NoBarrier
             no first or no second peak.
         """
+        if convention not in ("g", "distance"):
+            raise ValueError(f"convention {convention!r} is unknown; use 'g' or 'distance'")
         kT = units.GAS_CONSTANT_KJ_PER_MOL_K * self.temperature_K
         weight = self.r**2 if self.ideal is None else self.ideal
         width = max(1, round(window / (self.r[1] - self.r[0])))
@@ -103,8 +121,9 @@ class PMF:
             counts = int(round(smooth[lowest] * pooled[lowest]))
         if smooth[lowest] == 0 or (counts is not None and counts < min_counts):
             raise self._not_sampled(highest, between, lowest, pooled, counts, kT)
+        shell = 2 * kT * np.log(self.r[lowest] / r_bound) if convention == "distance" else 0.0
         return Barrier(
-            dF=float(kT * np.log(highest / smooth[lowest])),
+            dF=float(kT * np.log(highest / smooth[lowest]) - shell),
             error=float(kT / np.sqrt(counts)) if counts else np.nan,
             r_bound=r_bound,
             r_barrier=float(self.r[lowest]),
@@ -150,7 +169,7 @@ def from_rdf(rdf: RDF, temperature_K: float) -> PMF:
     return pmf(rdf.r, rdf.g, temperature_K, rdf.ideal)
 
 
-def activation_free_energies(pmfs: Iterable[PMF]) -> pd.DataFrame:
+def activation_free_energies(pmfs: Iterable[PMF], convention: str = "g") -> pd.DataFrame:
     """One row a temperature: temperature_K, dF_kJ_mol, error_kJ_mol, lower_bound_kJ_mol, note.
 
     Where no barrier was sampled dF is NaN, ``lower_bound_kJ_mol`` may hold a number and ``note``
@@ -161,7 +180,7 @@ def activation_free_energies(pmfs: Iterable[PMF]) -> pd.DataFrame:
         row = {"temperature_K": one.temperature_K, "dF_kJ_mol": np.nan, "error_kJ_mol": np.nan,
                "lower_bound_kJ_mol": np.nan, "note": ""}
         try:
-            barrier = one.activation_free_energy()
+            barrier = one.activation_free_energy(convention=convention)
             row |= {"dF_kJ_mol": barrier.dF, "error_kJ_mol": barrier.error}
         except BarrierNotSampled as error:
             row |= {"lower_bound_kJ_mol": error.lower_bound, "note": str(error)}
@@ -177,6 +196,7 @@ class FreeEnergyLine:
     """``dF(T) = dU - T dS``: dU kJ/mol, dS J/mol/K, with standard errors.
 
     covariance: (2,2) of (dU in kJ/mol, dS in kJ/mol/K). n_points: temperatures fitted.
+    samples: (M,2) of the same two, lines through resampled frames (``bootstrap``), or None.
     """
 
     dU: float
@@ -185,6 +205,22 @@ class FreeEnergyLine:
     dS_error: float
     covariance: np.ndarray
     n_points: int
+    samples: np.ndarray | None = None
+
+    def interval(self, temperature_K=None, level: float = 0.95) -> np.ndarray:
+        """Confidence limits from the resampled lines: (2,2) of dU (kJ/mol) and dS (J/mol/K), or,
+        with temperatures (T,), (T,2) of dF (kJ/mol).
+
+        Raises ValueError when the line was not bootstrapped.
+        """
+        if self.samples is None:
+            raise ValueError("no resampled lines: make this line with pmf.bootstrap")
+        values = self.samples * [1, 1000]
+        if temperature_K is not None:
+            T = np.atleast_1d(np.asarray(temperature_K, float))
+            values = self.samples[:, :1] - T * self.samples[:, 1:]
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        return np.quantile(values, ends, axis=0).T
 
     def at(self, temperature_K):
         """(dF, standard error) in kJ/mol at ``temperature_K``, scalar or array."""
@@ -229,3 +265,50 @@ def free_energy_line(temperatures_K, dF, errors=None) -> FreeEnergyLine:
     dU_error, dS_error = np.sqrt(np.diag(covariance))
     return FreeEnergyLine(float(U), float(1000 * S), float(dU_error), float(1000 * dS_error),
                           covariance, len(T))
+
+
+def bootstrap(
+    rdfs: Mapping[float, RDF], n: int = 300, seed: int = 0, convention: str = "g"
+) -> tuple[pd.DataFrame, FreeEnergyLine]:
+    """Barriers and their line with errors that know how far apart the frames are in time.
+
+    rdfs: temperature (K) -> g(r) in blocks of frames. Each of ``n`` samples draws the blocks of
+    every temperature anew, reads the barriers and fits the line. The table is that of
+    ``activation_free_energies`` with ``error_kJ_mol`` the spread of the resampled barriers where
+    that is larger than their counting error; the line's ``samples`` give its ``interval``. A
+    temperature counts where its barrier is sampled by the frames as they are; a resampled line
+    takes those that are sampled in it.
+
+    Raises
+    ------
+    LineNotDetermined
+        fewer than two temperatures with a sampled barrier.
+    """
+    table = activation_free_energies(
+        [from_rdf(one, T) for T, one in rdfs.items()], convention).set_index("temperature_K")
+    good = table.index[table["dF_kJ_mol"].notna()]
+    drawn = np.full((n, len(good)), np.nan)
+    for column, T in enumerate(good):
+        if rdfs[T].block_counts is None or len(rdfs[T].block_share) < 2:
+            continue
+        for row, sample in enumerate(rdfs[T].resampled(seed + column, n)):
+            try:
+                drawn[row, column] = from_rdf(sample, T).activation_free_energy(
+                    min_counts=1, convention=convention).dF
+            except (BarrierNotSampled, NoBarrier):
+                continue
+    for column, T in enumerate(good):
+        sampled = drawn[np.isfinite(drawn[:, column]), column]
+        if len(sampled) > n / 2:
+            table.loc[T, "error_kJ_mol"] = max(table.loc[T, "error_kJ_mol"], sampled.std(ddof=1))
+    errors = table.loc[good, "error_kJ_mol"].to_numpy()
+    line = free_energy_line(good, table.loc[good, "dF_kJ_mol"], errors)
+    lines = []
+    for row in drawn:
+        try:
+            one = free_energy_line(good, row, errors)
+        except LineNotDetermined:
+            continue
+        lines.append((one.dU, one.dS / 1000))
+    samples = np.array(lines) if len(lines) > n / 2 and line.n_points > 2 else None
+    return table.reset_index(), replace(line, samples=samples)
