@@ -6,7 +6,7 @@ import pytest
 
 from helpers import frames, paths, provenance
 
-LIMIT_MB = 40
+LIMIT_MB = 60
 SHIPPED = [path.parent for kind in paths.KINDS
            for path in sorted(paths.shipped(kind).glob(f"*/{provenance.FILE}"))]
 

@@ -240,6 +240,12 @@ def read(system: str) -> list[Atoms]:
     return ase.io.read(file, index=":", format="extxyz")
 
 
+def median_seconds() -> dict[str, float]:
+    """Wall time of a frame (s), the median of each system, as the machine that made it saw it."""
+    return {name: float(np.median([a.info["dft_seconds"] for a in read(name)]))
+            for name in systems()}  # fmt: skip
+
+
 def make(system: str) -> Path:
     """The shipped frames of a system, labelled again by CP2K here: ``build/dft/<system>.extxyz``.
 
@@ -253,8 +259,10 @@ def make(system: str) -> Path:
     return target
 
 
-def compare(potential: str | Path, chosen: Sequence[str] | None = None) -> pd.DataFrame:
-    """CP2K, the reference and a potential on the same frames, system by system.
+def compare(
+    potential: str | Path | None = None, chosen: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """CP2K, the reference and a potential (if one is given) on the same frames, by system.
 
     Columns: system, frames, atoms; force_rms_eV_per_A of CP2K; for each of the pairs
     reference-CP2K, potential-CP2K and potential-reference the root mean square difference of
@@ -267,10 +275,12 @@ def compare(potential: str | Path, chosen: Sequence[str] | None = None) -> pd.Da
     rows = []
     for name in chosen or systems():
         images = read(name)
-        said = training.predict(potential, frames.from_extxyz(paths.DFT / f"{name}.extxyz"))
-        cp2k = (said.energy_reference, said.force_reference, said.virial_reference)
-        potential_ = (said.energy, said.force, said.virial)
-        reference = None
+        system = frames.from_extxyz(paths.DFT / f"{name}.extxyz")
+        cp2k = (system["energies"], system["forces"], system["virials"])
+        predicted = reference = None
+        if potential is not None:
+            said = training.predict(potential, system)
+            predicted = (said.energy, said.force, said.virial)
         if all("reference_energy" in a.info for a in images):
             reference = (
                 np.array([a.info["reference_energy"] for a in images]),
@@ -280,10 +290,12 @@ def compare(potential: str | Path, chosen: Sequence[str] | None = None) -> pd.Da
             )  # fmt: skip
         row = {
             "system": name, "frames": len(images), "atoms": len(images[0]),
-            "force_rms_eV_per_A": float(np.sqrt(np.mean(said.force_reference**2))),
+            "force_rms_eV_per_A": float(np.sqrt(np.mean(system["forces"] ** 2))),
         }  # fmt: skip
-        pairs = {"reference-CP2K": (reference, cp2k), "potential-CP2K": (potential_, cp2k),
-                 "potential-reference": (potential_, reference)}
+        pairs = {"reference-CP2K": (reference, cp2k)}
+        if potential is not None:
+            pairs |= {"potential-CP2K": (predicted, cp2k),
+                      "potential-reference": (predicted, reference)}
         for pair, (a, b) in pairs.items():
             row |= {f"{pair} {k}": v for k, v in _difference(a, b).items()}
         rows.append(row)

@@ -8,11 +8,16 @@ from __future__ import annotations
 import difflib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import yaml
 
 from helpers import frames, paths, provenance, sets, training
+
+_RANDOM = "-random"  # ends the name of a set whose validation frames are drawn one by one
 
 
 class BadRecipe(ValueError):
@@ -49,7 +54,10 @@ def recipe(name: str) -> training.Recipe:
     entry = dict(table["potentials"][name])
     entry.pop("what", None)
     start = entry.pop("from", None)
-    entry["sets"] = tuple(_spelt_out(entry["sets"], table["groups"]))
+    wanted = _spelt_out(entry["sets"], table["groups"])
+    if entry.pop("split", "block") == "random":
+        wanted = [f"{name}{_RANDOM}" for name in wanted]
+    entry["sets"] = tuple(wanted)
     if tested := sorted(set(entry["sets"]) & set(sets.tests())):
         raise BadRecipe(f"potential {name!r} would be trained on its test: {', '.join(tested)}")
     try:
@@ -63,6 +71,18 @@ def _spelt_out(names: list[str], groups: dict[str, list[str]]) -> list[str]:
     for name in names:
         found += _spelt_out(groups[name], groups) if name in groups else [name]
     return list(dict.fromkeys(found))
+
+
+def lineage(name: str) -> dict[str, int]:
+    """Steps of the trainings whose weights the potential went on from, the first one first.
+
+    Empty for one that started from random weights, or that has no recipe (trained in a chapter).
+    """
+    known, found = _table()["potentials"], {}
+    while start := known.get(name, {}).get("from"):
+        found[start] = known[start]["steps"]
+        name = start
+    return dict(reversed(found.items()))
 
 
 def make(name: str, *, threads: int | None = None) -> Path:
@@ -82,8 +102,20 @@ def make(name: str, *, threads: int | None = None) -> Path:
     plan = recipe(name)
     for set_name in plan.sets:
         if set_name not in frames.names():
-            sets.make(set_name)
+            _drawn_at_random(set_name) if set_name.endswith(_RANDOM) else sets.make(set_name)
     return training.train(plan, name, threads=threads)
+
+
+def _drawn_at_random(name: str) -> Path:
+    """The frames of a set split as the paper splits: ``build/frames/<set>-random``."""
+    source = frames.locate(name.removesuffix(_RANDOM))
+    system = frames.load(source)
+    return frames.save(
+        system, paths.made("frames", name), frames.split_random(len(system)),
+        description="as its namesake, but validation frames drawn at random",
+        recipe={"set": provenance.sha256(source), "split": "random"},
+        **{k: provenance.read(source)[k] for k in ("level_of_theory", "source", "sampling")},
+    )  # fmt: skip
 
 
 def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
@@ -105,6 +137,42 @@ def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
         result[set_name] = {"role": role, **errors}
     training.write_metrics(directory, result)
     return result
+
+
+def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -> pd.DataFrame:
+    """Errors of several potentials from their ``metrics.json``, averaged over sets by frames.
+
+    One row a potential and role: potential, role, training_frames (all it was trained on), steps,
+    sets and frames it is judged on, and root mean squares of energy (meV/atom), force (eV/A) and
+    virial (meV/atom) errors over all of those frames.
+    """
+    rows = []
+    for name in names:
+        made = provenance.read(training.load_potential(name))
+        errors = pd.DataFrame(metrics(name)).T
+        for role in roles:
+            chosen = errors[errors["role"] == role]
+            weight = chosen["n_frames"].astype(float)
+            row = {"potential": name, "role": role, "steps": made["recipe"]["steps"],
+                   "training_frames": made["training_frames"], "sets": len(chosen),
+                   "frames": int(weight.sum())}
+            for key in ("energy_rmse_meV_per_atom", "force_rmse_eV_per_A",
+                        "virial_rmse_meV_per_atom"):
+                square = chosen[key].astype(float) ** 2
+                row[key] = float(np.sqrt((square * weight).sum() / weight.sum()))
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def as_errors(row: pd.Series) -> dict:
+    """A system of :func:`helpers.dft.compare` under the names of ``metrics.json``."""
+    keys = {"energy": "energy_rmse_meV_per_atom", "force": "force_rmse_eV_per_A",
+            "virial": "virial_rmse_meV_per_atom"}
+    units = {"energy": "meV_per_atom", "force": "eV_per_A", "virial": "meV_per_atom"}
+    errors = {keys[q]: float(row[f"potential-CP2K {q}_{units[q]}"]) for q in keys}
+    return {k: v for k, v in errors.items() if np.isfinite(v)} | {
+        "n_frames": int(row["frames"]), "force_rms_eV_per_A": float(row["force_rms_eV_per_A"]),
+    }  # fmt: skip
 
 
 def metrics(name: str | Path) -> dict:

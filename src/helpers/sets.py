@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import ase.io
 import numpy as np
+import pandas as pd
 import yaml
 from ase import Atoms
 from ase.calculators.calculator import Calculator
@@ -146,6 +148,21 @@ def make(name: str, *, again: bool = False, calculator: Calculator | None = None
         keep_every=plan.keep_every, n_blocks=plan.n_blocks,
         validation_share=plan.validation_share,
     )  # fmt: skip
+
+
+def rounds(names: Sequence[str]) -> pd.DataFrame:
+    """How far the sampler of each set was from the label: the progress of concurrent learning.
+
+    One row a frame of those sets that a potential sampled: sampler (which potential), set, run,
+    force_rmse_eV_per_A (sampler against label, over atoms and components of the frame).
+    """
+    rows = []
+    for name in names:
+        said = provenance.read(frames.locate(name)).get("sampling", {})
+        for run, errors in said.get("sampler_force_rmse_eV_per_A", {}).items():
+            rows += [(said["sampler"], name, run, error) for error in errors]
+    columns = ["sampler", "set", "run", "force_rmse_eV_per_A"]
+    return pd.DataFrame(rows, columns=columns).sort_values("sampler", ignore_index=True)
 
 
 def described(plan: Recipe) -> dict:

@@ -273,6 +273,7 @@ def train(
             seconds=earlier + time.monotonic() - began,
             threads=_threads(threads), sets=list(recipe.sets),
             frozen_sha256=provenance.sha256(frozen),
+            training_frames=sum(len(frames.load(s, "training")) for s in recipe.sets),
             results={"last_line_of_lcurve": last.to_dict(), "validation": metrics},
         )  # fmt: skip
         for left in (*target.glob(f"{_CHECKPOINT}*"), *target.glob("checkpoint*"),

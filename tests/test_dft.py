@@ -1,0 +1,106 @@
+"""CP2K beside the reference: its input, its output, and the shipped frames."""
+
+import shutil
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+
+from helpers import dft, frames, paths, provenance, structures, training
+
+
+def test_the_input_holds_the_cell_and_every_atom():
+    atoms = structures.load("Znim2-ABW")
+    text = dft.cp2k_input(atoms, cutoff=450)
+    cell = _numbers(text, "CELL")
+    np.testing.assert_allclose(cell, atoms.cell.array, atol=1e-9)
+    np.testing.assert_allclose(_numbers(text, "COORD"), atoms.positions, atol=1e-9)
+    assert "CUTOFF 450" in text and "GTH-PBE-q12" in text and "DFTD3" in text
+    assert text.count("&KIND") == 4
+
+
+def _numbers(text, section):
+    lines = text.split(f"&{section}\n")[1].split(f"&END {section}")[0].strip().splitlines()
+    return np.array([line.split()[1:] for line in lines], dtype=float)
+
+
+def test_an_element_without_a_basis_is_refused():
+    with pytest.raises(ValueError, match="O"):
+        dft.cp2k_input(Atoms("OZn", positions=[[0, 0, 0], [0, 0, 2]], cell=[5, 5, 5], pbc=True))
+
+
+@pytest.fixture
+def hydrogen_cyanide():
+    atoms = molecule("HCN", cell=[5.0, 5.5, 6.0], pbc=True)
+    atoms.center()
+    return atoms[np.argsort([frames.TYPE_MAP.index(s) for s in atoms.symbols])]
+
+
+def test_without_the_program_it_says_how_to_get_it(monkeypatch, tmp_path, hydrogen_cyanide):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(dft.DFTFailed, match="apt-get install cp2k"):
+        dft.label([hydrogen_cyanide], tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which(dft.PROGRAM), reason=f"{dft.PROGRAM} is not installed")
+def test_cp2k_labels_a_molecule_and_goes_on_after_a_kill(tmp_path, hydrogen_cyanide):
+    moved = hydrogen_cyanide.copy()
+    step = 0.01
+    moved.positions[0, 2] += step
+    first, second = dft.label([hydrogen_cyanide, moved], tmp_path, cutoff=200)
+    mean_force = (first.get_forces()[0, 2] + second.get_forces()[0, 2]) / 2
+    slope = (second.get_potential_energy() - first.get_potential_energy()) / step
+    assert -slope == pytest.approx(mean_force, abs=0.1)  # a coarse grid: the egg-box of 200 Ry
+    strained = hydrogen_cyanide.copy()
+    strained.set_cell(strained.cell.array * 0.8)  # molecules closer: they push, ASE's sign is minus
+    squeezed = dft.label([strained], tmp_path, cutoff=200)[0]
+    assert np.trace(squeezed.get_stress(voigt=False)) < np.trace(first.get_stress(voigt=False))
+    # a directory without provenance is unfinished and done again; finished ones are read
+    keys = sorted(tmp_path.glob(f"*/{provenance.FILE}"))
+    keys[0].unlink()
+    times = {file: file.stat().st_mtime_ns for file in keys[1:]}
+    again = dft.label([hydrogen_cyanide, moved, strained], tmp_path, cutoff=200)
+    assert again[1].get_potential_energy() == second.get_potential_energy()
+    assert {file: file.stat().st_mtime_ns for file in keys[1:]} == times
+
+
+def test_a_crashed_program_is_quoted(tmp_path, monkeypatch, hydrogen_cyanide):
+    program = tmp_path / dft.PROGRAM
+    program.write_text("#!/bin/sh\necho 'SCF run NOT converged' > cp2k.out\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(dft.DFTFailed, match="NOT converged"):
+        dft.label([hydrogen_cyanide], tmp_path / "work")
+
+
+@pytest.mark.parametrize("system", dft.systems())
+def test_shipped_frames_are_whole_and_accounted_for(system):
+    record = provenance.read(paths.DFT)
+    assert record["inputs"][f"{system}.extxyz"] == provenance.sha256(
+        paths.DFT / f"{system}.extxyz"
+    )
+    for atoms in dft.read(system):
+        forces = atoms.get_forces()
+        assert np.isfinite(forces).all() and np.abs(forces.sum(axis=0)).max() < 0.5
+        assert atoms.info["origin"] and atoms.info["dft_seconds"] > 0
+        order = [frames.TYPE_MAP.index(s) for s in atoms.symbols]
+        assert order == sorted(order)
+
+
+def test_comparison_is_the_difference_of_the_labels():
+    system = dft.systems()[0]
+    row = dft.compare("atp", [system]).iloc[0]
+    images = dft.read(system)
+    said = training.predict("atp", frames.from_extxyz(paths.DFT / f"{system}.extxyz"))
+    force = np.array([a.get_forces() for a in images])
+    assert row["potential-CP2K force_eV_per_A"] == pytest.approx(
+        np.sqrt(np.mean((said.force - force) ** 2)), rel=1e-5
+    )
+    if all("reference_forces" in a.arrays for a in images):
+        reference = np.array([a.arrays["reference_forces"] for a in images])
+        assert row["reference-CP2K force_eV_per_A"] == pytest.approx(
+            np.sqrt(np.mean((reference - force) ** 2)), rel=1e-5
+        )
+    with pytest.raises(FileNotFoundError, match=system):
+        dft.read("ZIF-0")
