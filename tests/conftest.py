@@ -8,6 +8,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from helpers import paths  # noqa: E402
@@ -31,6 +32,38 @@ def percent(*cells: str) -> str:
         # ---
         """)
     return header + "\n" + "\n\n".join(textwrap.dedent(cell).strip() for cell in cells) + "\n"
+
+
+@pytest.fixture(scope="session")
+def lennard_jones():
+    """make(n, ...) -> n rattled and strained cells of 68 atoms with Lennard-Jones labels.
+
+    Between all atoms alike: not chemistry, but energy, forces and stress that belong together. With
+    the defaults a C-H bond has its length and its stiffness (57 epsilon / sigma^2 = 31 eV/A^2).
+    """
+    from ase.calculators.lj import LennardJones
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    from helpers import structures
+
+    start = structures.load("Znim2-ABW")
+
+    def make(n, *, seed=7, strain=0.02, rattle=0.02, sigma=0.96, epsilon=0.5):
+        rng = np.random.default_rng(seed)
+        images = []
+        for _ in range(n):
+            atoms = start.copy()
+            deformation = np.eye(3) + strain * rng.normal(size=(3, 3))
+            atoms.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
+            atoms.rattle(rattle, rng=rng)
+            calculator = LennardJones(sigma=sigma, epsilon=epsilon, rc=5.0, smooth=True)
+            atoms.calc = calculator
+            labels = {k: calculator.get_property(k, atoms) for k in ("energy", "forces", "stress")}
+            atoms.calc = SinglePointCalculator(atoms, **labels)
+            images.append(atoms)
+        return images
+
+    return make
 
 
 @pytest.fixture

@@ -3,42 +3,33 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import ase.io
 import dpdata
 import numpy as np
 import pytest
+import vasp_writer
 from ase import Atoms
 from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.geometry import get_distances
+from ase.geometry import find_mic, get_distances
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from helpers import frames, provenance, structures
+from helpers import frames, provenance
 
 
 @pytest.fixture(scope="module")
-def images():
-    """30 rattled and strained cells of 68 atoms with labels of an analytic potential.
-
-    Lennard-Jones between all atoms: not chemistry, but energy, forces and stress that belong
-    together, which is what these tests are about.
-    """
-    rng = np.random.default_rng(7)
-    start = structures.load("Znim2-ABW")
-    result = []
-    for i in range(30):
-        atoms = start.copy()
-        strain = np.eye(3) + 0.02 * rng.normal(size=(3, 3))
-        atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
-        atoms.rattle(0.02, rng=rng)
-        calculator = LennardJones(sigma=1.0, epsilon=0.05, rc=5.0, smooth=True)
-        atoms.calc = calculator
-        labels = {k: calculator.get_property(k, atoms) for k in ("energy", "forces", "stress")}
-        atoms.calc = SinglePointCalculator(atoms, **labels)
+def images(lennard_jones):
+    images = lennard_jones(30)
+    for i, atoms in enumerate(images):
         atoms.info = {"temperature_K": 300.0 + 10 * i, "step": i, "strain": 0.0}
-        result.append(atoms)
-    return result
+    return images
+
+
+@pytest.fixture(scope="module")
+def calculator():
+    return LennardJones(sigma=0.96, epsilon=0.5, rc=5.0, smooth=True)
 
 
 @pytest.fixture
@@ -73,22 +64,13 @@ def test_labels_are_those_of_dpdata_on_its_own_way(images, system):
         assert np.allclose(other["virials"][0], system["virials"][i], atol=1e-5)
 
 
-def test_virial_is_minus_the_strain_derivative_of_the_energy(images, system):
-    """W_ab = -dE/d(eps_ab) under homogeneous strain, by central differences."""
-    atoms = images[3].copy()
-    atoms.calc = LennardJones(sigma=1.0, epsilon=0.05, rc=5.0, smooth=True)
-    cell, h = atoms.cell.array, 1e-5
-    for a, b in ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2)):
-        energy = []
-        for sign in (1, -1):
-            strain = np.eye(3)
-            strain[a, b] += sign * h
-            strained = atoms.copy()
-            strained.calc = atoms.calc
-            strained.set_cell(cell @ strain, scale_atoms=True)
-            energy.append(strained.get_potential_energy())
-        derivative = (energy[0] - energy[1]) / (2 * h)
-        assert system["virials"][3, a, b] == pytest.approx(-derivative, abs=2e-4)
+def test_virial_is_minus_the_strain_derivative_of_the_energy(images, system, calculator):
+    derivative = frames.strain_derivative(images[3], calculator, strain=1e-4)
+    assert np.allclose(system["virials"][3], derivative, atol=1e-3 * np.abs(derivative).max())
+    frames.check(system, calculator=calculator)
+    system.data["virials"] *= -1
+    with pytest.raises(frames.BadFrames, match="is -1.00 times minus the strain derivative"):
+        frames.check(system, calculator=calculator)
 
 
 def test_atoms_keep_their_element_position_and_force(images, system):
@@ -237,10 +219,18 @@ def test_another_element_is_refused(images, tmp_path):
 
 
 def test_a_huge_force_is_refused(system):
-    system.data["forces"][2, 11, 1] = -45.0
+    system.data["forces"][2, 11:13, 1] = -45.0, 45.0
+    system.data["forces"][2, 0] -= system["forces"][2].sum(axis=0)
     with pytest.raises(frames.BadFrames, match=r"45.0 eV/A, above the bound.*index 2"):
         frames.check(system)
     frames.check(system, force_bound=50.0)
+
+
+def test_forces_that_do_not_sum_to_zero_are_refused(system):
+    system.data["forces"][5, :3] = 0  # frozen atoms
+    with pytest.raises(frames.BadFrames, match=r"do not sum to zero but to .* eV/A.*index 5"):
+        frames.check(system)
+    frames.check(system, net_force_bound=1e3)
 
 
 def test_atoms_on_top_of_each_other_are_refused_also_across_the_boundary(system):
@@ -249,6 +239,18 @@ def test_atoms_on_top_of_each_other_are_refused_also_across_the_boundary(system)
     system.data["coords"][9, hydrogen[0]] = 0.001 * cell[0]
     system.data["coords"][9, hydrogen[1]] = 0.98 * cell[0] + cell[1]
     with pytest.raises(frames.BadFrames, match=r"H-H at 0\.\d\d A, closer than 0.5 A.*index 9"):
+        frames.check(system)
+
+
+def test_another_composition_is_refused_unless_asked_for(lennard_jones, tmp_path):
+    images = [atoms[:-1] for atoms in lennard_jones(2)]
+    for atoms in images:
+        zero = {"energy": -1.0, "forces": np.zeros((67, 3)), "stress": np.zeros(6)}
+        atoms.calc = SinglePointCalculator(atoms, **zero)
+    ase.io.write(tmp_path / "x.extxyz", images)
+    system = frames.from_extxyz(tmp_path / "x.extxyz")
+    frames.check(system, stoichiometry="any")
+    with pytest.raises(frames.BadFrames, match="no whole number of Zn.*stoichiometry='any'"):
         frames.check(system)
 
 
@@ -304,60 +306,265 @@ def test_summary_of_a_crystal_with_known_numbers(tmp_path):
     assert s["formula"] == "Zn2"
 
 
-# ---------------------------------------------------------------- the user's own data
-
-VASPRUN = """<?xml version="1.0" encoding="ISO-8859-1"?>
-<modeling>
- <incar><i type="int" name="NELM">60</i></incar>
- <parameters><separator name="electronic"><i type="int" name="NELM">60</i></separator></parameters>
- <atominfo>
-  <atoms>2</atoms><types>2</types>
-  <array name="atoms"><field>element</field><field>atomtype</field>
-   <set><rc><c>Zn</c><c>1</c></rc><rc><c>N </c><c>2</c></rc></set></array>
- </atominfo>
- <calculation>
-  <scstep><energy><i name="e_0_energy">-7.25</i></energy></scstep>
-  <structure><crystal><varray name="basis">
-   <v>8 0 0</v><v>0 9 0</v><v>0 0 10</v></varray></crystal>
-   <varray name="positions"><v>0 0 0</v><v>0.25 0 0</v></varray></structure>
-  <varray name="forces"><v>0.5 0 0</v><v>-0.5 0 0</v></varray>
-  <varray name="stress"><v>20 0 0</v><v>0 10 0</v><v>0 0 5</v></varray>
-  <energy><i name="e_fr_energy">-7.25</i><i name="e_0_energy">-7.25</i></energy>
- </calculation>
-</modeling>
-"""
+# ---------------------------------------------------------------- laws that bind the labels
 
 
-def test_a_vasprun_goes_in_with_its_atoms_in_our_order(tmp_path):
-    """VASP prints the stress in kB, positive = pressure of the cell outwards: W = V * stress."""
-    (tmp_path / "vasprun.xml").write_text(VASPRUN)
-    system = frames.import_labelled(tmp_path / "vasprun.xml")
-    assert [frames.TYPE_MAP[t] for t in system["atom_types"]] == ["N", "Zn"]
-    assert np.allclose(system["coords"][0], [[2, 0, 0], [0, 0, 0]])
-    assert np.allclose(system["forces"][0, :, 0], [-0.5, 0.5])
-    assert system["energies"][0] == -7.25
-    kilobar = 1e8 / 1.602176634e-19 * 1e-30  # eV/A^3
-    assert np.allclose(
-        np.diag(system["virials"][0]), 720 * kilobar * np.array([20, 10, 5]), rtol=1e-5
+@pytest.fixture(scope="module")
+def near_images(lennard_jones):
+    """Frames so near to each other that the energy between them is all but quadratic."""
+    return lennard_jones(30, strain=0.0007, rattle=0.006)
+
+
+@pytest.fixture
+def near(near_images, tmp_path):
+    ase.io.write(tmp_path / "near.extxyz", near_images)
+    return frames.from_extxyz(tmp_path / "near.extxyz")
+
+
+def test_labels_that_belong_together_obey_the_laws(near):
+    system = near
+    balance = frames.work_balance(system)
+    assert np.allclose(balance["slope"], 1, atol=0.05)
+    assert (balance["n_pairs"] == 29).all()
+    frames.check(system, laws=True)
+
+
+def test_the_stiffness_of_harmonic_bonds_is_their_force_constant(tmp_path):
+    rng, images = np.random.default_rng(5), []
+    for length in rng.normal(1.09, 0.03, size=40):
+        unit = rng.normal(size=3)
+        unit /= np.linalg.norm(unit)
+        atoms = Atoms("CHC", [[7.9, 0.1, 4], [7.9, 0.1, 4] + length * unit, [3, 4, 7]],
+                      cell=[8, 8, 8], pbc=True)  # fmt: skip
+        atoms.wrap()
+        pull = -33.0 * (length - 1.09) * unit
+        labels = {"energy": 0.0, "forces": [-pull, pull, 0 * pull], "stress": np.zeros(6)}
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        images.append(atoms)
+    ase.io.write(tmp_path / "ch.extxyz", images)
+    system = frames.from_extxyz(tmp_path / "ch.extxyz")
+    assert frames.ch_stiffness(system) == pytest.approx(33.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["crystal_0300", "crystal_strained", "glass_1500_2500"])
+def test_shipped_frames_obey_the_laws(name):
+    frames.check(frames.load(name), laws=True)
+
+
+HARTREE, BOHR = 27.211386, 0.529177
+
+
+@pytest.mark.parametrize("factors, message", [
+    ({"energies": 1 / HARTREE}, "energies are not in eV"),
+    ({"energies": 23.06}, "energies are not in eV"),  # kcal/mol
+    ({"energies": 2.0, "virials": 2.0}, "energies are not in eV"),  # hartree taken for rydberg
+    ({"forces": BOHR / HARTREE}, "forces are not in eV/A"),
+    ({"energies": 23.06, "forces": 23.06, "virials": 23.06}, "forces are not in eV/A"),
+    ({"coords": 1 / BOHR, "cells": 1 / BOHR}, "coordinates are not in A"),
+    ({"virials": -1.0}, "the virial has the other sign"),
+    ({"virials": 160.2}, "the virial has the other sign .* or is not in eV"),
+])  # fmt: skip
+def test_labels_in_other_units_are_refused(near, factors, message):
+    system = near
+    for label, factor in factors.items():
+        system.data[label] *= factor
+    with pytest.raises(frames.BadFrames, match=message):
+        frames.check(system, laws=True, force_bound=1e6, energy_outlier=1e6)
+
+
+# ---------------------------------------------------------------- likeness
+
+
+def test_displacement_agrees_with_ase_and_knows_no_shift(system):
+    a, b = 4, 21
+    step = system["coords"][b] - system["coords"][a] @ np.linalg.solve(
+        system["cells"][a], system["cells"][b]
     )
+    step = find_mic(step, system["cells"][b])[0]
+    step -= step.mean(axis=0)
+    expected = np.sqrt((step**2).sum(axis=1).mean())
+    assert frames.displacement(system, a, np.array([b]))[0] == pytest.approx(expected, rel=0.05)
+    system.data["coords"][b] = system["coords"][b] + [1.3, -0.4, 9.0] + system["cells"][b][0]
+    assert frames.displacement(system, a, np.array([b]))[0] == pytest.approx(expected, rel=0.05)
 
 
-def test_an_element_of_the_user_outside_the_type_map_is_refused(tmp_path):
-    (tmp_path / "vasprun.xml").write_text(VASPRUN.replace("N ", "Si"))
+def test_copies_are_found_wrapped_shifted_and_nearly(system):
+    rng = np.random.default_rng(1)
+    for target, source, noise in ((10, 3, 0.0), (20, 3, 0.005), (29, 28, 0.2)):
+        cell = system["cells"][source]
+        moved = system["coords"][source] + rng.normal(size=(68, 3)) * noise + 0.37
+        system.data["coords"][target] = moved - np.floor(moved @ np.linalg.inv(cell)) @ cell
+        system.data["cells"][target] = cell
+    assert np.flatnonzero(frames.copies(system) >= 0).tolist() == [10]
+    near = frames.copies(system, 0.02)
+    assert np.flatnonzero(near >= 0).tolist() == [10, 20] and set(near[[10, 20]]) == {3}
+
+
+def test_a_random_split_leaks_and_blocks_do_not(lennard_jones, tmp_path):
+    """A walk through configurations: of a random split each validation frame has a twin."""
+    system = dpdata.LabeledSystem(lennard_jones(1)[0], fmt="ase/structure")
+    system.data = {k: np.repeat(v, 200, axis=0) if np.ndim(v) and len(v) == 1 else v
+                   for k, v in system.data.items()}  # fmt: skip
+    steps = np.random.default_rng(2).normal(size=(200, 68, 3)) * 0.02
+    system.data["coords"] = system["coords"] + np.cumsum(steps, axis=0)
+    random = frames.nearest_training(system, frames.split_random(200, 0.2))
+    blocks = frames.nearest_training(system, frames.split_blocks(200, 10, 0.2))
+    assert len(random) == len(blocks) == 40
+    assert np.median(random) == pytest.approx(0.02 * np.sqrt(3), rel=0.1)  # one step of the walk
+    assert np.median(blocks) > 2 * np.median(random)
+
+
+def test_the_random_split_is_its_seed_and_has_the_share():
+    mask = frames.split_random(100, 0.3, seed=4)
+    assert mask.sum() == 30 and (mask == frames.split_random(100, 0.3, seed=4)).all()
+    assert np.count_nonzero(np.diff(mask.astype(int))) > 20
+    with pytest.raises(ValueError, match="leaves no part"):
+        frames.split_random(3, 0.01)
+
+
+# ---------------------------------------------------------------- other programs
+
+
+@pytest.fixture(scope="module")
+def by_species(images):
+    """As VASP has them: atoms of one species together."""
+    result = []
+    for atoms in images[:6]:
+        order = np.argsort(atoms.symbols, kind="stable")
+        labels = dict(atoms.calc.results)
+        labels["forces"] = labels["forces"][order]
+        atoms = atoms[order]
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        result.append(atoms)
+    return result
+
+
+@pytest.mark.parametrize("write, name, ase_format", [
+    (vasp_writer.outcar, "OUTCAR", "vasp-out"), (vasp_writer.vasprun, "vasprun.xml", "vasp-xml"),
+])  # fmt: skip
+def test_vasp_is_read_as_ase_reads_it(by_species, calculator, tmp_path, write, name, ase_format):
+    """dpdata and ASE parse on their own: units, order of atoms, sign of the stress."""
+    write(by_species, tmp_path / name)
+    system = frames.import_labelled(tmp_path / name)
+    other = ase.io.read(tmp_path / name, index=":", format=ase_format)
+    assert len(system) == len(other) == len(by_species)
+    order = np.argsort([frames.TYPE_MAP.index(s) for s in other[0].symbols], kind="stable")
+    images = system.to("ase/structure")
+    for i, (mine, theirs, put_in) in enumerate(zip(images, other, by_species, strict=True)):
+        assert (mine.symbols == theirs.symbols[order]).all()
+        assert system["energies"][i] == pytest.approx(
+            theirs.get_potential_energy(force_consistent=True), abs=1e-6
+        )
+        assert system["energies"][i] == pytest.approx(put_in.get_potential_energy(), abs=1e-6)
+        # dpdata turns cells to lower triangles: compare what a rotation leaves as it is
+        assert np.allclose(mine.get_all_distances(mic=True),
+                           theirs[order].get_all_distances(mic=True), atol=2e-4)
+        assert np.allclose(np.linalg.norm(system["forces"][i], axis=1),
+                           np.linalg.norm(theirs.get_forces()[order], axis=1), atol=1e-4)
+        assert np.allclose(
+            np.linalg.eigvalsh(system["virials"][i]),
+            np.linalg.eigvalsh(-theirs.get_volume() * theirs.get_stress(voigt=False)), rtol=1e-3,
+            atol=1e-2,
+        )  # fmt: skip
+        strain = frames.strain_derivative(mine, calculator)
+        assert np.allclose(system["virials"][i], strain, atol=5e-3 * np.abs(strain).max())
+
+
+@pytest.mark.parametrize("write, name", [
+    (vasp_writer.outcar, "OUTCAR"), (vasp_writer.vasprun, "vasprun.xml")])  # fmt: skip
+def test_unconverged_frames_are_refused_or_left_out(by_species, tmp_path, write, name):
+    write(by_species, tmp_path / name, unconverged=(1, 4))
+    with pytest.raises(frames.Unconverged, match=r"2 of 6 frames \(index 1, 4\).*--drop"):
+        frames.import_labelled(tmp_path / name)
+    left_out = []
+    system = frames.import_labelled(tmp_path / name, unconverged=left_out)
+    assert len(system) == 4 and left_out == [1, 4]
+
+
+@pytest.mark.parametrize("write, name", [
+    (vasp_writer.outcar, "OUTCAR"), (vasp_writer.vasprun, "vasprun.xml")])  # fmt: skip
+def test_a_run_that_was_cut_off_is_refused(by_species, tmp_path, write, name):
+    write(by_species, tmp_path / name)
+    text = (tmp_path / name).read_text()
+    (tmp_path / name).write_text(text[: int(0.9 * len(text))])
+    with pytest.raises(frames.BadFrames, match="truncated|interrupted|incomplete"):
+        frames.import_labelled(tmp_path / name)
+
+
+@pytest.mark.parametrize("write, name", [
+    (vasp_writer.outcar, "OUTCAR"), (vasp_writer.vasprun, "vasprun.xml")])  # fmt: skip
+def test_a_missing_virial_is_refused_unless_allowed(by_species, tmp_path, write, name):
+    write(by_species, tmp_path / name, stress=False)
+    with pytest.raises(frames.BadFrames, match="holds no virial; .* ISIF = 2.*--no-virial"):
+        frames.import_labelled(tmp_path / name)
+    assert "virials" not in frames.import_labelled(tmp_path / name, virial=False).data
+
+
+def test_enthalpies_are_refused(by_species, tmp_path):
+    vasp_writer.vasprun(by_species, tmp_path / "vasprun.xml", pressure_kB=10.0)
+    with pytest.raises(frames.BadFrames, match="PSTRESS = 10 kB and holds enthalpies"):
+        frames.import_labelled(tmp_path / "vasprun.xml")
+
+
+def test_an_element_of_the_user_outside_the_type_map_is_refused(by_species, tmp_path):
+    vasp_writer.vasprun(by_species, tmp_path / "vasprun.xml")
+    text = (tmp_path / "vasprun.xml").read_text()
+    (tmp_path / "vasprun.xml").write_text(text.replace("<c>Zn</c>", "<c>Si</c>"))
     with pytest.raises(frames.BadFrames, match="Si is outside the type map"):
         frames.import_labelled(tmp_path / "vasprun.xml")
 
 
 def test_an_unreadable_outcar_is_refused(tmp_path):
     (tmp_path / "OUTCAR").write_text("nothing of VASP\n")
-    with pytest.raises(frames.BadFrames, match="OUTCAR"):
+    with pytest.raises(frames.BadFrames, match="OUTCAR is not readable as vasp/outcar"):
         frames.import_labelled(tmp_path / "OUTCAR")
 
 
 def test_an_unguessable_file_asks_for_its_format(tmp_path):
     (tmp_path / "output.log").write_text("")
-    with pytest.raises(frames.BadFrames, match="fmt='vasp/outcar'"):
+    with pytest.raises(frames.BadFrames, match="fmt=.*'vasp/outcar'"):
         frames.import_labelled(tmp_path / "output.log")
+
+
+# HCN in a box of 6 A, stretched by -1, 0 and +1 % along x: outputs of CP2K 2023.1 (GTH-PBE, DZVP,
+# 400 Ry, PRINT_LEVEL MEDIUM, FORCES and STRESS_TENSOR ON), of which lines that no parser wants
+# were cut out. hcn_unconverged: the same with MAX_SCF 3.
+CP2K = Path(__file__).parent / "data" / "cp2k"
+
+
+def test_cp2k_is_read_with_its_units(tmp_path):
+    system = frames.import_labelled(CP2K / "hcn.out")
+    assert [frames.TYPE_MAP[t] for t in system["atom_types"]] == ["C", "H", "N"]
+    assert np.allclose(system["coords"][0, 2], [0.6, 0.72, 0.66])
+    assert system["energies"][0] == pytest.approx(-16.167596777947093 * HARTREE, abs=1e-4)
+    assert system["forces"][0, 1, 0] == pytest.approx(-0.00872333 * HARTREE / BOHR, rel=1e-5)
+    assert frames.ch_stiffness(system) != frames.ch_stiffness(system)  # one bond shows no slope
+    frames.check(system, stoichiometry="any")
+
+
+def test_the_virial_of_cp2k_is_minus_the_strain_derivative_of_its_energy():
+    minus, zero, plus = (
+        frames.import_labelled(CP2K / f"hcn{name}.out") for name in ("_minus", "", "_plus")
+    )
+    derivative = (plus["energies"][0] - minus["energies"][0]) / 0.02
+    assert zero["virials"][0, 0, 0] == pytest.approx(-derivative, rel=0.02)
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda text: text[:3000], "CP2K did not come to its end"),
+    (lambda text: text + text, "holds 2 steps; .* cp2kdata/md"),
+    (lambda text: text.replace("STRESS|", ""), "holds no virial; .*STRESS_TENSOR ANALYTICAL"),
+    (lambda text: text.replace("ATOMIC COORDINATES", ""), "no coordinates; .*PRINT_LEVEL MEDIUM"),
+])  # fmt: skip
+def test_an_unfit_output_of_cp2k_is_refused_with_the_remedy(tmp_path, change, message):
+    (tmp_path / "cp2k.out").write_text(change((CP2K / "hcn.out").read_text()))
+    with pytest.raises(frames.BadFrames, match=message):
+        frames.import_labelled(tmp_path / "cp2k.out")
+
+
+def test_an_unconverged_cp2k_run_is_refused():
+    with pytest.raises(frames.Unconverged, match="did not converge; raise MAX_SCF"):
+        frames.import_labelled(CP2K / "hcn_unconverged.out")
 
 
 def test_extxyz_round_trip(system, tmp_path):

@@ -14,31 +14,18 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
-from ase.calculators.lj import LennardJones
-from ase.calculators.singlepoint import SinglePointCalculator
 
-from helpers import frames, paths, provenance, structures, training
+from helpers import frames, paths, provenance, training
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, lennard_jones):
     """An empty data/ and build/, with one set of 24 frames called ``lj``."""
     root = tmp_path_factory.mktemp("project")
     patch = pytest.MonkeyPatch()
     for name, path in {"ROOT": root, "DATA": root / "data", "BUILD": root / "build"}.items():
         patch.setattr(paths, name, path)
-    rng = np.random.default_rng(3)
-    images = []
-    for _ in range(24):
-        atoms = ase.io.read(structures.file("Znim2-ABW"))
-        strain = np.eye(3) + 0.01 * rng.normal(size=(3, 3))
-        atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
-        atoms.rattle(0.03, rng=rng)
-        calculator = LennardJones(sigma=1.2, epsilon=0.05, rc=5.0, smooth=True)
-        atoms.calc = calculator
-        labels = {k: calculator.get_property(k, atoms) for k in ("energy", "forces", "stress")}
-        atoms.calc = SinglePointCalculator(atoms, **labels)
-        images.append(atoms)
+    images = lennard_jones(24, seed=3, strain=0.01, rattle=0.03, sigma=1.2, epsilon=0.05)
     ase.io.write(root / "lj.extxyz", images)
     frames.pack(
         root / "lj.extxyz", "lj", description="Lennard-Jones", sampling={"rattle_A": 0.03},

@@ -52,6 +52,26 @@ def _parser() -> argparse.ArgumentParser:
         sub = command(name, do, text, profile=False)
         sub.add_argument("name", help="an entry of data/potentials.yaml")
     command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub = command("import", _import, "own labelled frames -> build/frames/NAME, checked and split",
+                  profile=False)
+    sub.add_argument("name", help="what the set is called")
+    sub.add_argument("source", nargs="+", help="OUTCAR, vasprun.xml, CP2K output, extended XYZ, "
+                     "a folder of them, or doi:... of a record (Zenodo)")
+    sub.add_argument("--format", dest="fmt", help="of dpdata, where the file does not tell")
+    sub.add_argument("--stoichiometry", choices=["any"], help="other than Zn(C3H3N2)2")
+    sub.add_argument("--no-virial", dest="virial", action="store_false",
+                     help="take files without stress")
+    sub.add_argument("--drop", action="store_true",
+                     help="leave unconverged and refused frames out instead of refusing all")
+    sub.add_argument("--near-copy", type=float, default=0.02, metavar="A",
+                     help="displacement per atom below which frames are copies (0.02)")
+    sub.add_argument("--force-bound", type=float, default=30.0, metavar="eV/A")
+    sub.add_argument("--n-blocks", type=int, default=10, help="blocks to split into (10)")
+    sub.add_argument("--validation-share", type=float, default=0.2, help="of the blocks (0.2)")
+    sub.add_argument("--level-of-theory", default="", help="kept in the provenance")
+    sub.add_argument("--against", metavar="POTENTIAL",
+                     help="hold the virial to the strain derivative of this potential, e.g. atp")
+    sub.add_argument("--overwrite", action="store_true", help="replace a set of this name")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
     return parser
@@ -159,6 +179,25 @@ def _dft(options) -> int:
 
     for system in dft.systems():
         print(paths.relative(dft.make(system)))
+    return 0
+
+
+def _import(options) -> int:
+    from helpers import own_data
+
+    values = {k: v for k, v in vars(options).items() if k not in ("do", "source", "against")}
+    calculator = None
+    if options.against:
+        from deepmd.calculator import DP
+
+        from helpers import training
+
+        calculator = DP(training.load_potential(options.against) / training.FROZEN)
+    try:
+        own_data.import_set(options.source, calculator=calculator, **values)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
     return 0
 
 

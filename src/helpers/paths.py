@@ -15,6 +15,7 @@ PAPER = DATA / "paper.yaml"
 SETS = DATA / "sets.yaml"
 DFT = DATA / "dft"
 POTENTIALS = DATA / "potentials.yaml"
+RUNS = DATA / "runs.yaml"
 
 KINDS = ("frames", "potentials", "runs", "validation")
 
@@ -27,6 +28,11 @@ def shipped(kind: str, name: str = "") -> Path:
 def made(kind: str, name: str = "") -> Path:
     """``build/<kind>/<name>``: results made on this machine."""
     return BUILD / _known(kind) / name
+
+
+def downloads(name: str) -> Path:
+    """``build/downloads/<name>``: data records of others, as they were published."""
+    return BUILD / "downloads" / name
 
 
 def executed(profile: str, chapter: str = "") -> Path:
