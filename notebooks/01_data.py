@@ -90,7 +90,6 @@ pd.DataFrame({
         "what": r["description"],
         "sampled by": r.get("sampling", {}).get("sampler", ""),
         "use": "test" if name in recipes.tests() else "training",
-        "made": r["made"][:10],
     }
     for name, r in records.items()
 }).T.rename_axis("set").reset_index().style.hide(axis="index").set_properties(
@@ -102,19 +101,39 @@ for what in ("level_of_theory", "source"):
         print(f"{what.replace('_', ' ')}: {text}")
 
 # %%
-frames.table(chosen).drop(columns=["n_atoms"]).style.format(precision=3)
+per_frame = frames.per_frame(chosen)
+sampler = {name: r.get("sampling", {}).get("sampler", "own") for name, r in records.items()}
+per_frame["sampler"] = per_frame["set"].map(sampler)
+per_frame["use"] = per_frame["part"].mask(per_frame["set"].isin(recipes.tests()), "test")
+of_set = per_frame.groupby("set")
+
+
+def span(values):
+    return "-" if values.isna().any() else f"{values.min():.4g} … {values.max():.4g}"
+
+
+pd.DataFrame({
+    "atoms": of_set["n_atoms"].first(),
+    "frames": of_set.size(),
+    "temperature (K)": of_set["temperature_K"].agg(span),
+    "density (g/cm³)": of_set["density_g_cm3"].agg(span),
+    "pressure (GPa)": of_set["pressure_GPa"].agg(span),
+    "RMS force (eV/Å)": of_set["force_rms_eV_per_A"].agg(span),
+}).reset_index().style.hide(axis="index")
 
 # %%
-per_frame = frames.per_frame(chosen)
-counts = per_frame.groupby("part").size()
+counts = per_frame["use"].value_counts()
+learnt = counts["training"] + counts["validation"]
 tables.side_by_side([
     tables.row("training.configurations", len(per_frame), quantity="labelled frames (more than)",
                run="all sets"),
     tables.row("training.sets", len(chosen), quantity="sets", run="all sets"),
-    tables.row("training.training_fraction", counts["training"] / len(per_frame),
-               quantity="share of training frames", run="all sets"),
-    tables.row("training.validation_fraction", counts["validation"] / len(per_frame),
-               quantity="share of validation frames", run="all sets"),
+    tables.row("training.training_fraction", counts["training"] / learnt,
+               quantity="share of training frames", run="all sets but the tests"),
+    tables.row("training.validation_fraction", counts["validation"] / learnt,
+               quantity="share of validation frames", run="all sets but the tests"),
+    tables.Row("frames of test trajectories", "-", None, int(counts.get("test", 0)),
+               run="sets in no training"),
 ], "How much there is")
 
 # %% [markdown]
@@ -162,10 +181,11 @@ pd.DataFrame({
 
 # %%
 ordered = per_frame.dropna(subset=["step"])
-_, ax = plots.axes(("step of the sampling run", "-"), ("", "-"), width=7, height=3.2)
-for part, colour in zip(frames.PARTS, plots.SERIES_COLOURS, strict=False):
-    rows = ordered[ordered["part"] == part]
-    ax.plot(rows["step"], rows["set"], "|", color=colour, markersize=9, label=part)
+_, ax = plots.axes(("step of the sampling run", "-"), ("", "-"), width=7, height=6)
+for part, colour in zip((*frames.PARTS, "test"), plots.SERIES_COLOURS, strict=False):
+    rows = ordered[ordered["use"] == part]
+    ax.plot(rows["step"], rows["set"], "|", color=colour, markersize=7, label=part)
+ax.set_xscale("symlog", linthresh=100)
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 
 # %% [markdown]
@@ -181,8 +201,9 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 warm = per_frame.dropna(subset=["temperature_K"])
 lowest = per_frame["energy_eV_per_atom"].min()
 _, ax = plots.axes(("temperature", "K"), ("energy above the lowest frame", "eV/atom"), width=6)
-for name, rows in warm.groupby("set"):
-    ax.plot(rows["temperature_K"], rows["energy_eV_per_atom"] - lowest, ".", ms=3, label=name)
+for (name, rows), colour in zip(warm.groupby("sampler"), plots.SERIES_COLOURS, strict=False):
+    ax.plot(rows["temperature_K"], rows["energy_eV_per_atom"] - lowest, ".", ms=3, color=colour,
+            label=f"sampled by {name}")
 line = pd.Series([0.0, warm["temperature_K"].max()])
 ax.plot(line, 1.5 * units.K_to_eV(line), "k--", lw=1, label="3/2 $k_B T$")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
@@ -197,10 +218,11 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 summaries = {name: frames.summary(frames.load(name)) for name in chosen}
 rms = pd.DataFrame({n: s["force_rms_eV_per_A"] for n, s in summaries.items()}).T
 rms["largest component"] = [s["force_max_eV_per_A"] for s in summaries.values()]
-rms.rename_axis("RMS force (eV/Å)").reset_index().style.format(precision=2).hide(axis="index")
+rms.groupby(sampler).max().rename_axis("largest of any set (eV/Å), sampled by").reset_index().style.format(
+    precision=2).hide(axis="index")
 
 # %%
-_, ax = plots.axes(("RMS force", "eV/A"), ("", "-"), width=6, height=3.2)
+_, ax = plots.axes(("RMS force", "eV/A"), ("", "-"), width=6, height=6)
 for element in frames.TYPE_MAP:
     if element in rms:
         ax.plot(rms[element], rms.index, "o", color=plots.element_colour(element), label=element)
@@ -220,8 +242,9 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 
 # %%
 _, ax = plots.axes(("density", "g/cm3"), ("pressure of the labels", "GPa"), width=6)
-for name, rows in per_frame.groupby("set"):
-    ax.plot(rows["density_g_cm3"], rows["pressure_GPa"], ".", ms=3, label=name)
+for (name, rows), colour in zip(per_frame.groupby("sampler"), plots.SERIES_COLOURS, strict=False):
+    ax.plot(rows["density_g_cm3"], rows["pressure_GPa"], ".", ms=3, color=colour,
+            label=f"sampled by {name}")
 ax.axhline(0, color="black", lw=0.8)
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 
@@ -235,8 +258,9 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 # %%
 closest = pd.DataFrame({name: s["closest_A"] for name, s in summaries.items()}).T
 limits = {"-".join(pair): limit for pair, limit in frames.MINIMUM_DISTANCES.items()}
+closest = closest.groupby(sampler).min()
 closest.loc["refused below"] = {pair: limits[pair] for pair in closest}
-closest.rename_axis("closest (Å)").reset_index().style.format(precision=2).hide(axis="index")
+closest.rename_axis("closest (Å), sampled by").reset_index().style.format(precision=2).hide(axis="index")
 
 # %% [markdown]
 # ## How far the reference is from DFT
