@@ -180,3 +180,25 @@ def test_every_figure_of_a_notebook_is_shown(tmp_path):
         env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
     )
     assert shown.stdout.split() == ["1", "1"]
+
+
+def test_no_event_is_an_upper_limit_and_no_point():
+    table = pd.DataFrame({
+        "temperature_K": [500.0, 1000.0],
+        "break_per_ns": [0, 4.0], "break_low": [0, 1.0], "break_high": [3.0, 9.0],
+        "exchange_per_ns": [0, 0], "exchange_low": [0, 0], "exchange_high": [3.0, 3.0],
+    })
+    ax = plots.event_rates(table, {})
+    arrows = {line.get_label(): line.get_ydata().tolist() for line in ax.lines
+              if line.get_marker() == "v"}
+    assert arrows == {"break: none seen, at most": [3.0],
+                      "exchange: none seen, at most": [3.0, 3.0]}
+    assert ax.get_yscale() == "log"
+
+
+def test_maps_of_all_stages_share_their_colours_and_have_their_true_size():
+    maps = {"cold": np.full((3, 4), 0.1), "hot": np.full((3, 4), 0.2)}
+    figure = plots.density_maps(maps, [5.0, 4.5, 6.0])
+    images = [panel.images[0] for panel in figure.axes if panel.images]
+    assert [image.get_clim() for image in images] == [(0.1, 0.2)] * 2
+    assert images[0].get_extent() == [0, 15, 0, 18]

@@ -83,3 +83,32 @@ def test_latent_heat_shows_as_a_peak_in_its_window():
 def test_refuses_arrays_that_do_not_fit():
     with pytest.raises(ValueError, match="do not fit"):
         transition.transition_temperature([300, 400], [1.0])
+
+
+def test_inefficiency_of_a_known_correlation():
+    """x_t = a x_{t-1} + noise has g = (1 + a) / (1 - a)."""
+    rng = np.random.default_rng(3)
+    assert transition.statistical_inefficiency(rng.normal(size=20000)) == pytest.approx(1, abs=0.1)
+    x = np.zeros(50000)
+    for t, kick in enumerate(rng.normal(size=len(x) - 1)):
+        x[t + 1] = 0.8 * x[t] + kick
+    assert transition.statistical_inefficiency(x) == pytest.approx(9, rel=0.2)
+
+
+def test_errors_of_bins_are_those_of_correlated_samples():
+    values = [noise(0.01, seed) for seed in range(40)]
+    binned = [transition.bin_by_temperature(T, v, 100.0) for v in values]
+    scatter = np.std([b["mean"] for b in binned], axis=0).mean()
+    assert np.mean([b["error"].mean() for b in binned]) == pytest.approx(scatter, rel=0.25)
+
+
+def test_slow_fluctuations_are_no_transition_and_widen_its_error():
+    """Noise that lasts over many bins, as the breathing of a small cell that is heated fast."""
+    found = [transition.transition_temperature(T, 1.2 + noise(0.012, s, 400), n_bootstrap=20)
+             for s in range(10)]
+    assert sum(one.found for one in found) <= 1
+    runs = [transition.transition_temperature(T, fall(1200, 0.2) + noise(0.01, s, 200),
+                                              n_bootstrap=60) for s in range(12)]
+    assert all(run.found for run in runs)
+    inside = [abs(run.Tf - 1200) < 2 * run.error + 10 for run in runs]
+    assert np.mean(inside) > 0.7

@@ -121,3 +121,18 @@ def test_asked_for_the_widget_comes_before_the_image(ring):
     widget, image = captured.outputs
     assert "application/vnd.jupyter.widget-view+json" in widget.data
     assert "image/png" in image.data
+
+
+def test_a_density_map_is_a_ball_in_each_box_that_carries_its_density():
+    density = np.linspace(0.05, 0.1, 12).reshape(2, 2, 3)
+    shown = view.boxes(density, np.diag([10.0, 10, 15]), title="map")
+    assert len(shown.atoms) == 12 and shown.atoms.positions[0].tolist() == [2.5, 2.5, 2.5]
+    image = pixels(shown.png())
+    assert image.shape[1] == 900 and image.std() > 5
+    messages = shown.widget()._ngl_msg_archive
+    (file,) = [m["args"][0] for m in messages if m["methodName"] == "loadFile"]
+    sent = [float(line[60:66]) for line in file["data"].splitlines() if line.startswith("ATOM")]
+    np.testing.assert_allclose(sent, 1000 * density.ravel(), atol=0.01)
+    (ball,) = [m["kwargs"] for m in messages if m["methodName"] == "addRepresentation"
+               and m["args"][0] == "spacefill"]
+    assert ball["colorScheme"] == "bfactor" and ball["colorDomain"] == [50, 100]

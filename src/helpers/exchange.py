@@ -144,7 +144,10 @@ class Bonds:
                 row |= {f"{name}_per_ns": n / time, f"{name}_low": low / time,
                         f"{name}_high": high / time}
             rows.append(row)
-        return pd.DataFrame(rows)
+        columns = ["temperature_K", "exposure_ns", "broken", "exchanged",
+                   *(f"{name}_{part}" for name in ("break", "exchange")
+                     for part in ("per_ns", "low", "high"))]
+        return pd.DataFrame(rows, columns=columns)
 
 
 def bonds(

@@ -257,3 +257,134 @@ def paper_line(ax: Axes, value: Value, axis: str = "y") -> Axes:
     draw(value.number, color="black", linestyle="--", linewidth=1, label=f"paper, {value.place}")
     ax.legend(frameon=False)
     return ax
+
+
+def banded(ax: Axes, x, values, errors, *, name: str = "", colour=None, marker: str = "o") -> Axes:
+    """A line through points with a pale band of one standard error around it (none where NaN)."""
+    x, values, errors = (np.asarray(a, float) for a in (x, values, errors))
+    line, = ax.plot(x, values, marker=marker, markersize=3, color=colour, label=name or None)
+    ax.fill_between(x, values - errors, values + errors, color=line.get_color(), alpha=0.25,
+                    linewidth=0)
+    return ax
+
+
+def stage_bands(ax: Axes, stages) -> Axes:
+    """The stages of a run (``stages.find``) as bands behind a curve, named at the top."""
+    for k, stage in enumerate(stages):
+        if k % 2:
+            ax.axvspan(stage.low_K, stage.high_K, color="#e8eef4", zorder=0, linewidth=0)
+        ax.text((stage.low_K + stage.high_K) / 2, 1.01, stage.name, ha="center", va="bottom",
+                transform=ax.get_xaxis_transform(), fontsize=8)
+    return ax
+
+
+def rdf_stages(curves: Mapping[str, object], pairs, *, ncols: int = 2) -> Figure:
+    """g(r) of each pair at several stages with bands of one standard error (paper, Figs. 4c, d).
+
+    curves: stage -> ``rdf.RDFs``. pairs: of elements, None for all atoms.
+    """
+    nrows = -(-len(pairs) // ncols)
+    figure, panels = axes(("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols, width=4.4,
+                          height=2.8, squeeze=False)
+    for panel, pair in zip(panels.flat, pairs, strict=False):
+        for colour, (stage, found) in zip(SERIES_COLOURS, curves.items(), strict=False):
+            one = found[pair]
+            panel.plot(one.r, one.g, color=colour, label=stage, linewidth=1.2)
+            panel.fill_between(one.r, one.g - one.error, one.g + one.error, color=colour,
+                               alpha=0.3, linewidth=0)
+        panel.set_title("total" if pair is None else "–".join(pair))
+        panel.set_ylim(bottom=0)
+    for panel in list(panels.flat)[len(pairs):]:
+        panel.remove()
+    panels.flat[0].legend(fontsize=8)
+    return figure
+
+
+def density_maps(maps: Mapping[str, np.ndarray], edges) -> Figure:
+    """Maps of the local density (1/A^3) side by side in one scale of colours (paper, Fig. 5b-d).
+
+    maps: stage -> (nx, ny). edges: A, of a box along the two vectors of the maps.
+    """
+    values = np.concatenate([one.ravel() for one in maps.values()])
+    low, high = values.min(), values.max()
+    width = max(2.2, 11 / len(maps)) if len(maps) > 3 else 3.2
+    figure, panels = axes(("along a", "A"), ("along b", "A"), ncols=len(maps), width=width,
+                          height=3.2, squeeze=False, sharey=True)
+    for panel, (name, one) in zip(panels.flat, maps.items(), strict=True):
+        image = panel.imshow(one.T, origin="lower", vmin=low, vmax=high, cmap="cividis",
+                             extent=(0, one.shape[0] * edges[0], 0, one.shape[1] * edges[1]))
+        panel.set_title(name, fontsize=9)
+        panel.grid(False)
+    figure.colorbar(image, ax=panels, label=label("atoms in a volume", "1/Å³"))
+    return figure
+
+
+def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
+    """Shares of centres with 0, 1, 2 ... neighbours against temperature, stacked, light to dark."""
+    _, ax = axes(("temperature", "K"), ("share of Zn with x N", "-"))
+    colours = plt.get_cmap("cividis_r")(np.linspace(0.05, 0.95, shares.shape[1]))
+    ax.stackplot(temperature_K, shares.to_numpy().T, colors=colours,
+                 labels=[f"x = {x}" for x in shares])
+    ax.set(ylim=(0, 1), xlim=(min(temperature_K), max(temperature_K)))
+    ax.legend(loc="lower left", ncols=2, frameon=True)
+    return ax
+
+
+def event_rates(table: pd.DataFrame, laws: Mapping[str, object]) -> Axes:
+    """Arrhenius plot of ``exchange.Bonds.rates``: points with 95 % limits, arrows where no event.
+
+    laws: "break" or "exchange" -> ``rates.Arrhenius``, drawn as a line.
+    """
+    _, ax = axes(("1000 / T", "1/K"), ("rate of one bond", "1/ns"))
+    x = 1000 / table["temperature_K"].to_numpy()
+    for colour, marker, name in zip(SERIES_COLOURS, "os", ("break", "exchange"), strict=False):
+        rate, low, high = (table[f"{name}_{part}"].to_numpy() for part in
+                           ("per_ns", "low", "high"))
+        seen = rate > 0
+        ax.errorbar(x[seen], rate[seen], np.stack([rate - low, high - rate])[:, seen], fmt=marker,
+                    color=colour, markersize=4, capsize=2, label=name)
+        ax.plot(x[~seen], high[~seen], marker="v", linestyle="none", markersize=5, color=colour,
+                markerfacecolor="none", label=f"{name}: none seen, at most")
+        if name in laws:
+            line = np.linspace(x.min(), x.max(), 50)
+            ax.plot(line, laws[name].rate(1000 / line)[0], color=colour, linewidth=1)
+    ax.set_yscale("log")
+    ax.legend(fontsize=8)
+    return ax
+
+
+def ring_sizes(counts: Mapping[str, np.ndarray], n_metal: int) -> Axes:
+    """Rings for each Zn by their size, one group of bars a size, one bar a stage."""
+    _, ax = axes(("Zn in a ring", "-"), ("rings for each Zn", "-"))
+    sizes = np.arange(2, len(next(iter(counts.values()))))
+    width = 0.8 / len(counts)
+    for k, (name, count) in enumerate(counts.items()):
+        ax.bar(sizes + (k - (len(counts) - 1) / 2) * width, count[2:] / n_metal, width,
+               label=name, color=SERIES_COLOURS[k % len(SERIES_COLOURS)])
+    ax.set_xticks(sizes)
+    ax.legend(fontsize=8)
+    return ax
+
+
+def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
+    """FWHM and Lindemann ratio of first peaks against temperature (paper, Fig. 6a).
+
+    widths: ``peaks.track`` of the pairs, one below the other; points with errors are the widths
+    at half height, dashed lines those of a fitted Gaussian. plateau: (from, to) in K, shaded, and
+    equal_up_to (K), dotted: what the paper says of its curves.
+    """
+    figure, panels = axes(("temperature", "K"), ("FWHM of the first peak", "A"), ncols=2)
+    panels[1].set_ylabel("Lindemann ratio, FWHM / position")
+    columns = (("fwhm_A", "fwhm_error_A"), ("lindemann", "lindemann_error"))
+    for panel, (column, error) in zip(panels, columns, strict=True):
+        panel.axvspan(*plateau, color="#ececec", linewidth=0, zorder=0)
+        panel.axvline(equal_up_to, color="black", linestyle=":", linewidth=1)
+        for colour, (pair, one) in zip(SERIES_COLOURS, widths.groupby("pair", sort=False),
+                                       strict=False):
+            x = one["temperature_K"]
+            panel.errorbar(x, one[column], one[error].fillna(0), fmt="o-", markersize=4,
+                           capsize=2, color=colour, label=pair)
+            panel.plot(x, one["fitted_fwhm_A"] * (one[column] / one["fwhm_A"]), "--",
+                       linewidth=1, color=colour)
+    panels[0].legend()
+    return figure

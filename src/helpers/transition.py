@@ -16,19 +16,40 @@ _J_MOL = 1000 * units.EV_IN_KJ_PER_MOL  # of 1 eV a particle
 def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataFrame:
     """Means of ``values`` in bins of temperature: temperature_K, mean, error, n.
 
-    temperature_K, values: (M,). Bins start at multiples of ``width_K``, empty ones are left out;
-    temperature_K is the mean inside the bin. error is the standard error of independent samples
-    (thermo output every 0.1 ps is correlated: take it as a lower limit), NaN for one sample.
+    temperature_K, values: (M,) in order of time. Bins start at multiples of ``width_K``, empty
+    ones are left out; temperature_K is the mean inside the bin. error is the standard error of
+    the mean, widened by the root of the ``statistical_inefficiency`` of all values about the
+    means of their bins (what fluctuates more slowly than a bin lasts is not in it); NaN for one
+    sample.
     """
     data = pd.DataFrame({"temperature_K": np.asarray(temperature_K, float),
                          "value": np.asarray(values, float)}).dropna()
     grouped = data.groupby(np.floor(data["temperature_K"] / width_K))
+    rest = data["value"] - grouped["value"].transform("mean")
     return pd.DataFrame({
         "temperature_K": grouped["temperature_K"].mean(),
         "mean": grouped["value"].mean(),
-        "error": grouped["value"].sem(),
+        "error": grouped["value"].sem() * np.sqrt(statistical_inefficiency(rest)),
         "n": grouped["value"].size(),
     }).reset_index(drop=True)
+
+
+def statistical_inefficiency(fluctuations) -> float:
+    r"""How many samples in a row say as much as one independent one, ``g >= 1``.
+
+    .. math:: g = 1 + 2 \sum_{t=1}^{t_0 - 1} (1 - t/M) \, \rho(t)
+
+    rho: autocorrelation of the fluctuations, (M,), mean zero; t_0: where it is first negative
+    (Chodera et al., J. Chem. Theory Comput. 3, 26 (2007)).
+    """
+    x = np.asarray(fluctuations, float)
+    square = (x**2).sum()
+    if len(x) < 3 or not square > 0:
+        return 1.0
+    rho = np.fft.irfft(np.abs(np.fft.rfft(x, 2 * len(x))) ** 2)[: len(x)] / square
+    below = np.flatnonzero(rho <= 0)
+    end = below[0] if len(below) else len(x)
+    return float(1 + 2 * rho[1:end].sum())
 
 
 def heat_capacity(
@@ -36,7 +57,8 @@ def heat_capacity(
 ) -> pd.DataFrame:
     """Heat capacity at constant pressure ``C_p = dH/dT`` along a heating run.
 
-    The slope of a straight line fitted to H(T) inside each window of ``window_K``. H is the
+    The slope of a straight line fitted to H(T) inside each window of ``window_K``, its error
+    widened by the correlation of the samples (``statistical_inefficiency``). H is the
     enthalpy of the whole cell with kinetic energy (``etotal + P V``); without it, add 3/2 k_B an
     atom. Classical nuclei: at least 3 k_B an atom for harmonic vibrations, where quantum ones of
     stiff bonds are frozen at these temperatures.
@@ -55,7 +77,8 @@ def heat_capacity(
             continue
         slope, offset = np.polyfit(t, H[inside], 1)
         rest = H[inside] - slope * t - offset
-        error = np.sqrt((rest**2).sum() / (inside.sum() - 2) / (t**2).sum())
+        error = np.sqrt((rest**2).sum() / (inside.sum() - 2) / (t**2).sum()
+                        * statistical_inefficiency(rest))
         kB = n_atoms * units.BOLTZMANN_EV_PER_K
         row = {"temperature_K": T[inside].mean(), "cp_kB": slope / kB, "error_kB": error / kB,
                "cp_J_mol_K": slope * _J_MOL / n_atoms}
@@ -107,13 +130,14 @@ def transition_temperature(
     .. math:: \rho(T) = a + bT + c \max(0, T - T_f)
 
     is fitted by least squares; Tf is where the two lines meet. Its error is the standard
-    deviation over ``n_bootstrap`` resamplings of the residuals in blocks of three bins.
+    deviation over ``n_bootstrap`` resamplings of the residuals, in blocks of three bins or of
+    twice their ``statistical_inefficiency``, if that is more.
 
     A transition is found when, at the end of the fit, the density lies at least ``min_drop``
     (relative) below the extrapolated line of the solid and below its value at Tf, the bend lowers
-    the residual with
-    F-test probability below 0.1 %, the line of the solid has three bins or more, and Tf is
-    sharper than a quarter of the fitted range. The paper reads Tf off by eye (Fig. 6b).
+    the residual with F-test probability below 0.1 % (of as many bins as are independent), the
+    line of the solid has three bins or more, and Tf is sharper than a quarter of the fitted
+    range. The paper reads Tf off by eye (Fig. 6b).
 
     temperature_K, density: (M,), any unit of density. Never raises for a run without a
     transition, however short; raises ValueError for no sample or arrays that do not fit.
@@ -146,9 +170,12 @@ def transition_temperature(
     solid = lines[0] + lines[1] * T[-1]
     drop = float(-lines[2] * (T[-1] - Tf) / solid)
     straight = np.polyval(np.polyfit(T, rho, 1), T)
+    model = lines[0] + lines[1] * T + lines[2] * np.maximum(0, T - Tf)
+    alike = statistical_inefficiency(rho - model)
+    independent = max(1.0, len(T) / alike - 4)
     F = ((rho - straight) ** 2).sum() - square
-    F = F / 2 / max(square / (len(T) - 4), 1e-30)
-    chance = f_distribution.sf(F, 2, len(T) - 4)
+    F = F / (2 * alike) / max(square / (len(T) - 4), 1e-30)
+    chance = f_distribution.sf(F, 2, independent)
     fall = float(-(lines[1] + lines[2]) * (T[-1] - Tf) / (lines[0] + lines[1] * Tf))
     if min(drop, fall) < min_drop:
         way = "rises" if rho[-3:].mean() > rho[:3].mean() else "falls too little"
@@ -159,8 +186,9 @@ def transition_temperature(
         return none(f"a bend is no better than a straight line (F-test p = {chance:.2g})",
                     T[-1], lines, drop)
     rng = np.random.default_rng(seed)
-    model = lines[0] + lines[1] * T + lines[2] * np.maximum(0, T - Tf)
-    tries = [_bend(T, model + _blocks(rng, rho - model, 3), breaks)[0] for _ in range(n_bootstrap)]
+    size = int(np.clip(np.ceil(2 * alike), 3, len(T) // 3))
+    tries = [_bend(T, model + resample_blocks(rng, rho - model, size), breaks)[0]
+             for _ in range(n_bootstrap)]
     error = float(np.std(tries))
     if error > 0.25 * (T[-1] - T[0]) or Tf <= breaks[1]:
         return none(f"the bend at {Tf:.0f} +- {error:.0f} K is too vague", T[-1], lines, drop)
@@ -184,7 +212,7 @@ def _bend(T, rho, breaks) -> tuple[float, np.ndarray, float]:
     return float(breaks[best]), np.array([a - b * T.mean(), b, c]), float(square[best])
 
 
-def _blocks(rng, residual, size: int) -> np.ndarray:
+def resample_blocks(rng, residual, size: int) -> np.ndarray:
     """Residuals drawn again in blocks of neighbours, which keeps their correlation."""
     start = rng.integers(0, len(residual) - size + 1, size=-(-len(residual) // size))
     return residual[(start[:, None] + np.arange(size)).ravel()[: len(residual)]]

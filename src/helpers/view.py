@@ -80,6 +80,64 @@ class StructureView:
         return f"StructureView({self.atoms.get_chemical_formula()}, {len(self.atoms)} atoms)"
 
 
+def boxes(density, cell, *, title: str = "", interactive: bool | None = None) -> BoxView:
+    """Show a local density as balls in the middle of its boxes, to be turned like a structure.
+
+    density: (nx,ny,nz), atoms/A^3 (``LocalDensity.map``). cell: (3,3) A.
+    """
+    return BoxView(density, cell, title, front_end() if interactive is None else interactive)
+
+
+class BoxView(StructureView):
+    """What ``boxes`` returns: a helium atom in each box, coloured by its density."""
+
+    def __init__(self, density, cell, title: str = "", interactive: bool = False):
+        self.density = np.asarray(density, float)
+        at = np.stack(np.meshgrid(*[(np.arange(n) + 0.5) / n for n in self.density.shape],
+                                  indexing="ij"), axis=-1).reshape(-1, 3)
+        atoms = Atoms(f"He{len(at)}", scaled_positions=at, cell=cell, pbc=True)
+        atoms.set_array("bfactor", 1000 * self.density.ravel())  # PDB keeps two decimals
+        super().__init__(atoms, (1, 1, 1), title, interactive)
+
+    def png(self, width: int = 900) -> bytes:
+        turn = _rotation(-75.0, 20.0)
+        place = self.atoms.positions @ turn.T
+        edges = _edges(np.array(self.atoms.cell)) @ turn.T
+        order = np.argsort(place[:, 2])  # far ones first
+        figure = Figure(figsize=(width / 100, width / 120), dpi=100, layout="constrained")
+        FigureCanvasAgg(figure)
+        ax = figure.add_subplot()
+        ax.set_aspect("equal")
+        ax.axis("off")
+        ax.set_title(self.title, loc="left", fontsize=15)
+        ax.add_collection(LineCollection(edges[..., :2], colors="black", linewidths=0.8))
+        near = place[order, 2] - place[:, 2].min()
+        size = 0.35 * (self.atoms.get_volume() / len(place)) ** (1 / 3)
+        balls = EllipseCollection(
+            *[np.full(len(place), 2 * size) * (0.75 + 0.25 * near / max(near.max(), 1.0))] * 2,
+            np.zeros(len(place)), units="xy", offsets=place[order, :2],
+            offset_transform=ax.transData, cmap="cividis", edgecolors="white", linewidths=0.5)
+        balls.set_array(self.density.ravel()[order])
+        ax.add_collection(balls)
+        ax.autoscale_view()
+        figure.colorbar(balls, ax=ax, shrink=0.6, label=plots.label("local density", "1/Å³"))
+        target = io.BytesIO()
+        figure.savefig(target, format="png")
+        return target.getvalue()
+
+    def widget(self):
+        import nglview
+
+        widget = nglview.show_ase(self.atoms)
+        widget.clear_representations()
+        values = self.atoms.get_array("bfactor")
+        widget.add_spacefill(color_scheme="bfactor", color_scale=["#00204d", "#7c7b78", "#ffea46"],
+                             color_domain=[float(values.min()), float(values.max())], radius=1.6)
+        widget.add_unitcell()
+        widget.camera = "orthographic"
+        return widget
+
+
 def still(
     atoms: Atoms,
     *,

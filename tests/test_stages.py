@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from helpers import stages
+
+T = np.linspace(300, 2100, 9000)
+
+
+def noise(scale, seed, correlation=20):
+    white = np.random.default_rng(seed).normal(0, 1, len(T) + correlation)
+    return scale * np.convolve(white, np.ones(correlation), "valid")[: len(T)] / correlation**0.5
+
+
+def paper_like():
+    """Expands to 1300 K, falls by 12 % to 1400 K, stays low to 1550 K, dense again from there."""
+    rho = 1.2 - 3e-5 * (T - 300)
+    rho = rho - 0.14 * np.clip((T - 1300) / 100, 0, 1)
+    return np.where(T > 1550, rho + 0.13, rho)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.01, 0.02])
+def test_planted_stages_are_found(scale):
+    for seed in range(3):
+        found = stages.find(T, paper_like() + noise(scale, seed))
+        assert [s.name for s in found] == ["crystal", "pre-melt", "low density", "dense"]
+        assert max(s.low_error_K for s in found[1:]) < 60
+        for stage, low in zip(found[1:], (1300, 1400, 1550), strict=True):
+            assert stage.low_K == pytest.approx(low, abs=2 * stage.low_error_K)
+        assert found[0].slope_per_K == pytest.approx(-3e-5, abs=1.5e-5)
+        assert found[0].low_K == T[0] and found[-1].high_K == T[-1]
+        assert found[2].deviation == pytest.approx(-0.14 / 1.165, abs=0.03)
+
+
+def test_melt_is_given_by_motion_and_cuts_what_the_density_calls_otherwise():
+    found = stages.find(T, paper_like(), melt_K=1700.0)
+    assert [s.name for s in found] == list(stages.NAMES)
+    assert found[-1].low_K == 1700 and found[-2].high_K == 1700
+
+
+@pytest.mark.parametrize("slope", [0.0, -8e-5, 5e-5])
+def test_expansion_and_slow_noise_are_one_stage(slope):
+    """Also with fluctuations that last 100 K, as those of a small cell heated fast."""
+    wrong = 0
+    for seed in range(10):
+        rho = 1.2 + slope * (T - 300) + noise(0.01, seed) + noise(0.006, seed + 50, 500)
+        wrong += [s.name for s in stages.find(T, rho, n_bootstrap=5)] != ["crystal"]
+    assert wrong <= 1
+
+
+def test_collapse_is_dense():
+    rho = 1.2 + 0.15 / (1 + np.exp(-(T - 900) / 10)) + noise(0.01, 1)
+    found = stages.find(T, rho)
+    assert found[0].name == "crystal" and found[-1].name == "dense"
+    assert found[1].low_K == pytest.approx(900, abs=60)
+
+
+def test_short_runs_and_refusals():
+    assert [s.name for s in stages.find([300.0], [1.2])] == ["crystal"]
+    assert len(stages.find(np.linspace(300, 340, 9), np.ones(9))) == 1
+    with pytest.raises(ValueError, match="do not fit"):
+        stages.find([300.0, 400.0], [1.0])
+    with pytest.raises(ValueError, match="finite"):
+        stages.find([300.0], [np.nan])
+
+
+def test_stays_above():
+    values = np.array([0, 2, 5, 1, 4, 5, 6.0])
+    assert stages.stays_above(np.arange(7) * 100.0, values, 3) == 400
+    assert stages.stays_above(np.arange(7) * 100.0, values, 10) is None
+    assert stages.stays_above([300.0, 310.0], [4, 4], 3) == 300
