@@ -1,6 +1,7 @@
 """Trajectories against ASE and MDAnalysis, orthogonal and triclinic; cut-off files."""
 
 import gzip
+import re
 import warnings
 
 import ase.io
@@ -98,6 +99,31 @@ def test_truncate(tmp_path, step, left):
     whole = file.read_text()
     trajectory.truncate(file, step)
     assert file.read_text().count("ITEM: TIMESTEP") == left and whole.startswith(file.read_text())
+    assert trajectory.steps(file) == [40, 80, 120][:left]
+
+
+def test_steps_end_at_damage(tmp_path):
+    """A cut-off line, or two glued together as by a disk that was full for a while."""
+    file = tmp_path / trajectory.FILE
+    dump(file, ORTHOGONAL)
+    whole = file.read_text()
+    second, third = (i.start() for i in list(re.finditer("ITEM: TIMESTEP", whole))[1:])
+    for cut in range(second, third, 11):
+        file.write_text(whole[:cut] + whole[cut + 5:])
+        assert trajectory.steps(file)[:1] == [40]
+        assert trajectory.steps(file) in ([40], [40, 80, 120]), cut
+
+
+@pytest.mark.parametrize("every, kept", [(1, 6), (2, 3), (4, 2), (9, 1)])
+def test_thin(tmp_path, every, kept):
+    plain, source, target = (tmp_path / name for name in ("plain", "a.gz", "b.gz"))
+    dump(plain, TRICLINIC, steps=range(10, 70, 10))
+    source.write_bytes(gzip.compress(plain.read_bytes()))
+    assert trajectory.thin(source, target, every) == kept
+    whole, thinned = trajectory.read(source), trajectory.read(target)
+    assert thinned.steps.tolist() == sorted({*range(10 * every, 70, 10 * every), 60})
+    np.testing.assert_array_equal(thinned.positions, whole[np.isin(
+        whole.steps, thinned.steps)].positions)
 
 
 def test_slices_and_temperatures():

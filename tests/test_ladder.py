@@ -1,0 +1,117 @@
+"""data/runs.yaml: the paper's table, names, and what shipping keeps."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from helpers import chapters, cli, heating, ladder, paper, paths, provenance, thermo, trajectory
+
+
+@pytest.mark.parametrize("name", ladder.names("paper"))
+def test_table_3(name):
+    """Range, rate, steps and size of every run of the paper; its slowest by its steps."""
+    row, run = paper.rows("table3")[name], ladder.recipe(name)
+    assert run.total_steps == row["steps"].number
+    assert (run.temperature_start_K, run.temperature_end_K) == (row["start_K"].number,
+                                                                row["end_K"].number)
+    listed = row["heating_rate_K_per_ps"].number
+    assert run.heating_rate_K_per_ps == (0.1 if name == "DPMD-0.1K" else listed)
+    assert len(heating.structure(run)) == paper.value("systems.supercell_atoms").number
+    assert (run.coupling, run.pressure_bar, run.thermo_every_ps) == ("iso", 0, 0.1)
+
+
+def test_table_3_is_whole():
+    assert ladder.names("paper") == list(paper.rows("table3"))
+
+
+@pytest.mark.parametrize("name", ladder.names())
+def test_every_run_is_possible(name):
+    run = ladder.recipe(name)
+    assert run.total_steps > 0 and set(heating.structure(run).symbols) <= {"C", "H", "N", "Zn"}
+
+
+def test_the_small_book_shows_the_ladder():
+    """What chapter 4 asks for under ``small`` are runs of the ladder, seed by seed."""
+    values = chapters.values("04_heating_rates", "small")
+    runs = [ladder.recipe(name) for name in ladder.names("ladder")]
+    for rate in values["heating_rates"]:
+        assert any(
+            (r.heating_rate_K_per_ps, r.seed, r.potential, r.equilibration_ps, r.frame_every_ps)
+            == (rate, values["seed"], values["potential"], values["equilibration"],
+                values["frame_every"]) and r.supercell == tuple(values["supercell"])
+            for r in runs), rate
+
+
+def test_unknown_names(capsys):
+    with pytest.raises(ladder.BadRecipe, match="no run 'atp-100'; did you mean 'atp-100Kps'"):
+        ladder.recipe("atp-100")
+    assert cli.main(["run", "atp-100"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A data/ and build/ of our own, with one run of 68 atoms in runs.yaml."""
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "data" / "runs.yaml")
+    (tmp_path / "data").mkdir()
+    for shared in ("potentials", "structures"):
+        (tmp_path / "data" / shared).symlink_to(paths.ROOT / "data" / shared)
+
+    def write(**fields):
+        paths.RUNS.write_text(yaml.safe_dump({
+            "defaults": {"structure": "Znim2-ABW", "potential": "atp", "equilibration_ps": 0.0,
+                         "temperature_start_K": 300, "temperature_end_K": 310,
+                         "heating_rate_K_per_ps": 1000, "thermo_every_ps": 0.001,
+                         "frame_every_ps": 0.001},
+            "groups": {"own": {"fields": {}, "runs": {"short": fields}}}}))
+
+    write()
+    return write
+
+
+def test_bad_entries(own):
+    own(heating_rat=3)
+    with pytest.raises(ladder.BadRecipe, match="'heating_rat'; did you mean 'heating_rate_K_per"):
+        ladder.recipe("short")
+    own(temperature_end_K=100)
+    with pytest.raises(ladder.BadRecipe, match="short: temperature_end_K = 100 lies below"):
+        ladder.recipe("short")
+
+
+def test_run_and_ship(own, capfd):
+    with pytest.raises(provenance.NoProvenance, match="make run RUN=short"):
+        ladder.ship("short")
+    made = ladder.run("short", compress=False)
+    frames = trajectory.read(made)
+    assert len(frames) == 10 and ladder.find("short") == made
+    size = (made / f"{trajectory.FILE}.gz").stat().st_size
+    shipped = ladder.ship("short", megabytes=size / 2.5 / 1e6)  # every third frame
+    assert shipped == paths.shipped("runs", "short") and ladder.find("short") == shipped
+    thinned = trajectory.read(shipped)
+    assert thinned.steps.tolist() == [6, 12, 18, 20]  # and the last one
+    np.testing.assert_array_equal(thinned.positions[0], frames.positions[2])
+    assert len(thermo.read(shipped)) == 10 and not made.exists()
+    record = provenance.read(shipped)
+    assert record["thinned"] == 3 and record["key"] == provenance.key(record["recipe"])
+    assert len(trajectory.read(paths.BUILD / "unthinned" / "short")) == 10
+    assert ladder.run("short") == shipped == ladder.ship("short")
+    assert "[reused]" in capfd.readouterr().out
+    other = json.loads((shipped / provenance.FILE).read_text()) | {"key": "000000000000"}
+    (shipped / provenance.FILE).write_text(json.dumps(other))
+    ladder.run("short", compress=False)
+    with pytest.raises(FileExistsError, match="another run of this name"):
+        ladder.ship("short")
+
+
+def test_shipped_trajectories_are_small():
+    """60 MB for all runs together; no file is cut off."""
+    files = list(paths.shipped("runs").rglob("*"))
+    assert sum(f.stat().st_size for f in files if f.is_file()) <= 60e6
+    for file in (f for f in files if f.suffix == ".gz"):
+        with gzip.open(file) as content:
+            assert content.readline() == b"ITEM: TIMESTEP\n"
