@@ -10,10 +10,9 @@ import ase.io
 import numpy as np
 import pytest
 import yaml
-from ase.calculators.lj import LennardJones
 from dpdata.format import Format
 
-from helpers import chapters, frames, paths, structures
+from helpers import chapters, frames, paths
 
 PAGES = [*sorted((paths.ROOT / "book").glob("*.md")), paths.ROOT / "README.md"]
 
@@ -54,15 +53,9 @@ def test_helpers_that_a_page_calls_exist_and_take_these_arguments(source):
                 assert keyword.value.value in Format.get_formats()
 
 
-def test_own_data_works_as_the_page_says(tmp_path, monkeypatch):
+def test_own_data_works_as_the_page_says(tmp_path, monkeypatch, lennard_jones):
     """The code of book/own_data.md, on frames labelled with a Lennard-Jones potential of ASE."""
-    images = []
-    for seed in range(20):
-        atoms = structures.load("Znim2-ABW")
-        atoms.rattle(0.02, seed=seed)
-        atoms.calc = LennardJones(sigma=0.5, epsilon=0.05, rc=1.7)
-        atoms.get_potential_energy(), atoms.get_stress()
-        images.append(atoms)
+    images = lennard_jones(20, strain=0.003, rattle=0.015)
     ase.io.write(tmp_path / "run.extxyz", images)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")

@@ -553,7 +553,7 @@ def check(
     added to :data:`MINIMUM_DISTANCES`. energy_outlier: largest |E - median| in units of 1.4826
     times the median absolute deviation (a standard deviation for Gaussian energies), where it also
     exceeds 0.3 eV/atom. virial: whether virials must be there. laws: test units and the virial's
-    sign by the laws that bind the labels to each other (:func:`work_balance`, :func:`ch_stiffness`).
+    sign by what binds the labels to each other (:func:`work_balance`, :func:`ch_stiffness`).
     calculator: an ASE calculator, the one of the labels or a potential like it; the virial is held
     to its :func:`strain_derivative`.
 
