@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -33,7 +32,6 @@ from ase.eos import EquationOfState
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-from ase.neighborlist import neighbor_list
 from ase.optimize import LBFGS
 from scipy.stats import linregress
 from tqdm import tqdm
@@ -178,14 +176,14 @@ def _relaxed(atoms: Atoms, calculator: Calculator, fmax: float, steps: int) -> A
     return frame
 
 
-def _relaxations(what, model, structure, strains, fmax, steps) -> list[Atoms]:
+def _relaxations(what, model, structure, strains, fmax, steps) -> Path:
     def make(start, calculator, directory):
         frames = relax_cells(start, calculator, strains, directory / _FRAMES, fmax=fmax,
                              steps=steps)  # fmt: skip
         return sum(frame.info["seconds"] for frame in frames)
 
     parameters = {"strains": np.asarray(strains).tolist(), "fmax_eV_per_A": fmax, "steps": steps}
-    return ase.io.read(_kept(what, model, structure, parameters, make) / _FRAMES, index=":")
+    return _kept(what, model, structure, parameters, make) / _FRAMES
 
 
 def volume_strains(percent: Sequence[float]) -> list[np.ndarray]:
@@ -195,9 +193,13 @@ def volume_strains(percent: Sequence[float]) -> list[np.ndarray]:
 
 def relaxed_volumes(
     model: str, structure: str, *, percent: Sequence[float] = VOLUME_PERCENT,
-    fmax: float = 0.02, steps: int = 400,
+    fmax: float = 0.005, steps: int = 1000, labelled: bool = False,
 ) -> list[Atoms]:  # fmt: skip
     """The crystal at ``percent`` of volume change, relaxed by a model; kept. The first is 0 %.
+
+    labelled: the same frames with the reference's labels instead of the model's; kept too. The
+    reference's own minima lie lower by a second-order amount only, and its relaxations would take
+    an hour where the labels take one minute.
 
     Raises
     ------
@@ -206,7 +208,23 @@ def relaxed_volumes(
     """
     if 0 not in percent:
         raise ValueError(f"percent = {tuple(percent)} lacks 0, from which energies are counted")
-    return _relaxations("volume", model, structure, volume_strains(percent), fmax, steps)
+    file = _relaxations("volume", model, structure, volume_strains(percent), fmax, steps)
+    return ase.io.read(_labelled(file, structure) if labelled else file, index=":")
+
+
+def _labelled(source: Path, structure: str) -> Path:
+    def make(start, calculator, directory):
+        file, began = directory / _FRAMES, time.monotonic()
+        done = sampling.read_whole_frames(file) if file.exists() else []
+        if done:
+            ase.io.write(file, done, format="extxyz")  # drops the frame that a kill cut off
+        frames = ase.io.read(source, index=":")[len(done):]  # fmt: skip
+        for frame in tqdm(frames, desc="label", unit="frame"):
+            ase.io.write(file, reference.label(frame, calculator), format="extxyz", append=True)
+        return time.monotonic() - began
+
+    of = {"frames": provenance.sha256(source)}
+    return _kept("labels", REFERENCE, structure, of, make) / _FRAMES
 
 
 def volume_curve(frames: Sequence[Atoms]) -> pd.DataFrame:
@@ -350,7 +368,7 @@ def _voigt_strains() -> list[np.ndarray]:
 
 
 def elastic_constants(
-    model: str, structure: str, *, step: float = 0.005, fmax: float = 0.01, steps: int = 400
+    model: str, structure: str, *, step: float = 0.005, fmax: float = 0.005, steps: int = 1000
 ) -> pd.DataFrame:
     """Elastic constants C_ij (6, 6) in GPa at the structure's own cell, atoms relaxed; kept.
 
@@ -358,7 +376,8 @@ def elastic_constants(
     are stress-strain coefficients; the same cell is used for every model.
     """
     strains = shear_and_stretch(step)
-    return elastic_matrix(_relaxations("elastic", model, structure, strains, fmax, steps), step)
+    file = _relaxations("elastic", model, structure, strains, fmax, steps)
+    return elastic_matrix(ase.io.read(file, index=":"), step)
 
 
 def elastic_matrix(frames: Sequence[Atoms], step: float) -> pd.DataFrame:
@@ -411,52 +430,6 @@ def stress_by_differences(
         "differences_GPa": (plus - minus) / (2 * step * atoms.get_volume()) * _GPA,
     }, index=list(VOIGT))  # fmt: skip
     table["error_GPa"] = table["stress_GPa"] - table["differences_GPa"]
-    return table
-
-
-# ---------------------------------------------------------------- geometry of the rings
-
-_BONDS = {("Zn", "N"): 2.6, ("C", "N"): 1.65, ("C", "C"): 1.65, ("C", "H"): 1.35}  # A
-
-
-def ring_geometry(atoms: Atoms) -> pd.DataFrame:
-    """Mean bond lengths (A) and angles (deg) of imidazolate rings on zinc.
-
-    C2 is the carbon between the two nitrogens, C4 each of the other two. Rows: ``C2-N``,
-    ``C4-N``, ``C4-C4``, ``C2-H``, ``C4-H``, ``N-Zn`` and the angles without hydrogen
-    (``N-C2-N`` ...); columns unit, mean, spread (standard deviation), number.
-
-    Raises
-    ------
-    ValueError
-        a carbon has neither one nor two nitrogens: these are not whole imidazolates.
-    """
-    i, j, bond, distance = neighbor_list("ijDd", atoms, _BONDS)
-    kind = np.array(atoms.get_chemical_symbols(), dtype="<U2")
-    nitrogens = np.bincount(i[kind[j] == "N"], minlength=len(atoms))
-    carbon = np.flatnonzero(kind == "C")
-    if wrong := [int(c) for c in carbon if nitrogens[c] not in (1, 2)]:
-        raise ValueError(
-            f"{len(wrong)} carbon atoms (index {wrong[0]} ...) have neither one nor two nitrogens "
-            f"within {_BONDS['C', 'N']} A: broken rings, or no imidazolates"
-        )
-    kind[carbon] = np.where(nitrogens[carbon] == 2, "C2", "C4")
-    found: dict[tuple[str, str], list[float]] = {}
-    for a, b, d in zip(kind[i], kind[j], distance, strict=True):
-        if a <= b:  # each bond is listed both ways; of equal ends the mean counts both
-            found.setdefault((f"{a}-{b}", "A"), []).append(d)
-    for center in np.flatnonzero(kind != "H"):
-        heavy = np.flatnonzero((i == center) & (kind[j] != "H"))
-        for m, n in itertools.combinations(heavy, 2):
-            first, last = sorted((kind[j[m]], kind[j[n]]))
-            cosine = bond[m] @ bond[n] / distance[m] / distance[n]
-            angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-            found.setdefault((f"{first}-{kind[center]}-{last}", "deg"), []).append(angle)
-    rows = {name: {"unit": unit, "mean": np.mean(v), "spread": np.std(v), "number": len(v)}
-            for (name, unit), v in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))}
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    for name in {n for n in rows if n.split("-")[0] == n.split("-")[1] and n.count("-") == 1}:
-        table.loc[name, "number"] //= 2
     return table
 
 
@@ -620,8 +593,12 @@ def density(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m helpers.validation volume reference ZIF-4``: make and keep one result."""
-    makers = {"volume": lambda *of: volume_curve(relaxed_volumes(*of)),
-              "elastic": elastic_constants, "energy": energy_in_time}  # fmt: skip
+    makers = {
+        "volume": lambda *of: volume_curve(relaxed_volumes(*of)),
+        "labels": lambda *of: volume_curve(relaxed_volumes(*of, labelled=True)),
+        "elastic": elastic_constants,
+        "energy": energy_in_time,
+    }
     parser = argparse.ArgumentParser(prog="helpers.validation", description=__doc__)
     parser.add_argument("check", choices=makers)
     parser.add_argument("model", help="a potential, or: reference")
