@@ -37,6 +37,7 @@ from tqdm import tqdm
 
 from helpers import (
     deviation,
+    kernels,
     lammps,
     layout,
     paths,
@@ -730,7 +731,7 @@ def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
         steps=progress.step if exploded else heating.total_steps, exploded=exploded,
         sample_stages=heating.sample_stages(),
         atoms=len(atoms), ranks=ranks, threads=threads,
-        sessions=progress.sessions,
+        sessions=progress.sessions, native_kernels=kernels.library() is not None,
         ns_per_day=_rounded(progress.speed_ns_per_day),
         core_us_per_atom_step=_rounded(
             progress.md_seconds * cores * 1e6 / (progress.md_steps * len(atoms))

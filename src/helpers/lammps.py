@@ -15,6 +15,7 @@ import ase.io
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
+from helpers import kernels
 from helpers.frames import TYPE_MAP
 
 
@@ -32,12 +33,17 @@ def command(ranks: int = 1) -> list[str]:
     return [str(launcher if launcher.exists() else "mpirun"), "-np", str(ranks), *program]
 
 
-def environment(threads: int = 1) -> dict[str, str]:
-    """Environment in which LAMMPS finds the deepmd plugin, with ``threads`` for each rank."""
+def environment(threads: int = 1, native: bool = True) -> dict[str, str]:
+    """Environment in which LAMMPS finds the deepmd plugin, with ``threads`` for each rank.
+
+    native: the plugin's inner loops are those compiled for this machine, if there are
+    (`helpers.kernels`), else those of DeePMD-kit's wheel.
+    """
+    fast = kernels.library() if native else None
     return _environment() | {
         "OMP_NUM_THREADS": str(threads), "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
         "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
-    }  # fmt: skip
+    } | ({"LD_PRELOAD": str(fast)} if fast else {})  # fmt: skip
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from pathlib import Path
 from ase import Atoms
 from tqdm import tqdm
 
-from helpers import lammps, paths, provenance
+from helpers import kernels, lammps, paths, provenance
 from helpers.frames import TYPE_MAP
 
 TIMESTEP_FS = 0.5  # the paper's
@@ -53,7 +53,7 @@ def choose(atoms: Atoms, model: Path, potential: str, steps: int,
     if cores == 1 or GUESS_S * len(atoms) * steps < _WORTH_S:
         return 1, 1
     recipe = {"atoms": len(atoms), "potential": potential, "hardware": provenance.hardware(),
-              "versions": provenance.versions()}
+              "versions": provenance.versions(), "native_kernels": kernels.library() is not None}
     file = paths.BUILD / "bench" / "layouts" / f"{provenance.key(recipe)}.json"
     reused = file.is_file()
     if not reused:
@@ -85,8 +85,11 @@ def deepmd(model: Path) -> list[str]:
 
 
 def time_lammps(atoms: Atoms, force: list[str], ranks: int, threads: int, seconds: int,
-            units: str = "metal", atom_style: str = "atomic") -> dict:
-    """Steps at constant energy for about ``seconds``; the first two are left out."""
+            units: str = "metal", atom_style: str = "atomic", native: bool = True) -> dict:
+    """Steps at constant energy for about ``seconds``; the first two are left out.
+
+    native: see `lammps.environment`.
+    """
     timestep = TIMESTEP_FS / 1000 if units == "metal" else TIMESTEP_FS
     text = "\n".join([
         f"units {units}", f"atom_style {atom_style}", "boundary p p p", "box tilt large",
@@ -101,7 +104,7 @@ def time_lammps(atoms: Atoms, force: list[str], ranks: int, threads: int, second
         load = os.getloadavg()[0]
         done = subprocess.run(
             [*lammps.command(ranks), "-in", "in.speed", "-log", "none"], cwd=work,
-            env=lammps.environment(threads), text=True, stdin=subprocess.DEVNULL,
+            env=lammps.environment(threads, native), text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=lammps.die_with_parent,
         )  # fmt: skip
     loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps", done.stdout)

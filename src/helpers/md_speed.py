@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from ase import Atoms
 from ase import units as ase_units
 from tqdm import tqdm
 
-from helpers import dft, layout, paths, provenance, reference, structures, training
+from helpers import dft, kernels, layout, paths, provenance, reference, structures, training
 from helpers.frames import TYPE_MAP
 
 STRUCTURE = "ZIF-4"
@@ -34,7 +34,8 @@ REAXFF_FILE = "ffield_ZnN_2016"
 
 @dataclass(frozen=True)
 class Setting:
-    """One row. engine: compressed, uncompressed (DeePMD), ReaxFF, NequIP or CP2K."""
+    """One row. engine: ReaxFF, NequIP, CP2K, or a DeePMD model: ``uncompressed``, ``compressed``
+    (the kernels of DeePMD-kit's wheel), ``native`` (compressed, `helpers.kernels`)."""
 
     engine: str
     ranks: int = 1
@@ -85,9 +86,11 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
         return _cp2k(atoms, r)
     if setting.engine == "ReaxFF":
         return layout.time_lammps(atoms, _reaxff(), r, t, seconds, "real", "charge")
-    file = training.model_file(potential)
-    model = training.compress(potential) if setting.engine == "compressed" else file
-    return layout.time_lammps(atoms, layout.deepmd(model), r, t, seconds)
+    model = training.model_file(potential)
+    if setting.engine != "uncompressed":
+        model = training.compress(potential)
+    return layout.time_lammps(atoms, layout.deepmd(model), r, t, seconds,
+                              native=setting.engine == "native")
 
 
 # ---------------------------------------------------------------- the table
@@ -98,12 +101,16 @@ def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Set
 
     Strong scaling: the layouts of one cell. Weak scaling: as many cells along c as ranks.
     """
-    rows = [Setting("compressed", r, t) for r, t in layout.layouts(cores, atoms)]
+    rows = [Setting("native", r, t) for r, t in layout.layouts(cores, atoms)]
     if cores > 1:
-        rows += [Setting("compressed", 1, 1, (1, 1, cores)),
-                 Setting("compressed", cores, 1, (1, 1, cores))]
-    rows.append(Setting("uncompressed"))
+        rows += [Setting("native", 1, 1, (1, 1, cores)), Setting("native", cores, 1, (1, 1, cores))]
     absent = {}
+    if kernels.library() is None:
+        rows = [replace(row, engine="compressed") for row in rows]
+        absent["native"] = "no kernels compiled for this machine (helpers.kernels)"
+    else:
+        rows.insert(1, Setting("compressed"))  # beside each other: their ratio is what counts
+    rows.append(Setting("uncompressed"))
     field = os.environ.get(REAXFF_VARIABLE)
     if field and (Path(field) / REAXFF_FILE).is_file():
         rows += [Setting("ReaxFF")] + [Setting("ReaxFF", cores)] * (cores > 1)

@@ -1,0 +1,80 @@
+"""Kissinger's law: known activation energies found again, limits, and the paper's three points."""
+
+import numpy as np
+import pytest
+
+from helpers import rate_law, units
+
+R = units.GAS_CONSTANT_KJ_PER_MOL_K
+
+
+def rate(T, E, C):
+    """The law solved for the rate: q = T^2 exp(C - E/RT)."""
+    return T**2 * np.exp(C - E / (R * T))
+
+
+@pytest.mark.parametrize("E, C", [(300.0, 11.0), (120.0, 2.0), (600.0, 30.0)])
+def test_activation_energy_is_found_again(E, C):
+    T = np.linspace(1000, 1500, 6)
+    law = rate_law.fit(rate(T, E, C), T)
+    assert law.E_kJ_per_mol == pytest.approx(E, rel=1e-4) and law.scatter_K < 1e-3
+    far = np.array([500.0, 700.0])  # fourteen powers of ten away
+    np.testing.assert_allclose(law.temperature(rate(far, E, C)), far, rtol=1e-3)
+
+
+def test_an_activated_transition_obeys_it():
+    """A share x of sites with dx/dt = -k(T) x on a ramp is fastest at Kissinger's temperature."""
+    E, frequency = 200.0, 1e3  # kJ/mol, 1/ps
+    peaks, rates = [], [0.1, 1.0, 10.0, 100.0]
+    for q in rates:
+        T = np.linspace(300, 6000, 400_000)
+        k = frequency * np.exp(-E / (R * T))
+        x = np.exp(-np.concatenate([[0], np.cumsum(k[:-1] * np.diff(T) / q)]))
+        peaks.append(T[np.argmax(k * x)])
+    assert rate_law.fit(rates, peaks).E_kJ_per_mol == pytest.approx(E, rel=2e-3)
+
+
+def test_errors_cover_the_truth():
+    """95 % intervals of extrapolations from noisy points hold the truth in about 95 of 100."""
+    rng = np.random.default_rng(1)
+    E, C, T = 300.0, 11.0, np.array([1250.0, 1300, 1350, 1400, 1450])
+    q, held = rate(T, E, C), 0
+    target = rate(900.0, E, C)
+    for _ in range(100):
+        law = rate_law.fit(q, T + rng.normal(0, 10, 5), np.full(5, 10.0))
+        low, high = law.interval(target, n=300)
+        held += low <= 900 <= high
+    assert held >= 88
+
+
+def test_scatter_beyond_the_errors_widens_them():
+    T = np.array([1300.0, 1350, 1400, 1450])
+    q = rate(T, 300.0, 11.0)
+    noisy = T + np.array([20, -20, 20, -20])
+    small, none = rate_law.fit(q, noisy, np.full(4, 0.1)), rate_law.fit(q, noisy)
+    assert small.error == pytest.approx(none.error, rel=1e-2) and none.error > 30
+
+
+def test_the_paper_s_points():
+    """By hand: (1, 1432) and (0.2, 1352) give E/R = 36 300 K or so, and 680 K at 10 K/min."""
+    law = rate_law.fit([1, 0.5, 0.2], [1432, 1418, 1352])
+    assert 200 < law.E_kJ_per_mol < 400
+    slow = units.K_per_min_to_K_per_ps(10)
+    low, high = law.interval(slow)
+    assert low < law.temperature(slow) < high and high - low > 200
+
+
+def test_too_few():
+    with pytest.raises(rate_law.TooFewPoints, match="found at 2 heating rates"):
+        rate_law.fit([1, 1, 2], [1400, 1410, 1450])
+
+
+def test_transition_by_methods():
+    rng = np.random.default_rng(0)
+    T = np.linspace(300, 2100, 9000)
+    noise = rng.normal(0, 0.01, 9000)
+    density = 1.2 - 2e-5 * T - 8e-4 * np.clip(T - 1400, 0, 200) + noise
+    found = rate_law.transition_by_methods(T, density)
+    assert found.found and abs(found.Tf - 1400) < 5 * found.error + 10
+    flat = rate_law.transition_by_methods(T, 1.2 - 2e-5 * T + noise)
+    assert not flat.found and "no transition" in str(flat)
