@@ -9,6 +9,8 @@ PROFILE ?= small
 CHAPTER ?=
 ARGS    ?=
 JOBS    ?= 1
+EXECUTOR ?= local
+RUNS    ?=
 NAME    ?=
 FROM    ?=
 
@@ -38,6 +40,34 @@ parameters: $(ENV)/.synced ## list the parameters of one chapter: CHAPTER=04_hea
 import: $(ENV)/.synced ## own OUTCAR, vasprun.xml, CP2K, extxyz as a set: NAME=mine FROM="run1 run2/OUTCAR"
 	@$(ZIF4) import $(ARGS) -- '$(NAME)' $(FROM)
 
+.PHONY: frames
+frames: $(ENV)/.synced ## make a set of labelled frames again: SET=crystal_0300 (recipes: data/sets.yaml)
+	@$(ZIF4) frames $(ARGS) -- '$(SET)'
+
+.PHONY: potential
+potential: $(ENV)/.synced ## train a potential: POTENTIAL=atp (recipes: data/potentials.yaml)
+	@$(ZIF4) potential -- '$(POTENTIAL)'
+
+.PHONY: evaluate
+evaluate: $(ENV)/.synced ## errors of a potential on every set, into its metrics.json: POTENTIAL=atp
+	@$(ZIF4) evaluate -- '$(POTENTIAL)'
+
+.PHONY: run
+run: $(ENV)/.synced ## make, resume or reuse a heating run: RUN=atp-100Kps (recipes: data/runs.yaml)
+	@$(ZIF4) run $(ARGS) -- '$(RUN)'
+
+.PHONY: runs
+runs: $(ENV)/.synced ## make the heating runs of a profile: PROFILE=full EXECUTOR=slurm ARGS=--dry-run (RUNS="a b")
+	@$(ZIF4) runs --profile '$(PROFILE)' --executor '$(EXECUTOR)' $(ARGS) -- $(RUNS)
+
+.PHONY: ship-run
+ship-run: $(ENV)/.synced ## put a finished heating run into data/runs, thinned: RUN=atp-100Kps
+	@$(ZIF4) ship-run -- '$(RUN)'
+
+.PHONY: dft
+dft: $(ENV)/.synced ## label the frames of data/dft again, by CP2K (Debian: apt-get install cp2k)
+	@$(ZIF4) dft
+
 .PHONY: check
 check: $(ENV)/.synced ## look through the rendered book for errors, broken links, empty figures
 	@$(ZIF4) check --profile '$(PROFILE)'
@@ -46,9 +76,21 @@ check: $(ENV)/.synced ## look through the rendered book for errors, broken links
 test: lint ## ruff, unit tests, and the smoke book of all chapters, live (PYTEST="-k rdf" selects)
 	@$(ENV)/bin/pytest $(PYTEST)
 
+.PHONY: test-slurm
+test-slurm: $(ENV)/.synced ## heating runs through a real Slurm on this machine (Debian: slurm-wlm, munge)
+	@$(ENV)/bin/pytest -rs tests/test_slurm.py
+
 .PHONY: bench-train
 bench-train: $(ENV)/.synced ## what a training step costs on this machine: build/bench/training.json
 	@$(ENV)/bin/python -m helpers.training_speed $(ARGS)
+
+.PHONY: bench-analysis
+bench-analysis: $(ENV)/.synced ## what an analysis costs, beside MDAnalysis, freud and ASE: build/bench/analysis.json
+	@OMP_NUM_THREADS=1 $(ENV)/bin/python -m helpers.analysis_speed $(ARGS)
+
+.PHONY: bench-md
+bench-md: $(ENV)/.synced ## what a step of MD costs here, by engine: build/bench/md.json (ARGS="--seconds 60 --cp2k")
+	@$(ENV)/bin/python -m helpers.md_speed $(ARGS)
 
 .PHONY: lint
 lint: $(ENV)/.synced ## ruff

@@ -32,9 +32,10 @@ import yaml
 from helpers import parameters, paths, provenance
 from helpers.parameters import Setting
 
-# Beside the chapters' sections a profile may have two more entries.
+# Beside the chapters' sections a profile may have three more entries.
 SHARED = "shared"  # values for every chapter that has such a parameter
 LIVE = "live"  # true: chapters make what later chapters read, so they wait for each other
+RUNS = "runs"  # heating runs to make on a cluster, and what their jobs ask for (helpers.jobs)
 HEADER_TAG = "how-made"
 
 
@@ -87,6 +88,11 @@ def live(profile: str) -> bool:
     return bool(_profile(profile).get(LIVE))
 
 
+def runs(profile: str) -> dict:
+    """The section ``runs`` of a profile, as written (see `helpers.jobs`)."""
+    return _profile(profile).get(RUNS) or {}
+
+
 def settings(chapter: str, profile: str, overrides: Mapping | None = None) -> list[Setting]:
     """Every parameter of a chapter with its value and source; refuses what is not allowed."""
     return parameters.settings(notebook(chapter), section(profile, chapter), overrides)
@@ -130,12 +136,12 @@ def data(chapter: str, profile: str) -> list[Path]:
 
 
 def _profile(name: str) -> dict:
-    """The file of a profile; every entry must be a chapter or one of the two more."""
+    """The file of a profile; every entry must be a chapter or one of the three more."""
     if name not in profiles():
         raise ChapterError(_unknown("profile", name, profiles()))
     everything = yaml.safe_load((paths.PROFILES / f"{name}.yaml").read_text()) or {}
     for entry in everything:
-        if entry not in (SHARED, LIVE, *names()):
+        if entry not in (SHARED, LIVE, RUNS, *names()):
             raise ChapterError(_unknown(f"section of profile {name!r}", entry, names()))
     return everything
 

@@ -51,6 +51,22 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = command(name, do, text, profile=False)
         sub.add_argument("name", help="an entry of data/potentials.yaml")
+    for name, do, text in (
+        ("run", _run, "make, resume or reuse a heating run by its name"),
+        ("ship-run", _ship_run, "put a finished heating run into data/runs, thinned"),
+    ):
+        sub = command(name, do, text, profile=False)
+        sub.add_argument("name", help="an entry of data/runs.yaml")
+        if do is _run:
+            sub.add_argument("--ranks", type=int, help="MPI ranks; without: found by a trial")
+            sub.add_argument("--threads", type=int, help="threads of a rank")
+    sub = command("runs", _runs, "make the heating runs of a profile, here or by Slurm")
+    sub.add_argument("names", nargs="*", help="some of them; without: all")
+    sub.add_argument("--executor", choices=["local", "slurm"], default="local",
+                     help="local: one after the other; slurm: a job each, again until finished")
+    sub.add_argument("-n", "--dry-run", action="store_true", help="only say what each asks for")
+    sub.add_argument("--list", action="store_true",
+                     help="only list all runs of data/runs.yaml and which of them are finished")
     command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
     sub = command("import", _import, "own labelled frames -> build/frames/NAME, checked and split",
                   profile=False)
@@ -172,6 +188,57 @@ def _ship(options) -> int:
 
     print(paths.relative(potentials.ship(options.name)))
     return 0
+
+
+def _run(options) -> int:
+    from helpers import ladder
+
+    print(paths.relative(ladder.run(options.name, ranks=options.ranks, threads=options.threads)))
+    return 0
+
+
+def _ship_run(options) -> int:
+    from helpers import ladder
+
+    print(paths.relative(ladder.ship(options.name)))
+    return 0
+
+
+def _runs(options) -> int:
+    from helpers import jobs, ladder
+
+    if options.list:
+        for name in ladder.names():
+            print(_state_of_run(name))
+        return 0
+    names = list(jobs.of(options.profile, options.names))  # refuses before anything is made
+    waiting = [name for name in names if not ladder.find(name)]
+    for name in names:
+        if name not in waiting:
+            provenance.announce("reused", ladder.find(name))
+    if not waiting:
+        return 0
+    command = [
+        "--snakefile", str(paths.ROOT / "runs.smk"), "--directory", str(paths.ROOT),
+        "--executor", options.executor, "--config", f"profile={options.profile}",
+        f"executor={options.executor}", f"names={' '.join(names)}", "--nolock", "--keep-going",
+        *(["--jobs", str(len(waiting))] if options.executor == "slurm" else ["--cores", "all"]),
+    ]
+    if options.dry_run:
+        return _snakemake(*command, "--dry-run", "--quiet", "host", "reason", "--", *waiting)
+    with provenance.lock(paths.made("runs")):  # or one run would be submitted twice
+        code = _snakemake(*command, "--quiet", "host", "reason", "--", *waiting)
+    for name in names:
+        print(_state_of_run(name))
+    return int(code or any(not ladder.find(name) for name in names))
+
+
+def _state_of_run(name: str) -> str:
+    from helpers import ladder
+
+    found = ladder.find(name)
+    return (f"{name:20s} {ladder.recipe(name).total_steps:8d} steps  "
+            f"{paths.relative(found) if found else 'not finished here'}")
 
 
 def _dft(options) -> int:
