@@ -1,6 +1,7 @@
 """Heating runs by the real LAMMPS with a real, if tiny, deep potential of a Lennard-Jones solid."""
 
 import contextlib
+import fcntl
 import itertools
 import json
 import multiprocessing
@@ -592,6 +593,27 @@ def test_python_killed_leaves_no_lammps_behind(potential, build):
         process.wait()
     number = int((directory / ".lammps").read_text())
     wait_for(lambda: not running(number), seconds=20)
+
+
+def test_a_lock_held_on_another_node_kills_nobody_here(tmp_path, monkeypatch):
+    """The number in the file is then that of another process on this machine."""
+    other = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    ours = subprocess.Popen(["sleep", "600"], start_new_session=True, cwd=tmp_path)
+    clock = iter(range(0, 1000, 5))
+    monkeypatch.setattr(heating.time, "monotonic", lambda: next(clock))
+    try:
+        with open(tmp_path / ".lammps", "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            for process in (other, ours):
+                (tmp_path / ".lammps").write_text(str(process.pid))
+                with pytest.raises(provenance.DirectoryBusy, match=f"group {process.pid}"):
+                    with heating._no_orphan(tmp_path):
+                        pass
+        assert other.poll() is None and ours.wait(20) == -signal.SIGKILL
+    finally:
+        other.kill()
+        ours.kill()
+        other.wait()
 
 
 def running(group):

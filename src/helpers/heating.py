@@ -509,7 +509,8 @@ def _no_orphan(directory: Path) -> Iterator[int]:
                 break
             except BlockingIOError:
                 # The lock is held by our own child of an earlier call, so the number is its.
-                if (number := group.read_text().strip()).isdigit():
+                number = group.read_text().strip()
+                if number.isdigit() and _works_in(directory, int(number)):
                     lammps.kill_group(int(number))
                 if time.monotonic() > deadline:
                     raise provenance.DirectoryBusy(
@@ -518,6 +519,21 @@ def _no_orphan(directory: Path) -> Iterator[int]:
                 time.sleep(0.2)
         os.set_inheritable(fence.fileno(), True)
         yield fence.fileno()
+
+
+def _works_in(directory: Path, group: int) -> bool:
+    """Whether a process of this group works in ``directory``, on this machine.
+
+    On a cluster the lock may be held on another node; here its number means somebody else.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(process.name)) == group and os.path.samefile(
+                    process / "cwd", directory):
+                return True
+        except OSError:  # it has ended meanwhile, or is another user's
+            continue
+    return False
 
 
 # --- running --------------------------------------------------------------------------------
