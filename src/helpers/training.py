@@ -30,6 +30,7 @@ import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import dpdata
@@ -570,10 +571,7 @@ def check_potential(potential: str | Path, symbols: Sequence[str] | None = None)
     file = model_file(potential)
     where = paths.relative(file)
     try:
-        with _quiet():
-            from deepmd.infer import DeepPot
-
-            model = DeepPot(str(file))
+        model = _opened(str(file), file.stat().st_mtime_ns)
         type_map = tuple(model.get_type_map())
     except Exception as error:  # protobuf, TensorFlow and DeePMD-kit each have their own
         reason = (str(error).strip() or "no reason given").splitlines()[-1]
@@ -593,6 +591,14 @@ def check_potential(potential: str | Path, symbols: Sequence[str] | None = None)
             f"{TYPE_MAP}; train it with this one"
         )
     return model
+
+
+@lru_cache(maxsize=2)
+def _opened(file: str, changed: int):  # `changed`: a file that was written again is another one
+    with _quiet():
+        from deepmd.infer import DeepPot
+
+        return DeepPot(file)
 
 
 @contextmanager
