@@ -48,11 +48,18 @@ def test_zif4_is_cag(crystal):
     assert sizes[:6].tolist() == [0, 0, 0, 0, 4, 0] and sizes[6] > 0
 
 
-def test_a_supercell_has_as_many_rings_as_it_has_cells(crystal):
-    atoms = structures.supercell(structures.load("ZIF-4"), (2, 1, 1))
-    double = exchange.bonds([atoms.positions], [atoms.cell.array], list(atoms.symbols))
-    one, two = (network.rings(network.of_frame(b, 0), 10) for b in (crystal, double))
-    assert (two == 2 * one).all()
+def test_a_supercell_has_as_many_rings_as_it_has_cells_and_its_matrix_says_so(crystal):
+    """Squares by the trace of the adjacency matrix, tr A^4 = 2m + 4 sum d(d-1)/2 + 8 squares."""
+    atoms = structures.supercell(structures.load("ZIF-4"), (2, 2, 2))
+    large = exchange.bonds([atoms.positions], [atoms.cell.array], list(atoms.symbols))
+    net_of_eight = network.of_frame(large, 0)
+    one, eight = (network.rings(n, 8) for n in (network.of_frame(crystal, 0), net_of_eight))
+    assert (eight == 8 * one).all()
+    A = np.zeros((128, 128), int)
+    A[net_of_eight.i, net_of_eight.j] = A[net_of_eight.j, net_of_eight.i] = 1
+    d = A.sum(axis=0)
+    closed = np.trace(np.linalg.matrix_power(A, 4))
+    assert (closed - d.sum() - 2 * (d * (d - 1)).sum()) / 8 == eight[4] == 32
 
 
 def test_a_ligand_that_lets_go_is_dangling(crystal):

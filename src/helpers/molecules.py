@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 from ase.formula import Formula
 from scipy.sparse import coo_array
@@ -94,6 +95,15 @@ def find(positions, cell, symbols, metal: str = "Zn") -> Molecules:
     right = (counts == wanted).all(axis=1) & (set(_RING) <= set(elements.tolist()))
     return Molecules(label, np.array(names, dtype=object)[which.ravel()], right & (bad == 0),
                      _whole(i, j, shift, label))
+
+
+def unbroken(atoms: Atoms, metal: str = "Zn") -> Atoms:
+    """A copy with all atoms wrapped into the cell but no molecule cut by its faces."""
+    atoms = atoms.copy()
+    atoms.wrap()
+    found = find(atoms.positions, atoms.cell.array, atoms.get_chemical_symbols(), metal)
+    atoms.positions += found.whole @ atoms.cell.array
+    return atoms
 
 
 def _whole(i, j, shift, label) -> np.ndarray:

@@ -87,39 +87,6 @@ def element_colour(symbol: str) -> str:
     return ELEMENT_COLOURS[symbol]
 
 
-def rdf_panel(curves: Mapping[str, object], *, title: str = "", ax: Axes | None = None,
-              colours: Mapping[str, object] | None = None) -> Axes:
-    """g(r) of one pair from several sources; the dotted line at 1 is the ideal gas.
-
-    curves: label -> object with ``r`` (bins,) in A and ``g`` (bins,), or a tuple (r, g).
-    colours: label -> colour, where the order of the series should not decide.
-    """
-    if ax is None:
-        _, ax = axes(("r", "A"), ("g(r)", "-"))
-    ax.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
-    for i, (name, curve) in enumerate(curves.items()):
-        r, g = curve if isinstance(curve, tuple) else (curve.r, curve.g)
-        colour = (colours or {}).get(name, SERIES_COLOURS[i % len(SERIES_COLOURS)])
-        # every second series dashed: two curves that coincide are both seen
-        ax.plot(r, g, label=name, color=colour, linestyle="--" if i % 2 else "-", linewidth=1.6)
-    ax.set_title(title)
-    ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
-    return ax
-
-
-def rdf_grid(by_pair: Mapping[str, Mapping[str, object]], *, ncols: int = 2) -> Figure:
-    """One ``rdf_panel`` per pair: pair ("Zn-N") -> label -> curve."""
-    nrows = -(-len(by_pair) // ncols)
-    figure, panels = axes(("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols,
-                          width=4.2, height=2.8, squeeze=False)
-    for panel, (pair, curves) in zip(panels.flat, by_pair.items(), strict=False):
-        rdf_panel(curves, title=pair, ax=panel)
-    for panel in list(panels.flat)[len(by_pair):]:
-        panel.remove()
-    return figure
-
-
 def parity(reference, predicted, quantity: str, unit: str, *, ax: Axes | None = None,
            groups=None, colours: Mapping[str, str] | None = None) -> Axes:
     """Predicted against reference with the diagonal; RMSE = sqrt(mean((p - r)^2)) in the corner.
@@ -278,22 +245,29 @@ def stage_bands(ax: Axes, stages) -> Axes:
     return ax
 
 
-def rdf_stages(curves: Mapping[str, object], pairs, *, ncols: int = 2) -> Figure:
+def rdf_stages(curves: Mapping[str, object], pairs, *, ncols: int = 2,
+               half_cell: float | None = None) -> Figure:
     """g(r) of each pair at several stages with bands of one standard error (paper, Figs. 4c, d).
 
-    curves: stage -> ``rdf.RDFs``. pairs: of elements, None for all atoms.
+    curves: stage -> ``rdf.RDFs``. pairs: of elements, None for all atoms. half_cell: A, beyond it
+    the ground is grey: periodic images.
     """
     nrows = -(-len(pairs) // ncols)
     figure, panels = axes(("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols, width=4.4,
                           height=2.8, squeeze=False)
     for panel, pair in zip(panels.flat, pairs, strict=False):
-        for colour, (stage, found) in zip(SERIES_COLOURS, curves.items(), strict=False):
-            one = found[pair]
-            panel.plot(one.r, one.g, color=colour, label=stage, linewidth=1.2)
+        for k, (stage, found) in enumerate(curves.items()):
+            one, colour = found[pair], SERIES_COLOURS[k % len(SERIES_COLOURS)]
+            # every second series dashed: two curves that coincide are both seen
+            panel.plot(one.r, one.g, color=colour, label=stage, linewidth=1.2,
+                       linestyle="--" if k % 2 else "-")
             panel.fill_between(one.r, one.g - one.error, one.g + one.error, color=colour,
                                alpha=0.3, linewidth=0)
         panel.set_title("total" if pair is None else "–".join(pair))
         panel.set_ylim(bottom=0)
+        panel.set_xlim(0, one.edges[-1])
+        if half_cell is not None and half_cell < one.edges[-1]:
+            panel.axvspan(half_cell, one.edges[-1], color="#f0f0f0", linewidth=0, zorder=0)
     for panel in list(panels.flat)[len(pairs):]:
         panel.remove()
     panels.flat[0].legend(fontsize=8)
@@ -315,18 +289,18 @@ def density_maps(maps: Mapping[str, np.ndarray], edges) -> Figure:
                              extent=(0, one.shape[0] * edges[0], 0, one.shape[1] * edges[1]))
         panel.set_title(name, fontsize=9)
         panel.grid(False)
-    figure.colorbar(image, ax=panels, label=label("atoms in a volume", "1/Å³"))
+    figure.colorbar(image, ax=panels, label=label("number density", "1/Å³"))
     return figure
 
 
 def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
-    """Shares of centres with 0, 1, 2 ... neighbours against temperature, stacked, light to dark."""
-    _, ax = axes(("temperature", "K"), ("share of Zn with x N", "-"))
-    colours = plt.get_cmap("cividis_r")(np.linspace(0.05, 0.95, shares.shape[1]))
+    """Shares of Zn with 0, 1, 2 ... 6 N against temperature, stacked; fourfold Zn is grey."""
+    _, ax = axes(("temperature", "K"), ("share of Zn with x N", "-"), width=6)
+    colours = ("#000000", "#00304d", "#0072b2", "#56b4e9", "#e3e3e3", "#e69f00", "#d55e00")
     ax.stackplot(temperature_K, shares.to_numpy().T, colors=colours,
                  labels=[f"x = {x}" for x in shares])
-    ax.set(ylim=(0, 1), xlim=(min(temperature_K), max(temperature_K)))
-    ax.legend(loc="lower left", ncols=2, frameon=True)
+    ax.set_ylim(0, 1)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 
@@ -342,9 +316,10 @@ def event_rates(table: pd.DataFrame, laws: Mapping[str, object]) -> Axes:
                            ("per_ns", "low", "high"))
         seen = rate > 0
         ax.errorbar(x[seen], rate[seen], np.stack([rate - low, high - rate])[:, seen], fmt=marker,
-                    color=colour, markersize=4, capsize=2, label=name)
-        ax.plot(x[~seen], high[~seen], marker="v", linestyle="none", markersize=5, color=colour,
-                markerfacecolor="none", label=f"{name}: none seen, at most")
+                    color=colour, markersize=4, capsize=2, label=name if seen.any() else None)
+        ax.plot(x[~seen], high[~seen], marker="v", linestyle="none", color=colour,
+                markersize=9 if name == "break" else 5, markerfacecolor="none",
+                label=f"{name}: none seen, at most")
         if name in laws:
             line = np.linspace(x.min(), x.max(), 50)
             ax.plot(line, laws[name].rate(1000 / line)[0], color=colour, linewidth=1)
@@ -370,7 +345,7 @@ def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
     """FWHM and Lindemann ratio of first peaks against temperature (paper, Fig. 6a).
 
     widths: ``peaks.track`` of the pairs, one below the other; points with errors are the widths
-    at half height, dashed lines those of a fitted Gaussian. plateau: (from, to) in K, shaded, and
+    at half height, crosses those of a fitted Gaussian. plateau: (from, to) in K, shaded, and
     equal_up_to (K), dotted: what the paper says of its curves.
     """
     figure, panels = axes(("temperature", "K"), ("FWHM of the first peak", "A"), ncols=2)
@@ -384,7 +359,76 @@ def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
             x = one["temperature_K"]
             panel.errorbar(x, one[column], one[error].fillna(0), fmt="o-", markersize=4,
                            capsize=2, color=colour, label=pair)
-            panel.plot(x, one["fitted_fwhm_A"] * (one[column] / one["fwhm_A"]), "--",
-                       linewidth=1, color=colour)
+            panel.plot(x, one["fitted_fwhm_A"] * (one[column] / one["fwhm_A"]), "x",
+                       markersize=5, color=colour)
     panels[0].legend()
     return figure
+
+
+def rdf_temperatures(curves: Mapping[float, object], valley: tuple[float, float] = (2.2, 4.5),
+                     sharpest: float = 7.0) -> Figure:
+    """g(r) of one pair at rising temperatures, and its valley enlarged (paper, Fig. 3b).
+
+    curves: temperature (K) -> ``rdf.RDF``, with bands of one standard error. valley, sharpest: A,
+    range of the second panel, end of the first.
+    """
+    figure, panels = axes(("r", "A"), ("g(r)", "-"), ncols=2, width=4.4)
+    top = 0.0
+    for temperature, one in curves.items():
+        colour = temperature_colour(temperature)
+        inside = (one.r > valley[0] + 0.5) & (one.r < valley[1] - 1.0)
+        top = max(top, np.nanmax(one.g[inside], initial=0))
+        for panel in panels:
+            panel.plot(one.r, one.g, color=colour, linewidth=1.2, label=f"{temperature:.0f} K")
+            panel.fill_between(one.r, one.g - one.error, one.g + one.error, color=colour,
+                               alpha=0.3, linewidth=0)
+    name = next(iter(curves.values())).label
+    panels[0].set(xlim=(1.5, sharpest), ylim=(0, None), title=name)
+    panels[1].set(xlim=valley, ylim=(0, 1.5 * top or 0.1), title=f"{name}, the valley")
+    panels[0].legend(fontsize=8)
+    return figure
+
+
+def mean_force(works: Mapping[float, object], title: str = "") -> Axes:
+    """Potentials of mean force at rising temperatures with bands of one standard error (Fig. 3c).
+
+    works: temperature (K) -> ``pmf.PMF``, kJ/mol.
+    """
+    _, ax = axes(("r", "A"), ("F(r)", "kJ/mol"))
+    for temperature, work in works.items():
+        colour = temperature_colour(temperature)
+        ax.plot(work.r, work.w, color=colour, linewidth=1.2, label=f"{temperature:.0f} K")
+        if work.error is not None:
+            ax.fill_between(work.r, work.w - work.error, work.w + work.error, color=colour,
+                            alpha=0.25, linewidth=0)
+    ax.set(xlim=(1.5, 7), title=title)
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def activation(table: pd.DataFrame, line, others: Mapping[str, tuple[float, float]],
+               range_K: tuple[float, float] = (300.0, 2100.0)) -> Axes:
+    """Activation free energies, our line with its 95 % band, and lines of others (paper, Fig. 3d).
+
+    table: of ``pmf.bootstrap``; a bound is drawn as an open triangle. line: ``pmf.FreeEnergyLine``
+    or None. others: name -> (dU kJ/mol, dS J/mol/K).
+    """
+    _, ax = axes(("temperature", "K"), ("ΔF‡", "kJ/mol"))
+    T, blue = np.linspace(*range_K, 50), SERIES_COLOURS[0]
+    sampled, bounded = (table.dropna(subset=c) for c in ("dF_kJ_mol", "lower_bound_kJ_mol"))
+    if len(sampled):
+        ax.errorbar(sampled["temperature_K"], sampled["dF_kJ_mol"], sampled["error_kJ_mol"],
+                    fmt="o", capsize=3, color=blue, label="this book")
+    if len(bounded):
+        ax.plot(bounded["temperature_K"], bounded["lower_bound_kJ_mol"], "^", fillstyle="none",
+                color=blue, label="this book, at least")
+    if line is not None:
+        ax.plot(T, line.at(T)[0], color=blue, label="this book, line")
+        if line.samples is not None:
+            ax.fill_between(T, *line.interval(T).T, color=blue, alpha=0.2, linewidth=0)
+    for style, (name, (dU, dS)) in zip((":", "-.", "--", (0, (5, 1, 1, 1, 1, 1))), others.items(),
+                                       strict=False):
+        ax.plot(T, dU - T * dS / 1000, linestyle=style, color="#4d4d4d", linewidth=1.2, label=name)
+    ax.set_ylim(bottom=0)
+    ax.legend(fontsize=8)
+    return ax
