@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import paper, plots
+from helpers import paper, plots, pmf, rdf
 
 matplotlib.use("Agg")
 
@@ -64,23 +64,6 @@ def test_the_style_stays_inside_the_figure():
     before = dict(matplotlib.rcParams)
     plots.axes(("r", "A"), ("g(r)", "-"))
     assert dict(matplotlib.rcParams) == before
-
-
-def test_rdf_panel_draws_what_it_was_given():
-    r = np.linspace(0, 10, 50)
-    ax = plots.rdf_panel({"reference": (r, np.ones(50)), "potential": (r, 2 * np.ones(50))})
-    gas, *curves = ax.lines
-    np.testing.assert_array_equal(curves[1].get_ydata(), 2 * np.ones(50))
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["reference", "potential"]
-    assert curves[0].get_color() != curves[1].get_color()
-    assert curves[0].get_linestyle() != curves[1].get_linestyle()
-
-
-def test_rdf_grid_has_one_panel_per_pair():
-    r = np.linspace(0, 10, 20)
-    pairs = {name: {"a": (r, np.ones(20))} for name in ("total", "Zn-N", "Zn-Zn")}
-    figure = plots.rdf_grid(pairs)
-    assert [ax.get_title() for ax in figure.axes] == list(pairs)
 
 
 def test_parity_prints_the_rmse_of_all_points():
@@ -202,3 +185,43 @@ def test_maps_of_all_stages_share_their_colours_and_have_their_true_size():
     images = [panel.images[0] for panel in figure.axes if panel.images]
     assert [image.get_clim() for image in images] == [(0.1, 0.2)] * 2
     assert images[0].get_extent() == [0, 15, 0, 18]
+
+
+@pytest.fixture(scope="module")
+def gas():
+    rng = np.random.default_rng(0)
+    frames = [(rng.random((40, 3)) * 12, np.eye(3) * 12.0) for _ in range(8)]
+    return rdf.rdfs(frames, ["Zn"] * 10 + ["N"] * 30, r_max=8.0, bin_width=0.2, images=True)
+
+
+def test_stages_of_g_are_told_apart_and_images_have_a_grey_ground(gas):
+    figure = plots.rdf_stages({"reference": gas, "potential": gas}, [None, ("Zn", "N")],
+                              half_cell=6.0)
+    assert [ax.get_title() for ax in figure.axes] == ["total", "Zn–N"]
+    one, other = figure.axes[1].lines
+    np.testing.assert_array_equal(one.get_ydata(), gas["Zn", "N"].g)
+    assert one.get_color() != other.get_color() and one.get_linestyle() != other.get_linestyle()
+    assert figure.axes[0].patches[0].get_extents().width > 0
+    assert not plots.rdf_stages({"all": gas}, [None], half_cell=9.0).axes[0].patches
+
+
+def test_temperatures_of_g_and_of_its_work(gas):
+    curves = {300.0: gas["Zn", "N"], 1500.0: gas["Zn", "N"]}
+    figure = plots.rdf_temperatures(curves)
+    assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["300 K", "1500 K"]
+    assert figure.axes[1].get_xlim() == (2.2, 4.5)
+    ax = plots.mean_force({T: pmf.from_rdf(one, T) for T, one in curves.items()})
+    assert ax.get_ylabel() == "F(r) (kJ/mol)" and len(ax.collections) == 2
+
+
+def test_activation_shows_points_bounds_band_and_the_others():
+    table = pd.DataFrame({"temperature_K": [1000.0, 1500.0], "dF_kJ_mol": [np.nan, 70.0],
+                          "error_kJ_mol": [np.nan, 3.0], "lower_bound_kJ_mol": [60.0, np.nan]})
+    samples = np.random.default_rng(0).normal([150, 0.05], [5, 0.003], (200, 2))
+    line = pmf.FreeEnergyLine(150, 50, 5, 3, np.cov(samples.T), 3, samples)
+    ax = plots.activation(table, line, {"Table 2, Shi": (164.3, 44.1)})
+    names = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert {"this book", "this book, at least", "this book, line", "Table 2, Shi"} == set(names)
+    drawn = {one.get_label(): one for one in ax.lines}
+    assert drawn["Table 2, Shi"].get_ydata()[0] == pytest.approx(164.3 - 300 * 0.0441)
+    assert plots.activation(table.iloc[:1], None, {}).get_legend() is not None

@@ -122,7 +122,8 @@ def test_harmonic_pairs_have_their_potential_as_pmf():
         way *= length[:, None] / np.linalg.norm(way, axis=1)[:, None]
         frames.append((np.concatenate([grid, grid + way]), np.eye(3) * 64.0))
     found = rdf.rdfs(frames, ["Zn"] * 512 + ["N"] * 512, 4.0, 0.02)["Zn", "N"]
-    work = pmf.from_rdf(found, T).w
+    whole = pmf.from_rdf(found, T)
+    work = whole.w
     near = np.abs(found.r - r0) < 0.3
     potential = k / 2 * (found.r - r0) ** 2
     difference = (work - potential)[near]
@@ -130,6 +131,8 @@ def test_harmonic_pairs_have_their_potential_as_pmf():
     difference -= np.average(difference, weights=weight)
     assert np.abs(difference / (kT / np.sqrt(weight))).max() < 5  # Poisson errors
     assert np.ptp(potential[near]) > 3 * kT
+    ratio = whole.error[near] / (kT / np.sqrt(weight))
+    assert np.median(ratio[weight > 50]) == pytest.approx(1, abs=0.25)
 
 
 @pytest.mark.parametrize("T", [900, 1800])

@@ -195,8 +195,17 @@ def test_deviation_is_zero_for_itself_and_known_for_a_scaled_one():
     assert rdf.deviation_percent(half, one) == pytest.approx(50)
     only_far = dataclasses.replace(one, g=np.where(one.r < 3, one.g, 0))
     assert rdf.deviation_percent(only_far, one, r_max=3.0) == 0
+    assert rdf.deviation_percent(only_far, one, r_min=3.0) == pytest.approx(100)
     with pytest.raises(ValueError, match="different bins"):
         rdf.deviation_percent(one, rdf.rdf(positions, cells, ["N"] * 60, r_max=4.0))
+
+
+def test_two_samples_of_one_gas_are_as_far_apart_as_their_noise_says():
+    runs = [rdf.rdf(*gas(32, 60, TRICLINIC, seed), ["N"] * 60, None, 5.0, 0.25)
+            for seed in range(8)]
+    seen = [rdf.deviation_percent(a, b, 1.0) for a, b in zip(runs[::2], runs[1::2], strict=True)]
+    said = [rdf.noise_percent(a, b, 1.0) for a, b in zip(runs[::2], runs[1::2], strict=True)]
+    assert np.mean(seen) == pytest.approx(np.mean(said), rel=0.3)
 
 
 def test_ten_pairs_of_four_elements():

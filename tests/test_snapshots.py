@@ -29,6 +29,16 @@ def test_stages_cover_a_ramp_and_skip_gaps():
     assert found[400.0].temperatures_K.min() == 350
 
 
+def test_common_takes_the_references_temperature_that_the_run_reached():
+    reference, run = ramp([300, 300, 1030, 1200, 2500]), ramp(range(300, 1000, 10))
+    temperature, ours, theirs = snapshots.common(run, reference, 1200, n=5)
+    assert temperature == 300 and len(theirs) == 2 and len(ours) == 5
+    assert ours.temperatures_K.max() <= 350
+    assert snapshots.common(ramp(range(300, 2000, 10)), reference, 1200)[0] == 1200
+    with pytest.raises(snapshots.NoSnapshots, match="500-590 K.*300, 1030, 1200, 2500 K"):
+        snapshots.common(ramp(range(500, 600, 10)), reference, 1200)
+
+
 def labelled(directory, n_atoms, temperatures):
     zinc = n_atoms // 17
     counts = [6 * zinc, 6 * zinc, 4 * zinc, zinc]

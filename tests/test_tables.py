@@ -1,12 +1,14 @@
 """What a table shows and what it refuses to show."""
 
+import dataclasses
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from helpers import paper, tables
+from helpers import paper, pmf, tables
 
 FORCE = "table1.ZIF-4_300K.force_rmse_eV_per_A"
 
@@ -107,3 +109,18 @@ def test_a_table_of_the_paper_has_units_in_its_header():
 def test_facts_are_a_two_column_table():
     frame = tables.facts({"profile": "smoke", "wall time (s)": 12.3456}).frame
     pd.testing.assert_series_equal(frame["value"], pd.Series(["smoke", "12.35"], name="value"))
+
+
+def test_activation_puts_our_line_beside_all_of_table_2():
+    T = np.array([1000.0, 1400, 1800])
+    line = pmf.free_energy_line(T, 163.1 - 0.0607 * T, [2.0, 2, 2])
+    frame = tables.activation({"this book": line, "other": None}).frame
+    assert list(frame.columns[1:]) == ["Gaillac (Table 2)", "Shi (Table 2)", "DPMD-20K (Table 2)",
+                                       "this book", "other"]
+    assert frame["DPMD-20K (Table 2)"].tolist() == ["163.1", "60.7", "112.1", "53.8"]
+    assert frame["this book"][0].startswith("163.1 ± ")
+    assert set(frame["other"]) == {tables.NOT_COMPUTED}
+    samples = np.random.default_rng(0).normal([160, 0.06], [5, 0.003], (500, 2))
+    shown = tables.activation({"x": dataclasses.replace(line, samples=samples)}).frame["x"]
+    low, high = map(float, shown[0].split("[")[1].strip("]").split(", "))
+    assert (low, high) == pytest.approx((160 - 1.96 * 5, 160 + 1.96 * 5), abs=2)

@@ -62,7 +62,8 @@ class Barrier:
 class PMF:
     """r: (B,) A. w: (B,) kJ/mol, NaN where g = 0 (never visited, *not* infinitely high).
 
-    g: (B,). ideal: (B,) pairs an ideal gas would show in each bin, or None.
+    g: (B,). ideal: (B,) pairs an ideal gas would show in each bin, or None. error: (B,) standard
+    error of w, ``k_B T`` times the relative error of g, or None.
     """
 
     r: np.ndarray
@@ -70,6 +71,7 @@ class PMF:
     g: np.ndarray
     temperature_K: float
     ideal: np.ndarray | None = None
+    error: np.ndarray | None = None
 
     def activation_free_energy(
         self, window: float = 0.2, min_counts: int = 5, r_second_max: float = 6.0,
@@ -166,7 +168,10 @@ def pmf(r, g, temperature_K: float, ideal=None) -> PMF:
 
 def from_rdf(rdf: RDF, temperature_K: float) -> PMF:
     """``pmf`` of an RDF, with its counting statistics."""
-    return pmf(rdf.r, rdf.g, temperature_K, rdf.ideal)
+    found = pmf(rdf.r, rdf.g, temperature_K, rdf.ideal)
+    kT = units.GAS_CONSTANT_KJ_PER_MOL_K * temperature_K
+    relative = np.divide(rdf.error, rdf.g, out=np.full(len(rdf.g), np.nan), where=rdf.g > 0)
+    return replace(found, error=kT * relative)
 
 
 def activation_free_energies(pmfs: Iterable[PMF], convention: str = "g") -> pd.DataFrame:

@@ -263,8 +263,9 @@ def rdf(
     return rdfs(zip(positions, cells, strict=True), symbols, r_max, bin_width, images)[pair]
 
 
-def deviation_percent(one: RDF, reference: RDF, r_max: float = np.inf) -> float:
-    r"""How far one g(r) is from another, in percent, up to ``r_max`` (A).
+def deviation_percent(one: RDF, reference: RDF, r_min: float = 0.0,
+                      r_max: float = np.inf) -> float:
+    r"""How far one g(r) is from another, in percent, between ``r_min`` and ``r_max`` (A).
 
     .. math:: R = 100 \sqrt{\sum_r r^2 [g(r) - g_{ref}(r)]^2 / \sum_r r^2 g_{ref}(r)^2}
 
@@ -272,11 +273,29 @@ def deviation_percent(one: RDF, reference: RDF, r_max: float = np.inf) -> float:
     Solids 159, 264 (1993)), densities taken as equal. 0: the same; glasses that are said to be
     well described reach some 5 %. Raises ValueError when the bins differ.
     """
+    _same_bins(one, reference)
+    return _percent(one.g - reference.g, reference, r_min, r_max)
+
+
+def noise_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float = np.inf) -> float:
+    """The ``deviation_percent`` that the standard errors of both g(r) alone would give.
+
+    Two samples of one and the same system are that far apart; NaN where one has no error.
+    """
+    _same_bins(one, reference)
+    return _percent(np.hypot(one.error, reference.error), reference, r_min, r_max)
+
+
+def _same_bins(one, reference):
     if one.edges.shape != reference.edges.shape or not np.allclose(one.edges, reference.edges):
         raise ValueError("the two g(r) have different bins: compute both with one r_max, bin_width")
-    inside = reference.r < r_max
-    square = (reference.r * (one.g - reference.g))[inside] ** 2
-    return float(100 * np.sqrt(square.sum() / ((reference.r * reference.g)[inside] ** 2).sum()))
+
+
+def _percent(difference, reference, r_min, r_max):
+    inside = (reference.r > r_min) & (reference.r < r_max)
+    square = (reference.r * difference)[inside] ** 2
+    total = ((reference.r * reference.g)[inside] ** 2).sum()
+    return float(100 * np.sqrt(square.sum() / total)) if total else np.nan
 
 
 def element_pairs(symbols) -> list[tuple[str, str]]:

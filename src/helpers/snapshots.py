@@ -77,6 +77,33 @@ def near(
     return trajectory[close]
 
 
+def common(
+    run: Trajectory, reference: Trajectory, temperature_K: float, width_K: float = 50.0,
+    n: int | None = None,
+) -> tuple[float, Trajectory, Trajectory]:
+    """The reference's temperature nearest to ``temperature_K`` that the run has reached, too.
+
+    Returns it (K), and the frames of the run and of the reference near it (``near``). Reached it
+    has what lies between its lowest and highest temperature, or outside by a fifth of the width.
+
+    Raises
+    ------
+    NoSnapshots
+        there is none; says which temperatures both have.
+    """
+    have = np.unique(reference.temperatures_K)
+    low, high = run.temperatures_K.min() - width_K / 5, run.temperatures_K.max() + width_K / 5
+    for temperature in have[np.argsort(np.abs(have - temperature_K), kind="stable")]:
+        if low <= temperature <= high:
+            return (float(temperature), near(run, temperature, width_K, n),
+                    near(reference, temperature, width_K))
+    raise NoSnapshots(
+        f"no temperature in common: the run spans {run.temperatures_K.min():.0f}-"
+        f"{run.temperatures_K.max():.0f} K, the reference has "
+        f"{', '.join(f'{t:.0f}' for t in have)} K"
+    )
+
+
 def stages(
     trajectory: Trajectory, step_K: float, width_K: float | None = None, n: int | None = None
 ) -> dict[float, Trajectory]:

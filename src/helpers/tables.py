@@ -145,6 +145,34 @@ def of_paper(group: str, caption: str = "") -> Table:
     return Table(pd.DataFrame(columns), caption or f"The paper, {place}")
 
 
+def activation(lines: Mapping[str, object], caption: str = "") -> Table:
+    """The paper's Table 2 (all its rows) with lines of ours in further columns.
+
+    lines: name -> ``pmf.FreeEnergyLine`` or None (not computed); a line shows its standard errors
+    and, where it was bootstrapped, 95 % intervals.
+    """
+    quantities = {"dU_kJ_per_mol": "ΔU‡ (kJ/mol)", "dS_J_per_mol_K": "ΔS‡ (J/(mol K))",
+                  "dF_840K_kJ_per_mol": "ΔF‡(840 K) (kJ/mol)",
+                  "dF_1800K_kJ_per_mol": "ΔF‡(1800 K) (kJ/mol)"}
+    columns = {"": list(quantities.values())}
+    for name, values in paper.rows("table2").items():
+        columns[f"{name} (Table 2)"] = [_plain(values[key].number) for key in quantities]
+    for name, line in lines.items():
+        columns[name] = [NOT_COMPUTED] * 4
+        if line is None:
+            continue
+        means, errors = zip((line.dU, line.dU_error), (line.dS, line.dS_error),
+                            line.at(840), line.at(1800), strict=True)
+        cells = [number(float(m), float(e) if math.isfinite(e) else None)
+                 for m, e in zip(means, errors, strict=True)]
+        if line.samples is not None:
+            limits = [*line.interval(), *line.interval([840, 1800])]
+            cells = [f"{c} [{low:.0f}, {high:.0f}]" for c, (low, high) in
+                     zip(cells, limits, strict=True)]
+        columns[name] = cells
+    return Table(pd.DataFrame(columns), caption)
+
+
 def facts(entries: Mapping[str, object], caption: str = "") -> Table:
     """Two columns, name and value, for what a page says about itself (profile, run, time ...)."""
     return Table(
