@@ -95,8 +95,10 @@ def from_extxyz(
             )
         known = set(atoms.calc.results if atoms.calc else ())
         if missing := {"energy", "forces", *(("stress",) if virial else ())} - known:
+            allowed = " or do without (zif4 import --no-virial)" if missing == {"stress"} else ""
             raise BadFrames(
                 f"{paths.relative(path)}: frame {i} has no {', '.join(sorted(missing))}; label it"
+                + allowed
             )
     data = {
         "atom_names": names,
