@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from helpers import chapters, heating, jobs, ladder, paths
+from helpers import chapters, cli, heating, jobs, ladder, paths
 
 CORE_US = 150e-6  # s per atom and step on one core, measured here on 272 atoms
 ATOMS = 7344
@@ -66,7 +66,7 @@ def test_what_makes_no_sense_is_refused(profile, section, error, words):
 def test_a_profile_has_no_other_sections(profile):
     profile({"paper": JOB})
     (paths.PROFILES / "own.yaml").write_text("run: {}")
-    with pytest.raises(chapters.ChapterError, match="'run'; did you mean 'runs'|'run'"):
+    with pytest.raises(chapters.ChapterError, match="no section of profile 'own' 'run'"):
         jobs.of("own")
 
 
@@ -79,6 +79,12 @@ def test_table_3_fits_into_what_the_full_profile_asks_for():
         assert len(heating.structure(run)) == ATOMS
         hours = run.total_steps * ATOMS * CORE_US / (job.ranks * job.threads) / 3600
         assert hours < job.wall_time_h * job.submissions
+
+
+def test_slurm_where_there_is_none(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cli.main(["runs", "--profile", "full", "--executor", "slurm"]) == 1
+    assert "no sbatch here" in capsys.readouterr().err
 
 
 def test_table_3_as_slurm_would_get_it():

@@ -189,9 +189,8 @@ runs:
   tiny: {ranks: 1, threads: 1, memory_GB: 3, wall_time_h: 0.5, submissions: 4}
   short-2.ranks: {ranks: 2, wall_time_h: 0.4}
 """
-# What a cluster's user sets once for snakemake: here there is no accounting, and no patience.
+# What the user of a cluster sets once: this one has no accounting, and its jobs are short.
 SNAKEMAKE = """\
-slurm-no-account: true
 slurm-status-command: squeue
 slurm-init-seconds-before-status-checks: 5
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -226,6 +227,9 @@ def _runs(options) -> int:
     ]
     if options.dry_run:
         return _snakemake(*command, "--dry-run", "--quiet", "host", "reason", "--", *waiting)
+    if options.executor == "slurm" and not shutil.which("sbatch"):
+        raise jobs.BadJob("no sbatch here: give this command on the login node of a cluster with "
+                          "Slurm, or leave --executor slurm out to compute on this machine")
     with provenance.lock(paths.made("runs")):  # or one run would be submitted twice
         code = _snakemake(*command, "--quiet", "host", "reason", "--", *waiting)
     for name in names:
