@@ -246,47 +246,56 @@ def volume_curve(frames: Sequence[Atoms]) -> pd.DataFrame:
     }).sort_values("volume_A3", ignore_index=True)  # fmt: skip
 
 
-def labelled_curve(model: str, sets: Sequence[str]) -> pd.DataFrame:
-    """E(V) by model and reference on the *same* frames: the last of each cell of labelled sets.
+def volume_curves(model: str, structure: str, **options) -> dict[str, pd.DataFrame]:
+    """`volume_curve` of a model and, on the same frames, of the reference (`beside_reference`)."""
 
-    sets: relaxations at fixed cells, 0 % among them (``crystal_relaxation``,
-    ``crystal_strained``). No relaxation by the model enters, so nothing hides behind it. Columns:
-    volume_A3, volume_percent, reference_meV_per_atom and model_meV_per_atom (each from its own
-    value at 0 %), difference_meV_per_atom, force_max_eV_per_A (the reference's, left by its
-    relaxation).
+    def measure(of, cell):
+        return volume_curve(relaxed_volumes(model, cell, labelled=of == REFERENCE, **options))
+
+    return beside_reference(measure, model, structure)
+
+
+def labelled_curve(model: str, sets: Sequence[str], structure: str) -> pd.DataFrame:
+    """E(V) by model and reference on the *same* frames, those of labelled relaxations.
+
+    sets: relaxations at fixed cells (``crystal_relaxation``, ``crystal_strained`` ...). Of each
+    volume the frame of the lowest reference energy counts, the most relaxed one; the model relaxes
+    nothing, so no error of its own hides. Columns: volume_A3, volume_percent (from the cell of
+    ``structure``), reference_meV_per_atom and model_meV_per_atom (each from its own value there),
+    difference_meV_per_atom, force_max_eV_per_A (the reference's, left by its relaxation).
 
     Raises
     ------
     ValueError
-        the sets carry no strain, or none of it is 0.
+        the sets do not hold the cell of ``structure``.
     """
     from helpers import frames, training
 
     rows = []
     for name in sets:
         system = frames.load(name)
-        if "strain" not in system.data or "step" not in system.data:
-            raise ValueError(f"set {name!r} does not say strain and step of its frames")
-        known = pd.DataFrame({k: system[k].ravel() for k in ("strain", "step")})
-        last = known.groupby("strain")["step"].idxmax().to_numpy()
-        found = training.predict(model, system.sub_system(last))
+        known = pd.DataFrame({"volume": np.abs(np.linalg.det(system["cells"])).round(1),
+                              "energy": system["energies"]})  # fmt: skip
+        found = training.predict(
+            model, system.sub_system(known.groupby("volume")["energy"].idxmin().to_numpy())
+        )
         rows.append(pd.DataFrame({
-            "strain": known["strain"][last].to_numpy(),
-            "volume_A3": np.abs(np.linalg.det(system["cells"][last])),
+            "volume_A3": known["volume"].drop_duplicates().sort_values().to_numpy(),
             "reference": 1e3 * found.energy_reference / len(found.elements),
             "model": 1e3 * found.energy / len(found.elements),
             "force_max_eV_per_A": np.linalg.norm(found.force_reference, axis=2).max(axis=1),
         }))  # fmt: skip
     table = pd.concat(rows).sort_values("volume_A3", ignore_index=True)
-    if not (table["strain"] == 0).any():
-        raise ValueError(f"none of the sets {', '.join(sets)} holds the unstrained cell")
-    zero = table[table["strain"] == 0].iloc[0]
+    volume = structures.load(structure).get_volume()
+    table["volume_percent"] = 100 * (table["volume_A3"] / volume - 1)
+    zero = table.loc[table["volume_percent"].abs().idxmin()]
+    if abs(zero["volume_percent"]) > 0.1:
+        raise ValueError(f"none of the sets {', '.join(sets)} holds the cell of {structure}")
     for column in ("reference", "model"):
         table[f"{column}_meV_per_atom"] = table[column] - zero[column]
     table["difference_meV_per_atom"] = (
         table["model_meV_per_atom"] - table["reference_meV_per_atom"]
     )
-    table["volume_percent"] = 100 * (table["volume_A3"] / zero["volume_A3"] - 1)
     return table[["volume_A3", "volume_percent", "reference_meV_per_atom", "model_meV_per_atom",
                   "difference_meV_per_atom", "force_max_eV_per_A"]]  # fmt: skip
 
@@ -324,7 +333,7 @@ def equation_of_state(volume_A3, energy_eV) -> dict:
 
 
 def equations_of_state(
-    curves: dict[str, pd.DataFrame], within_percent: float = 10.0
+    curves: dict[str, pd.DataFrame], within_percent: float = 6.0
 ) -> pd.DataFrame:
     """`equation_of_state` of each `volume_curve` within ``within_percent`` of 0 %, as columns.
 
