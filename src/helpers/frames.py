@@ -1024,8 +1024,11 @@ def smallest() -> list[str]:
 def near_temperature(
     sets: Sequence[str], part: str, temperature_K: float, width_K: float, n_atoms: int
 ) -> dpdata.LabeledSystem | None:
-    """Frames of ``n_atoms`` atoms within ``width_K`` of a temperature; None if there are none."""
-    found = None
+    """Frames of ``n_atoms`` atoms within ``width_K`` of a temperature; None if there are none.
+
+    Sets without virials count only if no other has such frames.
+    """
+    found = []
     for name in sets:
         system = load(name, part)
         if system.get_natoms() != n_atoms or "temperature_K" not in system.data:
@@ -1036,11 +1039,9 @@ def near_temperature(
         system = system.sub_system(chosen)
         for name in FRAME_DATA:
             system.data.pop(name, None)
-        if found is None:
-            found = system
-        else:
-            found.append(system)
-    return found
+        found.append(system)
+    found = [system for system in found if "virials" in system.data] or found
+    return joined(found) if found else None
 
 
 def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
