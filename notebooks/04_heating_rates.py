@@ -14,6 +14,7 @@
 #       - data/structures/{structure}.extxyz
 #       - data/potentials/{potential}
 #       - data/runs
+#       - data/bench
 # ---
 
 # %% [markdown]
@@ -39,61 +40,90 @@ profile: str = "small"  # [-] any | profile this page is made for
 structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [1, 1, 1]  # [-] 1..6 | repetitions along a, b, c
 potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
+ensemble: list[str] = []  # [-] any | potentials of other seeds, to be compared with along the runs
 temperature_start: float = 300.0  # [K] 1..5000 | temperature of the equilibration
 temperature_end: float = 2100.0  # [K] 1..5000 | temperature at the end of the ramp
 heating_rates: list[float] = [20.0]  # [K/ps] 0.01..5000 | rates of the ramps, one run each
 heating_rate: float = 0.0  # [K/ps] 0..5000 | this rate alone; 0: all of heating_rates
+seeds: list[int] = [1]  # [-] 1..900000000 | seeds of the first velocities: a run for each of them
+seeds_from: float = 0.0  # [K/ps] 0..5000 | slower rates have the first of the seeds alone
 equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
+segment: float = 0.0  # [K] 0..2000 | heat by so much, hold, sample, in turn; 0: one ramp
+hold: float = 0.0  # [ps] 0..1000 | time after each segment that is not sampled
+sample: float = 0.0  # [ps] 0..1000 | time after that which is
+coupling: str = "iso"  # [-] iso, aniso, tri | one factor for the cell, three, or angles too
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
 frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
-seed: int = 1  # [-] 1..900000000 | seed of the first velocities
+deviation_limit: float = 0.5  # [eV/A] 0..100 | the ensemble agrees within this on what it knows
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
 # %%
 from itertools import cycle
 
+import numpy as np
 import pandas as pd
 
-from helpers import heating, paper, plots, provenance, tables, thermo, transition, units
+from helpers import (
+    deviation,
+    heating,
+    md_speed,
+    paper,
+    plots,
+    provenance,
+    rate_law,
+    tables,
+    thermo,
+    transition,
+    units,
+)
 
 rates = sorted([heating_rate] if heating_rate else heating_rates, reverse=True)
+wanted = [(rate, seed) for rate in rates
+          for seed in (seeds if rate >= seeds_from else seeds[:1])]
 colours = dict(zip(rates, cycle(plots.SERIES_COLOURS), strict=False))
-print(f"This page is made for {', '.join(f'{rate:g}' for rate in rates)} K/ps. The fastest of "
-      f"them is {units.K_per_ps_to_K_per_min(rates[0]):.1e} K/min.")
+print(f"This page is made for {', '.join(f'{rate:g}' for rate in rates)} K/ps, {len(wanted)} runs. "
+      f"The fastest rate is {units.K_per_ps_to_K_per_min(rates[0]):.1e} K/min.")
 
 # %% [markdown]
 # ## The runs
 #
 # A run that was made before, on this machine or shipped in `data/runs`, is found by its recipe
 # (structure, potential and all numbers that determine it) and used again; a run that was stopped
-# goes on from its last restart file; what is missing is made now. A run that left physics on its
-# way up is used as far as it got, and its diagnosis is printed.
+# goes on from its last restart file; what is missing is made now. The line that each run prints
+# says which. A run that left physics on its way up is used as far as it got, and its diagnosis is
+# printed. `data/runs.yaml` has the runs of this book and the paper's by name.
 
 # %%
 recipes = {
-    rate: heating.HeatingRun(
+    (rate, seed): heating.HeatingRun(
         structure=structure,
         supercell=tuple(supercell),
         potential=potential,
+        ensemble=tuple(ensemble),
         temperature_start_K=temperature_start,
         temperature_end_K=temperature_end,
         heating_rate_K_per_ps=rate,
         equilibration_ps=equilibration,
+        segment_K=segment,
+        hold_ps=hold,
+        sample_ps=sample,
+        coupling=coupling,
         timestep_fs=timestep,
         frame_every_ps=frame_every,
         seed=seed,
     )
-    for rate in rates
+    for rate, seed in wanted
 }
 runs = {
-    rate: heating.run(recipe, ranks=ranks, keep_exploded=True) for rate, recipe in recipes.items()
+    key: heating.run(recipe, ranks=ranks, keep_exploded=True) for key, recipe in recipes.items()
 }
 
 # %%
-made = {rate: provenance.read(run) for rate, run in runs.items()}
+made = {key: provenance.read(run) for key, run in runs.items()}
 pd.DataFrame({
     "profile": profile,
     "run": [run.name for run in runs.values()],
+    "seed": [seed for _, seed in runs],
     "atoms": [m["atoms"] for m in made.values()],
     "steps": [m["steps"] for m in made.values()],
     "ended": ["exploded" if m["exploded"] else "whole" for m in made.values()],
@@ -108,7 +138,8 @@ pd.DataFrame({
 # depends on the step alone, so a run that is continued from a restart file stays on its ramp.
 
 # %%
-print(heating.script(recipes[rates[-1]]))
+slowest = (rates[-1], seeds[0])
+print("\n".join(heating.script(recipes[slowest]).splitlines()[:60]))
 
 # %% [markdown]
 # Every 0.1 ps one row of the thermodynamic table was written; the equilibration is left out here.
@@ -116,16 +147,50 @@ print(heating.script(recipes[rates[-1]]))
 # $T\sqrt{2/3N}$ around its mean, but the mean must follow.
 
 # %%
-heated = {rate: thermo.read(run, equilibration=False) for rate, run in runs.items()}
+heated = {key: thermo.read(run, equilibration=False) for key, run in runs.items()}
 pd.DataFrame({
-    "heating rate (K/ps)": rates,
-    "rows": [len(heated[rate]) for rate in rates],
-    "mean T - target (K)": [
-        (heated[rate]["temperature_K"] - heated[rate]["target_temperature_K"]).mean()
-        for rate in rates],
+    "heating rate (K/ps)": [rate for rate, _ in heated],
+    "seed": [seed for _, seed in heated],
+    "rows": [len(table) for table in heated.values()],
+    "mean T - target (K)": [(table["temperature_K"] - table["target_temperature_K"]).mean()
+                            for table in heated.values()],
     "expected fluctuation at the end (K)": [
-        round(temperature_end * (2 / 3 / made[rate]["atoms"]) ** 0.5, 1) for rate in rates],
+        round(temperature_end * (2 / 3 / m["atoms"]) ** 0.5, 1) for m in made.values()],
 }).style.hide(axis="index").format(precision=1)
+
+# %% [markdown]
+# A segmented run counts where it is sampled, a ramp everywhere.
+
+# %%
+used = {key: table[table["stage"].isin(made[key]["sample_stages"])]
+        if segment and sample else table for key, table in heated.items()}
+
+
+def draw(ax, key, values, quantity, unit):
+    """One run, its samples pale and the running mean on top; the first seed is named."""
+    table = used[key]
+    plots.against_temperature(
+        table["target_temperature_K"], values, quantity, unit, window=max(1, len(table) // 20),
+        name=f"{key[0]:g} K/ps" if key[1] == seeds[0] else "", colour=colours[key[0]], ax=ax)
+
+
+# %% [markdown]
+# ## Enthalpy (Fig. 4a)
+#
+# At constant pressure $P$ the heat that goes into the cell is its enthalpy
+# $H = E_\mathrm{kin} + E_\mathrm{pot} + PV$ (here $P = 0$, the pressure of the barostat). It is
+# shown per atom and counted from the first row. Without any transition it would be the straight
+# line $3 k_\mathrm{B}(T - T_\mathrm{start})$ of a classical harmonic crystal (dashed); heat that
+# is taken up without a rise of temperature is a step.
+
+# %%
+_, ax = plots.axes(("temperature", "K"), ("enthalpy", "eV/atom"), width=7)
+enthalpy = {key: table["enthalpy_eV"] / made[key]["atoms"] for key, table in used.items()}
+for key, per_atom in enthalpy.items():
+    draw(ax, key, per_atom - per_atom.iloc[:1].mean(), "enthalpy", "eV/atom")
+line = np.array([temperature_start, temperature_end])
+ax.plot(line, 3 * units.K_to_eV(line - temperature_start), "k--", lw=1, label="$3 k_B T$")
+ax.legend();
 
 # %% [markdown]
 # ## Density
@@ -138,36 +203,12 @@ pd.DataFrame({
 
 # %%
 _, ax = plots.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
-for rate, table in heated.items():
-    plots.against_temperature(
-        table["target_temperature_K"], table["density_g_cm3"], "density", "g/cm3",
-        window=max(1, len(table) // 20), name=f"{rate:g} K/ps", colour=colours[rate],
-        ax=ax)
+for key, table in used.items():
+    draw(ax, key, table["density_g_cm3"], "density", "g/cm3")
 plots.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"));
 
 # %% [markdown]
-# ## Enthalpy
-#
-# At constant pressure $P$ the heat that goes into the cell is its enthalpy
-# $H = E_\mathrm{kin} + E_\mathrm{pot} + PV$ (here $P = 0$, the pressure of the barostat). It is
-# shown per atom and counted from the first row. Without any transition it would be the straight
-# line $3 k_\mathrm{B}(T - T_\mathrm{start})$ of a classical harmonic crystal (dashed); heat that
-# is taken up without a rise of temperature is a step.
-
-# %%
-_, ax = plots.axes(("temperature", "K"), ("enthalpy", "eV/atom"), width=7)
-for rate, table in heated.items():
-    enthalpy = table["enthalpy_eV"] / made[rate]["atoms"]
-    plots.against_temperature(
-        table["target_temperature_K"], enthalpy - enthalpy.iloc[0], "enthalpy", "eV/atom",
-        window=max(1, len(table) // 20), name=f"{rate:g} K/ps", colour=colours[rate],
-        ax=ax)
-line = pd.Series([temperature_start, temperature_end])
-ax.plot(line, 3 * units.K_to_eV(line - temperature_start), "k--", lw=1, label="$3 k_B T$")
-ax.legend();
-
-# %% [markdown]
-# ## Heat capacity
+# ## The slowest run: density, enthalpy and heat capacity (Fig. 4b)
 #
 # $C_P = \mathrm{d}H/\mathrm{d}T$ is the slope of the enthalpy, fitted here in windows of
 # temperature. Classical nuclei give about $3 k_\mathrm{B}$ per atom; in the real crystal the stiff
@@ -175,61 +216,149 @@ ax.legend();
 # transition, and its area the latent heat.
 
 # %%
-span = temperature_end - temperature_start
+window = min(100.0, max((temperature_end - temperature_start) / 5, 1.0))
 capacity = {
-    rate: transition.heat_capacity(
-        table["target_temperature_K"], table["enthalpy_eV"], made[rate]["atoms"],
-        window_K=min(100.0, max(span / 5, 1.0)))
-    for rate, table in heated.items()
+    key: transition.heat_capacity(table["target_temperature_K"], table["enthalpy_eV"],
+                                  made[key]["atoms"], window_K=window)
+    for key, table in used.items()
 }
-measured = {rate: table for rate, table in capacity.items() if len(table)}
-if measured:
-    _, ax = plots.axes(("temperature", "K"), ("heat capacity", "kB/atom"), width=7)
-    ax.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
-for rate, table in measured.items():
-    ax.errorbar(table["temperature_K"], table["cp_kB"], table["error_kB"], fmt="o-", ms=3,
-                color=colours[rate], label=f"{rate:g} K/ps")
-    ax.legend()
-for rate in rates:
-    print(f"{rate:g} K/ps: C_P = {measured[rate]['cp_kB'].mean():.2f} kB/atom on average"
-          if rate in measured else f"{rate:g} K/ps: too short a run for a heat capacity")
+_, (above, middle, below) = plots.axes(
+    ("temperature", "K"), ("", "-"), nrows=3, width=7, height=2.3, sharex=True)
+draw(above, slowest, used[slowest]["density_g_cm3"], "density", "g/cm3")
+draw(middle, slowest, enthalpy[slowest] - enthalpy[slowest].iloc[:1].mean(), "enthalpy", "eV/atom")
+below.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
+slow_cp = capacity[slowest]
+below.errorbar(slow_cp["temperature_K"], slow_cp["cp_kB"], slow_cp["error_kB"], fmt="o-", ms=3,
+               color=colours[slowest[0]], label=f"{slowest[0]:g} K/ps")
+below.legend()
+for panel, name in zip((above, middle, below), (("density", "g/cm3"), ("enthalpy", "eV/atom"),
+                                                ("heat capacity", "kB/atom")), strict=True):
+    panel.set_ylabel(plots.label(*name))
+
+# %%
+for (rate, seed), table in capacity.items():
+    print(f"{rate:g} K/ps, seed {seed}:",
+          f"C_P = {table['cp_kB'].mean():.2f} kB/atom on average" if len(table)
+          else "too short a run for a heat capacity")
 
 # %% [markdown]
 # ## The transition temperature
 #
 # $T_\mathrm{f}$ is where the density begins to fall significantly. The paper reads it off the
 # curve; here two joined straight lines are fitted to the density (the crystal that expands, and
-# the fall), and $T_\mathrm{f}$ is where they meet. Its error comes from fitting resampled noise
-# again (`transition.transition_temperature`). No fall, no number:
+# the fall), and $T_\mathrm{f}$ is where they meet. Its error joins two: that of the method (the
+# fit is made with bins of 10, 20 and 40 K, and has to find a fall with each of them) and that of
+# the noise, which is drawn again two hundred times. No fall, no number:
 
 # %%
 bends = {
-    rate: transition.transition_temperature(table["target_temperature_K"], table["density_g_cm3"])
-    for rate, table in heated.items()
+    key: rate_law.transition_by_methods(table["target_temperature_K"], table["density_g_cm3"])
+    for key, table in used.items()
 }
-for rate, bend in bends.items():
-    print(f"{rate:g} K/ps: {bend}")
-
-# %%
-theirs = {
-    paper.value(f"table3.{name}.heating_rate_K_per_ps").number:
-        paper.value(f"transition.{name}_Tf_K").number
-    for name in ("DPMD-1K", "DPMD-0.5K", "DPMD-0.1K")
-}
-ours = {rate: bend for rate, bend in bends.items() if bend.found}
-_, ax = plots.axes(("heating rate", "K/ps"), ("$T_f$", "K"), width=6)
-ax.plot(list(theirs), list(theirs.values()), "ks--", mfc="none", label="paper, Fig. 6b")
-if ours:
-    ax.errorbar(list(ours), [b.Tf for b in ours.values()], [b.error for b in ours.values()],
-                fmt="o", color=plots.SERIES_COLOURS[1], label="this book")
-ax.set_xscale("log")
-ax.legend();
+for (rate, seed), bend in bends.items():
+    print(f"{rate:g} K/ps, seed {seed}: {bend}")
+found = {key: bend for key, bend in bends.items() if bend.found}
+lacking = sorted({rate for rate, _ in bends} - {rate for rate, _ in found}, reverse=True)
+print(f"No transition at {', '.join(f'{rate:g}' for rate in lacking)} K/ps." if lacking else
+      "A transition at every rate.")
 
 # %% [markdown]
-# The paper's slowest run is called DPMD-0.1K and is listed and plotted at 0.2 K/ps; its number of
-# steps over its span of temperature gives 0.1 K/ps. The figure shows the rate as the paper lists
-# it.
+# ### Against the heating rate (Fig. 6b)
 #
+# If the transition waits for one activated step of energy $E$, slow heating gives it time, and
+# (Kissinger 1957)
+#
+# $$ \ln\frac{q}{T_\mathrm{f}^2} = C - \frac{E}{R\,T_\mathrm{f}}. $$
+#
+# The law is fitted to the paper's three points and, where there are three rates, to ours. The
+# paper's slowest run is called DPMD-0.1K and listed and plotted at 0.2 K/ps; its number of steps
+# over its span of temperature gives 0.1 K/ps. The open square is the paper's reading, the arrowed
+# one the rate that fits its steps; both are fitted.
+
+
+# %%
+def law_of(points, errors=None):
+    """The law, or in words why there is none."""
+    try:
+        return rate_law.fit([q for q, _ in points], [Tf for _, Tf in points], errors)
+    except rate_law.TooFewPoints as problem:
+        return str(problem)
+
+
+names = ("DPMD-1K", "DPMD-0.5K", "DPMD-0.1K")
+theirs = [(paper.value(f"table3.{name}.heating_rate_K_per_ps").number,
+           paper.value(f"transition.{name}_Tf_K").number) for name in names]
+by_steps = [*theirs[:2], (0.1, theirs[2][1])]
+ours = [(rate, bend.Tf) for (rate, _), bend in found.items()]
+laws = {"paper": law_of(theirs), "paper, slowest at 0.1 K/ps": law_of(by_steps),
+        "this book": law_of(ours, [bend.error for bend in found.values()])}
+for name, law in laws.items():
+    print(f"{name}: {law}")
+
+# %%
+calorimeter = units.K_per_min_to_K_per_ps(np.array([
+    paper.value("heating.experiment_rate_low_K_per_min").number,
+    paper.value("heating.experiment_rate_high_K_per_min").number]))
+_, (near, far) = plots.axes(("heating rate", "K/ps"), ("$T_f$", "K"), ncols=2, width=5)
+for ax, low in ((near, 0.05), (far, calorimeter[0] / 2)):
+    grid = np.geomspace(low, max([1.5, *(2 * q for q, _ in ours)]), 100)
+    for (name, law), colour in zip(laws.items(), ("black", "grey", plots.SERIES_COLOURS[1]),
+                                   strict=True):
+        if not isinstance(law, str):
+            ax.plot(grid, law.temperature(grid), color=colour, lw=1, label=f"law, {name}")
+            ax.fill_between(grid, *law.interval(grid), color=colour, alpha=0.12, lw=0)
+    ax.plot(*zip(*theirs, strict=True), "ks", mfc="none", label="paper, Fig. 6b")
+    ax.annotate("", by_steps[2], theirs[2], arrowprops={"arrowstyle": "->"})
+    if ours:
+        ax.errorbar(*zip(*ours, strict=True), [bend.error for bend in found.values()], fmt="o",
+                    color=plots.SERIES_COLOURS[1], label="this book")
+    ax.set_xscale("log")
+    ax.set_ylim(0, 2500)
+near.set_ylim(min(Tf for _, Tf in theirs + ours) - 150, max(Tf for _, Tf in theirs + ours) + 150)
+far.axvspan(*calorimeter, color=plots.SERIES_COLOURS[2], alpha=0.5, label="calorimeter")
+near.legend()
+far.legend();
+
+# %% [markdown]
+# The bands hold 95 % of the curves that the points allow *if the law is true* over thirteen powers
+# of ten, with one step and one activation energy: nothing here tests that.
+
+# %%
+for name, law in laws.items():
+    if isinstance(law, str):
+        print(f"{name}: no extrapolation, since {law}")
+        continue
+    (low, _), (high, _) = law.interval(calorimeter)
+    print(f"{name}: {law.temperature(calorimeter)[0]:.0f} K at 10 K/min, between {low:.0f} and "
+          f"{high:.0f} K (95 %). The paper puts the low-density phase of experiments near "
+          f"{paper.value('stages.experiment_low_density_K').number} K.")
+
+# %% [markdown]
+# ## Where does the potential leave what it knows?
+#
+# A potential gives a force for every arrangement of atoms, also for those it never saw. Potentials
+# that differ in the seed of their training alone agree where there was data, and disagree where
+# each had to invent. Along a run with an `ensemble`, LAMMPS writes for every atom the standard
+# deviation of its force over the ensemble; shown is the largest of all atoms. The paper finds
+# clusters of hydrogen above 1700 K, which it calls unphysical: such frames would show up here.
+
+# %%
+compared = {key: deviation.read(runs[key]) for key in runs if made[key].get("ensemble")}
+if compared:
+    _, ax = plots.axes(("temperature", "K"), ("largest force deviation", "eV/A"), width=7)
+    ax.axhline(deviation_limit, color="black", ls="--", lw=1, label="limit")
+    ax.axvline(paper.value("stages.melting_K").number, color="black", ls=":", lw=1,
+               label="paper: H clusters above")
+for (rate, seed), table in compared.items():
+    plots.against_temperature(
+        table["target_temperature_K"], table["max_eV_per_A"], "largest force deviation", "eV/A",
+        window=max(1, len(table) // 20), name=f"{rate:g} K/ps" if seed == seeds[0] else "",
+        colour=colours[rate], ax=ax)
+    print(f"{rate:g} K/ps, seed {seed}: {deviation.trust(table, deviation_limit)}")
+if not compared:
+    print("The runs of this page have no ensemble (parameter `ensemble`): not known.")
+
+# %% [markdown]
 # ## Table 3: the procedures
 #
 # The paper's table, and the runs of this page beside those of the same rate.
@@ -240,42 +369,54 @@ tables.of_paper("table3")
 
 # %%
 def same_rate(name):
-    return next((r for r in rates
-                 if r == paper.value(f"table3.{name}.heating_rate_K_per_ps").number), None)
+    """The run of the first seed at the rate of the paper's run, if there is one."""
+    rate = paper.value(f"table3.{name}.heating_rate_K_per_ps").number
+    return (rate, seeds[0]) if (rate, seeds[0]) in runs else None
 
 
 def compare(name, column, ours, quantity):
-    rate = same_rate(name)
-    value = tables.NOT_COMPUTED if rate is None else ours(rate)
+    key = same_rate(name)
+    value = tables.NOT_COMPUTED if key is None else ours(key)
     return tables.row(f"table3.{name}.{column}", value, quantity=f"{name}: {quantity}",
-                      run="" if rate is None else runs[rate].name)
+                      run="" if key is None else runs[key].name)
 
 
-names = [name for name in paper.rows("table3") if name != "DPMD-Test"]  # chapter 3 has that one
+heated_names = [name for name in paper.rows("table3") if name != "DPMD-Test"]  # chapter 3 has it
 tables.side_by_side([
-    row for name in names for row in (
-        compare(name, "start_K", lambda rate: temperature_start, "from"),
-        compare(name, "end_K", lambda rate: temperature_end, "to"),
-        compare(name, "steps", lambda rate: made[rate]["steps"], "steps"),
+    row for name in heated_names for row in (
+        compare(name, "start_K", lambda key: temperature_start, "from"),
+        compare(name, "end_K", lambda key: temperature_end, "to"),
+        compare(name, "steps", lambda key: made[key]["steps"], "steps"),
     )[0 if same_rate(name) else 2:]
 ], "Table 3")
 
+# %% [markdown]
+# Our own runs in the same columns:
+
+# %%
+pd.DataFrame({
+    "run": [run.name for run in runs.values()],
+    "atoms": [m["atoms"] for m in made.values()],
+    "from (K)": [recipe.temperature_start_K for recipe in recipes.values()],
+    "to (K)": [recipe.temperature_end_K for recipe in recipes.values()],
+    "rate (K/ps)": [rate for rate, _ in runs],
+    "seed": [seed for _, seed in runs],
+    "steps": [m["steps"] for m in made.values()],
+    "Tf (K)": [tables.number(b.Tf, b.error) if b.found else "none found" for b in bends.values()],
+}).style.hide(axis="index").format(precision=1)
+
 # %%
 tables.side_by_side([
-    *(tables.row(f"transition.{name}_Tf_K",
-                 bends[rate].Tf if (rate := same_rate(name)) and bends[rate].found
-                 else "no transition found" if rate else tables.NOT_COMPUTED,
-                 error=bends[rate].error if rate and bends[rate].found else None,
-                 quantity=f"{name}: Tf", run=runs[rate].name if rate else "")
-      for name in ("DPMD-1K", "DPMD-0.5K", "DPMD-0.1K")),
-    *(tables.Row(f"Tf at {rate:g} K/ps", "K", None,
-                 bend.Tf if bend.found else "no transition found",
-                 bend.error if bend.found else None, runs[rate].name)
-      for rate, bend in bends.items() if rate not in theirs),
+    tables.row(f"transition.{name}_Tf_K",
+               bends[key].Tf if (key := same_rate(name)) and bends[key].found
+               else "no transition found" if key else tables.NOT_COMPUTED,
+               error=bends[key].error if key and bends[key].found else None,
+               quantity=f"{name}: Tf", run=runs[key].name if key else "")
+    for name in names
 ], "The transition temperature")
 
 # %% [markdown]
-# ## Speed
+# ## Speed (Fig. 2)
 #
 # Slow heating is a matter of computing time: half the rate, twice the steps. The paper gives two
 # speeds that do not agree; ours is from each run's provenance, start-up left out. The last rows
@@ -284,15 +425,43 @@ tables.side_by_side([
 
 # %%
 tables.side_by_side([
-    row for rate in rates for row in (
-        tables.row("speed.dpmd_ns_per_day", made[rate]["ns_per_day"] or tables.NOT_COMPUTED,
-                   quantity=f"speed at {rate:g} K/ps, {made[rate]['atoms']} atoms (paper: 8000)",
-                   run=runs[rate].name),
+    row for key in ((rate, seeds[0]) for rate in rates) for row in (
+        tables.row("speed.dpmd_ns_per_day", made[key]["ns_per_day"] or tables.NOT_COMPUTED,
+                   quantity=f"speed at {key[0]:g} K/ps, {made[key]['atoms']} atoms (paper: 8000)",
+                   run=runs[key].name),
         tables.Row("cost of a step", "us core/atom", None,
-                   made[rate]["core_us_per_atom_step"] or tables.NOT_COMPUTED,
-                   run=runs[rate].name),
+                   made[key]["core_us_per_atom_step"] or tables.NOT_COMPUTED,
+                   run=runs[key].name),
     )
 ], "Speed")
+
+# %% [markdown]
+# The paper's Fig. 2 sets first-principles dynamics beside the potential's. Here the engines of
+# one benchmark (`make bench-md`) are side by side: the same cell, the same machine, the same day.
+
+# %%
+try:
+    bench = md_speed.read()
+    speeds = md_speed.table(bench)
+    print(f"Measured on {bench['hardware']['processor']}, {bench['hardware']['cores']} cores.",
+          *(f"{engine} is absent: {reason}." for engine, reason in bench["absent"].items()))
+except FileNotFoundError as absent:
+    bench = None
+    print(f"No benchmark is shipped: {absent}")
+speeds.style.hide(axis="index").format(precision=3) if bench else None
+
+# %%
+if bench:
+    _, ax = plots.axes(("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(speeds) + 1)
+    labels = [f"{row.engine}, {row.atoms} atoms, {row.ranks} x {row.threads}"
+              for row in speeds.itertuples()]
+    ax.barh(labels, speeds["ns_per_day"], color=plots.SERIES_COLOURS[0])
+    for key, label in (("speed.fpmd_ns_per_day", "paper, FPMD, 300 atoms"),
+                       ("speed.dpmd_ns_per_day", "paper, DPMD, 8000 atoms")):
+        ax.axvline(paper.value(key).number, ls="--", lw=1, color="black")
+        ax.annotate(label, (paper.value(key).number, len(labels) - 0.4), fontsize=8)
+    ax.set_xscale("log")
+    ax.invert_yaxis()
 
 # %% [markdown]
 # ## What is missing
@@ -301,9 +470,9 @@ tables.side_by_side([
 # three rates at least, and error bars smaller than their differences.
 
 # %%
-wanted = sorted(theirs, reverse=True)
-absent = [f"{rate:g}" for rate in wanted if rate not in rates]
-print(f"Tf found at {len(ours)} of {len(rates)} rates.",
+slow = sorted((q for q, _ in theirs), reverse=True)
+absent = [f"{rate:g}" for rate in slow if rate not in rates]
+print(f"Tf found in {len(found)} of {len(runs)} runs.",
       f"Of the paper's slow rates, {', '.join(absent) or 'none'} K/ps "
       f"{'is' if len(absent) == 1 else 'are'} not computed yet." if absent else "",
       "This cell is smaller than the paper's (7344 atoms): fluctuations are larger."

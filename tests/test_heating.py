@@ -459,7 +459,7 @@ def test_damage_is_said_and_mended(damage, whole, broken_off, build, capfd):
 
 
 FULL = """
-mount -t tmpfs -o size=2m tmpfs "$1" || exit 77
+mount -t tmpfs -o size=1m tmpfs "$1" || exit 77
 "$2" -c "$3" "$1" "$4" 2> "$1.first" && exit 1
 mount -o remount,size=64m "$1"
 "$2" -c "$3" "$1" "$4" 2> "$1.second" || exit 2
@@ -475,7 +475,7 @@ heating.run(heating.HeatingRun(**json.loads(sys.argv[2])), restart_every_ps=0.05
 
 
 def test_a_full_disk(potential, tmp_path):
-    """A file system of 2 MB is written full by the real LAMMPS; with room the run goes on."""
+    """A file system of 1 MB is written full by the real LAMMPS; with room the run goes on."""
     if not shutil.which("unshare"):
         pytest.skip("no unshare here: a small file system cannot be mounted")
     heated = heating_run(potential, frame_every_ps=0.0005, equilibration_ps=0.0)
@@ -503,7 +503,7 @@ def test_a_nearly_full_disk_stops_the_run(potential, build, monkeypatch):
 
 # --- killed ---------------------------------------------------------------------------------
 
-KILLS = 20
+KILLS = int(os.environ.get("ZIF4_KILLS", 20))
 
 
 def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):

@@ -42,6 +42,8 @@ def test_a_trial_is_made_once_and_announced(build, monkeypatch, capfd):
     fastest = min(tried, key=lambda name: tried[name]["s_per_step"])
     assert "{} x {}".format(*chosen) == fastest
     assert all(row["steps"] > 1 and row["atoms"] == 68 for row in tried.values())
+    alone = tried["1 x 1"]  # a machine at work gives less than a whole core, never more
+    assert 0 < alone["cpu_us_per_atom_step"] < 1.1 * alone["core_us_per_atom_step"]
     assert "[made]" in capfd.readouterr().out
     monkeypatch.setattr(layout, "time_lammps", None)
     assert layout.choose(atoms, model, "key", 10**7) == chosen

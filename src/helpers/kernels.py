@@ -23,8 +23,9 @@ from helpers import paths, provenance
 SOURCE = Path(__file__).with_name("native") / "deepmd_kernels.cc"
 SWITCH = "ZIF4_KERNELS"
 TOLERANCE = 2e-5  # relative to the largest value, of float32 sums of a hundred terms
-_FLAGS = ("-std=c++17", "-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math",
-          "-fopenmp", "-shared", "-fPIC")  # fmt: skip
+# not -ffast-math: linked into a library, that would flush denormals in the whole of LAMMPS
+_FLAGS = ("-std=c++17", "-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast",
+          "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")  # fmt: skip
 _FORWARD = "_ZN6deepmd24tabulate_fusion_se_a_cpuIfEEvPT_PKS1_S4_S4_S4_S4_iiibi"
 _GRADIENT = "_ZN6deepmd29tabulate_fusion_se_a_grad_cpuIfEEvPT_S2_S2_PKS1_S4_S4_S4_S4_S4_iiibi"
 _VIRIAL = "_ZN6deepmd17prod_virial_a_cpuIdEEvPT_S2_PKS1_S4_S4_PKiiii"
@@ -90,7 +91,9 @@ def compare(file: Path) -> float:
     KernelsDiffer
         a function is missing on either side, or they differ by more than ``TOLERANCE``.
     """
-    folder = Path(importlib.util.find_spec("deepmd").origin).parent / "lib"
+    if not (deepmd := importlib.util.find_spec("deepmd")):
+        raise KernelsDiffer("deepmd-kit is not installed")
+    folder = Path(deepmd.origin).parent / "lib"
     try:
         theirs, ours = (ctypes.CDLL(str(f)) for f in (folder / "libdeepmd.so", file))
         results = [_outputs(lib) for lib in (theirs, ours)]

@@ -1,7 +1,8 @@
 """Ranks and threads for a run, chosen by measurement; what a step of LAMMPS costs.
 
 A cost is given in core-microseconds per atom and step, wall time x ranks x threads / (steps x
-atoms), so that sizes and layouts compare.
+atoms), so that sizes and layouts compare; beside it stands the processor time that was really
+used, which is less where the machine had other work, or where threads waited.
 """
 
 from __future__ import annotations
@@ -108,10 +109,13 @@ def time_lammps(atoms: Atoms, force: list[str], ranks: int, threads: int, second
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=lammps.die_with_parent,
         )  # fmt: skip
     loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps", done.stdout)
+    shares = re.findall(r"([\d.]+)% CPU use", done.stdout)  # of one rank with its threads
     if done.returncode or len(loops) < 2:
         raise lammps.LammpsDied(
             f"LAMMPS ended with code {done.returncode}; {lammps.last_lines(done.stdout)}")
-    return row(len(atoms), int(loops[-1][1]), float(loops[-1][0]), ranks * threads, load)
+    result = row(len(atoms), int(loops[-1][1]), float(loops[-1][0]), ranks * threads, load)
+    cpu = float(shares[-1]) / 100 * ranks * result["s_per_step"]
+    return result | {"cpu_us_per_atom_step": cpu * 1e6 / len(atoms)}
 
 
 def row(atoms: int, steps: int, seconds: float, cores: int, load: float) -> dict:

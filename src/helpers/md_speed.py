@@ -138,8 +138,10 @@ def measure(file: Path | None = None, *, potential: str = "atp", seconds: float 
         what a row was to be measured with does not work.
     """
     file = Path(file or paths.BUILD / "bench" / "md.json")
-    rows, absent = settings(len(os.sched_getaffinity(0)), cp2k=cp2k)
-    rows = list(chosen) if chosen is not None else rows
+    if chosen is None:
+        rows, absent = settings(len(os.sched_getaffinity(0)), cp2k=cp2k)
+    else:
+        rows, absent = list(chosen), {}
     same = {"hardware": provenance.hardware(), "structure": STRUCTURE, "potential": potential,
             "potential_sha256": provenance.sha256(training.model_file(potential)),
             "timestep_fs": layout.TIMESTEP_FS}  # fmt: skip
@@ -158,6 +160,7 @@ def measure(file: Path | None = None, *, potential: str = "atp", seconds: float 
             measured[json.dumps(plain)] = {"setting": plain} | _time(setting, potential, each) | {
                 "versions": provenance.versions()}
             engines = {row["setting"]["engine"] for row in measured.values()}
+            absent = record.get("absent", {}) | absent
             part = file.with_suffix(".part")
             part.write_text(json.dumps(same | {
                 "rows": list(measured.values()),
@@ -185,16 +188,18 @@ def read(file: Path | None = None) -> dict:
 
 def table(record: dict) -> pd.DataFrame:
     """The rows of `read`: engine, atoms, ranks, threads, s_per_step, ns_per_day,
-    core_us_per_atom_step, and speed_up over the first row of the same atoms and engine."""
+    core_us_per_atom_step, cpu_us_per_atom_step (LAMMPS alone), speed_up over the first row of the
+    same atoms and engine, load."""
     rows = pd.DataFrame([
         {"engine": r["setting"]["engine"], "atoms": r["atoms"], "ranks": r["setting"]["ranks"],
          "threads": r["setting"]["threads"], "s_per_step": r["s_per_step"],
          "ns_per_day": r["ns_per_day"], "core_us_per_atom_step": r["core_us_per_atom_step"],
+         "cpu_us_per_atom_step": r.get("cpu_us_per_atom_step", float("nan")),
          "load": r["load"]}
         for r in record["rows"]
     ])  # fmt: skip
     first = rows.groupby(["engine", "atoms"])["s_per_step"].transform("first")
-    rows.insert(7, "speed_up", first / rows["s_per_step"])
+    rows.insert(8, "speed_up", first / rows["s_per_step"])
     return rows
 
 
@@ -203,8 +208,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--potential", default="atp", help="name of a potential")
     parser.add_argument("--seconds", type=float, default=240, help="of measuring, start-up apart")
     parser.add_argument("--cp2k", action="store_true", help="one PBE-D3 step, too (minutes)")
+    parser.add_argument("--nequip-only", action="store_true",
+                        help="add NequIP from an environment that has nothing else")
     options = parser.parse_args(argv)
-    file = measure(potential=options.potential, seconds=options.seconds, cp2k=options.cp2k)
+    file = measure(potential=options.potential, seconds=options.seconds, cp2k=options.cp2k,
+                   chosen=[Setting("NequIP")] if options.nequip_only else None)
     record = read(file)
     print(table(record).to_string(index=False, float_format="{:.4g}".format))
     for engine, reason in record.get("absent", {}).items():
