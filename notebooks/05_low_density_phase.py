@@ -213,8 +213,9 @@ plots.density_maps({name: one.slice(axis=2) for name, one in local.items()}, fir
 # flat. The distribution counts every box of every snapshot; a low-density phase would move it to
 # the left, voids would give it a second hump near zero. Is it more than noise? The dashed line is
 # as many atoms thrown into the same cell at random. Evenness is the variance over that of the
-# random atoms: 1 for a gas, less for whatever has order, more only where regions of different
-# density are larger than a box.
+# random atoms: 1 for a gas, less for even order, more where clumps and pores are as large as a box;
+# the crystal's own pores count, too, so what matters is how it changes. Lasting is the share of
+# that variance which the mean over the window keeps.
 
 # %%
 random = local_density.thrown_at_random(len(frames.symbols), frames.cells, box_edge)
@@ -224,7 +225,8 @@ for name, one in local.items():
 ax.plot(*random.distribution(), "k--", lw=1, label="thrown at random")
 ax.legend(fontsize=8)
 uneven = local_density.heterogeneity(local | {"thrown at random": random})
-uneven.style.hide(axis="index").format(precision=3, na_rep="–")
+uneven[["stage", "mean_per_A3", "evenness", "evenness_error", "lasting_percent", "empty_percent"]
+       ].style.hide(axis="index").format(precision=3, na_rep="–")
 
 # %% [markdown]
 # How much of the cell is empty? The share of its volume that the centre of a ball of 1.2 Å
@@ -300,8 +302,8 @@ ax.legend();
 # %% [markdown]
 # The rates of one bond in windows of temperature. Limits are those of a Poisson process at 95 %;
 # where nothing was seen there is only an upper limit (open triangles), about three events in the
-# time that all bonds together were watched. $1/k$ is the mean lifetime of a bond. An Arrhenius law
-# is fitted to the counts where there are enough.
+# time that all bonds together were watched (exposure). $1/k$ is the mean lifetime of a bond. An
+# Arrhenius law is fitted to the counts where there are enough.
 
 # %%
 rate = bonds.rates(np.arange(T.min(), T.max() + 1.01 * temperature_step, temperature_step))
@@ -315,15 +317,17 @@ for name, events in (("break", "broken"), ("exchange", "exchanged")):
         print(f"{name}: no activation energy, {reason}")
 if len(rate):
     plots.event_rates(rate, laws)
-rate.style.hide(axis="index").format(precision=3)
+rate[["temperature_K", "exposure_ns", "broken", "exchanged", "break_high", "exchange_high"]
+     ].style.hide(axis="index").format(precision=3)
 
 # %% [markdown]
 # ## Molecules
 #
 # Above 1700 K the paper sees decomposition and clusters of hydrogen, which it calls unphysical. An
 # imidazolate is intact when its bonds make the ring N–C–N–C–C with one H on each C; all that is not
-# is counted by its formula. At these temperatures a bond is now and then caught stretched beyond
-# its limit for a moment: a ring that broke for good is still broken in the last frame.
+# is counted by its formula (C3H3N2 there: a ring that has opened). At these temperatures a ring
+# opens or an H leaves for a moment and comes back; what broke for good is still broken in the last
+# frame.
 
 # %%
 census = molecules.census(frames.positions, frames.cells, frames.symbols)
@@ -417,15 +421,26 @@ warm = rate[rate["temperature_K"] >= stay_K[0]]
 if len(warm):
     n, watched = warm["exchanged"].sum(), warm["exposure_ns"].sum()
     least, most = rates.poisson_limits(n) / watched
-    each = 4 * np.diff(stay_K)[0] / 1000 * most
+    per_bond = np.diff(stay_K)[0] / 1000 * most  # at 1 K/ps
     say.append(
         f"Exchange. Paper: the cause of the low density, not counted. Here {n} exchanges in "
         f"{watched:.2g} ns of bond time above {stay_K[0]} K: "
         + (f"{n / watched:.2g} ({least:.2g} to {most:.2g})" if n else f"fewer than {most:.2g}")
         + f" a bond and ns (95 %), and no more than that from {stay_K[0]} to {stay_K[1]} K, since "
-        f"the rate grows with T. Heated through at 1 K/ps, that is up to {each:.2g} exchanges "
-        "for each Zn: this run "
-        + ("does not exclude the explanation." if each > 1 else "speaks against the explanation."))
+        f"the rate grows with T. Heated through at 1 K/ps, that is up to {4 * per_bond:.2g} "
+        "exchanges for each Zn: this run "
+        + ("does not exclude the explanation." if 4 * per_bond > 1 else
+           "speaks against the explanation."))
+    if "exchange" in laws:
+        mean_rate, error = laws["exchange"].rate(np.mean(stay_K))
+        say[-1] += (f" By its Arrhenius law the bonds of a Zn exchange "
+                    f"{4 * np.diff(stay_K)[0] / 1000 * mean_rate:.2g} times there (within a factor "
+                    f"of {np.exp(2 * error):.2g}).")
+    if bend.found:
+        early = (T[bonds.exchanges["bound_again"]] < bend.Tf).sum()
+        say[-1] += (f" {early} of all {len(bonds.exchanges)} exchanges came before the density "
+                    f"fell at {bend.Tf:.0f} K: exchange "
+                    + ("comes first, as a cause must." if early else "follows the fall."))
 else:
     say.append(f"Exchange. This run ends at {T.max():.0f} K, below the paper's low-density stage.")
 off = 100 * (bonds.zn[-max(1, len(T) // 10):] < 0).mean()

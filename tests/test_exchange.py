@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from MDAnalysis.lib.distances import distance_array
+from MDAnalysis.lib.mdamath import triclinic_box
 
-from helpers import exchange, structures
+from helpers import exchange, frames, structures
 
 # One imidazolate-like ligand (N-C-N in a row) that walks along a row of Zn.
 LIGAND = np.array([[0.0, 0, 0], [1.15, 0.7, 0], [2.3, 0, 0]])
@@ -133,3 +135,14 @@ def test_refusals():
     positions[1, 3:, 0] += 18
     with pytest.raises(ValueError, match="unwrapped"):
         exchange.bonds(positions, cells, SYMBOLS)
+
+
+def test_bonds_of_real_hot_frames_are_those_of_mdanalysis():
+    hot = frames.load("nvt_2500")
+    symbols = np.array(hot["atom_names"])[hot["atom_types"]]
+    zinc, nitrogen = (np.flatnonzero(symbols == e) for e in ("Zn", "N"))
+    for positions, cell in zip(hot["coords"][:8], hot["cells"], strict=False):
+        found = exchange.bonds([positions], [cell], symbols)
+        distance = distance_array(positions[nitrogen], positions[zinc], triclinic_box(*cell))
+        nearest = np.where(distance.min(axis=1) < 2.5, zinc[distance.argmin(axis=1)], -1)
+        assert (found.zn[0] == nearest).all() and len(set(found.zn[0])) > 10

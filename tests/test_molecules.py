@@ -103,7 +103,7 @@ def test_pyrazole_like_ring_is_no_imidazolate():
 
 def test_real_hot_frames_agree_with_ase_and_scipy():
     """The same clusters from ASE's neighbour list and scipy."""
-    hot = frames.load("glass_1500_2500")
+    hot = frames.load("nvt_2500")
     symbols = np.array(hot["atom_names"])[hot["atom_types"]]
     for k in (0, len(hot["coords"]) - 1):
         atoms = Atoms(symbols, hot["coords"][k], cell=hot["cells"][k], pbc=True)
