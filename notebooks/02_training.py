@@ -346,7 +346,7 @@ beside_dft[list(shown_columns)].rename(columns=shown_columns).reset_index().styl
 # potential of this page has larger nets and more steps.
 
 # %%
-grown = [name for name in ("frames-1", "frames-2", "frames-3", "ensemble-1", potential)
+grown = [name for name in ("frames-1", "frames-2", "frames-3", "frames-4", potential)
          if name in training.names()]
 curve = potentials.table(grown, roles=["test"])
 curve.drop(columns=["role", "sets"]).style.format(precision=3).hide(axis="index")

@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from helpers import (
     frames,
+    ladder,
     paths,
     provenance,
     reference,
@@ -292,7 +293,7 @@ def _explore(potential: str, start: Atoms, ramp: sampling.Ramp, path: Path) -> N
 
 def _take(run: str, n: int, path: Path) -> None:
     """``n`` evenly chosen frames of a heating run, the first left out, as extxyz."""
-    whole = trajectory.read(paths.shipped("runs", run))
+    whole = trajectory.read(ladder.run(run))
     volume = structures.load("ZIF-4").get_volume()
     frames_ = []
     for i in np.linspace(0, len(whole) - 1, n).round().astype(int)[1:]:
