@@ -15,8 +15,11 @@
 #       - data/paper.yaml
 #       - data/potentials
 #       - data/potentials.yaml
+#       - data/runs.yaml
+#       - data/runs/atp-npt-300K
 #       - data/sets.yaml
 #       - data/structures/{structure}.extxyz
+#       - data/validation
 # ---
 
 # %% [markdown]
@@ -54,17 +57,22 @@ live_batch: int = 1  # [-] 1..64 | frames a step
 seed: int = 1  # [-] 1..900000000 | of the first weights and of the order of frames
 threads: int = 0  # [-] 0..256 | threads of the training; 0: all cores, or $OMP_NUM_THREADS
 evaluated_frames: int = 20  # [-] 1..100000 | validation frames of each set that are evaluated
+volume_changes: list[float] = [-8, -6, -4, -2, 0, 2, 4, 6, 8, 10, 15, 20, 25]  # [%] -20..40 | E(V)
+relaxation_steps: int = 1000  # [-] 1..10000 | at most, of the atoms at each volume
+conserved_ps: float = 0.8  # [ps] 0.01..1000 | length of the run at constant energy
+hold_ps: float = 4.0  # [ps] 0.1..1000 | length of the run at 300 K and zero pressure
 table_step: float = 0.01  # [-] 0.001..0.1 | step of the table that dp compress makes
 
 # %%
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from helpers import (
-    dft, frames, paper, paths, plots, potentials, provenance, sets as recipes, structures, tables,
-    training,
+    dft, frames, heating, ladder, paper, paths, plots, potentials, provenance, rings,
+    sets as recipes, structures, tables, thermo, training, validation,
 )  # fmt: skip
 
 # %% [markdown]
@@ -337,6 +345,69 @@ shown_columns = {"frames": "frames", "force_rms_eV_per_A": "RMS force (eV/Å)"} 
 }
 beside_dft[list(shown_columns)].rename(columns=shown_columns).reset_index().style.format(
     precision=3, na_rep="-").hide(axis="index")
+
+# %% [markdown]
+# ## In use
+#
+# Errors on frames say how well a potential repeats labels. A simulation also asks it for minima,
+# for the answer to strain, and to hold the energy for thousands of steps (`helpers.validation`;
+# what takes long is kept and reused).
+#
+# **Volume.** Energy of the unit cell against its volume, all atoms relaxed at each volume, beside
+# the reference on the same structures. The paper's low-density phase lies far out on the right.
+
+# %%
+curves = validation.volume_curves(potential, structure, percent=volume_changes,
+                                  steps=relaxation_steps)
+_, ax = plots.axes(("volume change", "%"), ("energy", "meV/atom"))
+for name, curve in curves.items():
+    curve = curve.sort_values("volume_percent")
+    ax.plot(curve["volume_percent"], curve["energy_meV_per_atom"], "o-", label=name)
+ax.legend();
+
+# %%
+validation.equations_of_state(curves).round(2)
+
+# %% [markdown]
+# **Rings.** Bond lengths and angles at the potential's own minimum beside the structure that the
+# reference relaxed:
+
+# %%
+relaxed = validation.relaxed_volumes(potential, structure, percent=volume_changes,
+                                     steps=relaxation_steps)[0]
+rings.beside(relaxed, structures.load(structure)).round(4)
+
+# %% [markdown]
+# **Stress.** The virial of the potential against differences of its energy: a wrong sign, unit or
+# factor would show at once.
+
+# %%
+moved = structures.load(structure)
+moved.rattle(0.05, seed=seed)
+validation.stress_by_differences(moved, validation.calculator(potential)).round(3)
+
+# %% [markdown]
+# **Constant energy.** Velocity Verlet at 1200 K without a thermostat: the total energy must not
+# drift.
+
+# %%
+conserved = validation.energy_in_time(potential, structure, duration_ps=conserved_ps)
+tables.facts(validation.energy_drift(conserved, n_atoms=n_atoms), "Constant energy")
+
+# %% [markdown]
+# **Density.** A run at 300 K and zero pressure:
+
+# %%
+held = heating.run(replace(ladder.recipe("atp-npt-300K"), structure=structure,
+                           potential=potential, sample_ps=hold_ps))
+density = validation.density(thermo.read(held), 300, skip_ps=hold_ps / 4)
+tables.side_by_side([
+    tables.row("stages.density_crystal_g_per_cm3", density["density_g_cm3"],
+               quantity="density at 300 K", run=f"{structure}, {held.name}"),
+    tables.Row("its standard error (block averages)", "g/cm3", None, density["error_g_cm3"],
+               run=held.name),
+    tables.Row("crystal structure", "g/cm3", None, structures.density(moved), run=structure),
+], "Density at 300 K")
 
 # %% [markdown]
 # ## What more frames and more steps would bring

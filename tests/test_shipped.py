@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from helpers import frames, paths, provenance
+from helpers import frames, paths, potentials, provenance, sets, training
 
 LIMIT_MB = 60
 SHIPPED = [path.parent for kind in paths.KINDS
@@ -34,10 +34,22 @@ def test_every_structure_is_accounted_for():
 
 @pytest.mark.parametrize("name", frames.names())
 def test_shipped_frames_pass_the_checks(name):
-    for part in frames.PARTS:
-        frames.check(frames.load(name, part))
+    frames.check(frames.load(name), laws=True)
     record = provenance.read(frames.locate(name))
     assert record["level_of_theory"] and record["source"] and record["sampling"]["method"]
+
+
+@pytest.mark.parametrize(
+    "name", [file.parent.name for file in paths.shipped("potentials").glob(f"*/{provenance.FILE}")]
+)
+def test_shipped_potentials_are_those_of_their_recipes(name):
+    """What `make potential` would make is what is shipped: nobody changed a recipe behind it."""
+    directory = training.load_potential(name)
+    if set(potentials.lineage(name)) <= set(training.names()):  # all starts are here, too
+        key = provenance.key(potentials.recipe(name).as_dict())
+        assert provenance.read(directory)["key"] == key
+    errors = potentials.metrics(name)
+    assert {n for n, e in errors.items() if e.get("role") == "test"} == set(sets.tests())
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")

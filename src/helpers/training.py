@@ -360,6 +360,8 @@ def _advance(bar: tqdm, directory: Path, started: int) -> None:
 
 
 def _refuse_nan(directory: Path, curve: pd.DataFrame) -> None:
+    # Where a set has no virials, DeePMD-kit writes nan as their error.
+    curve = curve.filter(regex="^(step|lr|rmse_(val|trn|[ef]_.*))$")
     bad = ~np.isfinite(curve.to_numpy(dtype=float))
     if bad.any():
         step = int(curve["step"].iloc[np.flatnonzero(bad.any(axis=1))[0]])
