@@ -62,7 +62,7 @@ runs: $(ENV)/.synced ## make the heating runs of a profile: PROFILE=full EXECUTO
 
 .PHONY: ship-run
 ship-run: $(ENV)/.synced ## put a finished heating run into data/runs, thinned: RUN=atp-100Kps
-	@$(ZIF4) ship-run -- '$(RUN)'
+	@$(ZIF4) ship-run $(ARGS) -- '$(RUN)'
 
 .PHONY: dft
 dft: $(ENV)/.synced ## label the frames of data/dft again, by CP2K (Debian: apt-get install cp2k)

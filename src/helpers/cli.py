@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         if do is _run:
             sub.add_argument("--ranks", type=int, help="MPI ranks; without: found by a trial")
             sub.add_argument("--threads", type=int, help="threads of a rank")
+        else:
+            sub.add_argument("--megabytes", type=float, help="of its trajectory, at most")
     sub = command("runs", _runs, "make the heating runs of a profile, here or by Slurm")
     sub.add_argument("names", nargs="*", help="some of them; without: all")
     sub.add_argument("--executor", choices=["local", "slurm"], default="local",
@@ -201,7 +203,8 @@ def _run(options) -> int:
 def _ship_run(options) -> int:
     from helpers import ladder
 
-    print(paths.relative(ladder.ship(options.name)))
+    size = options.megabytes or ladder.SHIPPED_MB
+    print(paths.relative(ladder.ship(options.name, megabytes=size)))
     return 0
 
 

@@ -270,6 +270,9 @@ def run(
             return _judged(found, keep_exploded)
         model = _model(heating.potential, atoms, compress)
         others = [_model(potential, atoms, compress) for potential in heating.ensemble]
+        if heating.recipe() != recipe:
+            raise DamagedRun(f"the structure or a potential of {heating.name} was replaced while "
+                             f"the run was being prepared; call again")
         ranks, threads = layout.choose(
             atoms, model, recipe["potential"], heating.total_steps, ranks, threads)
         every = restart_every_ps or min(
