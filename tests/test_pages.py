@@ -7,9 +7,11 @@ import re
 import shlex
 
 import ase.io
+import MDAnalysis
 import numpy as np
 import pytest
 import yaml
+from ase.spacegroup import crystal
 from dpdata.format import Format
 
 from helpers import chapters, frames, paths
@@ -67,6 +69,36 @@ def test_own_data_works_as_the_page_says(tmp_path, monkeypatch, lennard_jones):
     assert len(training) + len(validation) == 20 and len(validation) < len(training)
     energies = np.sort(np.concatenate([training["energies"], validation["energies"]]))
     np.testing.assert_allclose(energies, np.sort([a.get_potential_energy() for a in images]))
+
+
+def test_own_trajectory_works_as_the_page_says(tmp_path, monkeypatch):
+    """The code of book/own_trajectory.md on cristobalite, wrapped, from extended XYZ and XTC."""
+    start = crystal(["Si", "O"], [(0, 0, 0), (1 / 8, 1 / 8, 1 / 8)], spacegroup=227,
+                    cellpar=[7.16, 7.16, 7.16, 90, 90, 90]).repeat(2)
+    images = []
+    for seed in range(6):
+        atoms = start.copy()
+        atoms.rattle(0.05, seed=seed)
+        atoms.translate([0.3 * seed, 0, 0])
+        images.append(atoms)
+    ase.io.write(tmp_path / "mine.extxyz", images)
+    for atoms in images:
+        atoms.wrap()
+    ase.io.write(tmp_path / "start.pdb", images[0])
+    universe = MDAnalysis.Universe(str(tmp_path / "start.pdb"))
+    with MDAnalysis.Writer(str(tmp_path / "run.xtc"), len(start)) as file:
+        for k, atoms in enumerate(images):
+            universe.atoms.positions = atoms.positions
+            universe.trajectory.ts.time = 0.5 * k
+            file.write(universe.atoms)
+    monkeypatch.chdir(tmp_path)
+    made = {}
+    exec("\n".join(blocks(paths.ROOT / "book" / "own_trajectory.md", "python")), made)
+    assert (made["numbers"] == 4).all()
+    for pair in made["curves"].pairs:
+        np.testing.assert_allclose(made["streamed"][pair].n, made["curves"][pair].n, atol=0.5)
+    assert (made["bonds"].episodes["outcome"] == "end").all()
+    assert made["bonds"].rates([250, 350])["exposure_ns"].iloc[0] == pytest.approx(128 * 2.5e-3)
 
 
 def test_every_page_is_in_the_table_of_contents():
