@@ -28,6 +28,9 @@ def test_compiled_once_and_the_same(fresh, capfd):
     assert "[made]" in capfd.readouterr().out
     kernels.library.cache_clear()
     assert kernels.library() == made and not capfd.readouterr().out
+    preloaded = lammps.environment()["LD_PRELOAD"].split(":")  # before what the launcher wants
+    before = lammps.environment(native=False).get("LD_PRELOAD")
+    assert preloaded == [str(made), *([before] if before else [])]
 
 
 @pytest.mark.parametrize("right, wrong", [
@@ -45,7 +48,7 @@ def test_a_wrong_kernel_is_not_used(right, wrong, fresh, monkeypatch, capfd):
     monkeypatch.setattr(kernels, "SOURCE", fresh / "wrong.cc")
     assert kernels.library() is None
     assert "DeePMD-kit's own kernels are used" in capfd.readouterr().out
-    assert "LD_PRELOAD" not in lammps.environment()
+    assert lammps.environment() == lammps.environment(native=False)
 
 
 def test_switched_off(fresh, monkeypatch):

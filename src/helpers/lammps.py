@@ -40,10 +40,12 @@ def environment(threads: int = 1, native: bool = True) -> dict[str, str]:
     (`helpers.kernels`), else those of DeePMD-kit's wheel.
     """
     fast = kernels.library() if native else None
-    return _environment() | {
+    before = _environment()
+    preloaded = [str(x) for x in (fast, before.get("LD_PRELOAD")) if x]  # the launcher has its own
+    return before | {
         "OMP_NUM_THREADS": str(threads), "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
         "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
-    } | ({"LD_PRELOAD": str(fast)} if fast else {})  # fmt: skip
+    } | ({"LD_PRELOAD": ":".join(preloaded)} if preloaded else {})  # fmt: skip
 
 
 @functools.cache
