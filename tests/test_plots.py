@@ -225,3 +225,11 @@ def test_activation_shows_points_bounds_band_and_the_others():
     drawn = {one.get_label(): one for one in ax.lines}
     assert drawn["Table 2, Shi"].get_ydata()[0] == pytest.approx(164.3 - 300 * 0.0441)
     assert plots.activation(table.iloc[:1], None, {}).get_legend() is not None
+
+
+def test_displacements_of_two_elements_against_the_lag():
+    lag = np.arange(5) * 0.1
+    ax = plots.mean_squared_displacements({900.0: (lag, {"Zn": lag, "N": 2 * lag})}, ("Zn", "N"))
+    zinc, nitrogen = ax.lines
+    np.testing.assert_allclose(nitrogen.get_ydata(), 2 * zinc.get_ydata())
+    assert ax.get_xscale() == "log" and "Å" in ax.get_ylabel()

@@ -13,7 +13,7 @@ from ase.build import bulk
 from ase.geometry.rdf import get_rdf
 from MDAnalysis.analysis.rdf import InterRDF
 
-from helpers import neighbors, paths, rdf, trajectory
+from helpers import neighbors, rdf, snapshots
 
 TRICLINIC = np.array([[14.0, 0, 0], [-5.0, 13.0, 0], [3.0, -4.0, 15.0]])
 
@@ -26,11 +26,11 @@ def gas(n_frames, n_atoms, cell, seed=0):
 
 @pytest.fixture(scope="module")
 def hot():
-    """Four frames of a real run near its hottest, with the cell that NPT gave each of them."""
-    runs = sorted(paths.shipped("runs").glob("*/trajectory.lammpstrj.gz"),
-                  key=lambda file: file.stat().st_size)
-    found = trajectory.read(runs[-1], every=40)
-    return found[-4:]
+    """Four real frames of ZIF-4 at 1200 K, each in a cell of its own."""
+    frames = snapshots.of_sets(["crystal_1200"], 272).last(4)
+    scale = np.array([1.0, 1.01, 1.02, 0.99])[:, None, None]
+    return dataclasses.replace(frames, positions=frames.positions * scale,
+                               cells=frames.cells * scale)
 
 
 @pytest.mark.parametrize("r_max, images", [(5.0, False), (12.0, True)])

@@ -30,20 +30,18 @@ from helpers import (
     paths,
     provenance,
     rdf,
+    snapshots,
     trajectory,
 )
 
 FILE = paths.BUILD / "bench" / "analysis.json"
+SET = "crystal_1200"
 BINS, CUTOFF_A, BOX_A, FRAMES_MOVED = 1000, 2.5, 5.0, 20
 
 
 def hot_frames(n: int = FRAMES_MOVED) -> trajectory.Trajectory:
-    """The last n frames below 1500 K of the longest shipped run: hot, and still a framework."""
-    runs = sorted(paths.shipped("runs").glob("*/" + trajectory.FILE + ".gz"),
-                  key=lambda file: file.stat().st_size)
-    if not runs:
-        raise FileNotFoundError(f"no run in {paths.relative(paths.shipped('runs'))}")
-    return trajectory.read(runs[-1]).between(0, 1500).last(n)
+    """The last n frames of the reference's molecular dynamics of the crystal at 1200 K."""
+    return snapshots.of_sets([SET], 272).last(n)
 
 
 def repeated(frames: trajectory.Trajectory, times: int) -> list[Atoms]:

@@ -432,3 +432,18 @@ def activation(table: pd.DataFrame, line, others: Mapping[str, tuple[float, floa
     ax.set_ylim(bottom=0)
     ax.legend(fontsize=8)
     return ax
+
+
+def mean_squared_displacements(moved: Mapping[float, tuple], elements: tuple[str, str]) -> Axes:
+    """MSD of two elements, lines and dots, against the lag at rising temperatures.
+
+    moved: temperature (K) -> (lags in ps, element -> MSD in A^2), lag zero first.
+    """
+    _, ax = axes(("time", "ps"), ("mean squared displacement", "A^2"))
+    for temperature, (lag, squared) in moved.items():
+        for element, style in zip(elements, ("-", ":"), strict=True):
+            ax.plot(lag[1:], squared[element][1:], style, color=temperature_colour(temperature),
+                    label=f"{temperature:.0f} K" if style == "-" else None, linewidth=1.2)
+    ax.set(xscale="log", yscale="log", title=f"{elements[0]} (lines) and {elements[1]} (dots)")
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax

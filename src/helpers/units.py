@@ -10,6 +10,7 @@ from scipy import constants
 
 _PRETTY = {
     "A": "Å",
+    "A^2": "Å²",
     "A^3": "Å³",
     "eV/A": "eV/Å",
     "eV/A^3": "eV/Å³",
