@@ -9,7 +9,7 @@ from helpers import frames, paths, potentials, provenance, training
 def test_groups_are_spelt_out_and_no_test_is_trained_on():
     first, second = potentials.recipe("round-0"), potentials.recipe("round-1")
     assert set(first.sets) < set(second.sets)
-    everything = potentials.recipe("frames-4")
+    everything = potentials.recipe("atp")
     assert len(everything.sets) == len(set(everything.sets)) and "all" not in everything.sets
 
 
