@@ -417,7 +417,7 @@ tables.side_by_side([
 # above tell how much is left in more steps of the same frames.
 
 # %%
-grown = list(dict.fromkeys(["round-2", potential]))
+grown = potentials.evaluated(["round-2", potential])
 potentials.table(grown, roles=["test"]).drop(columns=["role", "sets"]).style.format(
     precision=3).hide(axis="index")
 
@@ -431,7 +431,7 @@ potentials.table(grown, roles=["test"]).drop(columns=["role", "sets"]).style.for
 # heart, and the leak is smaller than that of a potential like the paper's.)
 
 # %%
-split = [name for name in ("split-block", "split-random") if name in training.names()]
+split = potentials.evaluated(["split-block", "split-random"])
 potentials.table(split).drop(columns=["steps", "training_frames", "sets"]).style.format(
     precision=3).hide(axis="index")
 

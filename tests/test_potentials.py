@@ -41,6 +41,7 @@ def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeyp
     recipes(sets=["g"], steps=4, neuron=[4, 8], axis_neuron=2, fitting=[8])
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
     made = potentials.make("p", threads=1)
+    assert potentials.evaluated(["p", "atp", "atp", "q"]) == ["atp"]
     errors = potentials.evaluate("p", 2)
     assert set(errors) == set(frames.names()) and errors == potentials.metrics("p")
     assert errors["abw_0300_1500"]["role"] == "validation"

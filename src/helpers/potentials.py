@@ -180,15 +180,29 @@ def metrics(name: str | Path) -> dict:
 
     Raises
     ------
-    FileNotFoundError
-        nobody has evaluated it.
+    BadRecipe
+        it was not evaluated on all sets (training itself writes those of its own validation).
     """
-    file = training.load_potential(name) / "metrics.json"
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"{paths.relative(file)} is missing; write it: make evaluate POTENTIAL={name}"
+    directory = training.load_potential(name)
+    result = json.loads((directory / "metrics.json").read_text())
+    if not all("role" in errors for errors in result.values()):
+        raise BadRecipe(
+            f"{paths.relative(directory)} was not evaluated: make evaluate POTENTIAL={name}"
         )
-    return json.loads(file.read_text())
+    return result
+
+
+def evaluated(names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that are here and have been evaluated, each once."""
+    found = []
+    for name in dict.fromkeys(names):
+        try:
+            metrics(name)
+        except (BadRecipe, training.BadPotential) as missing:
+            print(f"left out: {missing}")
+        else:
+            found.append(name)
+    return found
 
 
 def ship(name: str) -> Path:
