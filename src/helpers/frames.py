@@ -33,6 +33,7 @@ TYPE_MAP = ("C", "H", "N", "Zn")
 PARTS = ("training", "validation")
 FORMATS = ("vasp/outcar", "vasp/xml", "cp2k/output", "extxyz")
 LABELS = ("box", "coord", "energy", "force", "virial")
+RANDOM = "-random"  # ends the name of a set whose validation frames were drawn one by one
 FRAME_DATA = ("temperature_K", "strain", "step")
 #: displacement (A) below which two structures are the same but for the digits of a file
 SAME = 1e-4
@@ -292,11 +293,14 @@ def _typed(system: dpdata.LabeledSystem, source) -> dpdata.LabeledSystem:
 
 
 def names() -> list[str]:
-    """Names of all finished sets, shipped (``data/frames``) or made here (``build/frames``)."""
+    """Names of all finished sets, shipped (``data/frames``) or made here (``build/frames``).
+
+    A copy of a set that is split at random (:data:`RANDOM`) is no set of its own.
+    """
     found = set()
     for folder in (paths.shipped("frames"), paths.made("frames")):
         found |= {file.parent.name for file in folder.glob(f"*/{provenance.FILE}")}
-    return sorted(found)
+    return sorted(name for name in found if not name.endswith(RANDOM))
 
 
 def locate(path_or_name: str | Path) -> Path:

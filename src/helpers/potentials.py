@@ -17,8 +17,6 @@ import yaml
 
 from helpers import frames, paths, provenance, sets, training
 
-_RANDOM = "-random"  # ends the name of a set whose validation frames are drawn one by one
-
 
 class BadRecipe(ValueError):
     """A potential that ``data/potentials.yaml`` does not know, or an entry that makes no sense."""
@@ -56,7 +54,7 @@ def recipe(name: str) -> training.Recipe:
     start = entry.pop("from", None)
     wanted = _spelt_out(entry["sets"], table["groups"])
     if entry.pop("split", "block") == "random":
-        wanted = [f"{name}{_RANDOM}" for name in wanted]
+        wanted = [f"{name}{frames.RANDOM}" for name in wanted]
     entry["sets"] = tuple(wanted)
     if tested := sorted(set(entry["sets"]) & set(sets.tests())):
         raise BadRecipe(f"potential {name!r} would be trained on its test: {', '.join(tested)}")
@@ -102,13 +100,16 @@ def make(name: str, *, threads: int | None = None) -> Path:
     plan = recipe(name)
     for set_name in plan.sets:
         if set_name not in frames.names():
-            _drawn_at_random(set_name) if set_name.endswith(_RANDOM) else sets.make(set_name)
+            make_set = _drawn_at_random if set_name.endswith(frames.RANDOM) else sets.make
+            make_set(set_name)
     return training.train(plan, name, threads=threads)
 
 
 def _drawn_at_random(name: str) -> Path:
     """The frames of a set split as the paper splits: ``build/frames/<set>-random``."""
-    source = frames.locate(name.removesuffix(_RANDOM))
+    if (paths.made("frames", name) / provenance.FILE).is_file():
+        return paths.made("frames", name)
+    source = frames.locate(name.removesuffix(frames.RANDOM))
     system = frames.load(source)
     return frames.save(
         system, paths.made("frames", name), frames.split_random(len(system)),
@@ -129,7 +130,7 @@ def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
     directory = training.load_potential(name)
     trained, declared = provenance.read(directory)["sets"], sets.tests()
     result = {}
-    for set_name in frames.names():
+    for set_name in dict.fromkeys([*frames.names(), *trained]):
         known = set_name in trained
         system = frames.load(set_name, "validation" if known else None)
         errors = training.evaluate(directory, frames.thinned(system, evaluated_frames))
