@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from dataclasses import asdict, replace
@@ -639,10 +640,11 @@ def test_progress_without_a_terminal_is_a_few_lines(potential, build, monkeypatc
 
 def test_progress_in_a_terminal_is_one_line(potential, build):
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 140))
     call = CALL.replace("heating._SPARE_BYTES", "_")
     process = subprocess.Popen(
         [sys.executable, "-c", call, str(build), json.dumps(asdict(heating_run(potential)))],
-        stdout=subprocess.DEVNULL, stderr=theirs, env=os.environ | {"COLUMNS": "140"})
+        stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     text = b""
     with contextlib.suppress(OSError):  # the terminal is closed by the end of the program
