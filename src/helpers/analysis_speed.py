@@ -317,7 +317,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     full = record["full"]
     print(f"{full['frames']} frames of {full['atoms']} atoms: {full['seconds']:.0f} s of one core "
           f"({full['wall_s']:.0f} s by the clock, load {record['load'][0]:.1f}), "
-          f"{full['memory_GiB']:.2f} GiB at most")
+          f"{full['memory_GiB']:.2f} GiB at most, "
+          f"{full['memory_before_GiB']:.2f} of them before, taken by the contenders")
     print(paths.relative(FILE))
     return 0
 
