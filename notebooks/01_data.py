@@ -144,15 +144,14 @@ tables.side_by_side([
 # %% [markdown]
 # ## Concurrent learning
 #
-# MD driven by the reference costs two to five seconds a step. A potential, even a poor one, makes
-# a picosecond in a minute, and where it goes wrong is where labels are missing. So the data grew in
-# rounds, in the manner of DP-GEN: the potential trained so far (`round-0`, `round-1`, ...) runs MD
+# MD driven by the reference costs one label a step. A potential, even a poor one, is far faster,
+# and where it goes wrong is where labels are missing. So the data grew in rounds, in the manner of DP-GEN: the potential trained so far (`round-0`, `round-1`, ...) runs MD
 # over temperatures and volumes until a guard finds something unphysical, the reference labels
 # frames of it, and the next potential is trained on all there is.
 #
-# Each label also tells how far the sampler was from it. The curves should fall faster from round to
-# round. (Each round had temperatures and volumes of its own, so this compares rounds of sampling,
-# not potentials on one test; chapter 2 does that.)
+# Each label also tells how far the sampler was from it. Each round had
+# temperatures and volumes of its own (those of `round-1` were hotter than those of `round-0`), so
+# the figure compares rounds of sampling, not potentials on one test; chapter 2 does that.
 
 # %%
 rounds = recipes.rounds(chosen)

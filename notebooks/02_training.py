@@ -425,10 +425,10 @@ potentials.table(grown, roles=["test"]).drop(columns=["role", "sets"]).style.for
 # ## What a random split hides
 #
 # The paper draws its validation frames at random out of MD runs. The same small nets, trained on
-# the trajectories that the reference drove (frames 2 fs apart), once with whole blocks set aside
+# the trajectories that the reference drove (frames one or two steps of 1 fs apart), once with whole blocks set aside
 # and once with frames drawn at random: what each calls its validation error, and what both are
-# worth on trajectories that neither has seen. (Small nets, few steps: they cannot learn frames by
-# heart, and the leak is smaller than that of a potential like the paper's.)
+# worth on trajectories that neither has seen. (Small nets, few steps: what the leak
+# is for nets as large as the paper's was not tried.)
 
 # %%
 split = potentials.evaluated(["split-block", "split-random"])

@@ -3,7 +3,7 @@
 PBE-D3 with the settings of the molecular dynamics that the reference was fitted to (Quickstep,
 DZVP-GTH-PBE on C, H, N and DZVP-MOLOPT-SR-GTH on Zn, GTH-PBE pseudopotentials, 600 Ry; the input
 of that work is in folder 095 of fxcoudert/citable-data). Where those settings say nothing, ours:
-diagonalisation with Broyden mixing, which converges these insulators in about fifteen steps.
+diagonalisation with Broyden mixing, whose number of steps each frame records (``scf_steps``).
 
 Needs the program ``cp2k.psmp`` (Debian: ``apt-get install cp2k``); everything else works without.
 
@@ -224,8 +224,8 @@ def read(system: str) -> list[Atoms]:
     """The CP2K frames of a system. Each says in its info where it comes from (``origin``).
 
     Atoms stand in the order of the type map. Where the reference knows the composition, its labels
-    stand beside: ``reference_energy`` and
-    ``reference_stress`` in the info, ``reference_forces`` in the arrays.
+    stand beside: ``reference_energy`` and ``reference_stress`` in the info, ``reference_forces``
+    in the arrays.
 
     Raises
     ------

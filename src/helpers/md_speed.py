@@ -204,6 +204,7 @@ def table(record: dict) -> pd.DataFrame:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """``make bench-md``: measure, print the table; 0 when done."""
     parser = argparse.ArgumentParser(prog="make bench-md", description=__doc__.split("\n\n")[0])
     parser.add_argument("--potential", default="atp", help="name of a potential")
     parser.add_argument("--seconds", type=float, default=240, help="of measuring, start-up apart")

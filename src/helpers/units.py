@@ -39,24 +39,9 @@ PS_PER_MINUTE = constants.minute / constants.pico
 FS_PER_PS = 1e3
 
 
-def eV_to_kJ_per_mol(energy_eV):
-    """Energy per particle (eV) -> molar energy (kJ/mol); numbers or arrays."""
-    return energy_eV * EV_IN_KJ_PER_MOL
-
-
-def kJ_per_mol_to_eV(energy_kJ_per_mol):
-    """Molar energy (kJ/mol) -> energy per particle (eV)."""
-    return energy_kJ_per_mol / EV_IN_KJ_PER_MOL
-
-
 def K_to_eV(temperature_K):
     """Thermal energy k_B T (eV) at a temperature (K)."""
     return temperature_K * BOLTZMANN_EV_PER_K
-
-
-def eV_to_K(energy_eV):
-    """Temperature (K) at which k_B T is ``energy_eV``."""
-    return energy_eV / BOLTZMANN_EV_PER_K
 
 
 def density_g_cm3(mass_u, volume_A3):
@@ -77,19 +62,6 @@ def K_per_min_to_K_per_ps(rate_K_per_min):
 def steps(duration_ps: float, timestep_fs: float) -> int:
     """Number of MD steps of ``timestep_fs`` that make up ``duration_ps``, rounded."""
     return round(duration_ps * FS_PER_PS / timestep_fs)
-
-
-def ramp_duration_ps(start_K: float, end_K: float, rate_K_per_ps: float) -> float:
-    """Duration (ps) of a ramp from ``start_K`` to ``end_K`` at ``rate_K_per_ps`` (its magnitude).
-
-    Raises
-    ------
-    ValueError
-        the rate is not positive.
-    """
-    if not rate_K_per_ps > 0:
-        raise ValueError(f"heating rate is {rate_K_per_ps} K/ps; give a positive one")
-    return abs(end_K - start_K) / rate_K_per_ps
 
 
 def pretty(unit: str) -> str:
