@@ -59,6 +59,7 @@ def test_no_name_of_a_machine_is_shipped(folder):
     for file in folder.rglob("*"):
         if file.suffix in {".json", ".out", ".yaml", ".csv", ".log"}:
             # a folder by its absolute path; DeePMD-kit logs where its own wheel was built
-            pattern = r"(?<![\w.:/*\])}-])/(?!tmp/(?:tmp\w+/wheel|build-env-\w+)/)(?:[a-z][\w.-]*/)+[\w.-]*"
+            pattern = (r"(?<![\w.:/*\])}-])/(?!tmp/(?:tmp\w+/wheel|build-env-\w+)/)"
+                       r"(?:[a-z][\w.-]*/)+[\w.-]*")
             found = re.search(pattern, file.read_text())
             assert not found, f"{file}: {found[0]}"
