@@ -3,7 +3,9 @@
 import ase.io
 import numpy as np
 import pytest
+from ase import units
 from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
 from helpers import sampling
@@ -44,9 +46,42 @@ def test_thermostat_holds_the_temperature(copper, tmp_path):
     assert mean == pytest.approx(600, rel=0.12)  # 32 atoms: 3 sigma of a correlated mean
 
 
+class Wells(Calculator):
+    """Every atom in a harmonic well of its own, k |x - x0|^2 / 2."""
+
+    implemented_properties = ("energy", "forces", "stress")
+    k = 20.0  # eV/A^2: with 10 fs steps and the mass of Cu (omega dt)^2 is 0.3
+
+    def calculate(self, atoms, properties=("energy",), changes=all_changes):
+        super().calculate(atoms, properties, changes)
+        if "home" not in vars(self):
+            self.home = atoms.positions.copy()
+        moved = atoms.positions - self.home
+        self.results = {"energy": self.k * (moved**2).sum() / 2, "forces": -self.k * moved,
+                        "stress": np.zeros(6)}
+
+
+def test_baoab_fills_harmonic_wells_as_boltzmann_says(copper, tmp_path):
+    """<x^2> = kT/k at any step; plain Verlet makes it kT/k / (1 - (omega dt)^2 / 4), 8 % more."""
+    ramp = Ramp(1500, (600, 600), timestep_fs=10, friction_per_fs=0.01, thermostat="baoab")
+    wells = Wells()
+    frames = ase.io.read(sampling.run(copper, ramp, wells, tmp_path / "t.extxyz"), index="200:")
+    square = np.mean([(frame.positions - wells.home) ** 2 for frame in frames])
+    assert square * Wells.k / (units.kB * 600) == pytest.approx(1, rel=0.03)
+
+
+def test_a_thermostat_that_cannot_follow_the_cell_is_refused():
+    with pytest.raises(ValueError, match="constant strain only"):
+        Ramp(10, (300, 300), strain=(0, 0.1), thermostat="baoab")
+    with pytest.raises(ValueError, match="wanted: langevin or baoab"):
+        Ramp(10, (300, 300), thermostat="nose")
+
+
 @pytest.mark.parametrize("cut", [0, 1, 700])
-def test_killed_run_goes_on_without_lost_or_doubled_frames(copper, tmp_path, cut):
-    whole = sampling.run(copper, ramp := Ramp(8, (300, 900), seed=3), EMT(), tmp_path / "a.extxyz")
+@pytest.mark.parametrize("thermostat", ["langevin", "baoab"])
+def test_killed_run_goes_on_without_lost_or_doubled_frames(copper, tmp_path, cut, thermostat):
+    ramp = Ramp(8, (300, 900), seed=3, thermostat=thermostat)
+    whole = sampling.run(copper, ramp, EMT(), tmp_path / "a.extxyz")
     text = whole.read_text()
     half = len("".join(text.splitlines(keepends=True)[: 5 * (len(copper) + 2)]))
     broken = tmp_path / "b.extxyz"

@@ -93,6 +93,36 @@ def test_the_potential_has_learnt_something(potential):
     assert curve["rmse_f_trn"].iloc[-1] < curve["rmse_f_trn"].iloc[0]
 
 
+def test_the_best_snapshot_is_frozen(project, recipe, monkeypatch):
+    monkeypatch.setattr(training, "SHORT", 0)
+    monkeypatch.setattr(training, "SNAPSHOTS", 3)
+    long = replace(recipe, steps=90, seed=5)
+    chosen = {}
+
+    def second_is_best(rows, key):
+        # the first judgement is that of the code; here another one must be frozen
+        chosen["by errors"] = min(rows, key=key)["step"]
+        return rows[1]
+
+    monkeypatch.setattr(training, "min", second_is_best, raising=False)
+    made = training.train(long, "snapshots", save_every=10, display_every=10, watch=["lj"])
+    table = training.read_learning(made)
+    validation = table[table["role"] == "validation"]
+    assert list(validation["step"]) == [30, 60, 90] and set(table["role"]) == {
+        "validation", "watched"}
+    product = validation[list(training.ERRORS)].prod(axis=1)
+    assert chosen["by errors"] == validation["step"].iloc[product.argmin()]
+    few = frames.thinned(frames.load("lj", "validation"), 4)
+    assert training.evaluate(made, few)["force_rmse_eV_per_A"] == pytest.approx(
+        validation["force_rmse_eV_per_A"].iloc[1], rel=1e-6)  # that of the second, not the last
+    assert not (made / "snapshots").exists()
+
+
+def test_a_short_training_has_no_snapshots(potential):
+    with pytest.raises(FileNotFoundError, match="learning.json is missing"):
+        training.read_learning(potential[0])
+
+
 def test_errors_are_those_of_dp_test(potential):
     """Our RMSEs against the ones DeePMD-kit's own program prints."""
     directory, _ = potential

@@ -102,7 +102,8 @@ def make(name: str, *, threads: int | None = None) -> Path:
         if set_name not in frames.names():
             make_set = _drawn_at_random if set_name.endswith(frames.RANDOM) else sets.make
             make_set(set_name)
-    return training.train(plan, name, threads=threads)
+    watched = [s for s in sets.tests() if s in frames.names()]
+    return training.train(plan, name, threads=threads, watch=watched)
 
 
 def _drawn_at_random(name: str) -> Path:

@@ -19,6 +19,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.md.langevin import Langevin
+from ase.md.langevinbaoab import LangevinBAOAB
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
 from tqdm import tqdm
@@ -37,6 +38,9 @@ class Ramp:
     initial_temperature_K: of the velocities at the first step (default: twice the first
     temperature, as half of it goes into the potential energy of a relaxed start).
     keep_every: steps between frames kept; 1 where every step is a label of the reference.
+    thermostat: ``langevin``, or ``baoab`` (Leimkuhler and Matthews, Appl. Math. Res. Express 2013,
+    34: positions of harmonic bonds are distributed right at any stable step, so that 2 fs serve
+    for a g(r)); at constant strain only.
     """
 
     steps: int
@@ -48,6 +52,14 @@ class Ramp:
     friction_per_fs: float = 0.01
     initial_temperature_K: float | None = None
     keep_every: int = 1
+    thermostat: str = "langevin"
+
+    def __post_init__(self):
+        if self.thermostat not in ("langevin", "baoab"):
+            raise ValueError(f"thermostat is {self.thermostat!r}, wanted: langevin or baoab")
+        if self.thermostat == "baoab" and self.strain[0] != self.strain[1]:
+            raise ValueError("thermostat baoab keeps the forces of the last step: constant strain "
+                             f"only, not {self.strain}; use langevin for a ramp of the cell")
 
     def at(self, step: int) -> tuple[float, float]:
         """Temperature (K) and strain of ``step`` (0 ... steps)."""
@@ -81,13 +93,20 @@ def run(
     atoms, first, next_frame = _resume(path, ramp, start)
     cell0 = start.cell.array
     atoms.calc = calculator
-    dynamics = Langevin(
-        atoms,
-        ramp.timestep_fs * units.fs,
-        temperature_K=ramp.at(first)[0],
-        friction=ramp.friction_per_fs / units.fs,
-        fixcm=False,  # the drift of a periodic cell changes no label
-    )
+    if ramp.thermostat == "baoab":
+        atoms.set_cell(cell0 * (1 + ramp.strain[0]), scale_atoms=True)  # before its first forces
+        dynamics = LangevinBAOAB(
+            atoms, ramp.timestep_fs * units.fs, temperature_K=ramp.at(first)[0],
+            T_tau=units.fs / ramp.friction_per_fs, rng=ramp.seed,
+        )
+    else:
+        dynamics = Langevin(
+            atoms,
+            ramp.timestep_fs * units.fs,
+            temperature_K=ramp.at(first)[0],
+            friction=ramp.friction_per_fs / units.fs,
+            fixcm=False,  # the drift of a periodic cell changes no label
+        )
     with tqdm(total=ramp.steps, initial=first, desc=path.parent.name, unit="step") as bar:
         for step in range(first, ramp.steps):
             temperature, strain = ramp.at(step)

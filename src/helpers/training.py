@@ -45,6 +45,9 @@ FROZEN = "frozen_model.pb"
 COMPRESSED = "compressed_model.pb"
 _CHECKPOINT = "model.ckpt"
 _LOG = "train.log"
+LEARNING = "learning.json"
+_SNAPSHOTS = "snapshots"
+SNAPSHOTS, SHORT = 10, 2000  # kept of a training; of one with fewer steps than SHORT none
 
 
 class TrainingFailed(RuntimeError):
@@ -213,14 +216,20 @@ def train(
     display_every: int | None = None,
     save_every: int | None = None,
     evaluate_frames: int = 50,
+    watch: Sequence[str] = (),
 ) -> Path:
     """The potential of this recipe: found finished, resumed from its checkpoint, or made.
+
+    Of a training of 2000 steps or more, 10 checkpoints along the way are kept and judged at its end
+    by the validation frames; the best one is frozen, and ``learning.json`` has the errors of all
+    (:func:`read_learning`). A shorter training freezes its last checkpoint.
 
     name: what later chapters call it. directory: where it is made (default
     ``build/potentials/<name>-<key>``). threads: of TensorFlow (default: ``$OMP_NUM_THREADS`` or all
     usable cores). display_every, save_every: steps between lines of ``lcurve.out`` and between
     checkpoints. evaluate_frames: validation frames of each set, evenly chosen, for
-    ``metrics.json``. Returns the directory.
+    ``metrics.json``. watch: sets whose errors are written into ``learning.json``, too; they choose
+    nothing. Returns the directory.
 
     Raises
     ------
@@ -257,8 +266,12 @@ def train(
         earlier = _seconds(target)
         if not frozen.is_file():
             _run_training(target, recipe, threads)
-            _dp(target, threads, "freeze", "-o", "frozen.part.pb")
-            (target / "frozen.part.pb").rename(frozen)
+            if recipe.steps < SHORT:
+                _dp(target, threads, "freeze", "-o", "frozen.part.pb")
+                (target / "frozen.part.pb").rename(frozen)
+            else:
+                best = judge_snapshots(target, recipe.sets, watch, threads)
+                (target / _SNAPSHOTS / str(best) / FROZEN).rename(frozen)
         metrics = {
             set_name: evaluate(
                 frozen, frames.thinned(frames.load(set_name, "validation"),
@@ -281,6 +294,7 @@ def train(
                      target / "out.json", target / "input_v2_compat.json",
                      target / "seconds.json"):  # fmt: skip
             left.unlink(missing_ok=True)
+        shutil.rmtree(target / _SNAPSHOTS, ignore_errors=True)
     (target / ".lock").unlink(missing_ok=True)
     provenance.announce("made", target, f"potential {name!r}, {recipe.steps} steps")
     _point(name, target)
@@ -328,6 +342,7 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
                 while True:
                     code = process.poll()
                     _advance(bar, directory, started)
+                    _keep_snapshot(directory, recipe.steps)
                     if code is not None:
                         break
                     time.sleep(0.2)
@@ -342,6 +357,99 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
         nan = re.search(r"NaN detected at batch\s+(\d+)", (directory / _LOG).read_text()[-4000:])
         raise _nan(directory, int(nan[1])) if nan else _death(directory, "train", code)
     _refuse_nan(directory, read_lcurve(directory))
+
+
+def _keep_snapshot(directory: Path, steps: int) -> None:
+    """Set aside the newest checkpoint if it is the first one of a tenth of the training.
+
+    By hard links: ``dp train`` deletes all but its last two, which leaves these alone.
+    """
+    newest = _last_checkpoint(directory)
+    if steps < SHORT or newest is None:
+        return
+    prefix, step = newest
+    folder = directory / _SNAPSHOTS
+    kept = [int(p.name) for p in folder.glob("[0-9]*")]
+    tenth = steps / SNAPSHOTS
+    if step < steps and int(step / tenth) <= max((int(k / tenth) for k in kept), default=0):
+        return
+    if step in kept:
+        return
+    part = folder / f".{step}"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for file in directory.glob(f"{prefix}.*"):
+        os.link(file, part / file.name)
+    (part / "checkpoint").write_text(f'model_checkpoint_path: "{prefix}"\n')
+    part.rename(folder / str(step))
+
+
+def judge_snapshots(
+    directory: Path, trained: Sequence[str], watch: Sequence[str], threads: int | None = None,
+    frames_each: int = 4,
+) -> int:  # fmt: skip
+    """Freeze and judge the snapshots of a training; the step of the best one.
+
+    Errors over ``frames_each`` validation frames of each set of ``trained``, evenly chosen, and
+    over three times as many of each set of ``watch``, go to ``learning.json``, one snapshot after
+    the other: the same call after a kill goes on. The best has the smallest product of the
+    root mean square errors of energy, force and virial on the validation frames.
+    """
+    folder, file = directory / _SNAPSHOTS, directory / LEARNING
+    rows = json.loads(file.read_text()) if file.is_file() else []
+    judged = {
+        "validation": [frames.thinned(frames.load(s, "validation"), frames_each) for s in trained],
+        "watched": [frames.thinned(frames.load(s), 3 * frames_each) for s in watch],
+    }
+    steps = sorted(int(p.name) for p in folder.glob("[0-9]*"))
+    for step in tqdm(steps, desc=f"judge {directory.name}", unit="snapshot"):
+        snapshot = folder / str(step)
+        if not (snapshot / FROZEN).is_file():
+            _dp(directory, threads, "freeze", "-c", str(snapshot.relative_to(directory)),
+                "-o", f"{_SNAPSHOTS}/part.pb")  # fmt: skip
+            (folder / "part.pb").rename(snapshot / FROZEN)
+        if any(row["step"] == step for row in rows):
+            continue
+        row = {"step": step}
+        for role, systems in judged.items():
+            errors = [evaluate(snapshot / FROZEN, system) for system in systems]
+            row[role] = _over_all(errors)
+        rows.append(row)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(rows, indent=1) + "\n")
+        part.replace(file)
+    return min(rows, key=lambda row: math.prod(row["validation"].values()))["step"]
+
+
+def _over_all(errors: list[dict]) -> dict[str, float]:
+    """Root mean square errors over all frames of several sets; virials where there are any."""
+    result = {}
+    for key in ERRORS:
+        known = [(e["n_frames"], e[key]) for e in errors if e[key] is not None]
+        if known:
+            frames_ = sum(n for n, _ in known)
+            result[key] = math.sqrt(sum(n * x**2 for n, x in known) / frames_)
+    return result
+
+
+def read_learning(potential: str | Path) -> pd.DataFrame:
+    """Errors of the snapshots of a training against its steps.
+
+    Columns: step, role (``validation``, ``watched``), energy_rmse_meV_per_atom,
+    force_rmse_eV_per_A, virial_rmse_meV_per_atom.
+
+    Raises
+    ------
+    FileNotFoundError
+        the training kept none (too short, or made before snapshots were kept).
+    """
+    file = load_potential(potential) / LEARNING
+    if not file.is_file():
+        raise FileNotFoundError(f"{paths.relative(file)} is missing: no snapshots were kept")
+    return pd.DataFrame([
+        {"step": row["step"], "role": role} | row[role]
+        for row in json.loads(file.read_text()) for role in ("validation", "watched") if row[role]
+    ])  # fmt: skip
 
 
 def _advance(bar: tqdm, directory: Path, started: int) -> None:
@@ -537,6 +645,8 @@ def ship(potential: str | Path, name: str) -> Path:
     part.mkdir(parents=True)
     for file in (FROZEN, "lcurve.out", "metrics.json"):
         shutil.copy(source / file, part / file)
+    if (source / LEARNING).is_file():
+        shutil.copy(source / LEARNING, part / LEARNING)
     text = json.loads((source / "input.json").read_text())
     sets = provenance.read(source)["sets"]
     for section in ("training", "validation"):
@@ -765,6 +875,7 @@ def evaluate(potential: str | Path, system: dpdata.LabeledSystem) -> dict:
     return predict(potential, system).metrics()
 
 
+ERRORS = ("energy_rmse_meV_per_atom", "force_rmse_eV_per_A", "virial_rmse_meV_per_atom")
 PARITY = (("energy", "eV/atom"), ("force", "eV/A"), ("virial", "eV/atom"))
 
 
