@@ -47,7 +47,7 @@ _CHECKPOINT = "model.ckpt"
 _LOG = "train.log"
 LEARNING = "learning.json"
 _SNAPSHOTS = "snapshots"
-SNAPSHOTS, SHORT = 10, 2000  # kept of a training; of one with fewer steps than SHORT none
+SNAPSHOTS, SHORT = 8, 2000  # kept of a training; of one with fewer steps than SHORT none
 
 
 class TrainingFailed(RuntimeError):
@@ -220,7 +220,7 @@ def train(
 ) -> Path:
     """The potential of this recipe: found finished, resumed from its checkpoint, or made.
 
-    Of a training of 2000 steps or more, 10 checkpoints along the way are kept and judged at its end
+    Of a training of 2000 steps or more, 8 checkpoints along the way are kept and judged at its end
     by the validation frames; the best one is frozen, and ``learning.json`` has the errors of all
     (:func:`read_learning`). A shorter training freezes its last checkpoint.
 
@@ -360,7 +360,7 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
 
 
 def _keep_snapshot(directory: Path, steps: int) -> None:
-    """Set aside the newest checkpoint if it is the first one of a tenth of the training.
+    """Set aside the newest checkpoint if it is the first one of an eighth of the training.
 
     By hard links: ``dp train`` deletes all but its last two, which leaves these alone.
     """
@@ -370,8 +370,8 @@ def _keep_snapshot(directory: Path, steps: int) -> None:
     prefix, step = newest
     folder = directory / _SNAPSHOTS
     kept = [int(p.name) for p in folder.glob("[0-9]*")]
-    tenth = steps / SNAPSHOTS
-    if step < steps and int(step / tenth) <= max((int(k / tenth) for k in kept), default=0):
+    stretch = steps / SNAPSHOTS
+    if step < steps and int(step / stretch) <= max((int(k / stretch) for k in kept), default=0):
         return
     if step in kept:
         return
@@ -386,7 +386,7 @@ def _keep_snapshot(directory: Path, steps: int) -> None:
 
 def judge_snapshots(
     directory: Path, trained: Sequence[str], watch: Sequence[str], threads: int | None = None,
-    frames_each: int = 4,
+    frames_each: int = 3,
 ) -> int:  # fmt: skip
     """Freeze and judge the snapshots of a training; the step of the best one.
 
