@@ -286,16 +286,6 @@ def test_a_real_potential_kept_and_reused(kept_elsewhere, capsys):
     assert table["error_GPa"].abs().max() < 0.02 * table["stress_GPa"].abs().max() + 0.02
 
 
-def test_reference_and_potential_on_the_same_frames():
-    table = validation.labelled_curve("atp", ("crystal_relaxation", "crystal_strained"), "ZIF-4")
-    assert len(table) == 11 and (np.diff(table["volume_percent"]) > 2).all()
-    at_rest = table.loc[table["volume_percent"].abs().idxmin()]
-    assert at_rest["reference_meV_per_atom"] == at_rest["model_meV_per_atom"] == 0
-    assert table["reference_meV_per_atom"].iloc[[0, -1]].min() > 0, "strained cells lie higher"
-    with pytest.raises(ValueError, match="none of the sets crystal_strained holds the cell"):
-        validation.labelled_curve("atp", ("crystal_strained",), "ZIF-4")
-
-
 def test_zero_percent_is_needed():
     with pytest.raises(ValueError, match="lacks 0"):
         validation.relaxed_volumes("atp", "ZIF-4", percent=(-2, 2))

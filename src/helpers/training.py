@@ -413,7 +413,7 @@ def judge_snapshots(
         row = {"step": step}
         for role, systems in judged.items():
             errors = [evaluate(snapshot / FROZEN, system) for system in systems]
-            row[role] = _over_all(errors)
+            row[role] = over_all(errors)
         rows.append(row)
         part = file.with_suffix(".part")
         part.write_text(json.dumps(rows, indent=1) + "\n")
@@ -421,7 +421,7 @@ def judge_snapshots(
     return min(rows, key=lambda row: math.prod(row["validation"].values()))["step"]
 
 
-def _over_all(errors: list[dict]) -> dict[str, float]:
+def over_all(errors: list[dict]) -> dict[str, float]:
     """Root mean square errors over all frames of several sets; virials where there are any."""
     result = {}
     for key in ERRORS:

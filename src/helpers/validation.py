@@ -255,51 +255,6 @@ def volume_curves(model: str, structure: str, **options) -> dict[str, pd.DataFra
     return beside_reference(measure, model, structure)
 
 
-def labelled_curve(model: str, sets: Sequence[str], structure: str) -> pd.DataFrame:
-    """E(V) by model and reference on the *same* frames, those of labelled relaxations.
-
-    sets: relaxations at fixed cells (``crystal_relaxation``, ``crystal_strained`` ...). Of each
-    volume the frame of the lowest reference energy counts, the most relaxed one; the model relaxes
-    nothing, so no error of its own hides. Columns: volume_A3, volume_percent (from the cell of
-    ``structure``), reference_meV_per_atom and model_meV_per_atom (each from its own value there),
-    difference_meV_per_atom, force_max_eV_per_A (the reference's, left by its relaxation).
-
-    Raises
-    ------
-    ValueError
-        the sets do not hold the cell of ``structure``.
-    """
-    from helpers import frames, training
-
-    rows = []
-    for name in sets:
-        system = frames.load(name)
-        known = pd.DataFrame({"volume": np.abs(np.linalg.det(system["cells"])).round(1),
-                              "energy": system["energies"]})  # fmt: skip
-        found = training.predict(
-            model, system.sub_system(known.groupby("volume")["energy"].idxmin().to_numpy())
-        )
-        rows.append(pd.DataFrame({
-            "volume_A3": known["volume"].drop_duplicates().sort_values().to_numpy(),
-            "reference": 1e3 * found.energy_reference / len(found.elements),
-            "model": 1e3 * found.energy / len(found.elements),
-            "force_max_eV_per_A": np.linalg.norm(found.force_reference, axis=2).max(axis=1),
-        }))  # fmt: skip
-    table = pd.concat(rows).sort_values("volume_A3", ignore_index=True)
-    volume = structures.load(structure).get_volume()
-    table["volume_percent"] = 100 * (table["volume_A3"] / volume - 1)
-    zero = table.loc[table["volume_percent"].abs().idxmin()]
-    if abs(zero["volume_percent"]) > 0.1:
-        raise ValueError(f"none of the sets {', '.join(sets)} holds the cell of {structure}")
-    for column in ("reference", "model"):
-        table[f"{column}_meV_per_atom"] = table[column] - zero[column]
-    table["difference_meV_per_atom"] = (
-        table["model_meV_per_atom"] - table["reference_meV_per_atom"]
-    )
-    return table[["volume_A3", "volume_percent", "reference_meV_per_atom", "model_meV_per_atom",
-                  "difference_meV_per_atom", "force_max_eV_per_A"]]  # fmt: skip
-
-
 def equation_of_state(volume_A3, energy_eV) -> dict:
     """Birch-Murnaghan fit (Phys. Rev. 71, 809 (1947)) of E(V), by ``ase.eos``.
 

@@ -1,0 +1,90 @@
+"""What it would take: the errors of a potential's generations against steps, frames, and goals.
+
+Errors of deep potentials fall with training roughly as a power of the number of steps,
+e = a n^-b (Hestness et al., arXiv:1712.00409, for networks in general). Two or three generations
+allow no more than a first guess of b, and frames grow along with steps; it is printed as such.
+
+Units: energies and virials meV/atom, forces eV/A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from helpers import potentials, provenance, training
+
+#: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial)
+GOALS = {
+    "300 K": (("test_0300",), (0.5, 0.06, 5.0)),
+    "2500 K": (("test_2500",), (2.0, 0.30, 10.0)),
+    "low density": (("test_low_density",), (2.0, 0.30, 10.0)),
+    "melt": (("test_melt",), (2.0, 0.30, 10.0)),
+}
+
+
+def generations(names: Sequence[str]) -> pd.DataFrame:
+    """Errors of several potentials on the sets of `GOALS`, from their ``metrics.json``.
+
+    One row a potential and group: potential, group, steps (of its training and of those whose
+    weights it went on from), training_frames, and the errors of `training.ERRORS`, over all frames
+    of the group's sets.
+
+    Raises
+    ------
+    potentials.BadRecipe
+        a potential that was not evaluated.
+    """
+    rows = []
+    for name in names:
+        made = provenance.read(training.load_potential(name))
+        steps = made["recipe"]["steps"] + sum(potentials.lineage(name).values())
+        errors = potentials.metrics(name)
+        for group, (sets, _) in GOALS.items():
+            known = [errors[s] for s in sets if s in errors]
+            if known:
+                rows.append({"potential": name, "group": group, "steps": steps,
+                             "training_frames": made["training_frames"]}
+                            | training.over_all(known))  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
+    """(a, b) of e = a n^-b, the straight line through log e against log n.
+
+    Raises
+    ------
+    ValueError
+        fewer than two different numbers of steps, or an error that is not positive.
+    """
+    steps, errors = np.asarray(steps, float), np.asarray(errors, float)
+    if len(set(steps)) < 2 or (errors <= 0).any() or (steps <= 0).any():
+        raise ValueError(f"no power law through errors {errors} at steps {steps}")
+    slope, intercept = np.polyfit(np.log(steps), np.log(errors), 1)
+    return float(np.exp(intercept)), float(-slope)
+
+
+def outlook(table: pd.DataFrame) -> pd.DataFrame:
+    """How far each goal is, by the power law through all generations of `generations`.
+
+    Columns: group, error (name), now (of the last generation), goal, reached, exponent b (NaN of a
+    single generation), steps_for_goal (extrapolated total; NaN where it is reached, or where the
+    error did not fall).
+    """
+    rows = []
+    for group, (_, goals) in GOALS.items():
+        known = table[table["group"] == group].sort_values("steps")
+        for key, goal in zip(training.ERRORS, goals, strict=True):
+            if known.empty:
+                continue
+            now, exponent, needed = float(known[key].iloc[-1]), np.nan, np.nan
+            if known["steps"].nunique() > 1:
+                prefactor, exponent = power_law(known["steps"], known[key])
+                if now > goal and exponent > 0:
+                    needed = (prefactor / goal) ** (1 / exponent)
+            rows.append({"group": group, "error": key, "now": now, "goal": goal,
+                         "reached": bool(now <= goal), "exponent": exponent,
+                         "steps_for_goal": needed})  # fmt: skip
+    return pd.DataFrame(rows)
