@@ -9,8 +9,21 @@ from helpers import frames, paths, potentials, provenance, training
 def test_groups_are_spelt_out_and_no_test_is_trained_on():
     first, second = potentials.recipe("round-0"), potentials.recipe("round-1")
     assert set(first.sets) < set(second.sets)
-    everything = potentials.recipe("atp")
-    assert len(everything.sets) == len(set(everything.sets)) and "all" not in everything.sets
+    everything = potentials.recipe("round-3")
+    assert len(everything.sets) == len(set(everything.sets)) and "round_3" not in everything.sets
+
+
+def test_a_shipped_potential_is_reused_without_its_start_until_its_recipe_changes(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")  # no start of ATP was trained here
+    assert potentials.make("atp") == paths.shipped("potentials", "atp")
+    assert "[reused] data/potentials/atp" in capsys.readouterr().out
+    table = yaml.safe_load(paths.POTENTIALS.read_text())
+    table["potentials"]["atp"]["steps"] += 1
+    (tmp_path / "potentials.yaml").write_text(yaml.safe_dump(table))
+    monkeypatch.setattr(paths, "POTENTIALS", tmp_path / "potentials.yaml")
+    assert not potentials.shipped_as_written("atp")
 
 
 @pytest.fixture

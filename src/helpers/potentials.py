@@ -49,6 +49,15 @@ def recipe(name: str) -> training.Recipe:
             f"{paths.relative(paths.POTENTIALS)} has no potential {name!r}; did you mean "
             f"{near[0]!r}? (there are: {', '.join(table['potentials'])})"
         )
+    start, entry = _entry(name, table)
+    try:
+        return training.continued(start, **entry) if start else training.Recipe(**entry)
+    except TypeError as error:
+        raise BadRecipe(f"{paths.relative(paths.POTENTIALS)}, {name}: {error}") from error
+
+
+def _entry(name: str, table: dict) -> tuple[str | None, dict]:
+    """Name of the potential it starts from, and the fields of `training.Recipe` that are given."""
     entry = dict(table["potentials"][name])
     entry.pop("what", None)
     start = entry.pop("from", None)
@@ -58,10 +67,24 @@ def recipe(name: str) -> training.Recipe:
     entry["sets"] = tuple(wanted)
     if tested := sorted(set(entry["sets"]) & set(sets.tests())):
         raise BadRecipe(f"potential {name!r} would be trained on its test: {', '.join(tested)}")
-    try:
-        return training.continued(start, **entry) if start else training.Recipe(**entry)
-    except TypeError as error:
-        raise BadRecipe(f"{paths.relative(paths.POTENTIALS)}, {name}: {error}") from error
+    return start, entry
+
+
+def shipped_as_written(name: str) -> bool:
+    """Whether the shipped potential is what its entry in ``data/potentials.yaml`` says.
+
+    Where the potential it went on from is not here, its weights are not compared; all else is.
+    """
+    folder = paths.shipped("potentials", name)
+    if not (folder / provenance.FILE).is_file():
+        return False
+    made = provenance.read(folder)["recipe"]
+    start, entry = _entry(name, _table())
+    if not start or start in training.names():
+        return recipe(name).as_dict() == made
+    nets = {field: made[field] for field in training.NETS}
+    plain = training.Recipe(**(nets | entry)).as_dict()
+    return plain | {"initial_potential": made["initial_potential"]} == made
 
 
 def _spelt_out(names: list[str], groups: dict[str, list[str]]) -> list[str]:
@@ -96,6 +119,10 @@ def make(name: str, *, threads: int | None = None) -> Path:
     """
     start = _table()["potentials"].get(name, {}).get("from")
     if start and start not in training.names():
+        if shipped_as_written(name):
+            found = paths.shipped("potentials", name)
+            provenance.announce("reused", found, f"shipped; {start}, its start, is not here")
+            return found
         make(start, threads=threads)
     plan = recipe(name)
     for set_name in plan.sets:

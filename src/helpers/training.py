@@ -193,15 +193,18 @@ class Recipe:
         return result
 
 
+#: the fields of `Recipe` that give the nets their shape
+NETS = ("sel", "rcut", "rcut_smth", "neuron", "axis_neuron", "type_one_side", "fitting",
+        "precision")  # fmt: skip
+
+
 def continued(potential: str, **changes) -> Recipe:
     """A recipe that goes on from a finished potential: its nets, its weights to start from.
 
     changes: the other fields of the recipe (``sets``, ``steps``, ``learning_rate`` ...).
     """
     made = provenance.read(load_potential(potential))["recipe"]
-    nets = ("sel", "rcut", "rcut_smth", "neuron", "axis_neuron", "type_one_side", "fitting",
-            "precision")  # fmt: skip
-    return Recipe(**{field: made[field] for field in nets}, initial_potential=potential, **changes)
+    return Recipe(**{field: made[field] for field in NETS}, initial_potential=potential, **changes)
 
 
 # ---------------------------------------------------------------- train
