@@ -226,6 +226,22 @@ def paper_line(ax: Axes, value: Value, axis: str = "y") -> Axes:
     return ax
 
 
+def calibration(table: pd.DataFrame, what: str, *, ax: Axes) -> Axes:
+    """True force error against model deviation, a point a frame, a colour a set, and the diagonal.
+
+    table: of `deviation.calibrate`. what: ``avg`` or ``max``, over the atoms of a frame.
+    """
+    x, y = f"{what}_eV_per_A", f"{what}_error_eV_per_A"
+    for name, rows in table.groupby("set", sort=False):
+        ax.plot(rows[x], rows[y], "o", ms=3, alpha=0.7, label=name)
+    ends = [table[[x, y]].min().min(), table[[x, y]].max().max()]
+    ax.plot(ends, ends, color="black", linewidth=0.8)
+    ax.set(xscale="log", yscale="log",
+           title={"avg": "mean over atoms", "max": "largest of a frame"}[what])
+    ax.legend(fontsize=7)
+    return ax
+
+
 def banded(ax: Axes, x, values, errors, *, name: str = "", colour=None, marker: str = "o") -> Axes:
     """A line through points with a pale band of one standard error around it (none where NaN)."""
     x, values, errors = (np.asarray(a, float) for a in (x, values, errors))
