@@ -397,8 +397,8 @@ held_out = [name for name in sets.tests() if name in frames.names()] if ensemble
 if held_out:
     calibration = deviation.calibrate([potential, *ensemble], held_out, deviation_frames)
     worth = deviation.worth(calibration)
-    print(worth, f"So the limit of {deviation_limit:g} eV/A stands for errors up to about "
-                 f"{deviation_limit * worth.error_per_max:.2f} eV/A.")
+    print(worth, f"So a deviation of {deviation_limit:g} eV/A, the limit above, stands for an "
+                 f"error of about {deviation_limit * worth.error_per_max:.1f} eV/A.")
     _, panels = plots.axes(("force deviation", "eV/A"), ("true force error", "eV/A"), ncols=2)
     for ax, what in zip(panels, ("avg", "max"), strict=True):
         plots.calibration(calibration, what, ax=ax)

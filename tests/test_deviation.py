@@ -6,13 +6,24 @@ That LAMMPS' numbers are those of the potentials is tested in test_heating.
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import ase.io
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import deviation, frames, paths, provenance, structures, thermo, training, trajectory
+from helpers import (
+    deviation,
+    frames,
+    heating,
+    paths,
+    provenance,
+    structures,
+    thermo,
+    training,
+    trajectory,
+)
 
 ENSEMBLE = ["split-block", "split-random"]  # the smallest nets that are shipped
 
@@ -198,8 +209,19 @@ def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
     assert set(record["inputs"]) == {"lj", *ENSEMBLE}
 
 
+def test_a_run_with_an_ensemble_is_the_run_without(tmp_path, monkeypatch):
+    """Its forces are the same: who asks for the frames is given them, not a second run."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    plain = heating.HeatingRun("Znim2-ABW", ENSEMBLE[0], 300, 400, 100)
+    (found := paths.made("runs", "compared")).mkdir(parents=True)
+    provenance.write(found, kind="runs", description="compared",
+                     recipe=replace(plain, ensemble=ENSEMBLE[1:]).recipe())
+    assert heating.run(plain) == found
+    assert heating._also_compared(replace(plain, seed=2).recipe()) is None
+
+
 def test_summaries():
-    table = pd.DataFrame({"target_temperature_K": [300, 400, 700], "max_eV_per_A": [1.0, 3, 5],
+    table = pd.DataFrame({"target_temperature_K": [300, 400, 900], "max_eV_per_A": [1.0, 3, 5],
                           "avg_eV_per_A": [0.1, 0.3, 0.5], "element": ["H", "C", "H"]})
     rows = deviation.by_temperature(table)
     assert rows[["from_K", "to_K", "frames", "max_eV_per_A"]].values.tolist() == [

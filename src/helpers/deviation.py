@@ -200,7 +200,10 @@ def by_temperature(table: pd.DataFrame, width_K: float = 300.0) -> pd.DataFrame:
     from_K, to_K, frames, the means of max_eV_per_A and avg_eV_per_A, and, where it is known, how
     often (%) the atom with the largest deviation is of each element.
     """
-    low = np.floor(table["target_temperature_K"] / width_K) * width_K
+    T = table["target_temperature_K"]
+    low = np.floor(T / width_K) * width_K
+    end = (T == T.max()) & (T == low) & (T > T.min())  # no range of its own for the last frame
+    low = low.mask(end, low - width_K)
     grouped = table.groupby(low.rename("from_K"))
     rows = grouped[["max_eV_per_A", "avg_eV_per_A"]].mean()
     rows.insert(0, "frames", grouped.size())
@@ -362,7 +365,7 @@ def trust(table: pd.DataFrame, limit_eV_per_A: float, width_K: float = 50.0) -> 
     binned = transition.bin_by_temperature(
         table["target_temperature_K"], table["max_eV_per_A"], width_K)
     below = np.flatnonzero(binned["mean"].to_numpy() <= limit_eV_per_A)
-    first, last = binned["temperature_K"].iloc[0], binned["temperature_K"].iloc[-1]
+    first, last = table["target_temperature_K"].min(), table["target_temperature_K"].max()
     if not len(below):
         return Trust(float(first), limit_eV_per_A, f"the potentials disagree by more than "
                      f"{limit_eV_per_A:g} eV/A from the start ({first:.0f} K)")

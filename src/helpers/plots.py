@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from helpers import units
 from helpers.paper import Value
@@ -232,12 +233,16 @@ def calibration(table: pd.DataFrame, what: str, *, ax: Axes) -> Axes:
     table: of `deviation.calibrate`. what: ``avg`` or ``max``, over the atoms of a frame.
     """
     x, y = f"{what}_eV_per_A", f"{what}_error_eV_per_A"
-    for name, rows in table.groupby("set", sort=False):
-        ax.plot(rows[x], rows[y], "o", ms=3, alpha=0.7, label=name)
+    for i, (name, rows) in enumerate(table.groupby("set", sort=False)):
+        ax.plot(rows[x], rows[y], "os^"[i // len(SERIES_COLOURS) % 3], ms=3, alpha=0.7, label=name)
     ends = [table[[x, y]].min().min(), table[[x, y]].max().max()]
     ax.plot(ends, ends, color="black", linewidth=0.8)
     ax.set(xscale="log", yscale="log",
            title={"avg": "mean over atoms", "max": "largest of a frame"}[what])
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     ax.legend(fontsize=7)
     return ax
 
