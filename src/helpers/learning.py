@@ -24,6 +24,8 @@ GOALS = {
     "melt": (("test_melt",), (2.0, 0.30, 10.0)),
 }
 
+FALLS = 0.05  # a smaller exponent is no fall: a tenth of the error would take 10^20 times the steps
+
 
 def generations(names: Sequence[str]) -> pd.DataFrame:
     """Errors of several potentials on the sets of `GOALS`, from their ``metrics.json``.
@@ -82,7 +84,7 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
             now, exponent, needed = float(known[key].iloc[-1]), np.nan, np.nan
             if known["steps"].nunique() > 1:
                 prefactor, exponent = power_law(known["steps"], known[key])
-                if now > goal and exponent > 0:
+                if now > goal and exponent > FALLS:
                     needed = (prefactor / goal) ** (1 / exponent)
             rows.append({"group": group, "error": key, "now": now, "goal": goal,
                          "reached": bool(now <= goal), "exponent": exponent,
