@@ -35,12 +35,16 @@ def test_one_generation_has_no_exponent():
     assert rows["exponent"].isna().all() and len(rows) == 3
 
 
-def test_shipped_generations_stand_in_order():
-    table = learning.generations(["round-2", "round-3"])
-    assert set(table["group"]) == set(learning.GOALS)
-    steps = table.groupby("potential", sort=False)["steps"].first()
-    assert list(steps) == [23_500, 53_500]
+def test_shipped_generations_stand_in_order_and_are_kept(monkeypatch, tmp_path):
+    table = learning.generations(["atp"])
+    assert set(table["group"]) == set(learning.GOALS) and table["steps"].is_monotonic_increasing
+    assert list(table["potential"].unique()) == ["round-2", "round-3", "atp"]
     sets, _ = learning.GOALS["melt"]
-    melt = table[(table["group"] == "melt") & (table["potential"] == "round-3")].iloc[0]
+    melt = table[(table["group"] == "melt") & (table["potential"] == "atp")].iloc[0]
     assert melt["force_rmse_eV_per_A"] == pytest.approx(
-        potentials.metrics("round-3")[sets[0]]["force_rmse_eV_per_A"])
+        potentials.metrics("atp")[sets[0]]["force_rmse_eV_per_A"])
+    monkeypatch.setattr(learning, "KEPT", tmp_path / "bench" / "generations.json")
+    learning.keep(["atp"])
+    kept = learning.generations()
+    pd.testing.assert_frame_equal(
+        kept, table[table["potential"] == "atp"].reset_index(drop=True), check_dtype=False)

@@ -9,8 +9,8 @@ from helpers import frames, paths, potentials, provenance, training
 def test_groups_are_spelt_out_and_no_test_is_trained_on():
     first, second = potentials.recipe("round-0"), potentials.recipe("round-1")
     assert set(first.sets) < set(second.sets)
-    everything = potentials.recipe("round-3")
-    assert len(everything.sets) == len(set(everything.sets)) and "round_3" not in everything.sets
+    everything = potentials.recipe("ensemble-1")
+    assert len(everything.sets) == len(set(everything.sets)) and "all" not in everything.sets
 
 
 def test_a_shipped_potential_is_reused_without_its_start_until_its_recipe_changes(

@@ -9,12 +9,17 @@ Units: energies and virials meV/atom, forces eV/A.
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from helpers import potentials, provenance, training
+from helpers import paths, potentials, provenance, training
+
+KEPT = paths.DATA / "bench" / "generations.json"
 
 #: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial)
 GOALS = {
@@ -27,19 +32,21 @@ GOALS = {
 FALLS = 0.05  # a smaller exponent is no fall: a tenth of the error would take 10^20 times the steps
 
 
-def generations(names: Sequence[str]) -> pd.DataFrame:
-    """Errors of several potentials on the sets of `GOALS`, from their ``metrics.json``.
+def generations(names: Sequence[str] = ()) -> pd.DataFrame:
+    """Errors of the kept generations, and of the potentials ``names``, on the sets of `GOALS`.
 
-    One row a potential and group: potential, group, steps (of its training and of those whose
-    weights it went on from), training_frames, and the errors of `training.ERRORS`, over all frames
-    of the group's sets.
+    One row a potential and group, in the order of their steps: potential, group, steps (of its
+    training and of those whose weights it went on from), training_frames, and the errors of
+    `training.ERRORS`, over all frames of the group's sets. A potential that is here counts as it is
+    now; one that is not, as it was kept (`keep`).
 
     Raises
     ------
     potentials.BadRecipe
         a potential that was not evaluated.
     """
-    rows = []
+    rows = json.loads(KEPT.read_text()) if KEPT.is_file() else []
+    rows = [row for row in rows if row["potential"] not in names]
     for name in names:
         made = provenance.read(training.load_potential(name))
         steps = made["recipe"]["steps"] + sum(potentials.lineage(name).values())
@@ -50,7 +57,19 @@ def generations(names: Sequence[str]) -> pd.DataFrame:
                 rows.append({"potential": name, "group": group, "steps": steps,
                              "training_frames": made["training_frames"]}
                             | training.over_all(known))  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).sort_values("steps", kind="stable", ignore_index=True)
+
+
+def keep(names: Sequence[str]) -> Path:
+    """Write `generations` of ``names`` beside the kept ones: 8 MB of weights are not shipped each.
+
+    `make potential` trains them again from their recipes.
+    """
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    part = KEPT.with_suffix(".part")
+    part.write_text(generations(names).to_json(orient="records", indent=1) + "\n")
+    part.replace(KEPT)
+    return KEPT
 
 
 def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
@@ -90,3 +109,7 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
                          "reached": bool(now <= goal), "exponent": exponent,
                          "steps_for_goal": needed})  # fmt: skip
     return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":  # python -m helpers.learning round-2 round-3
+    print(paths.relative(keep(sys.argv[1:])))

@@ -260,7 +260,8 @@ def train(
         )
     target = Path(directory or provenance.directory("potentials", name, plain)).absolute()
     display_every = display_every or max(1, min(recipe.steps // 100, 500))
-    save_every = save_every or max(1, min(recipe.steps // 5, 1000))
+    # dp saves only where it also displays, so this has to be a multiple of that
+    save_every = save_every or display_every * max(1, min(recipe.steps // 5, 1000) // display_every)
     with provenance.lock(target):
         began = time.monotonic()
         text = recipe.input(target, display_every, save_every)
