@@ -118,6 +118,13 @@ def test_the_best_snapshot_is_frozen(project, recipe, monkeypatch):
     assert not (made / "snapshots").exists()
 
 
+@pytest.mark.parametrize("steps", [4, 300, 6_000, 24_000, 1_000_000])
+def test_checkpoints_lie_where_dp_displays_and_not_far_apart(steps):
+    display, save = training._intervals(steps)
+    assert save % display == 0 and save <= max(1000, display)
+    assert training._intervals(steps, 10, 25) == (10, 20)
+
+
 def test_a_short_training_has_no_snapshots(potential):
     with pytest.raises(FileNotFoundError, match="learning.json is missing"):
         training.read_learning(potential[0])

@@ -259,9 +259,7 @@ def train(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
         )
     target = Path(directory or provenance.directory("potentials", name, plain)).absolute()
-    display_every = display_every or max(1, min(recipe.steps // 100, 500))
-    # dp saves only where it also displays, so this has to be a multiple of that
-    save_every = save_every or display_every * max(1, min(recipe.steps // 5, 1000) // display_every)
+    display_every, save_every = _intervals(recipe.steps, display_every, save_every)
     with provenance.lock(target):
         began = time.monotonic()
         text = recipe.input(target, display_every, save_every)
@@ -303,6 +301,18 @@ def train(
     provenance.announce("made", target, f"potential {name!r}, {recipe.steps} steps")
     _point(name, target)
     return target
+
+
+def _intervals(
+    steps: int, display_every: int | None = None, save_every: int | None = None
+) -> tuple[int, int]:
+    """Steps between lines of ``lcurve.out``, and between checkpoints: a multiple of the first.
+
+    ``dp train`` saves only at steps at which it also displays; 240 and 1000 would mean 6000.
+    """
+    display = display_every or max(1, min(steps // 100, 500))
+    save = save_every or max(1, min(steps // 5, 1000))
+    return display, display * max(1, save // display)
 
 
 def _last_checkpoint(directory: Path) -> tuple[str, int] | None:
