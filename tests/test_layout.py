@@ -31,11 +31,11 @@ def build(tmp_path, monkeypatch):
 def test_a_trial_is_made_once_and_announced(build, monkeypatch, capfd):
     monkeypatch.setattr(layout, "_TRIAL_S", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, model = structures.load("Znim2-ABW"), training.model_file("atp")
-    assert layout.choose(atoms, model, "key", 10**4) == (1, 1)  # minutes: not worth a trial
-    assert layout.choose(atoms, model, "key", 10**7, ranks=3) == (3, 1)  # as given
+    atoms, force = structures.load("Znim2-ABW"), layout.deepmd(training.model_file("atp"))
+    assert layout.choose(atoms, force, "key", 10**4) == (1, 1)  # minutes: not worth a trial
+    assert layout.choose(atoms, force, "key", 10**7, ranks=3) == (3, 1)  # as given
     assert not list(build.rglob("*.json"))
-    chosen = layout.choose(atoms, model, "key", 10**7)
+    chosen = layout.choose(atoms, force, "key", 10**7)
     file, = build.rglob("*.json")
     tried = json.loads(file.read_text())["tried"]
     assert set(tried) == {"1 x 1", "1 x 2", "2 x 1"}
@@ -46,17 +46,17 @@ def test_a_trial_is_made_once_and_announced(build, monkeypatch, capfd):
     assert 0 < alone["cpu_us_per_atom_step"] < 1.1 * alone["core_us_per_atom_step"]
     assert "[made]" in capfd.readouterr().out
     monkeypatch.setattr(layout, "time_lammps", None)
-    assert layout.choose(atoms, model, "key", 10**7) == chosen
+    assert layout.choose(atoms, force, "key", 10**7) == chosen
     assert "[reused]" in capfd.readouterr().out
 
 
 def test_a_layout_that_fails_is_left_out(build, monkeypatch):
-    def time_lammps(atoms, force, ranks, threads, seconds):
+    def time_lammps(atoms, force, ranks, threads, seconds, atom_style):
         if ranks > 1:
             raise lammps.LammpsDied("no slots")
         return layout.row(len(atoms), 10, 1.0 / threads, ranks * threads, 0.0)
 
     monkeypatch.setattr(layout, "time_lammps", time_lammps)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, model = structures.load("Znim2-ABW"), training.model_file("atp")
-    assert layout.choose(atoms, model, "key", 10**7) == (1, 2)
+    atoms, force = structures.load("Znim2-ABW"), layout.deepmd(training.model_file("atp"))
+    assert layout.choose(atoms, force, "key", 10**7) == (1, 2)

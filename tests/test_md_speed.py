@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from helpers import kernels, md_speed, paths
+from helpers import kernels, md_speed, paths, reaxff
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_measures_once_and_goes_on(build, capfd):
 
 
 def test_what_is_absent_says_why(monkeypatch):
-    monkeypatch.delenv(md_speed.REAXFF_VARIABLE, raising=False)
+    monkeypatch.delenv(reaxff.VARIABLE, raising=False)
     rows, absent = md_speed.settings(cores=2)
     assert "ZIF4_REAXFF" in absent["ReaxFF"] and "--cp2k" in absent["CP2K"]
     assert not {"ReaxFF", "CP2K"} & {row.engine for row in rows}
@@ -47,7 +47,7 @@ def test_what_is_absent_says_why(monkeypatch):
     assert "native" in absent and [row.engine for row in rows][:2] == ["compressed", "uncompressed"]
 
 
-@pytest.mark.skipif(not os.environ.get(md_speed.REAXFF_VARIABLE),
+@pytest.mark.skipif(not os.environ.get(reaxff.VARIABLE),
                     reason="no ReaxFF parameters: $ZIF4_REAXFF names their folder")
 def test_reaxff(build):
     row = md_speed._time(md_speed.Setting("ReaxFF"), "atp", 2)

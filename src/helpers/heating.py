@@ -1,4 +1,4 @@
-"""Heating runs: LAMMPS with a DeePMD potential, the thermostat's target as the protocol says.
+"""Heating runs: LAMMPS with a deep potential or ReaxFF, the target as the protocol says.
 
 The target temperature is a function of the step alone; for one continuous ramp
 
@@ -42,6 +42,7 @@ from helpers import (
     layout,
     paths,
     provenance,
+    reaxff,
     structures,
     thermo,
     training,
@@ -93,14 +94,15 @@ class HeatingRun:
     """All that determines a heating run.
 
     structure: name in data/structures or an ASE-readable file. potential: name, directory or
-    frozen ``.pb`` file (see `training.load_potential`). coupling of the barostat: ``iso`` (the
-    paper), ``aniso`` (three lengths on their own), ``tri`` (angles too) or ``none`` (NVT, the cell
-    stays). segment_K > 0 heats in segments of that many kelvin, and after each holds its last
-    temperature for ``hold_ps`` and then samples it for ``sample_ps`` (the paper's 20 K/ps runs);
-    0 is one continuous ramp, held and sampled at its end. Where start and end are the same
-    temperature there is no ramp and the rate is 0. thermostat_ps, barostat_ps: relaxation times.
-    ensemble: further potentials, of other training seeds; every ``deviation_every_ps`` their
-    disagreement is written (`helpers.deviation`), the forces are those of ``potential`` alone.
+    frozen ``.pb`` file (see `training.load_potential`), or ``reaxff`` (see `helpers.reaxff`).
+    coupling of the barostat: ``iso`` (the paper), ``aniso`` (three lengths on their own), ``tri``
+    (angles too) or ``none`` (NVT, the cell stays). segment_K > 0 heats in segments of that many
+    kelvin, and after each holds its last temperature for ``hold_ps`` and then samples it for
+    ``sample_ps`` (the paper's 20 K/ps runs); 0 is one continuous ramp, held and sampled at its end.
+    Where start and end are the same temperature there is no ramp and the rate is 0. thermostat_ps,
+    barostat_ps: relaxation times. ensemble: further potentials, of other training seeds; every
+    ``deviation_every_ps`` their disagreement is written (`helpers.deviation`), the forces are those
+    of ``potential`` alone.
     """
 
     structure: str
@@ -158,6 +160,8 @@ class HeatingRun:
                                 self.deviation_every_ps))) < 1:
             raise ValueError("thermo_every_ps, frame_every_ps and deviation_every_ps must be at "
                              "least one timestep")
+        if self.ensemble and reaxff.NAME in (self.potential, *self.ensemble):
+            raise ValueError(f"an ensemble is one of deep potentials; {reaxff.NAME} has none")
         if not self.stages():
             raise ValueError("the run has no steps: give it a ramp, equilibration_ps, hold_ps or "
                              "sample_ps")
@@ -219,7 +223,7 @@ class HeatingRun:
             "protocol": _PROTOCOL,
             "supercell": [int(n) for n in self.supercell],
             "structure": provenance.sha256(_structure_file(self.structure)),
-            "potential": provenance.sha256(training.model_file(self.potential)),
+            "potential": _potential_sha256(self.potential),
         }
         if self.ensemble:
             models = [provenance.sha256(training.model_file(p)) for p in self.ensemble]
@@ -252,6 +256,8 @@ def run(
         the dynamics became unphysical. What was computed so far stays in the directory, which is
         finished by it: the same call finds it and fails again. With ``keep_exploded`` its
         directory is returned instead, the diagnosis printed and in the provenance (``exploded``).
+    reaxff.ReaxFFUnavailable
+        the run is one of ReaxFF, it is not here yet, and its force field is not either.
     LammpsDied
         LAMMPS ended with an error.
     DamagedRun
@@ -273,8 +279,10 @@ def run(
         if heating.recipe() != recipe:
             raise DamagedRun(f"the structure or a potential of {heating.name} was replaced while "
                              f"the run was being prepared; call again")
-        ranks, threads = layout.choose(
-            atoms, model, recipe["potential"], heating.total_steps, ranks, threads)
+        tried = (reaxff.lines(model.resolve()) if heating.potential == reaxff.NAME
+                 else layout.deepmd(model))
+        ranks, threads = layout.choose(atoms, tried, recipe["potential"], heating.total_steps,
+                                       ranks, threads, _atom_style(heating))
         every = restart_every_ps or min(
             1.0, _RESTART_S / (layout.GUESS_S * len(atoms)) * heating.timestep_fs / 1000)
         try:
@@ -335,14 +343,11 @@ def script(heating: HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -
     p0_v = f"{r.pressure_bar!r}*vol/{units.EV_PER_A3_IN_BAR!r}"
     lines = [
         "units metal",
-        "atom_style atomic",
+        f"atom_style {_atom_style(r)}",
         "boundary p p p",
         "box tilt large",
         f"read_restart restart.{first}" if first else "read_data start.data",
-        " ".join(["pair_style deepmd", *_links(heating), *(
-            ["out_freq", str(r.steps(r.deviation_every_ps)), "out_file", deviation.FILE]
-            if r.ensemble else [])]),
-        f"pair_coeff * * {' '.join(TYPE_MAP)}",
+        *_force(r),
         "neighbor 1.0 bin",
         "neigh_modify every 5 delay 0 check yes",
         f"timestep {r.timestep_fs / 1000!r}",
@@ -398,8 +403,17 @@ def _structure_file(name: str) -> Path:
     return Path(name) if Path(name).is_file() else structures.file(name)
 
 
+def _potential_sha256(potential: str) -> str:
+    """Of the model file; that of ReaxFF is known, so that its runs are found without it."""
+    if potential == reaxff.NAME:
+        return reaxff.SHA256
+    return provenance.sha256(training.model_file(potential))
+
+
 def _model(potential: str, atoms: Atoms, compress: bool) -> Path:
     """The model file for LAMMPS, after potential and structure were found to fit."""
+    if potential == reaxff.NAME:
+        return reaxff.force_field(atoms.get_chemical_symbols())
     training.check_potential(potential, sorted(set(atoms.get_chemical_symbols())))
     return training.compress(potential) if compress else training.model_file(potential)
 
@@ -409,8 +423,24 @@ def _potential_name(potential: str) -> str:
     return path.parent.name if path.suffix == ".pb" else path.name
 
 
+def _force(heating: HeatingRun) -> list[str]:
+    """The input lines of the potential."""
+    if heating.potential == reaxff.NAME:
+        return reaxff.lines(*_links(heating))
+    compared = ["out_freq", str(heating.steps(heating.deviation_every_ps)),
+                "out_file", deviation.FILE] if heating.ensemble else []
+    return [" ".join(["pair_style deepmd", *_links(heating), *compared]),
+            f"pair_coeff * * {' '.join(TYPE_MAP)}"]
+
+
+def _atom_style(heating: HeatingRun) -> str:
+    return reaxff.ATOM_STYLE if heating.potential == reaxff.NAME else "atomic"
+
+
 def _links(heating: HeatingRun) -> list[str]:
     """Names of the model files beside the input: it travels, and so does the log."""
+    if heating.potential == reaxff.NAME:
+        return ["ffield.reaxff"]
     return ["potential.pb", *(f"ensemble{i}.pb" for i in range(1, len(heating.ensemble) + 1))]
 
 
@@ -418,7 +448,7 @@ def _prepare(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
              models: list[Path]) -> None:
     (directory / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
     (directory / "in.heating").write_text(script(heating))
-    lammps.write_data(directory / "start.data", atoms)
+    lammps.write_data(directory / "start.data", atoms, _atom_style(heating))
     for name, model in zip(_links(heating), models, strict=True):
         link = directory / name
         link.unlink(missing_ok=True)

@@ -35,13 +35,13 @@ def layouts(cores: int, atoms: int) -> list[tuple[int, int]]:
     return list(dict.fromkeys([(1, 1), *split]))
 
 
-def choose(atoms: Atoms, model: Path, potential: str, steps: int,
-           ranks: int | None = None, threads: int | None = None) -> tuple[int, int]:
+def choose(atoms: Atoms, force: list[str], potential: str, steps: int, ranks: int | None = None,
+           threads: int | None = None, atom_style: str = "atomic") -> tuple[int, int]:
     """(ranks, threads) for a run: as given, or the fastest of a short trial on this machine.
 
-    model: file of the potential, and ``potential`` its sha256. The trial is made once for a cell
-    size, potential and machine; it is kept in ``build/bench/layouts`` and used again. A run of
-    minutes is not worth it and gets one core.
+    force: input lines of the potential, and ``potential`` the sha256 of its file. The trial
+    is made once for a cell size, potential and machine; it is kept in ``build/bench/layouts`` and
+    used again. A run of minutes is not worth it and gets one core.
 
     Raises
     ------
@@ -61,7 +61,8 @@ def choose(atoms: Atoms, model: Path, potential: str, steps: int,
         tried, died = {}, None
         for r, t in tqdm(layouts(cores, len(atoms)), desc="ranks x threads", unit="trial"):
             try:
-                tried[f"{r} x {t}"] = time_lammps(atoms, deepmd(model), r, t, _TRIAL_S)
+                tried[f"{r} x {t}"] = time_lammps(
+                    atoms, force, r, t, _TRIAL_S, atom_style)
             except lammps.LammpsDied as error:  # an mpirun that refuses, too few cores for it
                 print(f"{r} ranks x {t} threads: {error}", flush=True)
                 died = error
@@ -86,16 +87,15 @@ def deepmd(model: Path) -> list[str]:
 
 
 def time_lammps(atoms: Atoms, force: list[str], ranks: int, threads: int, seconds: int,
-            units: str = "metal", atom_style: str = "atomic", native: bool = True) -> dict:
+            atom_style: str = "atomic", native: bool = True) -> dict:
     """Steps at constant energy for about ``seconds``; the first two are left out.
 
     native: see `lammps.environment`.
     """
-    timestep = TIMESTEP_FS / 1000 if units == "metal" else TIMESTEP_FS
     text = "\n".join([
-        f"units {units}", f"atom_style {atom_style}", "boundary p p p", "box tilt large",
+        "units metal", f"atom_style {atom_style}", "boundary p p p", "box tilt large",
         "read_data start.data", *force, "neighbor 1.0 bin",
-        "neigh_modify every 5 delay 0 check yes", f"timestep {timestep!r}",
+        "neigh_modify every 5 delay 0 check yes", f"timestep {TIMESTEP_FS / 1000!r}",
         "velocity all create 600.0 1", "fix move all nve", "thermo 1000000", "run 2",
         f"timer timeout {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} every 1",
         "run 1000000"]) + "\n"  # fmt: skip

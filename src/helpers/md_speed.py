@@ -24,12 +24,9 @@ from ase import Atoms
 from ase import units as ase_units
 from tqdm import tqdm
 
-from helpers import dft, kernels, layout, paths, provenance, reference, structures, training
-from helpers.frames import TYPE_MAP
+from helpers import dft, kernels, layout, paths, provenance, reaxff, reference, structures, training
 
 STRUCTURE = "ZIF-4"
-REAXFF_VARIABLE = "ZIF4_REAXFF"
-REAXFF_FILE = "ffield_ZnN_2016"
 
 
 @dataclass(frozen=True)
@@ -71,12 +68,6 @@ def _cp2k(atoms: Atoms, ranks: int) -> dict:
     return layout.row(len(atoms), 1, labelled.info["dft_seconds"], ranks, load)
 
 
-def _reaxff() -> list[str]:
-    field = Path(os.environ[REAXFF_VARIABLE]) / REAXFF_FILE
-    return ["pair_style reaxff NULL", f"pair_coeff * * {field.resolve()} {' '.join(TYPE_MAP)}",
-            "fix charges all qeq/reaxff 1 0.0 10.0 1e-6 reaxff"]
-
-
 def _time(setting: Setting, potential: str, seconds: int) -> dict:
     atoms = structures.supercell(structures.load(STRUCTURE), setting.supercell)
     r, t = setting.ranks, setting.threads
@@ -85,7 +76,8 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
     if setting.engine == "CP2K":
         return _cp2k(atoms, r)
     if setting.engine == "ReaxFF":
-        return layout.time_lammps(atoms, _reaxff(), r, t, seconds, "real", "charge")
+        return layout.time_lammps(atoms, reaxff.lines(reaxff.force_field().resolve()), r, t,
+                                  seconds, reaxff.ATOM_STYLE)
     model = training.model_file(potential)
     if setting.engine != "uncompressed":
         model = training.compress(potential)
@@ -111,11 +103,11 @@ def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Set
     else:
         rows.insert(1, Setting("compressed"))  # beside each other: their ratio is what counts
     rows.append(Setting("uncompressed"))
-    field = os.environ.get(REAXFF_VARIABLE)
-    if field and (Path(field) / REAXFF_FILE).is_file():
+    try:
+        reaxff.force_field()
         rows += [Setting("ReaxFF")] + [Setting("ReaxFF", cores)] * (cores > 1)
-    else:
-        absent["ReaxFF"] = f"${REAXFF_VARIABLE} names no folder with {REAXFF_FILE}"
+    except reaxff.ReaxFFUnavailable as reason:
+        absent["ReaxFF"] = str(reason)
     if find_spec("nequip") and find_spec("torch"):
         rows += [Setting("NequIP")] + [Setting("NequIP", 1, cores)] * (cores > 1)
     else:
