@@ -152,10 +152,10 @@ if held_run:
 # ## The reference
 #
 # The reference frames come from molecular dynamics that the reference potential drives itself, so
-# each of them is labelled, and physical at the reference's own level of theory. The trajectories
-# are a fraction of a picosecond long and at fixed volume: short-range order is at its temperature,
-# the slow rearrangement of the network is not. Only frames with as many atoms as the structure are
-# used.
+# each of them is labelled, and physical at the reference's own level of theory. They are the
+# "FPMD" of this book: a picosecond each, as long as 500 labels last, at constant volume. Short-range
+# order is at its temperature after that time, the slow rearrangement of the network is not. Only
+# frames with as many atoms as the structure are used.
 
 # %%
 unit_cell = structures.load(structure)
