@@ -311,8 +311,9 @@ def _also_compared(recipe: dict) -> Path | None:
     for folder in (paths.made("runs"), paths.shipped("runs")):
         for file in sorted(folder.glob(f"*/{provenance.FILE}")):
             other = json.loads(file.read_text())["recipe"]
-            if {k: v for k, v in other.items()
-                    if k not in ("ensemble", "deviation_every_ps")} == recipe:
+            without = {k: v for k, v in other.items()
+                       if k not in ("ensemble", "deviation_every_ps")}
+            if without == recipe != other:
                 return file.parent
     return None
 
