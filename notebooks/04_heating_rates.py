@@ -18,6 +18,7 @@
 #       - data/sets.yaml
 #       - data/validation
 #       - data/runs
+#       - data/runs.yaml
 #       - data/bench
 # ---
 
@@ -60,6 +61,7 @@ timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
 frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 deviation_limit: float = 0.5  # [eV/A] 0..100 | the ensemble agrees within this on what it knows
 deviation_frames: int = 60  # [-] 2..100000 | frames of each run, and test set, to compare on
+peer_run: str = ""  # [-] any | run of data/runs.yaml to set beside ours; empty: none
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
 # %%
@@ -69,17 +71,21 @@ import numpy as np
 import pandas as pd
 
 from helpers import (
+    coordination,
     deviation,
     frames,
     heating,
+    ladder,
     md_speed,
     paper,
     plots,
     provenance,
     rate_law,
     sets,
+    structures,
     tables,
     thermo,
+    trajectory,
     transition,
     units,
 )
@@ -338,6 +344,64 @@ for name, law in laws.items():
     print(f"{name}: {law.temperature(calorimeter)[0]:.0f} K at 10 K/min, between {low:.0f} and "
           f"{high:.0f} K (95 %). The paper puts the low-density phase of experiments near "
           f"{paper.value('stages.experiment_low_density_K').number} K.")
+
+# %% [markdown]
+# ## A peer: ReaxFF
+#
+# Before there were deep potentials, ZIFs too large for first principles were melted with ReaxFF
+# (Yang et al., J. Phys. Chem. C 122, 9616 (2018)): bonds form and break by a fitted law of bond
+# orders, and the charges follow.
+# Castel and Coudert (J. Phys. Chem. C 126, 19532 (2022)) find its glasses markedly different from
+# those of first principles, with an unphysical surrounding of Zn. Here it heats the crystal of this
+# page at the rate of one of its runs. To make that run takes the force field's file, which has no
+# licence and is not shipped (`$ZIF4_REAXFF` names its folder); to read it does not.
+
+# %%
+peers = {}  # potential -> run
+if peer_run:
+    peer = ladder.recipe(peer_run)
+    peers = {peer.potential: ladder.run(peer_run, ranks=ranks)}
+    if ours := runs.get((peer.heating_rate_K_per_ps, peer.seed)):
+        peers = {potential: ours} | peers
+    _, panels = plots.axes(("temperature", "K"), ("", "-"), ncols=2, width=5)
+    for name, run in peers.items():
+        table = thermo.read(run, equilibration=False)
+        per_atom = table["enthalpy_eV"] / provenance.read(run)["atoms"]
+        for ax, values, quantity in zip(
+                panels, (table["density_g_cm3"], per_atom - per_atom.iloc[:1].mean()),
+                (("density", "g/cm3"), ("enthalpy", "eV/atom")), strict=True):
+            plots.against_temperature(table["target_temperature_K"], values, *quantity, window=3,
+                                      name=name, ax=ax)
+            ax.set_ylabel(plots.label(*quantity))
+print("No peer is asked for (parameter `peer_run`)." if not peers else
+      "Only the peer is shown: no run of this page has its rate and seed." if len(peers) < 2 else
+      f"Both at {peer.heating_rate_K_per_ps:g} K/ps.")
+
+# %% [markdown]
+# The first and the last 100 K of the ramp in numbers. Does the crystal keep its density, and each
+# Zn its four N (within the paper's 2.5 Å)?
+
+# %%
+if peers:
+    crystal = structures.density(heating.structure(peer))
+    print(f"The crystal at the start: {crystal:.2f} g/cm3.")
+
+
+def glance(name, run, low):
+    """100 K of a run's ramp: density, and what is around its Zn."""
+    rows = thermo.read(run, equilibration=False).query("@low <= target_temperature_K <= @low + 100")
+    taken = trajectory.read(run).between(low, low + 100)
+    around = coordination.coordination_number(taken.positions, taken.cells, taken.symbols)
+    return {"potential": name, "from (K)": low, "to (K)": low + 100,
+            "density (g/cm3)": rows["density_g_cm3"].mean(), "N of a Zn": around.mean(),
+            "Zn with fewer than 4 (%)": 100 * coordination.undercoordinated(around).mean(),
+            "core-us per atom and step": provenance.read(run)["core_us_per_atom_step"]}
+
+
+pd.DataFrame([
+    glance(*item, low) for item in peers.items() for low in (
+        temperature_start, temperature_end - 100)
+]).style.hide(axis="index").format(precision=2)
 
 # %% [markdown]
 # ## Where does the potential leave what it knows?
