@@ -68,3 +68,16 @@ def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeyp
     assert provenance.read(shipped)["frozen_sha256"] == provenance.sha256(
         training.load_potential("p") / training.FROZEN
     )
+
+
+def test_errors_by_temperature_are_those_of_the_frames_there():
+    table = potentials.by_temperature("atp", "heated_atp", 600)
+    assert table["frames"].sum() == len(frames.load("heated_atp")) and len(table) == 4
+    whole = training.evaluate("atp", frames.load("heated_atp"))
+    for key in training.ERRORS:
+        square = (table["frames"] * table[key] ** 2).sum() / table["frames"].sum()
+        assert square**0.5 == pytest.approx(whole[key], rel=1e-6)
+    assert (table["energy_bias_meV_per_atom"].abs()
+            <= table["energy_rmse_meV_per_atom"] + 1e-9).all()
+    with pytest.raises(ValueError, match="crystal_relaxation carry no temperature"):
+        potentials.by_temperature("atp", "crystal_relaxation")

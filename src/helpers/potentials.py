@@ -168,6 +168,34 @@ def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
     return result
 
 
+def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> pd.DataFrame:
+    """Errors of a potential on the frames of a set, in ranges of temperature of ``width_K``.
+
+    Meant for frames of a heating run of the potential itself, labelled afterwards: where a
+    potential is wrong about what it made, it made it for the wrong reason. One row a range:
+    from_K, to_K, frames, energy_bias_meV_per_atom = <E - E_ref> / N, and the errors of
+    `training.ERRORS`.
+
+    Raises
+    ------
+    ValueError
+        the frames carry no temperature.
+    """
+    system = frames.load(set_name)
+    if "temperature_K" not in system.data:
+        raise ValueError(f"the frames of {set_name} carry no temperature")
+    low = np.floor(system.data["temperature_K"].ravel() / width_K) * width_K
+    rows = []
+    for start in np.unique(low):
+        found = training.predict(name, system.sub_system(np.flatnonzero(low == start)))
+        errors = found.metrics()
+        bias = 1e3 * (found.energy - found.energy_reference).mean() / len(found.elements)
+        rows.append({"from_K": start, "to_K": start + width_K, "frames": errors["n_frames"],
+                     "energy_bias_meV_per_atom": float(bias),
+                     **{key: errors[key] for key in training.ERRORS}})
+    return pd.DataFrame(rows)
+
+
 def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -> pd.DataFrame:
     """Errors of several potentials from their ``metrics.json``, averaged over sets by frames.
 
