@@ -153,9 +153,9 @@ if held_run:
 #
 # The reference frames come from molecular dynamics that the reference potential drives itself, so
 # each of them is labelled, and physical at the reference's own level of theory. They are the
-# "FPMD" of this book: a picosecond each, as long as 500 labels last, at constant volume. Short-range
-# order is at its temperature after that time, the slow rearrangement of the network is not. Only
-# frames with as many atoms as the structure are used.
+# "FPMD" of this book: short, as every step costs a label, and at constant volume. Short-range order
+# is at its temperature, the slow rearrangement of the network is not. Only frames with as many
+# atoms as the structure are used.
 
 # %%
 unit_cell = structures.load(structure)

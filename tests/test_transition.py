@@ -112,12 +112,3 @@ def test_slow_fluctuations_are_no_transition_and_widen_its_error():
     assert all(run.found for run in runs)
     inside = [abs(run.Tf - 1200) < 2 * run.error + 10 for run in runs]
     assert np.mean(inside) > 0.7
-
-
-def test_the_lowest_mean_of_a_step_down_and_up_again():
-    T = np.arange(300.0, 2100.0, 2.0)
-    density = np.where((T > 1400) & (T < 1600), 0.9, 1.2)
-    crystal, lowest, at = transition.lowest(T, density, 500)
-    assert (crystal, lowest) == pytest.approx((1.2, 0.9)) and 1450 <= at <= 1550
-    crystal, lowest, at = transition.lowest(T[:20], density[:20], 500)  # shorter than a window
-    assert crystal == lowest == pytest.approx(1.2)

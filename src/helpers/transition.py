@@ -89,22 +89,6 @@ def heat_capacity(
     return pd.DataFrame(rows, columns=columns + ["cp_J_g_K"] * (mass_u is not None))
 
 
-def lowest(
-    temperature_K, values, crystal_below_K: float, width_K: float = 100.0
-) -> tuple[float, float, float]:
-    """(mean below ``crystal_below_K``, lowest mean of a window of ``width_K``, its middle in K).
-
-    temperature_K, values: (M,). Windows start at multiples of a quarter of ``width_K`` from the
-    first temperature; with a run shorter than one window the lowest is the mean of all.
-    """
-    T, x = np.asarray(temperature_K, float), np.asarray(values, float)
-    starts = np.arange(T.min(), max(T.max() - width_K, T.min()) + 1e-9, width_K / 4)
-    inside = (T >= starts[:, None]) & (T <= starts[:, None] + width_K)
-    means = np.array([x[one].mean() if one.any() else np.inf for one in inside])
-    at = int(means.argmin())
-    return float(x[T <= crystal_below_K].mean()), float(means[at]), float(starts[at] + width_K / 2)
-
-
 @dataclass(frozen=True)
 class Transition:
     """The temperature where the density begins to fall, or why there is none.
