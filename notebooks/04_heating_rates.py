@@ -228,7 +228,7 @@ plots.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"));
 # %%
 hundreds = {key: transition.bin_by_temperature(
     table["target_temperature_K"], table["density_g_cm3"], 100)
-    .query("n >= n.median() / 2") for key, table in used.items()}  # no bin of one last sample
+    .query("n > n.median() / 2") for key, table in used.items()}  # no bin of one last sample
 pd.DataFrame([
     {"rate (K/ps)": rate, "seed": seed, "first (g/cm3)": means["mean"].iloc[0],
      "lowest (g/cm3)": means["mean"].min(),
