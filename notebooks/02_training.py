@@ -10,7 +10,7 @@
 #     name: python3
 #   zif4:
 #     data:
-#       - data/bench/generations.json
+#       - data/bench
 #       - data/dft
 #       - data/frames
 #       - data/paper.yaml
@@ -73,7 +73,7 @@ import pandas as pd
 
 from helpers import (
     dft, frames, heating, ladder, learning, paper, paths, plots, potentials, provenance, rings,
-    sets as recipes, structures, tables, thermo, training, validation,
+    sets as recipes, structures, tables, thermo, training, training_speed, validation,
 )  # fmt: skip
 
 # %% [markdown]
@@ -441,8 +441,8 @@ else:
     panels[0].legend();
 
 # %% [markdown]
-# The generations of the shipped potential, each trained on more frames and from the weights of the last, beside
-# what this book set out to reach on the test trajectories. The exponent $b$ is that of
+# The generations of the shipped potential, each trained on more frames and from the weights of the
+# last, beside what this book set out to reach on the test trajectories. The exponent $b$ is that of
 # $e = a\,n^{-b}$ through all generations, $n$ counting all steps of the lineage; where a goal is
 # missed, the last column extrapolates it. That is a guess: frames and schedules changed as well.
 
@@ -463,12 +463,31 @@ print(f"{len(outlook) - len(missed)} of {len(outlook)} goals are reached.",
                              for row in missed.itertuples()) + "." if len(missed) else "")
 
 # %% [markdown]
+# ## What a home computer can do
+#
+# The paper says that a modest home computer can train such a potential. What a step of training
+# takes on one (`make bench-train`: real `dp train`, one thing changed at a time against the recipe
+# of this book, frames of 272 atoms), and the days that the paper's million steps would take so. The
+# *spread* is that between intervals of one training, the *load* that of the machine before it.
+
+# %%
+try:
+    speed = training_speed.read()
+    print(f"Measured on {speed['hardware']['processor']}, {speed['hardware']['cores']} cores, "
+          f"{speed['steps']} steps a setting.")
+    measured = training_speed.table()
+except FileNotFoundError as absent:
+    measured = pd.DataFrame()
+    print(f"No benchmark is shipped: {absent}")
+measured.style.hide(axis="index").format(precision=3) if len(measured) else None
+
+# %% [markdown]
 # ## What a random split hides
 #
 # The paper draws its validation frames at random out of MD runs. The same small nets, trained on
-# the trajectories that the reference drove (frames one or two steps of 1 fs apart), once with whole blocks set aside
-# and once with frames drawn at random: what each calls its validation error, and what both are
-# worth on trajectories that neither has seen. (Small nets, few steps: what the leak
+# the trajectories that the reference drove (frames one or two steps of 1 fs apart), once with whole
+# blocks set aside and once with frames drawn at random: what each calls its validation error, and
+# what both are worth on trajectories that neither has seen. (Small nets, few steps: what the leak
 # is for nets as large as the paper's was not tried.)
 
 # %%

@@ -63,6 +63,7 @@ deviation_limit: float = 0.5  # [eV/A] 0..100 | the ensemble agrees within this 
 deviation_frames: int = 60  # [-] 2..100000 | frames of each run, and test set, to compare on
 labelled_frames: str = ""  # [-] any | set of labelled frames of a run of this page; empty: none
 peer_run: str = ""  # [-] any | run of data/runs.yaml to set beside ours; empty: none
+larger_run: str = ""  # [-] any | one with a larger supercell to set beside ours; empty: none
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
 # %%
@@ -361,6 +362,40 @@ for name, law in laws.items():
     print(f"{name}: {law.temperature(calorimeter)[0]:.0f} K at 10 K/min, between {low:.0f} and "
           f"{high:.0f} K (95 %). The paper puts the low-density phase of experiments near "
           f"{paper.value('stages.experiment_low_density_K').number} K.")
+
+# %% [markdown]
+# ## A larger cell
+#
+# The paper heats 7344 atoms; most runs of this page have fewer. A periodic cell allows only those
+# motions that repeat with it, and its density fluctuates as $1/\sqrt{N}$ where it is in
+# equilibrium, which hides small changes. Here a larger supercell beside the runs of this page at
+# its rate. The last column is what $1/\sqrt{N}$ makes of the first row's fluctuation.
+
+# %%
+sizes = {}  # run -> what it is
+if larger_run:
+    larger = ladder.recipe(larger_run)
+    beside = [run for (rate, _), run in runs.items() if rate == larger.heating_rate_K_per_ps]
+    sizes = {run: provenance.read(run)
+             for run in (*beside, ladder.run(larger_run, ranks=ranks))}
+    _, ax = plots.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
+cells = []
+for run, what in sizes.items():
+    table, recipe = thermo.read(run, equilibration=False), what["recipe"]
+    T, density = table["target_temperature_K"], table["density_g_cm3"]
+    plots.against_temperature(T, density, "density", "g/cm3", window=max(1, len(table) // 20),
+                              name=f"{what['atoms']} atoms, seed {recipe['seed']}", ax=ax)
+    cells.append({
+        "atoms": what["atoms"], "rate (K/ps)": recipe["heating_rate_K_per_ps"],
+        "seed": recipe["seed"], "Tf": str(rate_law.transition_by_methods(T, density)),
+        "fluctuation (g/cm3)": (sigma := transition.fluctuation(T, density)),
+        "expected": (cells[0]["fluctuation (g/cm3)"] if cells else sigma)
+                    * (next(iter(sizes.values()))["atoms"] / what["atoms"]) ** 0.5,
+    })
+print("No larger cell is asked for (parameter `larger_run`)." if not sizes else
+      "Only the larger cell is shown: no run of this page has its rate." if len(sizes) < 2 else
+      f"All at {larger.heating_rate_K_per_ps:g} K/ps.")
+pd.DataFrame(cells).style.hide(axis="index").format(precision=4) if cells else None
 
 # %% [markdown]
 # ## A peer: ReaxFF

@@ -112,3 +112,17 @@ def test_slow_fluctuations_are_no_transition_and_widen_its_error():
     assert all(run.found for run in runs)
     inside = [abs(run.Tf - 1200) < 2 * run.error + 10 for run in runs]
     assert np.mean(inside) > 0.7
+
+
+def test_fluctuation_is_that_of_the_noise_whatever_the_slope():
+    white = np.random.default_rng(5).normal(0, 0.02, len(T))
+    assert transition.fluctuation(T, 1.2 - 2e-4 * T + white) == pytest.approx(0.02, rel=0.03)
+    assert transition.fluctuation(T, 1.2 - 2e-4 * T) == pytest.approx(0, abs=1e-12)
+
+
+def test_fluctuation_counts_the_degrees_of_freedom_of_short_bins():
+    few = np.linspace(300, 2000, 90)  # five or six samples a bin, two of them used by the line
+    found = [transition.fluctuation(few, np.random.default_rng(i).normal(0, 0.02, len(few)))
+             for i in range(50)]  # fmt: skip
+    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(0.02, rel=0.05)
+    assert np.isnan(transition.fluctuation(few[:3], few[:3]))

@@ -71,8 +71,9 @@ class Recipe:
     or the name of a potential (molecular dynamics until the guard objects; then labels). runs: name
     -> fields of :class:`helpers.sampling.Ramp` and ``start``; of a relaxation ``start``, ``strain``
     (of all lengths), ``fmax`` (eV/A), ``steps``; of heating runs ``frames``, how many, evenly
-    chosen. common: fields that all runs share. keep_every: stride in labelled steps. n_blocks,
-    validation_share: of the split. test: no potential may be trained on it.
+    chosen, from the first one at ``from_K`` on. common: fields that all runs share. keep_every:
+    stride in labelled steps. n_blocks, validation_share: of the split. test: no potential may be
+    trained on it.
     """
 
     what: str
@@ -217,7 +218,7 @@ def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
         else:
             source = folder / "sampled.extxyz"
             if plan.sampler == "runs":
-                _take(run, options["frames"], source)
+                _take(run, source, **options)
             elif not (folder / "sampled").is_file():
                 _explore(plan.sampler, _start(options.pop("start")), _ramp(options), source)
                 (folder / "sampled").touch()
@@ -291,12 +292,17 @@ def _explore(potential: str, start: Atoms, ramp: sampling.Ramp, path: Path) -> N
         print(f"{end}: the frames before are kept", flush=True)
 
 
-def _take(run: str, n: int, path: Path) -> None:
-    """``n`` evenly chosen frames of a heating run, the first left out, as extxyz."""
+def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
+    """Evenly chosen frames of a heating run, the first left out, as extxyz.
+
+    frames: how many, the first one counted; from_K: none before the run is this hot.
+    """
     whole = trajectory.read(ladder.run(run))
+    if not (hot := np.flatnonzero(whole.temperatures_K >= from_K)).size:
+        raise BadRecipe(f"the run {run} has no frame at {from_K:g} K; see from_K")
     volume = structures.load("ZIF-4").get_volume()
     frames_ = []
-    for i in np.linspace(0, len(whole) - 1, n).round().astype(int)[1:]:
+    for i in np.linspace(hot[0], len(whole) - 1, frames).round().astype(int)[1:]:
         frame = whole.atoms(i)
         frame.wrap()
         frame.info = {

@@ -34,6 +34,26 @@ def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataF
     }).reset_index(drop=True)
 
 
+def fluctuation(temperature_K, values, width_K: float = 100.0) -> float:
+    r"""Standard deviation of ``values`` about the straight lines through each bin of temperature.
+
+    .. math:: \sigma^2 = \frac{1}{M - 2B} \sum_b \sum_{i \in b} (x_i - a_b - c_b T_i)^2
+
+    temperature_K, values: (M,); B bins start at multiples of ``width_K``, those of fewer than four
+    samples are left out. In equilibrium the density of N atoms fluctuates as :math:`1/\sqrt{N}`
+    (Landau and Lifshitz, Statistical Physics, section 112). NaN where no bin is left.
+    """
+    T, x = np.asarray(temperature_K, float), np.asarray(values, float)
+    squares = freedom = 0
+    bins = np.floor(T / width_K)
+    for b in np.unique(bins):
+        if (inside := bins == b).sum() >= 4:
+            centred = T[inside] - T[inside].mean()
+            rest = x[inside] - np.polyval(np.polyfit(centred, x[inside], 1), centred)
+            squares, freedom = squares + rest @ rest, freedom + inside.sum() - 2
+    return float(np.sqrt(squares / freedom)) if freedom else float("nan")
+
+
 def statistical_inefficiency(fluctuations) -> float:
     r"""How many samples in a row say as much as one independent one, ``g >= 1``.
 
