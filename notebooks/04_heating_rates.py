@@ -537,9 +537,15 @@ deviation.by_set(calibration).style.hide(axis="index").format(precision=3) if he
 # at which one gives way to the other.
 
 # %%
-judged = potentials.by_temperature(potential, labelled_frames) if labelled_frames else None
-print(f"Frames of the set {labelled_frames}:" if labelled_frames else
-      "No frames of these runs are labelled (parameter `labelled_frames`).")
+judged = None
+if labelled_frames:
+    labelled, here = sets.taken_from(labelled_frames), [m["key"] for m in made.values()]
+    print(f"Frames of the set {labelled_frames}, from",
+          ", ".join(f"{name} ({'a run' if key in here else 'NOT a run'} of this page)"
+                    for name, key in labelled.items()) or "no heating run.")
+    judged = potentials.by_temperature(potential, labelled_frames)
+else:
+    print("No frames of these runs are labelled (parameter `labelled_frames`).")
 judged.style.hide(axis="index").format(precision=2) if labelled_frames else None
 
 # %% [markdown]

@@ -122,3 +122,23 @@ def test_a_relaxation_starts_at_its_strain_and_comes_to_rest(house):
     volume = structures.load("Znim2-ABW").get_volume()
     assert images[0].get_volume() == pytest.approx(1.02**3 * volume)
     assert images[-1].get_potential_energy() < images[0].get_potential_energy()
+
+
+def test_frames_of_a_heating_run_are_taken_from_a_temperature_on(tmp_path):
+    sets._take("atp-400Kps", tmp_path / "hot.extxyz", frames=5, from_K=1500)
+    sets._take("atp-400Kps", tmp_path / "all.extxyz", frames=5)
+    hot, whole = (ase.io.read(tmp_path / f"{name}.extxyz", ":") for name in ("hot", "all"))
+    assert len(hot) == len(whole) == 4
+    assert hot[-1].info == whole[-1].info  # both end with the last frame of the run
+    assert hot[0].info["step"] > whole[0].info["step"]
+    crystal = structures.load("ZIF-4").get_volume()
+    for frame in hot:
+        assert frame.get_volume() == pytest.approx(crystal * (1 + frame.info["strain"]) ** 3)
+    with pytest.raises(sets.BadRecipe, match="no frame at 9000 K"):
+        sets._take("atp-400Kps", tmp_path / "none.extxyz", frames=5, from_K=9000)
+
+
+def test_labelled_frames_of_the_ladder_are_of_the_run_that_is_shipped():
+    for run, key in sets.taken_from("heated_atp").items():
+        assert key == provenance.read(paths.shipped("runs", run))["key"], run
+    assert sets.taken_from("heated_atp") and not sets.taken_from("nvt_0300")

@@ -176,10 +176,21 @@ def described(plan: Recipe) -> dict:
     }.get(plan.sampler, "molecular dynamics by a potential until a guard objected, then labelled")
     said = {"method": method, "sampler": plan.sampler, "runs": plan.runs,
             "common": plan.common}
-    if plan.sampler not in ("reference", "relaxation", "runs"):
+    if plan.sampler == "runs":
+        said["run_keys"] = {run: provenance.key(ladder.recipe(run).recipe()) for run in plan.runs}
+    elif plan.sampler not in ("reference", "relaxation"):
         frozen = training.load_potential(plan.sampler) / training.FROZEN
         said["sampler_sha256"] = provenance.sha256(frozen)
     return said
+
+
+def taken_from(name: str) -> dict[str, str]:
+    """Heating runs that the frames of a set were taken from: name -> key of its recipe.
+
+    Empty for a set that was sampled otherwise. The key tells whether a run that has this name today
+    (after its potential was trained anew, say) is still the one that was labelled.
+    """
+    return provenance.read(frames.locate(name)).get("sampling", {}).get("run_keys", {})
 
 
 def _judged(files: dict[str, Path]) -> dict:
