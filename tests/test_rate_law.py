@@ -78,3 +78,31 @@ def test_transition_by_methods():
     assert found.found and abs(found.Tf - 1400) < 5 * found.error + 10
     flat = rate_law.transition_by_methods(T, 1.2 - 2e-5 * T + noise)
     assert not flat.found and "no transition" in str(flat)
+
+
+def slow_noise(seed, scale, n=900, correlation=60):
+    """Noise that lasts: what one small cell makes of its density."""
+    white = np.random.default_rng(seed).normal(0, scale, n + correlation)
+    return np.convolve(white, np.ones(correlation), "valid")[:n] / correlation**0.5
+
+
+def test_seeds_together_find_what_one_cell_hides():
+    T = np.linspace(300, 2100, 900)
+    clean = 1.2 - 2e-5 * T - 8e-4 * np.clip(T - 1400, 0, 200)
+    runs = [(T, clean + slow_noise(seed, 0.03)) for seed in range(8)]
+    pooled = rate_law.transition_of_seeds(runs)
+    assert pooled.found and abs(pooled.Tf - 1400) < 3 * pooled.error
+    alone = [rate_law.transition_by_methods(*run) for run in runs]
+    assert sum(t.found for t in alone) < len(runs)
+    flat = [(T, 1.2 - 2e-5 * T + slow_noise(seed, 0.03)) for seed in range(8)]
+    assert not rate_law.transition_of_seeds(flat).found
+
+
+def test_one_seed_is_that_run_and_spread_of_seeds_joins_the_error():
+    T = np.linspace(300, 2100, 900)
+    runs = [(T, 1.2 - 2e-5 * T - 8e-4 * np.clip(T - bend, 0, 200) + slow_noise(seed, 0.004))
+            for seed, bend in enumerate((1300, 1500))]
+    alone = [rate_law.transition_by_methods(*run) for run in runs]
+    assert rate_law.transition_of_seeds(runs[:1]).Tf == alone[0].Tf
+    pooled = rate_law.transition_of_seeds(runs)
+    assert pooled.found and pooled.error >= abs(alone[0].Tf - alone[1].Tf) / 2

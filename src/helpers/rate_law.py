@@ -132,3 +132,22 @@ def transition_by_methods(temperature_K, density) -> transition.Transition:
     error = float(np.hypot(max(t.error for t in tries), np.std(Tf, ddof=1)))
     return replace(tries[1], Tf=float(np.mean(Tf)), error=error,
                    method="two joined lines, block bootstrap, bins of 10, 20 and 40 K")
+
+
+def transition_of_seeds(runs: Sequence[tuple]) -> transition.Transition:
+    """`transition_by_methods` of runs that differ in their seed alone, taken together.
+
+    runs: (temperature_K, density) of each. Their samples share the bins, so that the density that
+    the lines are fitted to is the mean over seeds. Where two or more of the runs show a transition
+    each by itself, the standard error of their temperatures joins the error of the pooled one.
+    """
+    temperature_K, density = (np.concatenate([np.asarray(run[i], float) for run in runs])
+                              for i in (0, 1))
+    order = np.argsort(temperature_K, kind="stable")
+    pooled = transition_by_methods(temperature_K[order], density[order])
+    alone = [t.Tf for t in (transition_by_methods(*run) for run in runs) if t.found]
+    if not pooled.found or len(alone) < 2:
+        return pooled
+    spread = np.std(alone, ddof=1) / np.sqrt(len(alone))
+    return replace(pooled, error=float(np.hypot(pooled.error, spread)),
+                   method=f"{pooled.method}, {len(runs)} seeds")
