@@ -275,10 +275,12 @@ for (rate, seed), table in capacity.items():
 # ## The transition temperature
 #
 # $T_\mathrm{f}$ is where the density begins to fall significantly. The paper reads it off the
-# curve; here two joined straight lines are fitted to the density (the crystal that expands, and
-# the fall), and $T_\mathrm{f}$ is where they meet. Its error joins two: that of the method (the
-# fit is made with bins of 10, 20 and 40 K, and has to find a fall with each of them) and that of
-# the noise, which is drawn again two hundred times. No fall, no number:
+# curve; here a line with a fall is fitted to the density up to where that is lowest (the crystal
+# that expands, the fall that begins at $T_\mathrm{f}$, and what goes on below). Its error joins two:
+# that of the method (the fit is made with bins of 10, 20 and 40 K, and has to find a fall with each
+# of them) and that of the noise, which is drawn again two hundred times. No fall, no number. The
+# faster the heating, the more kelvins a fluctuation of the cell lasts, and the more it looks like a
+# fall:
 
 # %%
 bends = {

@@ -72,6 +72,7 @@ from helpers import (
     peaks,
     plots,
     provenance,
+    rate_law,
     rates,
     rdf,
     snapshots,
@@ -130,7 +131,7 @@ zinc = neighbors.select(frames.symbols, "Zn")
 apart = neighbors.pairs(frames.positions[0], frames.cells[0], zinc, zinc, 10.0).distance.min()
 melt = stages.stays_above(T, moved["Zn"], apart / 2)
 found = stages.find(table["target_temperature_K"], table["density_g_cm3"], melt)
-bend = transition.transition_temperature(table["target_temperature_K"], table["density_g_cm3"])
+bend = rate_law.transition_by_methods(table["target_temperature_K"], table["density_g_cm3"])
 print(bend)
 print(f"Zn sites are {apart:.2f} A apart; " + (
     f"from {melt:.0f} K on Zn stays farther than half of that from its own." if melt else

@@ -29,6 +29,17 @@ def test_finds_a_known_bend(Tf, scale):
     assert f"{found.Tf:.0f}" in str(found)
 
 
+def test_a_sudden_fall_into_a_phase_that_lasts():
+    """Nine tenths of the run lie behind it, and its noise is a third of the fall."""
+    rho = 1.17 - 3e-5 * (T - 300)
+    sudden = rho * (1 - 0.14 * np.clip((T - 1070) / 20, 0, 1))
+    for seed in range(6):
+        found = transition.transition_temperature(T, sudden + noise(0.03, seed, 100))
+        assert found.found and abs(found.Tf - 1070) < 3 * found.error + 10, found
+        assert abs(found.fallen_K - 1090) < 60 and 0.08 < found.drop < 0.2
+        assert not transition.transition_temperature(T, rho + noise(0.03, seed, 100)).found
+
+
 def test_error_is_the_scatter_of_repeated_runs():
     runs = [transition.transition_temperature(T, fall(1200, 0.12) + noise(0.02, s),
                                               n_bootstrap=60) for s in range(15)]

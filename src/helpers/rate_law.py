@@ -131,7 +131,7 @@ def transition_by_methods(temperature_K, density) -> transition.Transition:
     Tf = [t.Tf for t in tries]
     error = float(np.hypot(max(t.error for t in tries), np.std(Tf, ddof=1)))
     return replace(tries[1], Tf=float(np.mean(Tf)), error=error,
-                   method="two joined lines, block bootstrap, bins of 10, 20 and 40 K")
+                   method="line with a fall, block bootstrap, bins of 10, 20 and 40 K")
 
 
 def transition_of_seeds(runs: Sequence[tuple]) -> transition.Transition:
