@@ -257,11 +257,14 @@ def banded(ax: Axes, x, values, errors, *, name: str = "", colour=None, marker: 
 
 
 def stage_bands(ax: Axes, stages) -> Axes:
-    """The stages of a run (``stages.find``) as bands behind a curve, named at the top."""
+    """The stages of a run (``stages.find``) as bands behind a curve, named at the top.
+
+    Every second name stands higher: a short stage between two long ones keeps its own.
+    """
     for k, stage in enumerate(stages):
         if k % 2:
             ax.axvspan(stage.low_K, stage.high_K, color="#e8eef4", zorder=0, linewidth=0)
-        ax.text((stage.low_K + stage.high_K) / 2, 1.01, stage.name, ha="center", va="bottom",
+        ax.text((stage.low_K + stage.high_K) / 2, 1.01 + 0.05 * (k % 2), stage.name, ha="center", va="bottom",
                 transform=ax.get_xaxis_transform(), fontsize=8)
     return ax
 
