@@ -414,14 +414,16 @@ for run, what in sizes.items():
     cells.append({
         "atoms": what["atoms"], "rate (K/ps)": recipe["heating_rate_K_per_ps"],
         "seed": recipe["seed"], "Tf": str(rate_law.transition_by_methods(T, density)),
-        "fluctuation (g/cm3)": (sigma := transition.fluctuation(T, density)),
+        "fluctuation (g/cm3)": (  # about lines through 100 K, or ten samples
+            sigma := transition.fluctuation(T, density, max(100, 10 * T.diff().median()))),
         "expected": (cells[0]["fluctuation (g/cm3)"] if cells else sigma)
                     * (next(iter(sizes.values()))["atoms"] / what["atoms"]) ** 0.5,
     })
 print("No larger cell is asked for (parameter `larger_run`)." if not sizes else
       "Only the larger cell is shown: no run of this page has its rate." if len(sizes) < 2 else
       f"All at {larger.heating_rate_K_per_ps:g} K/ps.")
-pd.DataFrame(cells).style.hide(axis="index").format(precision=4) if cells else None
+pd.DataFrame(cells).style.hide(axis="index").format(
+    precision=4, formatter={"rate (K/ps)": "{:g}"}) if cells else None
 
 # %% [markdown]
 # ## A peer: ReaxFF
