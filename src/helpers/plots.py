@@ -264,8 +264,8 @@ def stage_bands(ax: Axes, stages) -> Axes:
     for k, stage in enumerate(stages):
         if k % 2:
             ax.axvspan(stage.low_K, stage.high_K, color="#e8eef4", zorder=0, linewidth=0)
-        ax.text((stage.low_K + stage.high_K) / 2, 1.01 + 0.05 * (k % 2), stage.name, ha="center", va="bottom",
-                transform=ax.get_xaxis_transform(), fontsize=8)
+        ax.text((stage.low_K + stage.high_K) / 2, 1.01 + 0.05 * (k % 2), stage.name,
+                ha="center", va="bottom", transform=ax.get_xaxis_transform(), fontsize=8)
     return ax
 
 
