@@ -13,7 +13,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
 
-from helpers import frames, paths, provenance, reference, validation
+from helpers import frames, paths, provenance, reference, structures, validation
 
 SIGMA, EPSILON = 2.0, 1.0
 R0 = 2 ** (1 / 6) * SIGMA
@@ -94,6 +94,25 @@ def test_elastic_constants_of_springs(tmp_path):
                            "bulk_reuss": 4 / 3, "softest": 1}.items():  # fmt: skip
         assert c[name] == pytest.approx(expected * K_GPA, rel=0.01), name
     assert c["asymmetry"] < 0.005 * K_GPA
+
+
+def test_a_hessian_of_springs_and_the_steps_it_saves(kept_elsewhere, monkeypatch, tmp_path):
+    """The cubic cell of fcc has Gamma and three X: 8 k lengthwise, 4 k across (c = cos q R = -1)."""
+    monkeypatch.setattr(validation, "calculator", lambda *of: Springs())
+    monkeypatch.setattr(structures, "load", lambda name: crystal(0.05))
+    hessian = np.load(validation.curvature("atp", "Znim2-ABW", fmax=1e-6))
+    k = K_GPA * A / validation._GPA
+    assert np.linalg.eigvalsh(hessian) == pytest.approx(
+        sorted([4 * k] * 6 + [8 * k] * 3 + [100] * 3),
+        rel=0.01)
+    found = {}
+    for name, guess in (("without", None), ("with", hessian)):
+        found[name] = validation.relax_cells(
+            crystal(0.05), Springs(), [np.zeros((3, 3))], tmp_path / f"{name}.extxyz", fmax=1e-5,
+            steps=100, hessian=guess)[0]
+    assert found["with"].get_potential_energy() == pytest.approx(
+        found["without"].get_potential_energy(), abs=1e-6)
+    assert found["with"].info["relaxation_steps"] < found["without"].info["relaxation_steps"]
 
 
 def test_relaxations_broken_off_go_on(tmp_path):
