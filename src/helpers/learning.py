@@ -24,6 +24,7 @@ KEPT = paths.DATA / "bench" / "generations.json"
 #: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial)
 GOALS = {
     "300 K": (("test_0300",), (0.5, 0.06, 5.0)),
+    "300 K, reference's MD": (("reference_0300",), (0.5, 0.06, 5.0)),
     "2500 K": (("test_2500",), (2.0, 0.30, 10.0)),
     "low density": (("test_low_density",), (2.0, 0.30, 10.0)),
     "melt": (("test_melt",), (2.0, 0.30, 10.0)),

@@ -827,7 +827,8 @@ class Prediction:
 
         energy_rmse_meV_per_atom = sqrt(<(E - E_ref)^2>) / N, force_rmse_eV_per_A =
         sqrt(<(F - F_ref)^2>), virial_rmse_meV_per_atom = sqrt(<(W - W_ref)^2>) / N: the
-        definitions of ``dp test``. force_rms_eV_per_A is the size of the reference forces
+        definitions of ``dp test``. energy_bias_meV_per_atom = <E - E_ref> / N is the part of the
+        first that all frames share. force_rms_eV_per_A is the size of the reference forces
         themselves, beside which an error means something; energy_spread_meV_per_atom likewise.
         energy_relative_percent is the error over the mean |E|, as the paper's Table 1 gives it.
         """
@@ -841,6 +842,8 @@ class Prediction:
         return {
             "n_frames": len(self.energy),
             "energy_rmse_meV_per_atom": 1e3 * energy / n_atoms,
+            "energy_bias_meV_per_atom": float(
+                1e3 * (self.energy - self.energy_reference).mean() / n_atoms),
             "energy_relative_percent": float(100 * energy / np.abs(self.energy_reference).mean()),
             "energy_spread_meV_per_atom": float(1e3 * self.energy_reference.std() / n_atoms),
             "force_rmse_eV_per_A": _rms(error),
