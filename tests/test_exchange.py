@@ -53,6 +53,25 @@ def test_a_stretched_bond_is_not_broken_before_release():
     assert strict["outcome"].tolist() == ["returned", "end", "returned", "end"]
 
 
+def test_held_counts_the_nitrogen_of_each_zinc():
+    """Bound to the first two of three Zn; then stretched, free, and free again."""
+    found = follow(lift([0, 2.0, 4.0, 4.0]))
+    assert found.held.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]]
+    crystal = structures.load("ZIF-4")
+    whole = exchange.bonds([crystal.positions], [crystal.cell.array], list(crystal.symbols))
+    assert (whole.held == 4).all() and whole.held.shape == (1, 16)
+
+
+def test_table_of_rates_says_below_where_nothing_was_seen():
+    rate = follow(walk([0.0, 0, 0, 2, 4, 6]), np.repeat([400.0, 600.0], 3)).rates([300, 500, 700])
+    shown = exchange.table(rate)
+    assert shown["exchanged"].tolist() == rate["exchanged"].tolist()
+    cells = shown["exchanges of a bond (1/ns)"]
+    assert [cell.startswith("below") for cell in cells] == (rate["exchanged"] == 0).tolist()
+    assert any("to" in cell for cell in cells)
+    assert exchange.table(rate.iloc[:0]).empty
+
+
 def test_two_zinc_below_the_cutoff_do_not_flicker():
     """As long as the old one is near, a nearer new one does not take over."""
     positions, cells = walk([0] * 4)

@@ -65,13 +65,13 @@ def planted_wave(n_frames, n_atoms, amplitude, seed=0):
 
 def test_gas_is_as_uneven_as_a_gas_and_a_lattice_is_even():
     gas = local_density.thrown_at_random(2000, np.tile(CUBE, (40, 1, 1)))
-    assert gas.evenness() == pytest.approx(1, abs=0.05)
-    assert abs(gas.evenness() - 1) < 4 * gas.evenness_error()
+    assert gas.unevenness() == pytest.approx(1, abs=0.05)
+    assert abs(gas.unevenness() - 1) < 4 * gas.unevenness_error()
     near = gas.correlation().iloc[0]
     assert near["correlation"] == pytest.approx(-1 / 511, abs=4 * near["error"])
     grid = (np.stack(np.meshgrid(*[np.arange(16)] * 3, indexing="ij"), -1).reshape(-1, 3) + 0.5)
     lattice = local_density.local_density(*frames_of((grid * 2.5)[None], CUBE))
-    assert lattice.evenness() == 0
+    assert lattice.unevenness() == 0
 
 
 def test_planted_wave_shows_its_amplitude_its_length_and_that_it_lasts():
@@ -80,12 +80,14 @@ def test_planted_wave_shows_its_amplitude_its_length_and_that_it_lasts():
     mean = n_atoms / 512
     # counts vary by Poisson plus the wave averaged over boxes an eighth of its length wide
     inside = amplitude * np.sinc(1 / 8)
-    assert wave.evenness() == pytest.approx(1 + mean * inside**2 / 2, rel=0.07)
+    assert wave.unevenness() == pytest.approx(1 + mean * inside**2 / 2, rel=0.07)
     seen = wave.correlation()
     assert seen["correlation"].iloc[0] > 10 * seen["error"].iloc[0] > 0
     table = local_density.heterogeneity({
         "wave": wave,
         "gas": local_density.thrown_at_random(n_atoms, np.tile(CUBE, (20, 1, 1)))})
+    shown = local_density.table(table)
+    assert shown["window"].tolist() == ["wave", "gas"] and "±" in shown["unevenness"][0]
     lasting = dict(zip(table["stage"], table["lasting_percent"], strict=True))
     assert lasting["gas"] == pytest.approx(100 / 20, abs=1.5)
     share = mean * inside**2 / 2

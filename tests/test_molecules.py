@@ -46,17 +46,51 @@ def test_molecules_are_made_whole(crystal):
 
 
 def test_ring_that_opens_is_broken(crystal, ring):
-    atoms = crystal.copy()
+    found = census(crystal, opened(crystal, ring))
+    assert found.rings.tolist() == [32, 31] and found.broken.tolist() == [0, 1]
+    assert found.hydrogen[1] == 0 and found.others[1]
+
+
+def opened(atoms, ring):
+    """A copy with one C of the ring, and its H, pulled out."""
+    atoms = atoms.copy()
     symbols = np.array(atoms.symbols)
     carbon = ring[symbols[ring] == "C"][0]
     hydrogen = min(ring[symbols[ring] == "H"],
                    key=lambda h: atoms.get_distance(carbon, h, mic=True))
-    nitrogen = ring[symbols[ring] == "N"]
-    away = atoms.get_distances(carbon, nitrogen, mic=True, vector=True).mean(axis=0)
+    away = atoms.get_distances(carbon, ring[symbols[ring] == "N"], mic=True,
+                               vector=True).mean(axis=0)
     atoms.positions[[carbon, hydrogen]] -= 1.5 * away / np.linalg.norm(away)
-    found = census(crystal, atoms)
-    assert found.rings.tolist() == [32, 31] and found.broken.tolist() == [0, 1]
-    assert found.hydrogen[1] == 0 and found.others[1]
+    return atoms
+
+
+def test_a_broken_ligand_is_followed_in_time(crystal, ring):
+    """Broken in frames 1, 4, 5, 6 and 9 (the last): only the run of three may last."""
+    broken = opened(crystal, ring)
+    found = census(*[broken if f in (1, 4, 5, 6, 9) else crystal for f in range(10)])
+    assert found.ligand_broken.shape == (10, 32)
+    assert found.ligand_broken.sum(axis=1).tolist() == found.broken.tolist()
+    assert found.ligand_broken.any(axis=0).sum() == 1
+    times = 0.3 * np.arange(10)
+    spells = molecules.spells(found.ligand_broken, times)
+    assert spells[["start", "end", "frames"]].values.tolist() == [[1, 2, 1], [4, 7, 3], [9, 10, 1]]
+    np.testing.assert_allclose(spells["lasted_ps"], [0, 0.6, 0], atol=1e-12)
+    assert spells["open"].tolist() == [False, False, True]
+    assert spells["lasting"].tolist() == [False, True, False]
+    assert molecules.still_broken(spells, 10).tolist() == [0] * 4 + [1] * 3 + [0] * 3
+    assert not molecules.spells(found.ligand_broken, times / 2)["lasting"].any()  # 0.3 ps
+
+
+def test_two_ligands_that_touch_in_turn_do_not_make_one_lasting_break():
+    happens = np.zeros((9, 2), bool)
+    happens[0:9:2, 0] = happens[1:9:2, 1] = True  # in every frame one of the two
+    found = molecules.spells(happens, np.arange(9.0))
+    assert len(found) == 9 and not found["lasting"].any()
+    assert molecules.spells(happens.any(axis=1), np.arange(9.0))["lasting"].tolist() == [True]
+    assert molecules.spells(np.zeros((9, 0), bool), np.arange(9.0)).empty
+    assert molecules.still_broken(molecules.spells(np.zeros(9, bool), np.arange(9.0)), 9).sum() == 0
+    with pytest.raises(ValueError, match="do not fit"):
+        molecules.spells(happens, np.arange(8.0))
 
 
 def test_ring_without_one_hydrogen_and_the_hydrogen_alone(crystal, ring):
@@ -120,6 +154,7 @@ def test_frames_without_ligands_and_refusals():
     zinc = Atoms("Zn2", [[0, 0, 0], [3, 0, 0]], cell=[9, 9, 9], pbc=True)
     found = census(zinc)
     assert found.rings.tolist() == [0] and found.possible == 0 and found.formulas().empty
+    assert found.ligand_broken.shape == (1, 0)
     with pytest.raises(ValueError, match="no frames"):
         molecules.census(np.zeros((0, 2, 3)), np.zeros((0, 3, 3)), ["Zn", "Zn"])
     with pytest.raises(ValueError, match="NaN"):

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import peaks, rdf
@@ -65,6 +66,64 @@ def test_the_two_widths_agree_on_a_gaussian_and_not_on_a_skewed_peak():
     assert peaks.fitted_peak(r, g).fwhm == pytest.approx(peaks.first_peak(r, g).fwhm, rel=0.01)
     skewed = binned(lambda r: gaussian(2.0, 0.05, 20)(r) + gaussian(2.12, 0.12, 7)(r), 0.02)
     assert peaks.fitted_peak(*skewed).fwhm > 1.05 * peaks.first_peak(*skewed).fwhm
+
+
+def test_a_spike_of_noise_does_not_pass_for_the_peak():
+    """One bin far above a broad peak of few pairs, as in the Zn-Zn g(r) of a hot small cell."""
+    r, g = binned(gaussian(6.05, 0.28, 4.0), 0.02)
+    rng = np.random.default_rng(3)
+    ragged = rng.poisson(g * 3) / 3
+    ragged[np.searchsorted(r, 5.6)] = 5.0
+    found = peaks.fitted_peak(r, ragged, smoothing=0.09)
+    assert found.position == pytest.approx(6.05, abs=0.05)
+    assert found.fwhm == pytest.approx(FWHM * 0.28, rel=0.15)
+    smooth = peaks.fitted_peak(r, g, smoothing=0.09)
+    assert smooth.fwhm == pytest.approx(FWHM * 0.28, rel=0.01)
+    assert smooth.height == pytest.approx(4, rel=0.02)
+
+
+def planted(slopes, n=9, error=0.01, seed=0):
+    """Widths that grow from 0.2 A by ``slopes`` (A per 1000 K), read with ``error``."""
+    rng = np.random.default_rng(seed)
+    T = np.linspace(300, 1100, n)
+    return pd.concat([pd.DataFrame({
+        "temperature_K": T, "pair": pair, "fwhm_error_A": error,
+        "fwhm_A": 0.2 + slope * (T - 300) / 1000 + rng.normal(0, error, n)})
+        for pair, slope in slopes.items()])
+
+
+def test_growth_of_a_planted_width_is_found_within_its_error():
+    pulls = []
+    for seed in range(200):
+        found = peaks.growth(planted({"Zn–N": 0.1, "Zn–Zn": 0.4}, seed=seed), 300, 1100)
+        assert found["pair"].tolist() == ["Zn–N", "Zn–Zn"] and (found["points"] == 9).all()
+        pulls.append((found["change_A"] - [0.08, 0.32]) / found["error_A"])
+    pulls = np.array(pulls)
+    assert abs(pulls.mean()) < 0.15 and 0.8 < pulls.std() < 1.15
+    exact = peaks.growth(planted({"Zn–N": 0.1}, error=1e-9), 300, 1100).iloc[0]
+    assert exact["change_A"] == pytest.approx(0.08, abs=1e-7)
+    assert exact["change_percent"] == pytest.approx(100 * 0.08 / 0.24, abs=1e-4)
+
+
+def test_growth_without_points_or_errors_is_unknown_and_scatter_widens_its_error():
+    widths = planted({"Zn–N": 0.1})
+    assert peaks.growth(widths, 2000, 2100)["change_A"].isna().all()
+    assert peaks.growth(widths.assign(fwhm_error_A=np.nan), 300, 1100)["error_A"].isna().all()
+    assert peaks.growth(widths, 300, 300)["change_A"].isna().all()
+    assert peaks.growth(widths.iloc[:0], 300, 1100).empty
+    quiet = peaks.growth(widths, 300, 1100)["error_A"].iloc[0]
+    loud = peaks.growth(widths.assign(fwhm_A=widths["fwhm_A"] + 0.05 * (-1) ** np.arange(9)),
+                        300, 1100)["error_A"].iloc[0]
+    assert loud > 4 * quiet
+
+
+def test_table_has_a_row_for_each_temperature():
+    one, other = harmonic(100, 1), harmonic(100, 2)
+    shown = peaks.table(pd.concat([peaks.track([300, 400], [one, other], 0.02)]))
+    assert shown["temperature (K)"].tolist() == ["300", "400"]
+    assert shown["Zn–N: FWHM (Å)"].str.contains("±").all()
+    flat = rdf.RDF(("Zn", "N"), one.r, 0 * one.g, one.g, 1, one.r, one.g, one.g)
+    assert peaks.table(peaks.track([300], [flat]))["Zn–N: FWHM (Å)"].tolist() == ["–"]
 
 
 def test_no_fit_says_why():

@@ -22,7 +22,7 @@ def paper_like():
 def test_planted_stages_are_found(scale):
     for seed in range(3):
         found = stages.find(T, paper_like() + noise(scale, seed))
-        assert [s.name for s in found] == ["crystal", "pre-melt", "low density", "dense"]
+        assert [s.name for s in found] == ["crystal", "pre-melt", "low density", "return"]
         assert max(s.low_error_K for s in found[1:]) < 60
         for stage, low in zip(found[1:], (1300, 1400, 1550), strict=True):
             assert stage.low_K == pytest.approx(low, abs=2 * stage.low_error_K)
@@ -33,7 +33,7 @@ def test_planted_stages_are_found(scale):
 
 def test_melt_is_given_by_motion_and_cuts_what_the_density_calls_otherwise():
     found = stages.find(T, paper_like(), melt_K=1700.0)
-    assert [s.name for s in found] == list(stages.NAMES)
+    assert [s.name for s in found] == ["crystal", "pre-melt", "low density", "return", "melt"]
     assert found[-1].low_K == 1700 and found[-2].high_K == 1700
 
 
@@ -52,6 +52,50 @@ def test_collapse_is_dense():
     found = stages.find(T, rho)
     assert found[0].name == "crystal" and found[-1].name == "dense"
     assert found[1].low_K == pytest.approx(900, abs=60)
+
+
+@pytest.mark.parametrize("peak, name", [(0.10, "return"), (0.13, "return"), (0.25, "dense")])
+def test_an_excursion_from_the_low_density_is_no_pre_melt(peak, name):
+    """Falls by 0.14 at 1080 K; from 1660 to 1740 K it comes back by ``peak``, sloping down."""
+    rho = 1.15 - np.where(T > 1080, 0.14, 0)
+    inside = (T > 1660) & (T < 1740)
+    rho = rho + np.where(inside, peak - 5e-4 * (T - 1700), 0) + noise(0.003, 2)
+    names = [s.name for s in stages.find(T, rho)]
+    assert names == ["crystal", "low density", name, "low density"]
+
+
+def test_a_small_way_back_is_still_low_density():
+    rho = 1.15 - np.where(T > 1080, 0.14, 0) + np.where(T > 1500, 0.05, 0) + noise(0.003, 2)
+    assert [s.name for s in stages.find(T, rho)] == ["crystal", "low density"]
+
+
+def vibration():
+    """The displacement of harmonic atoms, as the square root of T."""
+    return 0.5 * np.sqrt(T / 300)
+
+
+@pytest.mark.parametrize("at", [700, 1080, 1700])
+def test_onset_of_a_planted_jump_is_found_within_its_error(at):
+    for seed in range(3):
+        found = stages.onset(T, vibration() + np.where(T > at, 1.0, 0) + noise(0.05, seed))
+        assert found.temperature_K == pytest.approx(at, abs=2 * found.error_K)
+        assert found.error_K < 60
+        assert found.after - found.before == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_ramp_that_sets_in_slowly_is_found_not_before_it_begins():
+    found = stages.onset(T, vibration() + np.clip((T - 1200) / 200, 0, 2) + noise(0.03, 1))
+    assert 1150 < found.temperature_K < 1450
+
+
+def test_vibration_and_slow_swings_have_no_onset():
+    for seed in range(5):
+        assert stages.onset(T, vibration() + noise(0.05, seed) + noise(0.05, seed + 9, 500),
+                            n_bootstrap=5) is None
+    assert stages.onset([300.0], [0.0]) is None
+    assert stages.onset(T, np.zeros(len(T))) is None
+    with pytest.raises(ValueError, match="do not fit"):
+        stages.onset([300.0, 400.0], [1.0])
 
 
 def test_short_runs_and_refusals():

@@ -34,6 +34,13 @@ class Bonds:
     def n_ligands(self) -> int:
         return len(np.unique(self.ligand))
 
+    @property
+    def held(self) -> np.ndarray:
+        """(F, len(metal)) how many N each Zn holds, a stretched bond counted up to ``release``."""
+        node = np.searchsorted(self.metal, self.zn)
+        return np.stack([(node == k).sum(axis=1, where=self.zn >= 0)
+                         for k in range(len(self.metal))], axis=1)
+
     @cached_property
     def _partner(self) -> np.ndarray:
         """(F,n) one number for each Zn image, -1 for none."""
@@ -148,6 +155,22 @@ class Bonds:
                    *(f"{name}_{part}" for name in ("break", "exchange")
                      for part in ("per_ns", "low", "high"))]
         return pd.DataFrame(rows, columns=columns)
+
+
+def table(rate: pd.DataFrame) -> pd.DataFrame:
+    """``Bonds.rates`` as a table for a page: rates with their 95 % limits, or an upper limit."""
+    def cells(name):
+        return [f"{k:.3g} ({low:.2g} to {high:.3g})" if n else f"below {high:.3g}"
+                for n, k, low, high in zip(
+                    rate["broken" if name == "break" else "exchanged"], rate[f"{name}_per_ns"],
+                    rate[f"{name}_low"], rate[f"{name}_high"], strict=True)]
+    return pd.DataFrame({
+        "temperature (K)": [f"{T:.0f}" for T in rate["temperature_K"]],
+        "bond time watched (ns)": [f"{t:.3f}" for t in rate["exposure_ns"]],
+        "broken": rate["broken"].to_numpy(), "exchanged": rate["exchanged"].to_numpy(),
+        "breaks of a bond (1/ns)": cells("break"),
+        "exchanges of a bond (1/ns)": cells("exchange"),
+    })
 
 
 def bonds(

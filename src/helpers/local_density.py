@@ -1,4 +1,4 @@
-"""Atoms counted in small boxes: local density as a map and a distribution; how even; what is void.
+"""Atoms counted in small boxes: local density, as a map and a distribution; unevenness; voids.
 
 The question is whether a density that differs from box to box says anything. Atoms thrown at
 random differ more from box to box than those of any solid or liquid, so the measure is the
@@ -50,7 +50,7 @@ class LocalDensity:
         """Density (atoms/A^3) of each box, averaged over the frames, (nx,ny,nz)."""
         return self.density.mean(axis=0)
 
-    def evenness(self) -> float:
+    def unevenness(self) -> float:
         """Variance of the counts over that of as many atoms thrown at random; gas 1, crystal < 1.
 
         .. math:: I = \\langle (n - \\bar n)^2 \\rangle / [N p (1 - p)], \\quad p = 1/M
@@ -64,13 +64,15 @@ class LocalDensity:
             return np.nan
         return float(self.counts.var(axis=(1, 2, 3)).mean() / (atoms * (boxes - 1) / boxes**2))
 
-    def evenness_error(self, blocks: int = 5) -> float:
-        """Standard error of ``evenness`` from blocks of frames; NaN for fewer frames than that."""
+    evenness = unevenness  # the name of old, which other people's scripts may call
+
+    def unevenness_error(self, blocks: int = 5) -> float:
+        """Standard error of ``unevenness`` from blocks of frames; NaN for fewer frames."""
         if len(self.counts) < blocks:
             return np.nan
         variance = [part.mean() for part in
                     np.array_split(self.counts.var(axis=(1, 2, 3)), blocks)]
-        return float(self.evenness() * np.std(variance, ddof=1)
+        return float(self.unevenness() * np.std(variance, ddof=1)
                      / np.sqrt(blocks) / np.mean(variance))
 
     def correlation(self, width: float | None = None) -> pd.DataFrame:
@@ -177,7 +179,7 @@ def thrown_at_random(n_atoms: int, cells, edge: float = 5.0, seed: int = 0) -> L
 def heterogeneity(stages: dict[str, LocalDensity]) -> pd.DataFrame:
     """One row a stage: are the differences between boxes more than noise, and do they last?
 
-    stage, mean and standard deviation of the density (1/A^3), ``evenness`` with its error,
+    stage, mean and standard deviation of the density (1/A^3), ``unevenness`` with its error,
     lasting_percent: the share of the variance between boxes that the mean over the stage's frames
     keeps (the map; 100 % in a frozen structure, 100/F % when F frames have nothing in common),
     neighbour correlation (``correlation`` of boxes side by side) with its error, empty_percent.
@@ -190,8 +192,8 @@ def heterogeneity(stages: dict[str, LocalDensity]) -> pd.DataFrame:
             "stage": name,
             "mean_per_A3": one.density.mean(),
             "deviation_per_A3": one.density.std(),
-            "evenness": one.evenness(),
-            "evenness_error": one.evenness_error(),
+            "unevenness": one.unevenness(),
+            "unevenness_error": one.unevenness_error(),
             "lasting_percent": 100 * one.counts.mean(axis=0).var() / variance if variance
             else np.nan,
             "neighbour_correlation": near["correlation"].sum() if len(near) else np.nan,
@@ -199,6 +201,18 @@ def heterogeneity(stages: dict[str, LocalDensity]) -> pd.DataFrame:
             "empty_percent": 100 * (one.counts == 0).mean(),
         })
     return pd.DataFrame(rows)
+
+
+def table(uneven: pd.DataFrame) -> pd.DataFrame:
+    """``heterogeneity`` as a table for a page."""
+    return pd.DataFrame({
+        "window": uneven["stage"],
+        "mean density (1/Å³)": uneven["mean_per_A3"].map("{:.4f}".format),
+        "unevenness": [f"{u:.2f} ± {e:.2f}" if np.isfinite(e) else f"{u:.2f}" for u, e in
+                       zip(uneven["unevenness"], uneven["unevenness_error"], strict=True)],
+        "lasting (%)": uneven["lasting_percent"].map("{:.1f}".format),
+        "empty boxes (%)": uneven["empty_percent"].map("{:.1f}".format),
+    })
 
 
 def void_fraction(positions, cell, symbols, probe: float = 1.2, spacing: float = 0.4) -> float:

@@ -19,6 +19,9 @@ from helpers import neighbors
 # its radii; the next H of a ring is a full angstrom further away.
 _STRETCH, _HYDROGEN_A = 1.2, 0.5
 _RING = {"C": 3, "H": 3, "N": 2}
+# The slowest vibration of an imidazole ring lasts about 0.05 ps (600 1/cm): what is still broken
+# after ten of them has not merely swung out.
+LASTING_PS, LASTING_FRAMES = 0.5, 3
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ class Census:
     hydrogen: (F,) H atoms bound to no C or N. clusters: (F,) groups of two H or more that hold
     nothing else (H2 among them); largest_cluster: (F,) atoms in the largest. others: formula ->
     number of molecules, one Counter a frame, for all that is no intact imidazolate.
+    ligand_broken: (F,L) True where the C and N of an imidazolate of the first frame (L of them are
+    intact there) are not one intact imidazolate; which H it carries does not matter.
     """
 
     rings: np.ndarray
@@ -132,6 +137,7 @@ class Census:
     clusters: np.ndarray
     largest_cluster: np.ndarray
     others: list[Counter]
+    ligand_broken: np.ndarray
 
     @property
     def broken(self) -> np.ndarray:
@@ -158,9 +164,12 @@ def census(positions, cells, symbols, metal: str = "Zn") -> Census:
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     possible = min(int((symbols == e).sum()) // n for e, n in _RING.items())
-    rows, others = [], []
+    rows, others, broken, cores = [], [], [], None
     for frame, cell in zip(positions, cells, strict=True):
         found = find(frame, cell, symbols, metal)
+        cores = _cores(found, symbols) if cores is None else cores
+        whole = (found.label[cores] == found.label[cores[:, :1]]).all(axis=1)
+        broken.append(~(whole & found.intact[found.label[cores[:, 0]]]))
         n_atoms = np.bincount(found.label[found.label >= 0], minlength=len(found.formula))
         pure = np.zeros(len(found.formula), bool)
         pure[found.label[symbols == "H"]] = True
@@ -170,4 +179,44 @@ def census(positions, cells, symbols, metal: str = "Zn") -> Census:
                      cluster.max(initial=0)))
         others.append(Counter(found.formula[~found.intact].tolist()))
     rings, hydrogen, clusters, largest = np.array(rows, int).T
-    return Census(rings, possible, hydrogen, clusters, largest, others)
+    return Census(rings, possible, hydrogen, clusters, largest, others, np.array(broken))
+
+
+def spells(happens, times_ps) -> pd.DataFrame:
+    """Runs of consecutive frames in which something happens, one row each.
+
+    happens: (F,) or (F,L) bool, a column for each molecule. times_ps: (F,). Returns which (the
+    column), start, end (first frame without it), frames, lasted_ps (between the first and the last
+    frame with it: at least so long), open (still so in the last frame), lasting (over
+    ``LASTING_FRAMES`` and ``LASTING_PS`` or more). Raises ValueError for arrays that do not fit.
+    """
+    happens, times = np.asarray(happens, bool), np.asarray(times_ps, float)
+    happens = happens[:, None] if happens.ndim == 1 else happens
+    if times.shape != happens.shape[:1]:
+        raise ValueError(f"{len(happens)} frames and {len(times)} times do not fit")
+    padded = np.pad(happens.T.astype(int), ((0, 0), (1, 1)))
+    which, start = np.nonzero(np.diff(padded) == 1)
+    end = np.nonzero(np.diff(padded) == -1)[1]
+    lasted = times[end - 1] - times[start]
+    return pd.DataFrame({
+        "which": which, "start": start, "end": end, "frames": end - start, "lasted_ps": lasted,
+        "open": end == len(times),
+        "lasting": (end - start >= LASTING_FRAMES) & (lasted >= LASTING_PS),
+    })
+
+
+def still_broken(found: pd.DataFrame, n_frames: int) -> np.ndarray:
+    """How many molecules are in a ``lasting`` spell in each frame, (n_frames,)."""
+    lasting = found[found["lasting"]]
+    change = np.zeros(n_frames + 1, int)
+    np.add.at(change, lasting["start"].to_numpy(int), 1)
+    np.add.at(change, lasting["end"].to_numpy(int), -1)
+    return change[:-1].cumsum()
+
+
+def _cores(found: Molecules, symbols) -> np.ndarray:
+    """(L,5) C and N of the intact imidazolates."""
+    ring = np.isin(symbols, ("C", "N")) & (found.label >= 0)
+    ring[ring] = found.intact[found.label[ring]]
+    atoms = np.flatnonzero(ring)
+    return atoms[np.argsort(found.label[atoms], kind="stable")].reshape(-1, 5)

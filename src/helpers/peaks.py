@@ -103,19 +103,22 @@ def first_peak(r, g, smoothing: float = 0.0, prominence: float = 0.1) -> Peak:
     return Peak(position, height * seen / fwhm, fwhm)
 
 
-def fitted_peak(r, g, prominence: float = 0.1) -> Peak:
+def fitted_peak(r, g, smoothing: float = 0.0, prominence: float = 0.1) -> Peak:
     """The first peak of g(r) as a Gaussian, fitted by least squares.
 
     From the peak's left foot to the lowest g before the next peak. Where that is above a quarter
     of the height, the two run into each other: then the range reaches to the top of the next peak,
-    which gets a Gaussian of its own. fwhm = ``sqrt(8 ln 2) sigma``, the width of the bins taken
-    off as in ``first_peak``.
+    which gets a Gaussian of its own. A ragged g(r) is smeared with a Gaussian of ``smoothing`` (A)
+    first, as in ``first_peak``: else a single spike passes for the peak. fwhm = ``sqrt(8 ln 2)
+    sigma``, the widths of smearing and bins taken off as there.
 
     r: (B,) equidistant bin centres, A. g: (B,). Raises PeakNotResolved where there is no peak,
     or no Gaussian fits.
     """
     r, g = np.asarray(r, float), np.asarray(g, float)
     bin_width = r[1] - r[0]
+    if smoothing:
+        g = gaussian_filter1d(g, smoothing / bin_width, mode="constant")
     top, position, height = first_maximum(r, g, prominence)
     smooth = gaussian_filter1d(g, max(1.0, 0.05 / bin_width), mode="constant")
     nexts = find_peaks(smooth, prominence=prominence * smooth.max())[0]
@@ -139,11 +142,12 @@ def fitted_peak(r, g, prominence: float = 0.1) -> Peak:
     try:
         found = curve_fit(_gaussians, r[inside], g[inside], guess, bounds=(low, high))[0]
     except (RuntimeError, ValueError) as error:
-        raise PeakNotResolved(f"no Gaussian fits the peak at {position:.2f} A: {error}") from error
-    seen, square = found[2] ** 2, found[2] ** 2 - bin_width**2 / 12
-    if square < seen / 9 or np.sqrt(seen) > (r[last] - r[first]):
-        raise PeakNotResolved(f"the Gaussian fitted to the peak at {position:.2f} A is "
-                              f"{np.sqrt(seen):.3f} A wide, which its bins cannot show")
+        raise PeakNotResolved(f"no Gaussian fits the peak at {position:.2f} A") from error
+    seen, square = found[2] ** 2, found[2] ** 2 - smoothing**2 - bin_width**2 / 12
+    if square < seen / 9 or np.sqrt(seen) > (r[last] - r[first]) or not (
+            r[left] - bin_width <= found[1] <= r[right] + bin_width):
+        raise PeakNotResolved(f"the Gaussian fitted to the peak at {position:.2f} A lies at "
+                              f"{found[1]:.2f} A and is {np.sqrt(seen):.3f} A wide: not this peak")
     return Peak(float(found[1]), float(found[0] * np.sqrt(seen / square)),
                 float(np.sqrt(8 * np.log(2) * square)))
 
@@ -171,6 +175,8 @@ def track(
 
     fwhm_A is the interpolated width; errors are from resampled blocks of frames (NaN for RDFs
     without). Where a peak is not resolved, the numbers are NaN and ``note`` says why.
+
+    temperatures_K, rdfs: one g(r) of one pair a temperature. smoothing: A, of either width.
     """
     rows = []
     for temperature, one in zip(temperatures_K, rdfs, strict=True):
@@ -178,7 +184,7 @@ def track(
             ("position_A", "height", "fwhm_A", "fwhm_error_A", "fitted_fwhm_A", "lindemann",
              "lindemann_error"), np.nan) | {"note": ""}
         try:
-            row["fitted_fwhm_A"] = fitted_peak(one.r, one.g).fwhm
+            row["fitted_fwhm_A"] = fitted_peak(one.r, one.g, smoothing).fwhm
         except PeakNotResolved as error:
             row["note"] = str(error)
         try:
@@ -196,6 +202,70 @@ def track(
             "lindemann_error": error / peak.position,
         })
     return pd.DataFrame(rows)
+
+
+def table(widths: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``track`` of several pairs, one below the other, as a table for a page.
+
+    One row a temperature, for each pair the width with its error, that of the fitted Gaussian and
+    the Lindemann ratio. What could not be read is a dash.
+    """
+    rows = {}
+    for one in widths.to_dict("records"):
+        rows.setdefault(one["temperature_K"], {}).update({
+            f"{one['pair']}: FWHM (Å)": _with_error(one["fwhm_A"], one["fwhm_error_A"]),
+            f"{one['pair']}: Gaussian (Å)": _with_error(one["fitted_fwhm_A"], np.nan),
+            f"{one['pair']}: Lindemann ratio": _with_error(one["lindemann"],
+                                                           one["lindemann_error"]),
+        })
+    found = pd.DataFrame([{"temperature (K)": f"{T:.0f}"} | row for T, row in rows.items()])
+    return found.fillna("–")
+
+
+def growth(widths: pd.DataFrame, low_K: float, high_K: float) -> pd.DataFrame:
+    r"""By how much the width of each pair grows from one temperature to another.
+
+    A straight line through the widths between the two, each weighted by its error,
+
+    .. math:: w(T) = w_m + \frac{T - T_m}{T_2 - T_1} \Delta, \qquad
+        T_m = \frac{T_1 + T_2}{2}
+
+    Where the points scatter more than their errors say, the error of :math:`\Delta` is widened by
+    the root of chi^2 a degree of freedom.
+
+    widths: rows of ``track``. low_K, high_K: T_1, T_2, both included. Returns one row a pair:
+    pair, points, change_A and error_A (:math:`\Delta`, A), change_percent and error_percent
+    (:math:`\Delta / w_m`); NaN with fewer than two points that have an error.
+    """
+    rows = []
+    for pair, one in widths.groupby("pair", sort=False):
+        inside = (one["temperature_K"].between(low_K, high_K) & (one["fwhm_error_A"] > 0)
+                  & one["fwhm_A"].notna())
+        T, w, error = (one.loc[inside, c].to_numpy()
+                       for c in ("temperature_K", "fwhm_A", "fwhm_error_A"))
+        row = {"pair": pair, "points": len(T)} | dict.fromkeys(
+            ("change_A", "error_A", "change_percent", "error_percent"), np.nan)
+        if len(np.unique(T)) > 1:
+            x = (T - (low_K + high_K) / 2) / (high_K - low_K)
+            design = np.stack([np.ones_like(x), x], axis=1) / error[:, None]
+            covariance = np.linalg.inv(design.T @ design)
+            mean, change = covariance @ design.T @ (w / error)
+            if len(T) > 2:
+                square = (((w - mean - change * x) / error) ** 2).sum() / (len(T) - 2)
+                covariance = covariance * max(1.0, square)
+            slope = np.array([-change / mean**2, 1 / mean])  # of change / mean
+            row |= {"change_A": change, "error_A": np.sqrt(covariance[1, 1]),
+                    "change_percent": 100 * change / mean,
+                    "error_percent": 100 * np.sqrt(slope @ covariance @ slope)}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["pair", "points", "change_A", "error_A", "change_percent",
+                                       "error_percent"])
+
+
+def _with_error(value, error) -> str:
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:.3f} ± {error:.3f}" if np.isfinite(error) else f"{value:.3f}"
 
 
 def _run(g: np.ndarray, top: int, level: float) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The stages of a heating run, found in its density, from crystal to melt."""
+"""The stages of a heating run, found in its density, from crystal to melt; where motion sets in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers import transition
 
-NAMES = ("crystal", "pre-melt", "low density", "dense", "melt")
+NAMES = ("crystal", "pre-melt", "low density", "return", "dense", "melt")
 _SHORTEST = 3  # bins; two points are always a line
 
 
@@ -47,35 +47,68 @@ def find(
     pieces are granted all the same, it is taken from theirs, and the question is put again.
     Errors of the cuts: ``n_bootstrap`` resamplings of blocks of residuals.
 
-    The first piece is the crystal; its line, extended, is what the next is compared with. A piece
-    that follows it and stays within ``min_change`` (relative) plus three standard errors of the
-    extended line is crystal as well, and the line goes through both. One that falls from there is
-    pre-melt; one whose mean lies lower is low density; one that comes back, or lies higher, is
-    dense. From ``melt_K`` on, given by the motion of the atoms and not by the density,
-    all is melt.
+    The first piece is the crystal; its line, extended, is what the others are compared with. A
+    piece that follows it and stays within ``min_change`` (relative) plus three standard errors of
+    the extended line is crystal as well, and the line goes through both. Every other piece is named
+    by what it does:
+
+    - *pre-melt*: follows the crystal and falls, from less than ``min_change`` below the line to
+      more;
+    - *low density*: its mean lies lower than the line by ``min_change`` or more;
+    - *return*: follows one of these two and its mean is nearer to the line than to the lowest of
+      them, or within ``min_change`` of the line: an excursion back, or the end of the low density;
+    - *dense*: its mean lies higher than the line by ``min_change`` or more.
+
+    From ``melt_K`` on, given by the motion of the atoms and not by the density, all is melt.
 
     temperature_K, density: (M,) in order of time. Raises ValueError for arrays that do not fit or
     hold nothing. A run too short to be cut is one stage.
     """
-    T, rho = np.asarray(temperature_K, float), np.asarray(density, float)
-    if T.shape != rho.shape or T.ndim != 1 or not np.isfinite(T + rho).any():
-        raise ValueError(f"temperatures {T.shape} and densities {rho.shape} do not fit: two arrays "
-                         "of the same length with finite numbers are needed")
+    T, rho = _checked(temperature_K, density)
     span = np.nanmin(T), np.nanmax(T)
-    binned = transition.bin_by_temperature(T, rho, width_K)
-    T, rho = binned["temperature_K"].to_numpy(), binned["mean"].to_numpy()
-    most = max(1, min(most, len(T) // _SHORTEST))
-    cuts = _pieces(T, rho, most)
-    residual = [rho - _model(T, rho, cut) for cut in cuts]
-    best, granted = 0, -1
-    while best > granted:
-        granted = best
-        alike = transition.statistical_inefficiency(residual[best])
-        best = max(granted, _granted(residual, rho, alike))
-    cut = cuts[best]
-    errors = _cut_errors(T, rho, cut, residual[best], alike, n_bootstrap, seed)
-    noise = np.sqrt((residual[best] ** 2).mean() * alike)
+    T, rho, cut, errors, noise = _cut(T, rho, width_K, most, n_bootstrap, seed)
     return _named(T, rho, cut, errors, noise, melt_K, min_change, span)
+
+
+@dataclass(frozen=True)
+class Onset:
+    """Where a quantity leaves its course: temperature_K and its standard error, error_K.
+
+    before: what its course would give behind the onset. after: its mean there.
+    """
+
+    temperature_K: float
+    error_K: float
+    before: float
+    after: float
+
+
+def onset(
+    temperature_K, values, rise: float = 0.5, width_K: float = 20.0, most: int = 6,
+    n_bootstrap: int = 50, seed: int = 0,
+) -> Onset | None:
+    r"""The temperature at which a quantity that grows slowly begins to grow otherwise, or None.
+
+    Straight pieces are laid through ``values`` as in ``find``. The onset is the first cut behind
+    which the mean of a piece exceeds the line of the pieces before, extended to it, by ``rise``
+    (relative) and by three standard errors of that line. For a root-mean-square displacement of
+    vibrating atoms, which grows as :math:`\sqrt{T}`, a rise by half is one that vibration does
+    not make: atoms leave their sites.
+
+    temperature_K, values: (M,) in order of time. Raises ValueError for arrays that do not fit or
+    hold nothing finite. A run too short to be cut has no onset.
+    """
+    T, values = _checked(temperature_K, values)
+    T, values, cut, errors, noise = _cut(T, values, width_K, most, n_bootstrap, seed)
+    for k, (a, b, _) in enumerate(_lines(T, values, cut)):
+        if k == 0:
+            continue
+        expected, unsure = (part.mean() for part in _extended(T, values, a, T[a:b], noise))
+        excess = values[a:b].mean() - expected
+        if excess > max(rise * expected, 3 * unsure):
+            return Onset(float((T[a - 1] + T[a]) / 2), float(errors[k]), float(expected),
+                         float(values[a:b].mean()))
+    return None
 
 
 def stays_above(temperature_K, values, threshold: float) -> float | None:
@@ -99,6 +132,29 @@ def table(found: list[Stage]) -> pd.DataFrame:
         "density (g/cm³)": [f"{s.density:.3f}" for s in found],
         "against the crystal's line (%)": [f"{100 * s.deviation:+.1f}" for s in found],
     })
+
+
+def _checked(temperature_K, values):
+    T, values = np.asarray(temperature_K, float), np.asarray(values, float)
+    if T.shape != values.shape or T.ndim != 1 or not np.isfinite(T + values).any():
+        raise ValueError(f"temperatures {T.shape} and values {values.shape} do not fit: two arrays "
+                         "of the same length with finite numbers are needed")
+    return T, values
+
+
+def _cut(T, rho, width_K, most, n_bootstrap, seed):
+    """Bins (T, rho), first bins of the pieces granted, errors of the cuts (K), standard error."""
+    binned = transition.bin_by_temperature(T, rho, width_K)
+    T, rho = binned["temperature_K"].to_numpy(), binned["mean"].to_numpy()
+    cuts = _pieces(T, rho, max(1, min(most, len(T) // _SHORTEST)))
+    residual = [rho - _model(T, rho, cut) for cut in cuts]
+    best, granted = 0, -1
+    while best > granted:
+        granted = best
+        alike = transition.statistical_inefficiency(residual[best])
+        best = max(granted, _granted(residual, rho, alike))
+    errors = _cut_errors(T, rho, cuts[best], residual[best], alike, n_bootstrap, seed)
+    return T, rho, cuts[best], errors, np.sqrt((residual[best] ** 2).mean() * alike)
 
 
 def _pieces(T, rho, most: int) -> list[np.ndarray]:
@@ -130,7 +186,7 @@ def _pieces(T, rho, most: int) -> list[np.ndarray]:
 def _granted(residual, rho, alike) -> int:
     """Index of the lowest BIC."""
     independent = max(len(rho) / alike, 2.0)
-    floor = (1e-9 * np.abs(rho).max()) ** 2  # a density without noise has S = 0
+    floor = (1e-9 * np.abs(rho).max()) ** 2 + 1e-300  # a density without noise has S = 0
     return int(np.argmin([
         independent * np.log((rest**2).mean() + floor) + 3 * (k + 1) * np.log(independent)
         for k, rest in enumerate(residual)]))
@@ -161,7 +217,7 @@ def _cut_errors(T, rho, cut, residual, alike, n_bootstrap, seed) -> np.ndarray:
 
 
 def _named(T, rho, cut, errors, noise, melt_K, min_change, span) -> list[Stage]:
-    solid, found = 0, []  # bins that are crystal so far
+    solid, lowest, found = 0, 0.0, []  # bins that are crystal so far; lowest mean of a piece
     for k, (a, b, line) in enumerate(_lines(T, rho, cut)):
         solid = solid or b
         expected, unsure = _extended(T, rho, solid, T[a:b], noise)
@@ -171,12 +227,15 @@ def _named(T, rho, cut, errors, noise, melt_K, min_change, span) -> list[Stage]:
         mean = (rho[a:b] / expected).mean() - 1
         if k == 0 or (solid == a and max(excess[0], excess[-1]) < min_change):
             name, solid = "crystal", b
-        elif after <= -min_change < before:
+        elif solid == a and after <= -min_change < before:
             name = "pre-melt"
-        elif mean <= -min_change:
+        elif mean >= min_change:
+            name = "dense"
+        elif mean <= -min_change and mean <= lowest / 2:
             name = "low density"
         else:
-            name = "dense"
+            name = "return"
+        lowest = min(lowest, mean) if name in ("pre-melt", "low density") else lowest
         low = span[0] if k == 0 else (T[a - 1] + T[a]) / 2
         high = span[1] if b == len(T) else (T[b - 1] + T[b]) / 2
         found.append(Stage(name, low, high, errors[k], rho[a:b].mean(), line[0], mean))
