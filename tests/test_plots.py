@@ -203,6 +203,11 @@ def test_stages_of_g_are_told_apart_and_images_have_a_grey_ground(gas):
     assert one.get_color() != other.get_color() and one.get_linestyle() != other.get_linestyle()
     assert figure.axes[0].patches[0].get_extents().width > 0
     assert not plots.rdf_stages({"all": gas}, [None], half_cell=9.0).axes[0].patches
+    under, top, last = plots.rdf_stages({"a": gas, "b": gas, "c": gas}, [None],
+                                        on_top="b").axes[0].lines
+    assert top.get_linestyle() == "--" and top.get_color() == "black"
+    assert top.get_zorder() > max(under.get_zorder(), last.get_zorder())
+    assert under.get_linestyle() == last.get_linestyle() == "-"
 
 
 def test_temperatures_of_g_and_of_its_work(gas):

@@ -52,12 +52,76 @@ def test_error_covers_the_truth_and_shrinks_with_statistics():
 def test_unsampled_barrier_is_an_error_with_a_true_lower_bound():
     T, barrier = 500, 120.0
     g, ideal = sample(two_wells(barrier, T), 50)
-    with pytest.raises(pmf.BarrierNotSampled, match="not sampled at 500 K.*kJ/mol") as caught:
+    with pytest.raises(pmf.BarrierNotSampled, match="not sampled at 500 K: 0 pairs") as caught:
         pmf.pmf(r, g, T, ideal).activation_free_energy()
     assert 5 < caught.value.lower_bound < barrier
     with pytest.raises(pmf.BarrierNotSampled) as caught:
         pmf.pmf(r, g, T).activation_free_energy()
     assert np.isnan(caught.value.lower_bound)
+
+
+def flat_valley(barrier_kJ, T):
+    """g(r) of a bond at 2 A (g = 30), a shell at 4.2 A, and between them a flat valley."""
+    w = -np.exp(-(((r - 2) / 0.3) ** 2)) - np.exp(-(((r - 4.2) / 0.3) ** 2))
+    g = 30 * np.exp(-barrier_kJ * (1 + w) / (R * T / 1000))
+    return np.where(r < 1.5, 0, np.where(r > 4.2, np.maximum(g, 1), g))
+
+
+def lower_bound(g, ideal, T, **options):
+    return pmf.pmf(r, g, T, ideal).lower_bound(**options)
+
+
+# barrier and statistics: no pair to sixty in the window
+@pytest.mark.parametrize("barrier, n", [(150.0, 3), (100.0, 0.5), (80.0, 0.5), (80.0, 3)])
+def test_lower_bound_lies_below_the_true_barrier_in_95_of_100_draws(barrier, n):
+    T, g = 1800, flat_valley(barrier, 1800)
+    ideal, rng = 3 * n * r**2, np.random.default_rng(0)
+    bounds = [lower_bound(rng.poisson(g * ideal) / ideal, ideal, T) for _ in range(400)]
+    share = np.mean(np.array(bounds) < barrier)
+    assert share > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
+    if barrier == 80:  # many pairs: no more often than it says, either
+        assert share < 0.95 + 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_lower_bound_is_the_exact_poisson_limit_and_does_not_follow_empty_bins():
+    T, kT, ideal = 1000, R, 100 * r**2
+    g = flat_valley(300.0, T)
+    valley = (r > 2.8) & (r < 3.5)
+    for counts, limit in ((0, 2.9957), (1, 4.7439), (10, 16.962)):  # Garwood's table, 95 %
+        for where in (np.flatnonzero(valley)[0], np.flatnonzero(valley)[-1]):
+            seen = np.where(valley, 0, g)
+            seen[where] = counts / ideal[where]
+            expected = kT * np.log(30 * ideal[valley].sum() / limit)
+            assert lower_bound(seen, ideal, T) == pytest.approx(expected, abs=0.05 * kT)
+
+
+def test_lower_bound_of_a_sampled_barrier_and_where_there_is_none():
+    T, ideal = 1800, 3000 * r**2
+    g = flat_valley(60.0, T)
+    one = pmf.pmf(r, g, T, ideal)
+    barrier = one.activation_free_energy()
+    assert 0.95 * barrier.dF < barrier.lower_bound == one.lower_bound() < barrier.dF
+    assert np.isnan(one.lower_bound(valley=(2.8, 4.5)))  # beyond the second peak
+    assert np.isnan(pmf.pmf(r, g, T).lower_bound())
+    other = one.activation_free_energy(convention="distance")
+    assert other.dF - 4 < other.lower_bound < other.dF
+
+
+def test_pairs_that_come_in_clumps_bound_less():
+    T, barrier, clump = 1800, 80.0, 5
+    g, rng = flat_valley(barrier, T), np.random.default_rng(1)
+    ideal, blocks = 9 * r**2, 25
+    valley, share = (r > 2.8) & (r < 3.5), np.full(blocks, 1 / blocks)
+    below = []
+    for _ in range(300):
+        counts = np.tile(g * ideal / blocks, (blocks, 1))
+        counts[:, valley] = clump * rng.poisson(counts[:, valley] / clump)
+        seen = counts.sum(axis=0) / ideal
+        blind, aware = (pmf.PMF(r, g, seen, T, ideal, None, *known).lower_bound()
+                        for known in ((), (counts, share)))
+        assert aware <= blind
+        below.append((blind < barrier, aware < barrier))
+    assert np.mean(below, axis=0)[0] < 0.85 and np.mean(below, axis=0)[1] > 0.92
 
 
 def test_more_frames_raise_the_lower_bound():
@@ -169,6 +233,22 @@ def test_bootstrapped_line_holds_the_truth_and_its_interval_is_that_of_repetitio
     # the window's average over the barrier's top lowers dF by about as much everywhere
     inside = [line.interval(1400)[0] for line in found]
     assert np.mean([(lo - 2 < 90 - 28 < hi + 2) for lo, hi in inside]) > 0.8
+
+
+def test_the_lowest_of_noisy_windows_is_put_right():
+    T, edges = 1800, np.append(r - 0.025, r[-1] + 0.025)
+    g, ideal, rng = flat_valley(80.0, T), 12 * r**2, np.random.default_rng(0)
+    truth = pmf.pmf(r, g, T, 1e9 * ideal).activation_free_energy().dF
+    raw, mended = [], []
+    for seed in range(20):
+        counts = {t: rng.poisson(g * ideal / 20, (20, len(r))) for t in (T, T + 1)}
+        runs = {t: rdf.RDF(("Zn", "N"), r, c.sum(axis=0) / ideal, 0 * r, 20, edges, c.sum(axis=0),
+                           ideal, c, np.full(20, 0.05)) for t, c in counts.items()}
+        raw += [pmf.from_rdf(one, T).activation_free_energy().dF - truth for one in runs.values()]
+        table, _ = pmf.bootstrap(runs, n=60, seed=seed)
+        mended += list((table["dF_kJ_mol"] - truth) / table["error_kJ_mol"])
+    assert np.mean(raw) > 2.5  # kJ/mol too high
+    assert abs(np.mean(mended)) < 1 and np.mean(np.abs(mended) < 2) >= 0.9
 
 
 def test_frames_that_repeat_widen_the_interval():

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import dpdata
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import frames, snapshots
@@ -37,6 +40,45 @@ def test_common_takes_the_references_temperature_that_the_run_reached():
     assert snapshots.common(ramp(range(300, 2000, 10)), reference, 1200)[0] == 1200
     with pytest.raises(snapshots.NoSnapshots, match="500-590 K.*300, 1030, 1200, 2500 K"):
         snapshots.common(ramp(range(500, 600, 10)), reference, 1200)
+
+
+def table(times, temperatures):
+    return pd.DataFrame({"time_ps": times, "temperature_K": temperatures})
+
+
+def test_a_run_that_blows_up_has_the_temperature_of_its_atoms_not_its_thermostat():
+    run = replace(ramp([300] * 6), symbols=np.repeat("Zn", 100))  # 0, 0.1 ... 0.5 ps
+    rows = table([0.1, 0.2, 0.4], [290, 310, 1510])
+    actual = snapshots.actual_temperatures(run, rows)
+    np.testing.assert_allclose(actual, [np.nan, 290, 310, 910, 1510, np.nan])
+    assert snapshots.at_temperature(run, rows).times_ps.tolist() == pytest.approx([0.1, 0.2])
+    assert not len(snapshots.at_temperature(run, table([], [])))
+
+
+def test_fluctuation_is_that_of_maxwell_and_boltzmann():
+    mass = np.tile([65.4, 14.0, 14.0], 7)[:, None]
+    velocity = np.random.default_rng(0).normal(size=(4000, len(mass), 3)) / np.sqrt(mass)
+    velocity -= (mass * velocity).sum(axis=1, keepdims=True) / mass.sum()
+    temperature = 500 * (mass * velocity**2).sum(axis=(1, 2)) / (3 * len(mass) - 3)
+    assert temperature.mean() == pytest.approx(500, rel=0.01)
+    assert temperature.std() == pytest.approx(snapshots.fluctuation(500, len(mass)), rel=0.04)
+
+
+def test_spaced_frames_are_that_far_apart():
+    run = ramp([300] * 10)
+    assert snapshots.spaced(run, 0.25).steps.tolist() == [0, 3, 6, 9]
+    assert len(snapshots.spaced(run, 0.1)) == 10
+    run.times_ps[:] = np.nan
+    assert len(snapshots.spaced(run, 0.25)) == 10
+
+
+def test_without_frames_there_is_nothing_to_compare():
+    none = ramp([300])[:0]
+    assert snapshots.stages(none, 100) == {}
+    with pytest.raises(snapshots.NoSnapshots, match="there is none"):
+        snapshots.near(none, 300)
+    with pytest.raises(snapshots.NoSnapshots, match="no frames"):
+        snapshots.common(none, ramp([300]), 300)
 
 
 def labelled(directory, n_atoms, temperatures):

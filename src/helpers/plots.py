@@ -270,11 +270,12 @@ def stage_bands(ax: Axes, stages) -> Axes:
 
 
 def rdf_stages(curves: Mapping[str, object], pairs, *, ncols: int = 2,
-               half_cell: float | None = None) -> Figure:
+               half_cell: float | None = None, on_top: str = "") -> Figure:
     """g(r) of each pair at several stages with bands of one standard error (paper, Figs. 4c, d).
 
     curves: stage -> ``rdf.RDFs``. pairs: of elements, None for all atoms. half_cell: A, beyond it
-    the ground is grey: periodic images.
+    the ground is grey: periodic images. on_top: the curve that is black, dashed and above the
+    others, so that it is seen where another one coincides with it.
     """
     nrows = -(-len(pairs) // ncols)
     figure, panels = axes(("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols, width=4.4,
@@ -282,9 +283,11 @@ def rdf_stages(curves: Mapping[str, object], pairs, *, ncols: int = 2,
     for panel, pair in zip(panels.flat, pairs, strict=False):
         for k, (stage, found) in enumerate(curves.items()):
             one, colour = found[pair], SERIES_COLOURS[k % len(SERIES_COLOURS)]
+            colour = "black" if stage == on_top else colour
             # every second series dashed: two curves that coincide are both seen
+            dashed = stage == on_top if on_top else k % 2
             panel.plot(one.r, one.g, color=colour, label=stage, linewidth=1.2,
-                       linestyle="--" if k % 2 else "-")
+                       linestyle="--" if dashed else "-", zorder=3 if stage == on_top else 2)
             panel.fill_between(one.r, one.g - one.error, one.g + one.error, color=colour,
                                alpha=0.3, linewidth=0)
         panel.set_title("total" if pair is None else "–".join(pair))

@@ -25,11 +25,16 @@ from scipy.stats import chi2
 from helpers import peaks, units
 from helpers.rdf import RDF
 
+#: A, where lower bounds of the Zn-N barrier count pairs: from the foot of the first peak of the
+#: crystal (2.0 A) to that of the second (4.2 A). Fixed: a window drawn around bins that turned out
+#: empty would bound the barrier too high.
+VALLEY_A = (2.8, 3.5)
+
 
 class BarrierNotSampled(ValueError):
     """The frames hold too few pairs on the barrier to read its height.
 
-    lower_bound: kJ/mol, 95 % confidence, the least the barrier can be; NaN when unknown.
+    lower_bound: kJ/mol, 95 % confidence, the least the barrier can be (``PMF.lower_bound``).
     """
 
     lower_bound = np.nan
@@ -48,7 +53,7 @@ class Barrier:
     """Activation free energy dF and its standard error (kJ/mol, NaN when counts are unknown).
 
     r_bound, r_barrier: A, the first peak of g(r) and the valley behind it. counts: pairs found
-    there.
+    there. lower_bound: kJ/mol, 95 % confidence (``PMF.lower_bound``).
     """
 
     dF: float
@@ -56,6 +61,7 @@ class Barrier:
     r_bound: float
     r_barrier: float
     counts: int | None
+    lower_bound: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ class PMF:
     """r: (B,) A. w: (B,) kJ/mol, NaN where g = 0 (never visited, *not* infinitely high).
 
     g: (B,). ideal: (B,) pairs an ideal gas would show in each bin, or None. error: (B,) standard
-    error of w, ``k_B T`` times the relative error of g, or None.
+    error of w, ``k_B T`` times the relative error of g, or None. block_counts, block_share: (K,B)
+    and (K,), the pairs in K blocks of frames and the share of each in ``ideal``, or None.
     """
 
     r: np.ndarray
@@ -72,10 +79,12 @@ class PMF:
     temperature_K: float
     ideal: np.ndarray | None = None
     error: np.ndarray | None = None
+    block_counts: np.ndarray | None = None
+    block_share: np.ndarray | None = None
 
     def activation_free_energy(
         self, window: float = 0.2, min_counts: int = 5, r_second_max: float = 6.0,
-        convention: str = "g",
+        convention: str = "g", valley: tuple[float, float] = VALLEY_A,
     ) -> Barrier:
         r"""Height of w(r) between the first and the second peak of g(r), above the first peak.
 
@@ -83,46 +92,34 @@ class PMF:
 
         g(r_b) is the lowest g between the peaks, averaged over ``window`` (A) so that no single
         empty bin decides. Error: Poisson, ``k_B T / sqrt(counts)``, pairs taken as independent
-        (frames nearer in time than a crossing make it too small; ``bootstrap`` does not). The
-        second peak is looked for up to ``r_second_max`` (A). convention: ``"g"`` or
-        ``"distance"``, see the module.
+        (frames nearer in time than a crossing make it too small). The lowest of several noisy
+        windows lies below the true lowest, so that dF comes out too high, with ten pairs in a wide
+        flat valley by more than its error. ``bootstrap`` mends both, and ``lower_bound`` is free
+        of them. The second peak is looked for up to ``r_second_max`` (A). convention: ``"g"`` or
+        ``"distance"``, see the module. valley: A, of ``lower_bound``.
 
         Raises
         ------
         ValueError
             unknown convention.
         BarrierNotSampled
-            fewer than ``min_counts`` pairs in the lowest window; carries ``lower_bound``.
+            fewer than ``min_counts`` pairs in the lowest window; carries the lower bound.
         NoBarrier
             no first or no second peak.
         """
         if convention not in ("g", "distance"):
             raise ValueError(f"convention {convention!r} is unknown; use 'g' or 'distance'")
         kT = units.GAS_CONSTANT_KJ_PER_MOL_K * self.temperature_K
-        weight = self.r**2 if self.ideal is None else self.ideal
-        width = max(1, round(window / (self.r[1] - self.r[0])))
-        kernel = np.ones(width)
-        pooled = np.convolve(weight, kernel, "same")
-        smooth = np.convolve(self.g * weight, kernel, "same") / pooled
-        try:
-            _, r_bound, highest = peaks.first_maximum(self.r, self.g)
-        except peaks.PeakNotResolved as error:
-            raise NoBarrier(f"no barrier at {self.temperature_K:.0f} K: {error}") from error
-
-        found = find_peaks(smooth, prominence=0.2)[0]
-        found = found[(self.r[found] > r_bound + window) & (self.r[found] < r_second_max)]
-        if not len(found):
-            raise NoBarrier(
-                f"no barrier at {self.temperature_K:.0f} K: g(r) has no second peak between "
-                f"{r_bound:.2f} and {r_second_max:.1f} A"
-            )
-        between = np.flatnonzero((self.r > r_bound) & (self.r < self.r[found[0]]))
+        smooth, pooled = self._smooth(window)
+        r_bound, highest, second = found = self._peaks(smooth, window, r_second_max)
+        bound = self._bound(found, valley, 0.95, convention)
+        between = np.flatnonzero((self.r > r_bound) & (self.r < second))
         lowest = between[np.argmin(smooth[between])]
         counts = None
         if self.ideal is not None:
             counts = int(round(smooth[lowest] * pooled[lowest]))
         if smooth[lowest] == 0 or (counts is not None and counts < min_counts):
-            raise self._not_sampled(highest, between, lowest, pooled, counts, kT)
+            raise self._not_sampled(bound, valley)
         shell = 2 * kT * np.log(self.r[lowest] / r_bound) if convention == "distance" else 0.0
         return Barrier(
             dF=float(kT * np.log(highest / smooth[lowest]) - shell),
@@ -130,21 +127,93 @@ class PMF:
             r_bound=r_bound,
             r_barrier=float(self.r[lowest]),
             counts=counts,
+            lower_bound=bound,
         )
 
-    def _not_sampled(self, highest, between, lowest, pooled, counts, kT) -> BarrierNotSampled:
-        bound, empty = np.nan, between[self.g[between] == 0]
-        if self.ideal is not None:
-            # The lowest g is at most the mean g over all empty bins, and over the window.
-            most = min(
-                chi2.ppf(0.95, 2) / 2 / self.ideal[empty].sum() if len(empty) else np.inf,
-                chi2.ppf(0.95, 2 * (counts + 1)) / 2 / pooled[lowest],
+    def lower_bound(
+        self, valley: tuple[float, float] = VALLEY_A, level: float = 0.95, convention: str = "g",
+        window: float = 0.2, r_second_max: float = 6.0,
+    ) -> float:
+        r"""The least height (kJ/mol) the barrier has at this confidence, sampled or not.
+
+        The lowest g between the peaks is at most the mean g of any window V between them, and a
+        window fixed *before* its pairs are counted has an upper confidence limit of that mean:
+
+        .. math:: \Delta F \ge k_B T \ln \frac{g(r_1) \sum_V n_{ideal}}{\lambda}, \quad
+            \lambda = \tfrac{\varphi}{2} \chi^2_{level}\left(2 (n / \varphi + 1)\right)
+
+        n pairs are found in V where an ideal gas shows :math:`\sum_V n_{ideal}`. With
+        :math:`\varphi = 1`, :math:`\lambda` is the exact one-sided limit of a Poisson mean
+        (Garwood, Biometrika 28, 437 (1936)), 3.0 for no pair at 95 %. Pairs that come in clumps
+        count as fewer: :math:`\varphi` is the index of dispersion of the blocks of frames
+        (quasi-Poisson, McCullagh & Nelder, Generalized Linear Models, 2nd ed., 1989, sec. 6.2.3),
+        1 at least. Where no pair is found it cannot be known: frames must then be further apart
+        in time than a pair needs to cross the valley (``snapshots.spaced``).
+
+        valley: A, V; bins with their centre in it. convention: ``"distance"`` takes off
+        :math:`2 k_B T \ln(r_V / r_1)` with the outer end of V, the most it can be there.
+        window, r_second_max: as in ``activation_free_energy``. Returns 0 at least; NaN without
+        ``ideal`` or where V does not lie between the peaks. Raises NoBarrier.
+        """
+        found = self._peaks(self._smooth(window)[0], window, r_second_max)
+        return self._bound(found, valley, level, convention)
+
+    def _bound(self, found, valley, level, convention) -> float:
+        r_bound, highest, second = found
+        inside = (self.r > valley[0]) & (self.r < valley[1])
+        if self.ideal is None or not (r_bound < valley[0] < valley[1] < second) or not inside.any():
+            return np.nan
+        n = round(float((self.g * self.ideal)[inside].sum()))
+        clumps = self._dispersion(inside)
+        most = clumps * chi2.ppf(level, 2 * (n / clumps + 1)) / 2
+        work = np.log(highest * self.ideal[inside].sum() / most)
+        if convention == "distance":
+            work -= 2 * np.log(valley[1] / r_bound)
+        return max(0.0, float(units.GAS_CONSTANT_KJ_PER_MOL_K * self.temperature_K * work))
+
+    def _dispersion(self, inside: np.ndarray) -> float:
+        """Variance of the pairs in a block over what independent pairs would have, 1 at least."""
+        if self.block_counts is None or len(self.block_share) < 2:
+            return 1.0
+        found, share = self.block_counts[:, inside].sum(axis=1), self.block_share
+        expected = found.sum() * (1 - (share**2).sum())
+        if expected <= 0:
+            return 1.0
+        return max(1.0, float(((found - share * found.sum()) ** 2).sum() / expected))
+
+    def _smooth(self, window: float) -> tuple[np.ndarray, np.ndarray]:
+        """g averaged over ``window`` (A) around each bin, and the ideal gas's pairs in it."""
+        weight = self.r**2 if self.ideal is None else self.ideal
+        kernel = np.ones(max(1, round(window / (self.r[1] - self.r[0]))))
+        pooled = np.convolve(weight, kernel, "same")
+        return np.convolve(self.g * weight, kernel, "same") / pooled, pooled
+
+    def _peaks(self, smooth, window: float, r_second_max: float) -> tuple[float, float, float]:
+        """Position (A) and height of the first peak of g(r), position of the second."""
+        try:
+            _, r_bound, highest = peaks.first_maximum(self.r, self.g)
+        except peaks.PeakNotResolved as error:
+            raise NoBarrier(f"no barrier at {self.temperature_K:.0f} K: {error}") from error
+        found, shape = find_peaks(smooth, prominence=0.2)
+        near = (self.r[found] > r_bound + window) & (self.r[found] < r_second_max)
+        found, prominence = found[near], shape["prominences"][near]
+        if len(found):  # a few pairs that meet in the valley are no peak
+            found = found[prominence > prominence.max() / 2]
+        else:
+            raise NoBarrier(
+                f"no barrier at {self.temperature_K:.0f} K: g(r) has no second peak between "
+                f"{r_bound:.2f} and {r_second_max:.1f} A"
             )
-            bound = max(0.0, kT * np.log(highest / most))
-        seen = (f"no pair between {self.r[empty[0]]:.1f} and {self.r[empty[-1]]:.1f} A"
-                if not counts else f"{counts} pairs near {self.r[lowest]:.1f} A")
+        return r_bound, highest, float(self.r[found[0]])
+
+    def _not_sampled(self, bound: float, valley: tuple[float, float]) -> BarrierNotSampled:
+        seen = "too few pairs"
+        if self.ideal is not None:
+            inside = (self.r > valley[0]) & (self.r < valley[1])
+            seen = f"{(self.g * self.ideal)[inside].sum():.0f} pairs"
         error = BarrierNotSampled(
-            f"barrier not sampled at {self.temperature_K:.0f} K: {seen}, "
+            f"barrier not sampled at {self.temperature_K:.0f} K: {seen} between {valley[0]:g} and "
+            f"{valley[1]:g} A, "
             + (f"so dF > {bound:.0f} kJ/mol (95 %)" if np.isfinite(bound) else "no bound known")
             + "; more frames or a higher temperature would show it"
         )
@@ -167,18 +236,19 @@ def pmf(r, g, temperature_K: float, ideal=None) -> PMF:
 
 
 def from_rdf(rdf: RDF, temperature_K: float) -> PMF:
-    """``pmf`` of an RDF, with its counting statistics."""
+    """``pmf`` of an RDF, with its counting statistics and its blocks."""
     found = pmf(rdf.r, rdf.g, temperature_K, rdf.ideal)
     kT = units.GAS_CONSTANT_KJ_PER_MOL_K * temperature_K
     relative = np.divide(rdf.error, rdf.g, out=np.full(len(rdf.g), np.nan), where=rdf.g > 0)
-    return replace(found, error=kT * relative)
+    return replace(found, error=kT * relative, block_counts=rdf.block_counts,
+                   block_share=rdf.block_share)
 
 
 def activation_free_energies(pmfs: Iterable[PMF], convention: str = "g") -> pd.DataFrame:
     """One row a temperature: temperature_K, dF_kJ_mol, error_kJ_mol, lower_bound_kJ_mol, note.
 
-    Where no barrier was sampled dF is NaN, ``lower_bound_kJ_mol`` may hold a number and ``note``
-    says why.
+    ``lower_bound_kJ_mol``, 95 % confidence, is ``PMF.lower_bound``, which sampled barriers have,
+    too. Where no barrier was sampled dF is NaN and ``note`` says why.
     """
     rows = []
     for one in pmfs:
@@ -186,7 +256,8 @@ def activation_free_energies(pmfs: Iterable[PMF], convention: str = "g") -> pd.D
                "lower_bound_kJ_mol": np.nan, "note": ""}
         try:
             barrier = one.activation_free_energy(convention=convention)
-            row |= {"dF_kJ_mol": barrier.dF, "error_kJ_mol": barrier.error}
+            row |= {"dF_kJ_mol": barrier.dF, "error_kJ_mol": barrier.error,
+                    "lower_bound_kJ_mol": barrier.lower_bound}
         except BarrierNotSampled as error:
             row |= {"lower_bound_kJ_mol": error.lower_bound, "note": str(error)}
         except NoBarrier as error:
@@ -279,8 +350,11 @@ def bootstrap(
 
     rdfs: temperature (K) -> g(r) in blocks of frames. Each of ``n`` samples draws the blocks of
     every temperature anew, reads the barriers and fits the line. The table is that of
-    ``activation_free_energies`` with ``error_kJ_mol`` the spread of the resampled barriers where
-    that is larger than their counting error; the line's ``samples`` give its ``interval``. A
+    ``activation_free_energies``, with two changes. By what the resampled barriers lie on average
+    above that of the frames as they are, that one lies above the true one, as the lowest of noisy
+    windows is too low; this bias is taken off (Efron & Tibshirani, An Introduction to the
+    Bootstrap, 1993, ch. 10). And ``error_kJ_mol`` is the spread of the resampled barriers where
+    that is larger than their counting error. The line's ``samples`` give its ``interval``. A
     temperature counts where its barrier is sampled by the frames as they are; a resampled line
     takes those that are sampled in it.
 
@@ -305,6 +379,9 @@ def bootstrap(
     for column, T in enumerate(good):
         sampled = drawn[np.isfinite(drawn[:, column]), column]
         if len(sampled) > n / 2:
+            bias = sampled.mean() - table.loc[T, "dF_kJ_mol"]
+            table.loc[T, "dF_kJ_mol"] -= bias
+            drawn[:, column] -= 2 * bias  # they were drawn around the biased value
             table.loc[T, "error_kJ_mol"] = max(table.loc[T, "error_kJ_mol"], sampled.std(ddof=1))
     errors = table.loc[good, "error_kJ_mol"].to_numpy()
     line = free_energy_line(good, table.loc[good, "dF_kJ_mol"], errors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 
 from helpers import frames
 from helpers.trajectory import Trajectory
@@ -66,6 +67,8 @@ def near(
         none there; says which temperatures there are.
     """
     close = np.flatnonzero(np.abs(trajectory.temperatures_K - temperature_K) <= width_K)
+    if not len(trajectory):
+        raise NoSnapshots(f"no frame within {width_K:g} K of {temperature_K:g} K: there is none")
     if not len(close):
         low, high = trajectory.temperatures_K.min(), trajectory.temperatures_K.max()
         raise NoSnapshots(
@@ -75,6 +78,54 @@ def near(
     if n is not None and len(close) > n:
         close = close[np.linspace(0, len(close) - 1, n).round().astype(int)]
     return trajectory[close]
+
+
+def actual_temperatures(trajectory: Trajectory, table: pd.DataFrame) -> np.ndarray:
+    """Instantaneous temperature (K) of each frame, (F,), from the run's table.
+
+    The temperature of a trajectory is the thermostat's target, which a run that blows up leaves.
+    table: of ``thermo.read``. Interpolated in time; NaN before its first row and behind its last.
+    """
+    if not len(table):
+        return np.full(len(trajectory), np.nan)
+    return np.interp(trajectory.times_ps, table["time_ps"], table["temperature_K"],
+                     left=np.nan, right=np.nan)
+
+
+def fluctuation(temperature_K, n_atoms: int):
+    r"""Standard deviation (K) of the instantaneous temperature of ``n_atoms`` in equilibrium.
+
+    .. math:: \sigma_T = T \sqrt{2 / (3 N - 3)}
+
+    of a canonical ensemble without motion of the centre of mass (Frenkel & Smit, Understanding
+    Molecular Simulation, 2nd ed., 2002, sec. 6.1). temperature_K: scalar or array.
+    """
+    return temperature_K * np.sqrt(2 / (3 * n_atoms - 3))
+
+
+def at_temperature(
+    trajectory: Trajectory, table: pd.DataFrame, sigmas: float = 4.0
+) -> Trajectory:
+    """Frames whose actual temperature is their target's, within ``sigmas`` standard deviations.
+
+    May be empty. Frames of which it is not known (``actual_temperatures``) are left out.
+    """
+    off = np.abs(actual_temperatures(trajectory, table) - trajectory.temperatures_K)
+    limit = sigmas * fluctuation(trajectory.temperatures_K, len(trajectory.symbols))
+    return trajectory[off <= limit]
+
+
+def spaced(trajectory: Trajectory, at_least_ps: float) -> Trajectory:
+    """Frames that follow each other by ``at_least_ps``, the first among them.
+
+    Nearer ones see the same event twice. Frames without a time are all kept.
+    """
+    kept, last = [], -np.inf
+    for index, time in enumerate(trajectory.times_ps):
+        if not time - last < at_least_ps - 1e-9:
+            kept.append(index)
+            last = time
+    return trajectory[kept]
 
 
 def common(
@@ -91,6 +142,8 @@ def common(
     NoSnapshots
         there is none; says which temperatures both have.
     """
+    if not len(run):
+        raise NoSnapshots("the run has no frames to compare")
     have = np.unique(reference.temperatures_K)
     low, high = run.temperatures_K.min() - width_K / 5, run.temperatures_K.max() + width_K / 5
     for temperature in have[np.argsort(np.abs(have - temperature_K), kind="stable")]:
@@ -109,8 +162,10 @@ def stages(
 ) -> dict[float, Trajectory]:
     """Snapshots at every multiple of ``step_K`` the trajectory passes: temperature -> frames.
 
-    width_K: half width of a stage, by default half a step.
+    width_K: half width of a stage, by default half a step. Without frames there is no stage.
     """
+    if not len(trajectory):
+        return {}
     width_K = step_K / 2 if width_K is None else width_K
     low, high = trajectory.temperatures_K.min(), trajectory.temperatures_K.max()
     first, last = round(low / step_K), round(high / step_K)
