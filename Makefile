@@ -94,7 +94,7 @@ bench-md: $(ENV)/.synced ## what a step of MD costs here, by engine: build/bench
 
 .PHONY: lint
 lint: $(ENV)/.synced ## ruff
-	@$(ENV)/bin/ruff check src tests
+	@$(ENV)/bin/ruff check src tests notebooks
 
 .PHONY: env
 env: $(ENV)/.synced ## bring uv and the locked environment into build/

@@ -48,7 +48,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import dft, frames, paper, plots, provenance, sets as recipes, structures, tables, units
+from helpers import dft, frames, paper, plots, provenance, structures, tables, units
+from helpers import sets as recipes
 from helpers.view import view
 
 chosen = sets or frames.names()
@@ -145,9 +146,10 @@ tables.side_by_side([
 # ## Concurrent learning
 #
 # MD driven by the reference costs one label a step. A potential, even a poor one, is far faster,
-# and where it goes wrong is where labels are missing. So the data grew in rounds, in the manner of DP-GEN: the potential trained so far (`round-0`, `round-1`, ...) runs MD
-# over temperatures and volumes until a guard finds something unphysical, the reference labels
-# frames of it, and the next potential is trained on all there is.
+# and where it goes wrong is where labels are missing. So the data grew in rounds, in the manner of
+# DP-GEN: the potential trained so far (`round-0`, `round-1`, ...) runs MD over temperatures and
+# volumes until a guard finds something unphysical, the reference labels frames of it, and the next
+# potential is trained on all there is.
 #
 # Each label also tells how far the sampler was from it. Each round had
 # temperatures and volumes of its own (those of `round-1` were hotter than those of `round-0`), so
@@ -217,8 +219,8 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 summaries = {name: frames.summary(frames.load(name)) for name in chosen}
 rms = pd.DataFrame({n: s["force_rms_eV_per_A"] for n, s in summaries.items()}).T
 rms["largest component"] = [s["force_max_eV_per_A"] for s in summaries.values()]
-rms.groupby(sampler).max().rename_axis("largest of any set (eV/Å), sampled by").reset_index().style.format(
-    precision=2).hide(axis="index")
+rms = rms.groupby(sampler).max().rename_axis("largest of any set (eV/Å), sampled by")
+rms.reset_index().style.format(precision=2).hide(axis="index")
 
 # %%
 _, ax = plots.axes(("RMS force", "eV/A"), ("", "-"), width=6, height=6)
@@ -259,7 +261,8 @@ closest = pd.DataFrame({name: s["closest_A"] for name, s in summaries.items()}).
 limits = {"-".join(pair): limit for pair, limit in frames.MINIMUM_DISTANCES.items()}
 closest = closest.groupby(sampler).min()
 closest.loc["refused below"] = {pair: limits[pair] for pair in closest}
-closest.rename_axis("closest (Å), sampled by").reset_index().style.format(precision=2).hide(axis="index")
+closest = closest.rename_axis("closest (Å), sampled by").reset_index()
+closest.style.format(precision=2).hide(axis="index")
 
 # %% [markdown]
 # ## How far the reference is from DFT

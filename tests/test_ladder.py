@@ -45,6 +45,7 @@ def test_the_small_book_shows_the_ladder():
     rates, seeds = values["heating_rates"], values["seeds"]
     assert known >= {(rate, seed) for rate in rates
                      for seed in (seeds if rate in values["seeded_rates"] else seeds[:1])}
+    assert set(values["named_runs"]) <= set(ladder.names("ladder"))
 
 
 def test_unknown_names(capsys):

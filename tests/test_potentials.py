@@ -1,5 +1,10 @@
 """Potentials by recipe: groups, starts, tests kept apart, and errors on every set."""
 
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -46,8 +51,33 @@ def test_an_unknown_name_a_wrong_field_and_a_test_set_are_refused(recipes):
     with pytest.raises(potentials.BadRecipe, match="step"):
         potentials.recipe("p")
     recipes(sets=["g", "crystal_1200"], steps=2)
-    with pytest.raises(potentials.BadRecipe, match="trained on its test: crystal_1200"):
-        potentials.recipe("p")
+    for split in ("block", "random"):
+        recipes(sets=["g", "crystal_1200"], steps=2, split=split)
+        with pytest.raises(potentials.BadRecipe, match="trained on its test: crystal_1200"):
+            potentials.recipe("p")
+
+
+def test_a_set_split_at_random_is_judged_by_its_own_validation_frames_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    copy = shutil.copytree(paths.shipped("potentials", "split-random"), tmp_path / "p")
+    made = provenance.read(copy) | {"sets": ["abw_0300_1500-random"]}
+    (copy / provenance.FILE).write_text(json.dumps(made))
+    potentials._drawn_at_random("abw_0300_1500-random")
+    monkeypatch.setattr(frames, "names", lambda: ["abw_0300_1500", "crystal_1200", "npt"])
+    roles = {name: errors["role"] for name, errors in potentials.evaluate(copy, 2).items()}
+    assert roles == {"crystal_1200": "test", "npt": "unseen", "abw_0300_1500-random": "validation"}
+
+
+def test_a_set_without_virials_counts_in_the_table_but_not_in_its_virial(monkeypatch):
+    errors = {"energy_rmse_meV_per_atom": 1.0, "force_rmse_eV_per_A": 0.1, "role": "test"}
+    monkeypatch.setattr(potentials, "metrics", lambda name: {
+        "a": errors | {"n_frames": 10, "virial_rmse_meV_per_atom": 3.0},
+        "b": errors | {"n_frames": 90, "virial_rmse_meV_per_atom": None},
+    })
+    test, none = (potentials.table(["atp"], [role]).iloc[0] for role in ("test", "validation"))
+    assert test["frames"] == 100 and test["force_rmse_eV_per_A"] == pytest.approx(0.1)
+    assert test["virial_rmse_meV_per_atom"] == pytest.approx(3.0)
+    assert none["frames"] == 0 and np.isnan(none["virial_rmse_meV_per_atom"])
 
 
 def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeypatch, tmp_path):
@@ -79,5 +109,16 @@ def test_errors_by_temperature_are_those_of_the_frames_there():
         assert square**0.5 == pytest.approx(whole[key], rel=1e-6)
     assert (table["energy_bias_meV_per_atom"].abs()
             <= table["energy_rmse_meV_per_atom"] + 1e-9).all()
+    hottest = frames.load("heated_atp").data["temperature_K"].max()
+    ending = potentials.by_temperature("atp", "heated_atp", hottest / 2)
+    assert ending["to_K"].max() == hottest  # the last frame is in the range that it ends
     with pytest.raises(ValueError, match="crystal_relaxation carry no temperature"):
         potentials.by_temperature("atp", "crystal_relaxation")
+
+
+def test_a_bias_between_two_sides_of_a_transition():
+    judged = pd.DataFrame({"from_K": [300, 600, 900, 1200, 1500],
+                           "to_K": [600, 900, 1200, 1500, 1800], "frames": [3, 1, 5, 2, 2],
+                           "energy_bias_meV_per_atom": [0.0, 4.0, 50.0, 2.0, 4.0]})
+    assert potentials.bias_between(judged, 1000, 1100) == pytest.approx(3 - 1)
+    assert np.isnan(potentials.bias_between(judged, 500, 1100))

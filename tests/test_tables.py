@@ -120,7 +120,20 @@ def test_activation_puts_our_line_beside_all_of_table_2():
     assert frame["DPMD-20K (Table 2)"].tolist() == ["163.1", "60.7", "112.1", "53.8"]
     assert frame["this book"][0].startswith("163.1 ± ")
     assert set(frame["other"]) == {tables.NOT_COMPUTED}
+    frame = tables.activation({"a": None, "b": None}, at_1800K={"a": "87 ± 8"}).frame
+    assert frame["a"].tolist() == [tables.NOT_DETERMINED] * 3 + ["87 ± 8"]
+    assert set(frame["b"]) == {tables.NOT_COMPUTED}
     samples = np.random.default_rng(0).normal([160, 0.06], [5, 0.003], (500, 2))
     shown = tables.activation({"x": dataclasses.replace(line, samples=samples)}).frame["x"]
     low, high = map(float, shown[0].split("[")[1].strip("]").split(", "))
     assert (low, high) == pytest.approx((160 - 1.96 * 5, 160 + 1.96 * 5), abs=2)
+
+
+def test_names_of_columns_become_words():
+    frame = pd.DataFrame({"force_rmse_eV_per_A": [0.12345, np.nan], "from_K": [300.0, 600.0],
+                          "core_us_per_atom_step": [45.0, 5.5], "frames": [3, 4],
+                          "set": ["a", "b"]})
+    shown = tables.headed(frame).frame
+    assert list(shown) == ["force RMSE (eV/Å)", "from (K)", "core (µs/atom/step)", "frames", "set"]
+    assert shown.values.tolist() == [["0.1235", "300", "45", "3", "a"],
+                                     ["-", "600", "5.5", "4", "b"]]

@@ -42,3 +42,11 @@ def test_damaged_table(run):
     pd.concat([thermo.read(run)] * 2).to_csv(run / thermo.FILE, index=False)
     with pytest.raises(ValueError, match="steps do not increase"):
         thermo.read(run)
+
+
+def test_the_period_of_a_swing():
+    """A damped oscillation of 2.2 ps in noise, sampled every 0.1 ps."""
+    time, rng = np.arange(100) * 0.1, np.random.default_rng(2)
+    values = 1.2 + 0.05 * np.exp(-time / 6) * np.cos(2 * np.pi * time / 2.2 + 1)
+    assert thermo.swing(time, values + rng.normal(0, 0.01, 100)) == pytest.approx(2.2, abs=0.21)
+    assert np.isnan(thermo.swing(time[:5], values[:5]))

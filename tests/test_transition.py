@@ -20,6 +20,14 @@ def fall(Tf, depth, width=150.0):
     return rho + 0.1 * np.clip((T - Tf - 2 * width) / 300, 0, 1)
 
 
+def test_the_last_frame_of_a_run_makes_no_bin_of_its_own():
+    T = [300.0, 599.9, 600.0, 899.9, 900.0]
+    assert transition.bins(T, 300).tolist() == [300, 300, 600, 600, 900]
+    assert transition.bins(T, 300, close_end=True).tolist() == [300, 300, 600, 600, 600]
+    assert transition.bins(T[:-1], 300, close_end=True).tolist() == [300, 300, 600, 600]
+    assert transition.bins([300.0, 300.0], 300, close_end=True).tolist() == [300, 300]
+
+
 @pytest.mark.parametrize("Tf", [700.0, 1432.0])
 @pytest.mark.parametrize("scale", [0.0, 0.01])
 def test_finds_a_known_bend(Tf, scale):

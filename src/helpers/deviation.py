@@ -201,10 +201,8 @@ def by_temperature(table: pd.DataFrame, width_K: float = 300.0) -> pd.DataFrame:
     often (%) the atom with the largest deviation is of each element.
     """
     T = table["target_temperature_K"]
-    low = np.floor(T / width_K) * width_K
-    end = (T == T.max()) & (T == low) & (T > T.min())  # no range of its own for the last frame
-    low = low.mask(end, low - width_K)
-    grouped = table.groupby(low.rename("from_K"))
+    low = pd.Series(transition.bins(T, width_K, close_end=True), T.index, name="from_K")
+    grouped = table.groupby(low)
     rows = grouped[["max_eV_per_A", "avg_eV_per_A"]].mean()
     rows.insert(0, "frames", grouped.size())
     rows.insert(0, "to_K", rows.index + width_K)
@@ -228,30 +226,32 @@ def by_set(calibration: pd.DataFrame) -> pd.DataFrame:
 @dataclass(frozen=True)
 class Worth:
     """What a deviation says of the error. r_*: Pearson's r of their logarithms over frames (of the
-    largest, of the average) and of themselves over the atoms of one frame (mean); error_per_max:
-    median of largest error / largest deviation."""
+    largest, of the average) and of themselves over the atoms of one frame (mean); error_per_max,
+    error_per_max_95: median and 95th percentile of largest error / largest deviation."""
 
     r_max: float
     r_avg: float
     r_atoms: float
     error_per_max: float
+    error_per_max_95: float
 
     def __str__(self) -> str:
         return (f"Over frames the correlation of deviation and error is {self.r_max:.2f} (largest)"
                 f" and {self.r_avg:.2f} (average), over the atoms of one frame {self.r_atoms:.2f}. "
                 f"The largest error of a frame is {self.error_per_max:.1f} times its largest "
-                f"deviation (median).")
+                f"deviation (median); in 5 % of the frames more than {self.error_per_max_95:.1f} "
+                f"times.")
 
 
 def worth(calibration: pd.DataFrame) -> Worth:
     """What the deviation is worth, from a `calibrate` table. Logarithms, as both span decades."""
     log = np.log(calibration[[c for c in calibration if c.endswith("eV_per_A")]])
+    ratio = calibration["max_error_eV_per_A"] / calibration["max_eV_per_A"]
     return Worth(
         r_max=float(log["max_eV_per_A"].corr(log["max_error_eV_per_A"])),
         r_avg=float(log["avg_eV_per_A"].corr(log["avg_error_eV_per_A"])),
         r_atoms=float(calibration["correlation"].mean()),
-        error_per_max=float((calibration["max_error_eV_per_A"]
-                             / calibration["max_eV_per_A"]).median()),
+        error_per_max=float(ratio.median()), error_per_max_95=float(ratio.quantile(0.95)),
     )  # fmt: skip
 
 
@@ -362,17 +362,19 @@ def trust(table: pd.DataFrame, limit_eV_per_A: float, width_K: float = 50.0) -> 
     """
     spacing = np.ptp(table["target_temperature_K"]) / max(len(table) - 1, 1)
     width_K *= max(1, np.ceil(5 * spacing / width_K))
+    single = (f" (means of {width_K:.0f} K; {table['max_eV_per_A'].max():.2g} eV/A in the worst "
+              "frame)")
     binned = transition.bin_by_temperature(
         table["target_temperature_K"], table["max_eV_per_A"], width_K)
     below = np.flatnonzero(binned["mean"].to_numpy() <= limit_eV_per_A)
     first, last = table["target_temperature_K"].min(), table["target_temperature_K"].max()
     if not len(below):
         return Trust(float(first), limit_eV_per_A, f"the potentials disagree by more than "
-                     f"{limit_eV_per_A:g} eV/A from the start ({first:.0f} K)")
+                     f"{limit_eV_per_A:g} eV/A from the start ({first:.0f} K){single}")
     if below[-1] == len(binned) - 1:
         return Trust(float("nan"), limit_eV_per_A, f"the potentials agree within "
-                     f"{limit_eV_per_A:g} eV/A up to the end ({last:.0f} K)")
-    edge = np.floor(binned["temperature_K"].iloc[below[-1] + 1] / width_K) * width_K
+                     f"{limit_eV_per_A:g} eV/A up to the end ({last:.0f} K){single}")
+    edge = transition.bins(binned["temperature_K"], width_K)[below[-1] + 1]
     return Trust(float(edge), limit_eV_per_A, f"above {edge:.0f} K the potentials disagree by more "
-                 f"than {limit_eV_per_A:g} eV/A: there the run is outside of what they were "
-                 f"trained on")
+                 f"than {limit_eV_per_A:g} eV/A{single}: there the run is outside of what they "
+                 f"were trained on")

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from helpers import frames, paths, provenance, sets, training
+from helpers import frames, paths, provenance, sets, training, transition
 
 
 class BadRecipe(ValueError):
@@ -65,7 +65,8 @@ def _entry(name: str, table: dict) -> tuple[str | None, dict]:
     if entry.pop("split", "block") == "random":
         wanted = [f"{name}{frames.RANDOM}" for name in wanted]
     entry["sets"] = tuple(wanted)
-    if tested := sorted(set(entry["sets"]) & set(sets.tests())):
+    # by the set that was split: one split at random holds the same frames
+    if tested := sorted({s.removesuffix(frames.RANDOM) for s in wanted} & set(sets.tests())):
         raise BadRecipe(f"potential {name!r} would be trained on its test: {', '.join(tested)}")
     return start, entry
 
@@ -150,15 +151,17 @@ def _drawn_at_random(name: str) -> Path:
 def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
     """Errors of a potential on every set, written to its ``metrics.json``; the same as plain data.
 
-    Of a set that it was trained on, the validation frames count; of any other, all. At most
-    ``evaluated_frames`` frames of each set, evenly chosen. Keys: set -> errors as
+    Of a set that it was trained on, the validation frames count; of any other, all. A set whose
+    copy, split at random, it was trained on is left out: nearly all of its frames were seen. At
+    most ``evaluated_frames`` frames of each set, evenly chosen. Keys: set -> errors as
     :meth:`helpers.training.Prediction.metrics` gives them, and ``role``: ``validation`` or ``test``
     (``unseen`` for a set that is no test by declaration but in no training of this potential).
     """
     directory = training.load_potential(name)
     trained, declared = provenance.read(directory)["sets"], sets.tests()
+    seen = {s.removesuffix(frames.RANDOM) for s in trained if s.endswith(frames.RANDOM)}
     result = {}
-    for set_name in dict.fromkeys([*frames.names(), *trained]):
+    for set_name in dict.fromkeys([*(n for n in frames.names() if n not in seen), *trained]):
         known = set_name in trained
         system = frames.load(set_name, "validation" if known else None)
         errors = training.evaluate(directory, frames.thinned(system, evaluated_frames))
@@ -184,7 +187,7 @@ def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> p
     system = frames.load(set_name)
     if "temperature_K" not in system.data:
         raise ValueError(f"the frames of {set_name} carry no temperature")
-    low = np.floor(system.data["temperature_K"].ravel() / width_K) * width_K
+    low = transition.bins(system.data["temperature_K"].ravel(), width_K, close_end=True)
     rows = []
     for start in np.unique(low):
         found = training.predict(name, system.sub_system(np.flatnonzero(low == start)))
@@ -196,28 +199,37 @@ def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> p
     return pd.DataFrame(rows)
 
 
+def bias_between(judged: pd.DataFrame, below_K: float, above_K: float) -> float:
+    """By how much the energy bias of `by_temperature` rises from below one temperature to above
+    another, in meV/atom: means over the frames of the ranges that lie wholly on either side.
+
+    NaN where a side has no frame. A potential shifts the balance of two phases by this.
+    """
+    sides = [judged[judged["to_K"] <= below_K], judged[judged["from_K"] >= above_K]]
+    if not all(side["frames"].sum() for side in sides):
+        return float("nan")
+    low, high = (np.average(side["energy_bias_meV_per_atom"], weights=side["frames"])
+                 for side in sides)
+    return float(high - low)
+
+
 def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -> pd.DataFrame:
     """Errors of several potentials from their ``metrics.json``, averaged over sets by frames.
 
     One row a potential and role: potential, role, training_frames (all it was trained on), steps,
     sets and frames it is judged on, and root mean squares of energy (meV/atom), force (eV/A) and
-    virial (meV/atom) errors over all of those frames.
+    virial (meV/atom) errors over all of those frames that have the label.
     """
     rows = []
     for name in names:
         made = provenance.read(training.load_potential(name))
-        errors = pd.DataFrame(metrics(name)).T
+        errors = metrics(name).values()
         for role in roles:
-            chosen = errors[errors["role"] == role]
-            weight = chosen["n_frames"].astype(float)
-            row = {"potential": name, "role": role, "steps": made["recipe"]["steps"],
-                   "training_frames": made["training_frames"], "sets": len(chosen),
-                   "frames": int(weight.sum())}
-            for key in ("energy_rmse_meV_per_atom", "force_rmse_eV_per_A",
-                        "virial_rmse_meV_per_atom"):
-                square = chosen[key].astype(float) ** 2
-                row[key] = float(np.sqrt((square * weight).sum() / weight.sum()))
-            rows.append(row)
+            chosen = [e for e in errors if e["role"] == role]
+            rows.append({"potential": name, "role": role, "steps": made["recipe"]["steps"],
+                         "training_frames": made["training_frames"], "sets": len(chosen),
+                         "frames": sum(e["n_frames"] for e in chosen)}
+                        | dict.fromkeys(training.ERRORS, np.nan) | training.over_all(chosen))
     return pd.DataFrame(rows)
 
 

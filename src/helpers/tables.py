@@ -13,6 +13,7 @@ from helpers import paper, units
 
 NOT_COMPUTED = "not computed yet"
 NOT_GIVEN = "not given"
+NOT_DETERMINED = "not determined"
 _UNBROKEN = {"", "unit", "paper", "this book"}  # columns whose cells stay on one line
 
 
@@ -145,11 +146,13 @@ def of_paper(group: str, caption: str = "") -> Table:
     return Table(pd.DataFrame(columns), caption or f"The paper, {place}")
 
 
-def activation(lines: Mapping[str, object], caption: str = "") -> Table:
+def activation(lines: Mapping[str, object], caption: str = "",
+               at_1800K: Mapping[str, str] | None = None) -> Table:
     """The paper's Table 2 (all its rows) with lines of ours in further columns.
 
     lines: name -> ``pmf.FreeEnergyLine`` or None (not computed); a line shows its standard errors
-    and, where it was bootstrapped, 95 % intervals.
+    and, where it was bootstrapped, 95 % intervals. at_1800K: name -> what is known at 1800 K where
+    there is no line; the other rows are then not determined.
     """
     quantities = {"dU_kJ_per_mol": "ΔU‡ (kJ/mol)", "dS_J_per_mol_K": "ΔS‡ (J/(mol K))",
                   "dF_840K_kJ_per_mol": "ΔF‡(840 K) (kJ/mol)",
@@ -160,6 +163,8 @@ def activation(lines: Mapping[str, object], caption: str = "") -> Table:
     for name, line in lines.items():
         columns[name] = [NOT_COMPUTED] * 4
         if line is None:
+            if name in (at_1800K or {}):
+                columns[name] = [NOT_DETERMINED] * 3 + [at_1800K[name]]
             continue
         means, errors = zip((line.dU, line.dU_error), (line.dS, line.dS_error),
                             line.at(840), line.at(1800), strict=True)
@@ -178,6 +183,27 @@ def facts(entries: Mapping[str, object], caption: str = "") -> Table:
     return Table(
         pd.DataFrame({"": list(entries), "value": [_plain(v) for v in entries.values()]}), caption
     )
+
+
+_ENDINGS = {  # of column names -> unit, the longest first
+    "us_per_atom_step": "µs/atom/step", "meV_per_atom": "meV/atom", "ns_per_day": "ns/day",
+    "s_per_step": "s/step", "eV_per_A": "eV/A", "percent": "%", "g_cm3": "g/cm3", "K": "K",
+}  # fmt: skip
+
+
+def headed(frame: pd.DataFrame, caption: str = "") -> Table:
+    """A computed table as a page shows it: words and units for names of columns, four digits.
+
+    ``force_rmse_eV_per_A`` becomes "force RMSE (eV/Å)"; the field's names stay in the code.
+    """
+    names = {}
+    for column in frame.columns:
+        ending = next((e for e in _ENDINGS if str(column).endswith(f"_{e}")), None)
+        name = str(column).removesuffix(f"_{ending}").replace("_", " ").replace("rmse", "RMSE")
+        names[column] = f"{name} ({units.pretty(_ENDINGS[ending])})" if ending else name
+    shown = {column: ["-" if isinstance(v, float) and math.isnan(v) else _plain(v)
+                      for v in frame[column]] for column in frame.columns}
+    return Table(pd.DataFrame(shown).rename(columns=names), caption)
 
 
 def number(value, error: float | None = None) -> str:

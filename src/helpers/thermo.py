@@ -64,6 +64,23 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     return table if equilibration else table[table["stage"] > 0].reset_index(drop=True)
 
 
+def swing(time_ps, values) -> float:
+    r"""Period (ps) of the slowest regular oscillation of ``values``, such as a barostat's.
+
+    Twice the lag at which the autocorrelation is lowest,
+
+    .. math:: \rho(t) = \langle \delta x(0)\, \delta x(t) \rangle / \langle \delta x^2 \rangle,
+
+    over lags up to half the length. time_ps: (M,), evenly spaced. NaN for fewer than eight samples.
+    """
+    x = np.asarray(values, float) - np.mean(values)
+    if len(x) < 8:
+        return float("nan")
+    lags = np.arange(1, len(x) // 2 + 1)
+    rho = [np.mean(x[:-lag] * x[lag:]) for lag in lags]
+    return float(2 * lags[int(np.argmin(rho))] * np.diff(time_ps).mean())
+
+
 def _file(run: Path | str) -> Path:
     file = Path(run)
     file = file / FILE if file.is_dir() or not file.suffix else file

@@ -13,6 +13,19 @@ from helpers import units
 _J_MOL = 1000 * units.EV_IN_KJ_PER_MOL  # of 1 eV a particle
 
 
+def bins(temperature_K, width_K: float, close_end: bool = False) -> np.ndarray:
+    """Lower edge (K) of the bin of each temperature (M,); bins start at multiples of ``width_K``.
+
+    close_end: the highest temperature, where it is itself such an edge, belongs to the bin below:
+    the last frame of a run makes no bin of its own.
+    """
+    T = np.asarray(temperature_K, float)
+    low = np.floor(T / width_K) * width_K
+    if close_end and len(T):
+        low[(T == T.max()) & (T == low) & (T > T.min())] -= width_K
+    return low
+
+
 def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataFrame:
     """Means of ``values`` in bins of temperature: temperature_K, mean, error, n.
 
@@ -24,7 +37,7 @@ def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataF
     """
     data = pd.DataFrame({"temperature_K": np.asarray(temperature_K, float),
                          "value": np.asarray(values, float)}).dropna()
-    grouped = data.groupby(np.floor(data["temperature_K"] / width_K))
+    grouped = data.groupby(bins(data["temperature_K"], width_K))
     rest = data["value"] - grouped["value"].transform("mean")
     return pd.DataFrame({
         "temperature_K": grouped["temperature_K"].mean(),
@@ -45,9 +58,9 @@ def fluctuation(temperature_K, values, width_K: float = 100.0) -> float:
     """
     T, x = np.asarray(temperature_K, float), np.asarray(values, float)
     squares = freedom = 0
-    bins = np.floor(T / width_K)
-    for b in np.unique(bins):
-        if (inside := bins == b).sum() >= 4:
+    low = bins(T, width_K)
+    for b in np.unique(low):
+        if (inside := low == b).sum() >= 4:
             centred = T[inside] - T[inside].mean()
             rest = x[inside] - np.polyval(np.polyfit(centred, x[inside], 1), centred)
             squares, freedom = squares + rest @ rest, freedom + inside.sum() - 2
@@ -88,7 +101,7 @@ def heat_capacity(
     Windows with fewer than three samples are left out.
     """
     T, H = np.asarray(temperature_K, float), np.asarray(enthalpy_eV, float)
-    window = np.floor(T / window_K)
+    window = bins(T, window_K)
     rows = []
     for one in np.unique(window[np.isfinite(window)]):
         inside = window == one
@@ -203,7 +216,8 @@ def transition_temperature(
                     f"bend on, {100 * drop:.1f} % below the line of the solid; "
                     f"{100 * min_drop:.0f} % are needed)", T[-1], lines, drop)
     if chance > 1e-3:
-        return none(f"a fall is no better than a straight line (F-test p = {chance:.2g})",
+        return none(f"a fall is not significantly better than a straight line (F-test p = "
+                    f"{chance:.2g}; 0.001 or less is asked for)",
                     T[-1], lines, drop)
     rng = np.random.default_rng(seed)
     size = int(np.clip(np.ceil(2 * alike), 3, len(T) // 3))
