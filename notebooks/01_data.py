@@ -345,6 +345,20 @@ tables.facts(
 )
 
 # %% [markdown]
+# ## What this chapter found
+
+# %%
+print(f"{len(per_frame)} labelled frames, {counts.get('test', 0)} of them in no training, "
+      f"{warm['temperature_K'].min():.0f} to {warm['temperature_K'].max():.0f} K.")
+known = beside_dft.dropna(subset="reference-CP2K force_eV_per_A")
+if len(known):
+    off = known["reference-CP2K force_eV_per_A"]
+    share = 100 * off / known["force_rms_eV_per_A"]
+    print(f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3 ({share.min():.1f} "
+          f"to {share.max():.1f} % of the RMS force) on the cells without foreign ligands: to train "
+          "below that would be to learn the reference's own errors.")
+
+# %% [markdown]
 # ## What is still missing
 
 # %%

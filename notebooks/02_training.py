@@ -483,8 +483,10 @@ else:
     for ax, error, unit in zip(panels, training.ERRORS, ("meV/atom", "eV/A", "meV/atom"),
                                strict=True):
         for role, rows in curve.groupby("role"):
-            ax.loglog(rows["step"], rows[error], "o-",
-                      label={"watched": "test sets", "validation": "validation"}[role])
+            ax.semilogy(rows["step"], rows[error], "o-",
+                        label={"watched": "test sets", "validation": "validation"}[role])
+        ax.yaxis.set_major_formatter("{x:.3g}")
+        ax.yaxis.set_minor_formatter("{x:.3g}")
         ax.set_ylabel(plots.label(f"{error.split('_')[0]} RMSE", unit))
     panels[0].legend();
 

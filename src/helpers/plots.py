@@ -122,11 +122,12 @@ def parity(reference, predicted, quantity: str, unit: str, *, ax: Axes | None = 
     drawn = np.arange(reference.size)
     if drawn.size > _POINTS_DRAWN:
         drawn = np.sort(np.random.default_rng(0).choice(drawn, _POINTS_DRAWN, replace=False))
-    for i, name in enumerate(dict.fromkeys(groups.tolist())):
+    names = list(dict.fromkeys(groups.tolist()))
+    many = len(names) > len(SERIES_COLOURS)
+    series = plt.get_cmap("tab20").colors if many else SERIES_COLOURS
+    for i, name in enumerate(names):
         chosen = drawn[groups[drawn] == name]
-        colour = (colours or {}).get(name) or ELEMENT_COLOURS.get(
-            name, SERIES_COLOURS[i % len(SERIES_COLOURS)]
-        )
+        colour = (colours or {}).get(name) or ELEMENT_COLOURS.get(name, series[i % len(series)])
         ax.plot(reference[chosen], predicted[chosen], ".", markersize=3, alpha=0.35,
                 color=colour, label=name or None, rasterized=True)
     ends = np.array([min(reference.min(), predicted.min()), max(reference.max(), predicted.max())])
@@ -136,7 +137,8 @@ def parity(reference, predicted, quantity: str, unit: str, *, ax: Axes | None = 
             transform=ax.transAxes, va="top")
     ax.set_aspect("equal", adjustable="datalim")
     if any(groups):
-        legend = ax.legend(loc="lower right", markerscale=3, frameon=False)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3, "fontsize": 7}
+        legend = ax.legend(markerscale=3, **below if many else {"loc": "lower right"})
         for handle in legend.legend_handles:
             handle.set_alpha(1)
     return ax
