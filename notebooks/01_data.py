@@ -354,9 +354,9 @@ known = beside_dft.dropna(subset="reference-CP2K force_eV_per_A")
 if len(known):
     off = known["reference-CP2K force_eV_per_A"]
     share = 100 * off / known["force_rms_eV_per_A"]
-    print(f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3 ({share.min():.1f} "
-          f"to {share.max():.1f} % of the RMS force) on the cells without foreign ligands: to train "
-          "below that would be to learn the reference's own errors.")
+    print(f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3, "
+          f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train below that would "
+          "be to learn the reference's own errors.")
 
 # %% [markdown]
 # ## What is still missing

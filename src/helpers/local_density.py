@@ -64,8 +64,6 @@ class LocalDensity:
             return np.nan
         return float(self.counts.var(axis=(1, 2, 3)).mean() / (atoms * (boxes - 1) / boxes**2))
 
-    evenness = unevenness  # the name of old, which other people's scripts may call
-
     def unevenness_error(self, blocks: int = 5) -> float:
         """Standard error of ``unevenness`` from blocks of frames; NaN for fewer frames."""
         if len(self.counts) < blocks:
