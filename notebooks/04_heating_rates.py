@@ -315,8 +315,10 @@ for (rate, seed), bend in bends.items():
     print(f"{rate:g} K/ps, seed {seed}: {bend}")
 
 # %% [markdown]
-# Small cells fluctuate slowly, so runs that differ in their seed alone are averaged; $T_\mathrm{f}$
-# of the mean curve is used below. With one seed its error lacks what differs from run to run.
+# Small cells fluctuate slowly, and runs that differ in their seed alone fall at different
+# temperatures. Where each seed of a rate shows a fall, the mean of their $T_\mathrm{f}$ is used
+# below, with their scatter in its error; else $T_\mathrm{f}$ of their mean curve. With one seed the
+# error lacks what differs from run to run.
 
 # %%
 by_rate = {

@@ -105,4 +105,6 @@ def test_one_seed_is_that_run_and_spread_of_seeds_joins_the_error():
     alone = [rate_law.transition_by_methods(*run) for run in runs]
     assert rate_law.transition_of_seeds(runs[:1]).Tf == alone[0].Tf
     pooled = rate_law.transition_of_seeds(runs)
-    assert pooled.found and pooled.error >= abs(alone[0].Tf - alone[1].Tf) / 2
+    assert pooled.found and pooled.Tf == pytest.approx((alone[0].Tf + alone[1].Tf) / 2)
+    assert pooled.error >= abs(alone[0].Tf - alone[1].Tf) / 2
+    assert abs(pooled.Tf - 1400) < 3 * pooled.error and "mean of" in pooled.reason

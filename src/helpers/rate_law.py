@@ -135,19 +135,32 @@ def transition_by_methods(temperature_K, density) -> transition.Transition:
 
 
 def transition_of_seeds(runs: Sequence[tuple]) -> transition.Transition:
-    """`transition_by_methods` of runs that differ in their seed alone, taken together.
+    """The transition of runs that differ in their seed alone.
 
-    runs: (temperature_K, density) of each. Their samples share the bins, so that the density that
-    the lines are fitted to is the mean over seeds. Where two or more of the runs show a transition
-    each by itself, the standard error of their temperatures joins the error of the pooled one.
+    runs: (temperature_K, density) of each. Where every seed shows a transition by itself, Tf is the
+    mean of theirs; its error joins the standard error of that mean and those of the single ones. (A
+    mean of curves that fall suddenly, each at another temperature, falls slowly from the earliest
+    of them on.) Otherwise their samples share the bins of one `transition_by_methods`: the noise of
+    the mean curve is smaller, and shows what one seed hides; where two or more show a transition
+    each by itself, the standard error of their temperatures joins the error.
     """
     temperature_K, density = (np.concatenate([np.asarray(run[i], float) for run in runs])
                               for i in (0, 1))
     order = np.argsort(temperature_K, kind="stable")
     pooled = transition_by_methods(temperature_K[order], density[order])
-    alone = [t.Tf for t in (transition_by_methods(*run) for run in runs) if t.found]
-    if not pooled.found or len(alone) < 2:
+    alone = [t for t in (transition_by_methods(*run) for run in runs) if t.found]
+    if len(alone) < 2 or not (pooled.found or len(alone) == len(runs)):
         return pooled
-    spread = np.std(alone, ddof=1) / np.sqrt(len(alone))
-    return replace(pooled, error=float(np.hypot(pooled.error, spread)),
-                   method=f"{pooled.method}, {len(runs)} seeds")
+    Tf = [t.Tf for t in alone]
+    spread = np.std(Tf, ddof=1) / np.sqrt(len(Tf))
+    if len(alone) < len(runs):
+        return replace(pooled, error=float(np.hypot(pooled.error, spread)),
+                       method=f"{pooled.method}, {len(runs)} seeds")
+    drop, fallen_K = (float(np.mean([getattr(t, name) for t in alone]))
+                      for name in ("drop", "fallen_K"))
+    single = np.sqrt(np.sum([t.error**2 for t in alone])) / len(alone)
+    return replace(
+        alone[0], Tf=float(np.mean(Tf)), error=float(np.hypot(spread, single)), drop=drop,
+        fallen_K=fallen_K, method=f"{alone[0].method}, mean of {len(runs)} seeds",
+        reason=f"mean of {' and '.join(f'{t:.0f}' for t in Tf)} K, where the density of each "
+               f"seed falls, by {100 * drop:.1f} % on average")
