@@ -502,7 +502,8 @@ tables.headed(grown)
 
 # %%
 outlook = learning.outlook(grown)
-tables.headed(outlook.assign(error=outlook["error"].str.split("_").str[0]))
+tables.headed(outlook.assign(error=outlook["error"].str.split("_").str[0],
+                             steps_for_goal=outlook["steps_for_goal"].round(-3)))
 
 # %%
 missed = outlook[~outlook["reached"]]
