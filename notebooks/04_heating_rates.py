@@ -87,6 +87,7 @@ from helpers import (
     provenance,
     rate_law,
     sets,
+    stages,
     structures,
     tables,
     thermo,
@@ -289,6 +290,13 @@ below.legend()
 for panel, name in zip((above, middle, below), (("density", "g/cm3"), ("enthalpy", "eV/atom"),
                                                 ("heat capacity", "kB/atom")), strict=True):
     panel.set_ylabel(plots.label(*name))
+
+# %% [markdown]
+# Its stages, by the piecewise-linear fit that chapter 5 explains, density alone:
+
+# %%
+stages.table(stages.find(used[slowest]["target_temperature_K"], used[slowest]["density_g_cm3"],
+                         None)).style.hide(axis="index")
 
 # %%
 for (rate, seed), table in capacity.items():
