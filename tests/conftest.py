@@ -88,7 +88,8 @@ def tiny_project(root):
         (root / name).mkdir(parents=True)
     for name in ("Snakefile", "_config.yml"):
         shutil.copy(REPOSITORY / name, root / name)
-    for module in ("__init__", "paths", "provenance", "parameters", "chapters", "book", "cli"):
+    for module in ("__init__", "paths", "provenance", "errors", "parameters", "chapters", "book",
+                   "cli"):
         shutil.copy(REPOSITORY / f"src/helpers/{module}.py", root / "src/helpers")
     write = {
         "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n"

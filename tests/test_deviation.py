@@ -217,7 +217,7 @@ def test_a_run_with_an_ensemble_is_the_run_without(tmp_path, monkeypatch):
     provenance.write(found, kind="runs", description="compared",
                      recipe=replace(plain, ensemble=ENSEMBLE[1:]).recipe())
     assert heating.run(plain) == found
-    assert heating._also_compared(replace(plain, seed=2).recipe()) is None
+    assert heating.find(replace(plain, seed=2).recipe()) is None
 
 
 def test_summaries():

@@ -1,7 +1,9 @@
 """CP2K beside the reference: its input, its output, and the shipped frames."""
 
 import shutil
+from pathlib import Path
 
+import ase.units
 import numpy as np
 import pytest
 from ase import Atoms
@@ -23,6 +25,15 @@ def test_the_input_holds_the_cell_and_every_atom():
 def _numbers(text, section):
     lines = text.split(f"&{section}\n")[1].split(f"&END {section}")[0].strip().splitlines()
     return np.array([line.split()[1:] for line in lines], dtype=float)
+
+
+def test_the_stress_has_the_sign_of_ase_and_a_known_unit(tmp_path):
+    text = (Path(__file__).parent / "data/cp2k/hcn.out").read_text()
+    (tmp_path / "cp2k.out").write_text(text)
+    assert dft._stress(tmp_path / "cp2k.out")[0, 0] == pytest.approx(1.5143214624 * ase.units.GPa)
+    (tmp_path / "cp2k.out").write_text(text.replace("[GPa]", "[furlong]"))
+    with pytest.raises(dft.DFTFailed, match="furlong"):
+        dft._stress(tmp_path / "cp2k.out")
 
 
 def test_an_element_without_a_basis_is_refused():

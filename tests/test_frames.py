@@ -1,8 +1,6 @@
 """Frames: labels keep their meaning on every way in and out, and broken frames are refused."""
 
-import os
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 import ase.io
@@ -550,8 +548,23 @@ def test_the_virial_of_cp2k_is_minus_the_strain_derivative_of_its_energy():
     assert zero["virials"][0, 0, 0] == pytest.approx(-derivative, rel=0.02)
 
 
+@pytest.mark.parametrize("unit, per_GPa", [("bar", 1e4), ("kbar", 10), ("MPa", 1e3), ("Pa", 1e9)])
+def test_the_stress_of_cp2k_is_read_in_the_unit_that_it_names(tmp_path, unit, per_GPa):
+    """Newer versions print bar, older ones GPa."""
+    text = (CP2K / "hcn.out").read_text().replace("tensor [GPa]", f"tensor [{unit}]")
+    (tmp_path / "cp2k.out").write_text(re.sub(
+        r"(?m)^( STRESS\| +[xyz]) +(\S+) +(\S+) +(\S+)$",
+        lambda row: " ".join([row[1], *(f"{float(x) * per_GPa:.11E}" for x in row.groups()[1:])]),
+        text,
+    ))  # fmt: skip
+    here, there = (frames.import_labelled(f) for f in (tmp_path / "cp2k.out", CP2K / "hcn.out"))
+    np.testing.assert_allclose(here["virials"], there["virials"], rtol=1e-9)
+
+
 @pytest.mark.parametrize("change, message", [
     (lambda text: text[:3000], "CP2K did not come to its end"),
+    (lambda text: text.replace("[GPa]", "[atm]"), "stress is in atm, known are GPa, .*STRESS_UNIT"),
+    (lambda text: text.replace("[GPa]", ""), "stress is in no named unit"),
     (lambda text: text + text, "holds 2 steps; .* cp2kdata/md"),
     (lambda text: text.replace("STRESS|", ""), "holds no virial; .*STRESS_TENSOR ANALYTICAL"),
     (lambda text: text.replace("ATOMIC COORDINATES", ""), "no coordinates; .*PRINT_LEVEL MEDIUM"),
@@ -573,30 +586,11 @@ def test_extxyz_round_trip(system, tmp_path):
         assert np.allclose(back[label], system[label], rtol=1e-6, atol=1e-6)
 
 
-def test_pack_from_the_command_line(extxyz, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "helpers.frames",
-        "pack",
-        extxyz,
-        "lj",
-        "--description",
-        "LJ",
-        "--sampling",
-        '{"rattle_A": 0.02}',
-        "--level-of-theory",
-        "LJ",
-        "--source",
-        "test",
-        "--keep-every",
-        "2",
-        "--n-blocks",
-        "5",
-    ]
-    environment = os.environ | {"ZIF4_ROOT": str(tmp_path)}
-    subprocess.run(command, check=True, env=environment, capture_output=True)
-    record = provenance.read(tmp_path / "data" / "frames" / "lj")
+def test_pack_thins_splits_and_says_so(extxyz, tmp_path):
+    packed = frames.pack(extxyz, "lj", directory=tmp_path / "lj", description="LJ", source="test",
+                         sampling={"rattle_A": 0.02}, level_of_theory="LJ", keep_every=2,
+                         n_blocks=5)  # fmt: skip
+    record = provenance.read(packed)
     assert record["sampling"] == {"rattle_A": 0.02}
     assert record["frames"] == {"training": 12, "validation": 3}
     assert len(record["recipe"]["trajectories"]) == 1

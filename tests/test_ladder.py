@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,17 @@ def test_run_and_ship(own, capfd):
     ladder.run("short", compress=False)
     with pytest.raises(FileExistsError, match="another run of this name"):
         ladder.ship("short")
+    assert cli.main(["ship-run", "short"]) == 1
+
+
+def test_a_run_that_is_shipped_with_an_ensemble_is_found_and_stays_where_it_is(own, capsys):
+    compared = paths.shipped("runs", "compared")
+    compared.mkdir(parents=True)
+    run = replace(ladder.recipe("short"), ensemble=("split-block",))
+    provenance.write(compared, kind="runs", description="with an ensemble", recipe=run.recipe())
+    assert ladder.find("short") == compared == ladder.ship("short")
+    assert "[reused]" in capsys.readouterr().out and (compared / provenance.FILE).is_file()
+    assert cli.main(["runs", "--list"]) == 0 and "compared" in capsys.readouterr().out
 
 
 def test_shipped_trajectories_are_small():

@@ -35,8 +35,3 @@ def test_data_file(tmp_path, name):
     assert read.get_chemical_symbols() == atoms.get_chemical_symbols()
     np.testing.assert_allclose(read.get_all_distances(mic=True)[0],
                                atoms.get_all_distances(mic=True)[0], atol=1e-6)
-
-
-def test_last_lines():
-    log = "implib-gen: libcudart.so.12\nStep 1\n\nERROR: Lost atoms\nport.cc something\n"
-    assert lammps.last_lines(log, 1) == "its last lines:\n  | ERROR: Lost atoms"

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from helpers import kernels, md_speed, paths, reaxff
+from helpers import kernels, md_speed, paths, provenance, reaxff
 
 
 @pytest.fixture
@@ -31,6 +31,20 @@ def test_measures_once_and_goes_on(build, capfd):
     assert (table["s_per_step"] > 0).all() and table["speed_up"].tolist() == [1, 1]
     row = table.iloc[0]  # 0.5 fs a step
     assert row["ns_per_day"] == pytest.approx(0.5e-6 * 86400 / row["s_per_step"])
+
+
+def test_rows_of_other_versions_are_measured_again_and_others_stay(build, monkeypatch, capfd):
+    monkeypatch.setattr(md_speed, "_time", lambda *of: {"s_per_step": next(times)})
+    times = iter([1.0, 2.0, 3.0])
+    deep, nequip = md_speed.Setting("uncompressed"), md_speed.Setting("NequIP")
+    file = md_speed.measure(chosen=[deep, nequip])
+    monkeypatch.setattr(provenance, "versions", lambda: {"python": "another"})
+    for _ in range(2):
+        md_speed.measure(chosen=[deep])
+    rows = md_speed.read(file)["rows"]
+    assert [row["s_per_step"] for row in rows] == [3.0, 2.0]
+    assert [row["versions"] == {"python": "another"} for row in rows] == [True, False]
+    assert capfd.readouterr().out.count("[reused]") == 1
 
 
 def test_what_is_absent_says_why(monkeypatch):

@@ -57,9 +57,8 @@ def test_every_value_has_a_place_and_the_unit_its_name_says(key):
     ],
 )
 def test_an_unknown_key_names_the_nearest(wrong, nearest):
-    with pytest.raises(paper.UnknownKey, match="nearest") as error:
+    with pytest.raises(paper.UnknownKey, match=f"did you mean {nearest!r}"):
         paper.value(wrong)
-    assert str(error.value).endswith(repr(nearest))
 
 
 def test_a_group_is_not_a_value():

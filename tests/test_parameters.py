@@ -15,7 +15,8 @@ sets: list[str] = ["crystal"]  # [-] any | frames, with a # and a | in the text
 
 
 def resolve(notebook, profile=None, **overrides):
-    return parameters.resolve(notebook(CELL), profile, overrides)
+    settings = parameters.settings(notebook(CELL), profile, overrides)
+    return {s.parameter.name: s.value for s in settings}
 
 
 def test_entries_are_read_without_running_the_notebook(notebook):

@@ -46,7 +46,7 @@ def test_an_unknown_name_a_wrong_field_and_a_test_set_are_refused(recipes):
     recipes(sets=["g"], steps=2)
     assert potentials.recipe("p").sets == ("abw_0300_1500",)
     with pytest.raises(potentials.BadRecipe, match="did you mean 'p'"):
-        potentials.recipe("q")
+        potentials.recipe("pp")
     recipes(sets=["g"], step=2)
     with pytest.raises(potentials.BadRecipe, match="step"):
         potentials.recipe("p")

@@ -60,6 +60,15 @@ def test_found_by_recipe_made_or_shipped(build):
     assert provenance.find("runs", {"rate": 21.0}) is None
 
 
+def test_a_finished_directory_replaces_an_older_one(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    provenance.replace(tmp_path / "old", tmp_path / "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old" / "file").read_text() == "new"
+
+
 def test_record_says_what_when_on_what(build):
     record = provenance.read(make({"rate": 20.0}))
     assert record["recipe"] == {"rate": 20.0} and record["seconds"] == 1.2

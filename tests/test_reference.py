@@ -3,13 +3,29 @@
 import numpy as np
 import pytest
 
-from helpers import reference, structures
+from helpers import provenance, reference, structures
 
 
 def test_folder_without_the_files_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv(reference.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(reference.ReferenceUnavailable, match=f"{tmp_path}.*unset it"):
         reference.locate()
+
+
+@pytest.mark.parametrize("name", [reference._DEPLOYED, reference._WEIGHTS])
+def test_another_file_of_the_right_name_is_refused(monkeypatch, tmp_path, name):
+    (tmp_path / name).write_bytes(b"another model")
+    monkeypatch.setenv(reference.FOLDER_VARIABLE, str(tmp_path))
+    found = provenance.sha256(tmp_path / name)
+    with pytest.raises(reference.ReferenceUnavailable,
+                       match=f"{tmp_path / name} .*{found}.*{reference._SHA256[name]}"):
+        reference.locate()
+    monkeypatch.setitem(reference._SHA256, name, found)
+    if name == reference._WEIGHTS:  # they are nothing without their architecture
+        with pytest.raises(reference.ReferenceUnavailable, match=f"{reference._CONFIG} .*missing"):
+            reference.locate()
+    else:
+        assert reference.locate() == tmp_path / name
 
 
 def test_failed_download_says_how_to_go_on(monkeypatch):

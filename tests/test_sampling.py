@@ -93,6 +93,22 @@ def test_killed_run_goes_on_without_lost_or_doubled_frames(copper, tmp_path, cut
         np.testing.assert_allclose(a.positions, b.positions, atol=1e-5)
 
 
+@pytest.mark.parametrize("cut", [0, 1, 700])
+def test_whole_frames_stay_as_they_are_and_a_cut_off_one_goes(copper, tmp_path, cut):
+    """A file of other digits than ours: writing it again would change it."""
+    whole = sampling.run(copper, Ramp(3, (300, 300)), EMT(), tmp_path / "w.extxyz").read_text()
+    whole = whole.replace("e-0", "E-0").replace("  ", "   ")
+    broken = tmp_path / "b.extxyz"
+    broken.write_text(whole + whole[:cut])
+    written = broken.stat().st_mtime_ns
+    assert len(sampling.whole_frames(broken)) == 3
+    assert broken.read_text() == whole
+    assert cut or broken.stat().st_mtime_ns == written
+    broken.write_text(whole[:-1])  # no newline: the last number may lack digits
+    assert len(sampling.whole_frames(broken)) == 2 and whole.startswith(broken.read_text())
+    assert sampling.whole_frames(tmp_path / "none.extxyz") == []
+
+
 def test_keep_every(copper, tmp_path):
     path = sampling.run(copper, Ramp(7, (300, 300), keep_every=3), EMT(), tmp_path / "t.extxyz")
     assert [frame.info["step"] for frame in ase.io.read(path, index=":")] == [0, 3, 6]

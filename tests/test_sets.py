@@ -1,5 +1,7 @@
 """Sets by recipe: the shipped recipes make sense, and one is followed from start to packed set."""
 
+import shutil
+
 import ase.io
 import numpy as np
 import pytest
@@ -102,6 +104,42 @@ def test_a_set_is_sampled_labelled_packed_and_then_reused(house, capfd):
     capfd.readouterr()
     assert sets.make("driven", calculator=label) == driven
     assert "[reused]" in capfd.readouterr().out
+
+
+def test_a_set_is_not_reused_under_a_changed_recipe(house, monkeypatch, tmp_path):
+    label = _potential()
+    made = sets.make("driven", calculator=label)
+    table = yaml.safe_load(paths.SETS.read_text())
+    table["driven"]["runs"]["a"]["seed"] = 3
+    _recipes(monkeypatch, tmp_path, table)
+    with pytest.raises(sets.BadRecipe, match=r"frames/driven was made by another .*\(runs\)"):
+        sets.make("driven", calculator=label)
+    shutil.rmtree(made)
+    with pytest.raises(sets.BadRecipe, match=r"driven/a: .* another recipe \(options\); remove"):
+        sets.make("driven", calculator=label)
+    shutil.rmtree(paths.BUILD / "sampling/driven/a")
+    assert provenance.read(sets.make("driven", calculator=label))["sampling"]["runs"]["a"][
+        "seed"] == 3
+
+
+def test_labels_are_refused_when_their_sampler_or_run_has_changed(house, monkeypatch, capsys):
+    label = _potential()
+    whole = sets.labels("explored", "c", label)
+    assert sets.labels("explored", "c", label) == whole and "[reused]" in capsys.readouterr().out
+    other = paths.shipped("potentials", "split-block")
+    with monkeypatch.context() as trained_again:
+        trained_again.setattr(training, "load_potential", lambda name: other)
+        with pytest.raises(sets.BadRecipe, match=r"\(sampler_sha256\)"):
+            sets.labels("explored", "c", label)
+    (whole.parent / "origin.json").unlink()
+    with pytest.raises(sets.BadRecipe, match="do not say of what; remove"):
+        sets.labels("explored", "c", label)
+
+
+def test_every_shipped_set_is_of_its_recipe():
+    shipped = {name: plan for name, plan in sets.recipes().items() if not _made_here(name)}
+    assert shipped and {n: sets._changed(paths.shipped("frames", n), p)
+                        for n, p in shipped.items()} == dict.fromkeys(shipped, [])
 
 
 def test_labelling_goes_on_after_a_kill(house):

@@ -1,7 +1,6 @@
 """Training: real ``dp`` runs of a tiny network on Lennard-Jones frames of the 68-atom cell."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -119,6 +118,18 @@ def test_the_best_snapshot_is_frozen(project, recipe, monkeypatch):
     assert not (made / "snapshots").exists()
 
 
+def test_the_last_snapshot_is_kept_after_a_kill_between_it_and_the_last_checkpoint(
+    tmp_path, recipe, monkeypatch
+):
+    monkeypatch.setattr(training, "SHORT", 0)
+    for file in ("index", "data-00000-of-00001", "meta"):
+        (tmp_path / f"model.ckpt-{recipe.steps}.{file}").touch()
+    (tmp_path / "lcurve.out").write_text("# step rmse_trn\n 0 1.0\n")
+    training._run_training(tmp_path, recipe, None)
+    kept = tmp_path / "snapshots" / str(recipe.steps)
+    assert (kept / f"model.ckpt-{recipe.steps}.meta").is_file()
+
+
 @pytest.mark.parametrize("steps", [4, 300, 6_000, 24_000, 1_000_000])
 def test_checkpoints_lie_where_dp_displays_and_not_far_apart(steps):
     display, save = training._intervals(steps)
@@ -192,6 +203,9 @@ def test_the_key_follows_the_frames_not_their_name(project, recipe):
 
 def test_a_shipped_potential_names_no_machine(potential, project):
     target = training.ship("tiny", "shipped")
+    (target / "left of an older one").touch()
+    assert training.ship("tiny", "shipped") == target
+    assert not (target / "left of an older one").exists()
     text = (target / "input.json").read_text()
     assert str(project) not in text
     (systems,) = json.loads(text)["training"]["training_data"]["systems"]
@@ -272,7 +286,7 @@ def test_when_dp_dies_its_last_lines_are_in_the_error(tmp_path):
     """A real crash of the real program: there is nothing to freeze."""
     with pytest.raises(training.TrainingFailed, match=r"dp freeze died \(exit code 1\)") as error:
         training._dp(tmp_path, 1, "freeze")
-    assert "End of train.log" in str(error.value) and "Error" in str(error.value)
+    assert "train.log, its last lines" in str(error.value) and "Error" in str(error.value)
 
 
 def test_nan_in_the_learning_curve_stops_the_training(project, recipe):
@@ -312,26 +326,3 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tmp_path):
 def test_no_lcurve_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="lcurve.out is missing"):
         training.read_lcurve(Path(tmp_path))
-
-
-def test_a_child_dies_with_its_parent(tmp_path):
-    """Else a killed training would go on writing into the directory the next one works in."""
-    script = (
-        "import subprocess, time; from helpers import training\n"
-        "p = subprocess.Popen(['sleep', '60'], preexec_fn=training._die_with_parent)\n"
-        "print(p.pid, flush=True); time.sleep(60)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    child = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except FileNotFoundError:
-            return
-        if state == "Z":
-            return
-        time.sleep(0.05)
-    os.kill(child, signal.SIGKILL)
-    pytest.fail("the child outlived its parent")

@@ -11,7 +11,7 @@ import pytest
 from ase import Atoms
 from ase.geometry import cellpar_to_cell
 
-from helpers import trajectory
+from helpers import thermo, trajectory
 
 ORTHOGONAL, TRICLINIC = (9.0, 10.0, 11.0, 90, 90, 90), (9.0, 10.0, 11.0, 65, 80, 118)
 SYMBOLS = ["Zn", "N", "C", "H", "H"]
@@ -144,4 +144,8 @@ def test_bad_files(tmp_path):
     dump(file, ORTHOGONAL)
     file.write_text(file.read_text().replace("xu yu zu", "x y z"))
     with pytest.raises(ValueError, match="no column xu, yu, zu"):
+        trajectory.read(file)
+    dump(file, ORTHOGONAL)
+    (tmp_path / thermo.FILE).write_text(",".join(thermo.COLUMNS) + "\n")
+    with pytest.raises(ValueError, match="thermo.csv has no row"):
         trajectory.read(file)

@@ -16,7 +16,6 @@ from helpers import units
         (units.EV_PER_A3_IN_GPA, 1 / ase.units.GPa),
         (units.EV_PER_A3_IN_BAR, 1 / ase.units.bar),
         (units.GAS_CONSTANT_KJ_PER_MOL_K, ase.units.kB * ase.units.mol / ase.units.kJ),
-        (units.GPA_IN_BAR, ase.units.GPa / ase.units.bar),
     ],
 )
 def test_constants_agree_with_ase(ours, ase_value):

@@ -97,7 +97,7 @@ def test_elastic_constants_of_springs(tmp_path):
 
 
 def test_a_hessian_of_springs_and_the_steps_it_saves(kept_elsewhere, monkeypatch, tmp_path):
-    """The cubic cell of fcc has Gamma and three X: 8 k lengthwise, 4 k across (c = cos q R = -1)."""
+    """The cubic cell of fcc has Gamma and three X: 8 k lengthwise, 4 k across (cos q R = -1)."""
     monkeypatch.setattr(validation, "calculator", lambda *of: Springs())
     monkeypatch.setattr(structures, "load", lambda name: crystal(0.05))
     hessian = np.load(validation.curvature("atp", "Znim2-ABW", fmax=1e-6))
@@ -135,7 +135,7 @@ def test_relaxations_broken_off_go_on(tmp_path):
     assert len(again) == 3 and len(Counting.cells) == 2
     for a, b in zip(whole, again, strict=True):
         assert a.get_potential_energy() == pytest.approx(b.get_potential_energy(), abs=1e-6)
-    assert len(validation.sampling.read_whole_frames(cut)) == 3
+    assert len(validation.sampling.whole_frames(cut)) == 3
 
 
 def test_a_potential_that_says_nan_is_refused(tmp_path):

@@ -30,6 +30,7 @@ from pathlib import Path
 import yaml
 
 from helpers import parameters, paths, provenance
+from helpers.errors import nearest
 from helpers.parameters import Setting
 
 # Beside the chapters' sections a profile may have three more entries.
@@ -365,7 +366,7 @@ def _running_cell(draft: Path) -> str:
 
 
 def _unknown(what: str, name: str, known) -> str:
-    return f"no {what} {name!r}{parameters.nearest(name, known)}; there are: " + ", ".join(known)
+    return f"no {what} {name!r}{nearest(name, known)}; there are: " + ", ".join(known)
 
 
 def _first_line(text: str) -> str:

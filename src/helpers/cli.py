@@ -179,10 +179,11 @@ def _evaluate(options) -> int:
     from helpers import potentials
 
     for name, errors in potentials.evaluate(options.name).items():
+        virial = errors["virial_rmse_meV_per_atom"]  # None of a set without virials
         print(f"{name:20} {errors['role']:10} {errors['n_frames']:4} frames  "
               f"{errors['energy_rmse_meV_per_atom']:7.2f} meV/atom  "
               f"{errors['force_rmse_eV_per_A']:6.3f} eV/A  "
-              f"{errors['virial_rmse_meV_per_atom']:6.1f} meV/atom")
+              f"{'-' if virial is None else format(virial, '.1f'):>6} meV/atom")
     return 0
 
 
@@ -267,11 +268,7 @@ def _import(options) -> int:
         from helpers import training
 
         calculator = DP(training.load_potential(options.against) / training.FROZEN)
-    try:
-        own_data.import_set(options.source, calculator=calculator, **values)
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr, flush=True)
-        return 1
+    own_data.import_set(options.source, calculator=calculator, **values)
     return 0
 
 

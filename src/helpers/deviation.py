@@ -329,7 +329,6 @@ def _kept(
             directory, kind="validation", recipe=recipe, description=description, inputs=inputs,
             seconds=None if whole else time.monotonic() - began,
         )  # fmt: skip
-    (directory / ".lock").unlink(missing_ok=True)
     return _table(directory)
 
 

@@ -31,7 +31,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 from tqdm import tqdm
 
-from helpers import paths, provenance, units
+from helpers import frames, paths, processes, provenance
+from helpers.errors import NotThere, Unfit
 
 PROGRAM = "cp2k.psmp"
 LEVEL = "CP2K PBE-D3, 600 Ry, DZVP-GTH-PBE (Zn: DZVP-MOLOPT-SR-GTH), GTH-PBE"
@@ -54,7 +55,7 @@ def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
     """
     elements = sorted(set(atoms.symbols))
     if unknown := [e for e in elements if e not in _ELECTRONS]:
-        raise ValueError(f"no basis set is chosen for {', '.join(unknown)}; add it to helpers.dft")
+        raise Unfit(f"no basis set is chosen for {', '.join(unknown)}; add it to helpers.dft")
     cell = "\n".join(
         f"      {axis} " + " ".join(f"{x:.10f}" for x in vector)
         for axis, vector in zip("ABC", atoms.cell.array, strict=True)
@@ -172,13 +173,13 @@ def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
     began = time.monotonic()
     done = subprocess.run(
         command, cwd=target, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
-        text=True,
+        text=True, preexec_fn=processes.die_with_parent,
     )  # fmt: skip
     output = (target / _OUTPUT).read_text() if (target / _OUTPUT).exists() else done.stdout
     steps = re.findall(r"SCF run converged in\s+(\d+) steps", output)
     if done.returncode or not steps or "PROGRAM ENDED" not in output:
-        tail = "\n  ".join((output + done.stderr).strip().splitlines()[-12:])
-        raise DFTFailed(f"{paths.relative(target)}: CP2K ended with {done.returncode}:\n  {tail}")
+        raise DFTFailed(f"{paths.relative(target)}: CP2K ended with {done.returncode}; "
+                        f"{processes.last_lines(output + done.stderr)}")
     provenance.write(
         target, kind="dft", recipe=recipe, description=LEVEL,
         seconds=time.monotonic() - began, scf_steps=int(steps[-1]), ranks=ranks,
@@ -205,11 +206,14 @@ def _read(target: Path, atoms: Atoms) -> Atoms:
 
 
 def _stress(output: Path) -> np.ndarray:
-    """Stress (3, 3) in eV/A^3, ASE's sign; CP2K prints GPa, positive for compression."""
-    rows = re.findall(r"STRESS\|\s+[xyz]\s+(\S+)\s+(\S+)\s+(\S+)\s*$", output.read_text(), re.M)
-    if len(rows) < 3:
+    """Stress (3, 3) in eV/A^3, ASE's sign."""
+    try:
+        stress = frames.cp2k_stress(output)
+    except frames.BadFrames as error:
+        raise DFTFailed(str(error)) from error
+    if stress is None:
         raise DFTFailed(f"{paths.relative(output)} holds no stress tensor; remove the folder")
-    return -np.array(rows[:3], dtype=float) / units.EV_PER_A3_IN_GPA
+    return -stress
 
 
 # ---------------------------------------------------------------- the shipped frames
@@ -234,7 +238,7 @@ def read(system: str) -> list[Atoms]:
     """
     file = paths.DFT / f"{system}.extxyz"
     if not file.is_file():
-        raise FileNotFoundError(
+        raise NotThere(
             f"{paths.relative(file)} does not exist; there are: {', '.join(systems()) or 'none'}"
         )
     return ase.io.read(file, index=":", format="extxyz")
@@ -270,7 +274,7 @@ def compare(
     unrelated), forces (eV/A) and virials (meV/atom). NaN where the reference knows nothing, and
     where a single frame leaves no energy difference.
     """
-    from helpers import frames, training
+    from helpers import training
 
     rows = []
     for name in chosen or systems():

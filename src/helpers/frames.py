@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +26,8 @@ from ase.cell import Cell
 from ase.data import atomic_masses, atomic_numbers
 from dpdata.data_type import Axis, DataType
 
-from helpers import paths, provenance, units
+from helpers import paths, provenance, structures, units
+from helpers.errors import AlreadyThere, NotThere, Unfit
 
 TYPE_MAP = ("C", "H", "N", "Zn")
 PARTS = ("training", "validation")
@@ -46,6 +46,8 @@ MINIMUM_DISTANCES = {
     ("H", "H"): 0.50, ("H", "N"): 0.70, ("H", "Zn"): 1.05,
     ("N", "N"): 0.87, ("N", "Zn"): 1.40, ("Zn", "Zn"): 1.75,
 }  # fmt: skip
+
+_CP2K_PRESSURE_IN_GPA = {"GPa": 1.0, "MPa": 1e-3, "kbar": 0.1, "bar": 1e-4, "Pa": 1e-9}
 
 dpdata.LabeledSystem.register_data_type(
     *(DataType(name, np.ndarray, (Axis.NFRAMES, 1), required=False) for name in FRAME_DATA)
@@ -143,7 +145,7 @@ def import_labelled(
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; give the path of an OUTCAR, vasprun.xml …")
+        raise NotThere(f"{path} does not exist; give the path of an OUTCAR, vasprun.xml …")
     fmt = fmt or guess_format(path)
     if fmt == "extxyz":
         return from_extxyz(path, virial=virial, **options)
@@ -227,15 +229,33 @@ def _inspect_cp2k(path: Path) -> None:
 
 
 def _add_cp2k_virial(system: dpdata.LabeledSystem, path: Path) -> None:
-    """The stress as CP2K prints it since version 8, which dpdata does not see.
-
-    In GPa and positive for compression, so that W = V * stress.
-    """
-    rows = re.findall(r"^ STRESS\|\s+[xyz]\s+(\S+)\s+(\S+)\s+(\S+)\s*$", path.read_text(), re.M)
-    if len(rows) >= 3:
+    """W = V * stress; dpdata does not see the stress as CP2K prints it since version 8."""
+    stress = cp2k_stress(path)
+    if stress is not None:
         volume = np.abs(np.linalg.det(system["cells"][0]))
-        stress = np.array(rows[:3], dtype=float) / units.EV_PER_A3_IN_GPA
         system.data["virials"] = (volume * stress)[None]
+
+
+def cp2k_stress(path: Path) -> np.ndarray | None:
+    """Stress (3, 3) in eV/A^3 of an output of CP2K, positive for compression; None if it has none.
+
+    Raises
+    ------
+    BadFrames
+        its unit, which depends on the version of CP2K, is missing or not known here.
+    """
+    text = path.read_text(errors="replace")
+    rows = re.findall(r"^ *STRESS\|\s+[xyz]\s+(\S+)\s+(\S+)\s+(\S+)\s*$", text, re.M)
+    if len(rows) < 3:
+        return None
+    unit = re.search(r"^ *STRESS\|.*tensor\s*\[(.*?)\]", text, re.M)
+    if not unit or unit[1] not in _CP2K_PRESSURE_IN_GPA:
+        raise BadFrames(
+            f"{path}: the stress is in {unit[1] if unit else 'no named unit'}, known are "
+            f"{', '.join(_CP2K_PRESSURE_IN_GPA)}; run CP2K with STRESS_UNIT GPa"
+        )
+    stress = np.array(rows[:3], dtype=float) * _CP2K_PRESSURE_IN_GPA[unit[1]]
+    return stress / units.EV_PER_A3_IN_GPA
 
 
 def _inspect_vasprun(path: Path) -> None:
@@ -312,7 +332,7 @@ def locate(path_or_name: str | Path) -> Path:
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
-    raise FileNotFoundError(f"no set of frames {name!r}; known: {', '.join(names()) or 'none'}")
+    raise NotThere(f"no set of frames {name!r}; known: {', '.join(names()) or 'none'}")
 
 
 def load(path_or_name: str | Path, part: str | None = None) -> dpdata.LabeledSystem:
@@ -329,7 +349,7 @@ def load(path_or_name: str | Path, part: str | None = None) -> dpdata.LabeledSys
     if part is None and (directory / "type.raw").is_file():
         return _load_system(directory)
     if part not in (None, *PARTS):
-        raise ValueError(f"unknown part {part!r} of a set; known: {', '.join(PARTS)}")
+        raise Unfit(f"unknown part {part!r} of a set; known: {', '.join(PARTS)}")
     systems = [_load_system(directory / p) for p in (PARTS if part is None else (part,))]
     for other in systems[1:]:
         systems[0].append(other)
@@ -341,10 +361,10 @@ def _load_system(directory: Path) -> dpdata.LabeledSystem:
     where = paths.relative(directory)
     for file in ("type.raw", "type_map.raw"):
         if not (directory / file).is_file():
-            raise FileNotFoundError(f"{where} has no {file}; {remedy}")
+            raise NotThere(f"{where} has no {file}; {remedy}")
     sets = sorted(directory.glob("set.*"))
     if not sets:
-        raise FileNotFoundError(f"{where} has no set.000; {remedy}")
+        raise NotThere(f"{where} has no set.000; {remedy}")
     n_atoms = len(np.loadtxt(directory / "type.raw", dtype=int, ndmin=1))
     width = {"box": 9, "coord": 3 * n_atoms, "energy": 1, "force": 3 * n_atoms, "virial": 9}
     lacking = _lacking(directory.parent)
@@ -356,7 +376,7 @@ def _load_system(directory: Path) -> dpdata.LabeledSystem:
             file = folder / f"{label}.npy"
             name = paths.relative(file)
             if not file.is_file():
-                raise FileNotFoundError(f"{name} is missing; {remedy}")
+                raise NotThere(f"{name} is missing; {remedy}")
             try:
                 array = np.load(file)
             except (ValueError, EOFError, OSError) as error:
@@ -392,9 +412,9 @@ def split_blocks(n_frames: int, n_blocks: int = 10, validation_share: float = 0.
     memory. Validation blocks are spread evenly, at least one, never all.
     """
     if not 0 < validation_share < 1:
-        raise ValueError(f"validation_share is {validation_share}, wanted: between 0 and 1")
+        raise Unfit(f"validation_share is {validation_share}, wanted: between 0 and 1")
     if not 2 <= n_blocks <= n_frames:
-        raise ValueError(f"{n_frames} frames cannot be split into {n_blocks} blocks (2..n_frames)")
+        raise Unfit(f"{n_frames} frames cannot be split into {n_blocks} blocks (2..n_frames)")
     wanted = min(max(round(validation_share * n_blocks), 1), n_blocks - 1)
     chosen = ((np.arange(wanted) + 0.5) * n_blocks / wanted).astype(int)
     block = np.arange(n_frames) * n_blocks // n_frames
@@ -408,7 +428,7 @@ def split_random(n_frames: int, validation_share: float = 0.2, seed: int = 1) ->
     """
     wanted = round(validation_share * n_frames)
     if not 0 < wanted < n_frames:
-        raise ValueError(f"validation_share {validation_share} of {n_frames} frames leaves no part")
+        raise Unfit(f"validation_share {validation_share} of {n_frames} frames leaves no part")
     mask = np.zeros(n_frames, dtype=bool)
     mask[np.random.default_rng(seed).choice(n_frames, wanted, replace=False)] = True
     return mask
@@ -458,7 +478,7 @@ def save(
             f"split {len(system)} frames into two parts"
         )
     if directory.exists() and not overwrite:
-        raise FileExistsError(
+        raise AlreadyThere(
             f"{paths.relative(directory)} exists; remove it or say overwrite=True"
         )
     part_of = directory.with_name(f".{directory.name}.{os.getpid()}")
@@ -476,9 +496,7 @@ def save(
                                                 strict=True)},
         results=summary(system), **facts,
     )  # fmt: skip
-    if directory.exists():
-        shutil.rmtree(directory)
-    part_of.rename(directory)
+    provenance.replace(directory, part_of)
     return directory
 
 
@@ -645,7 +663,7 @@ def _wrong_stoichiometry(system: dpdata.LabeledSystem, wanted) -> str:
         return ""
     if wanted is None:
         zinc = counts.get("Zn", 0)
-        wanted = {"C": 6 * zinc, "H": 6 * zinc, "N": 4 * zinc, "Zn": zinc}
+        wanted = {e: zinc * structures.FORMULA_UNIT[e] for e in TYPE_MAP}
         remedy = f"that is no whole number of Zn(C3H3N2)2; {remedy}"
     if counts and counts == {e: n for e, n in wanted.items() if n}:
         return ""
@@ -911,7 +929,7 @@ def densities(system: dpdata.LabeledSystem) -> np.ndarray:
         for e, n in zip(system["atom_names"], system["atom_numbs"], strict=True)
     )
     volume = np.abs(np.linalg.det(system["cells"]))  # A^3
-    return mass / volume * units.U_PER_A3_IN_G_PER_CM3
+    return units.density_g_cm3(mass, volume)
 
 
 def force_rms(system: dpdata.LabeledSystem) -> dict[str, float]:
@@ -1021,7 +1039,7 @@ def smallest() -> list[str]:
     """Names of the sets with the fewest atoms a frame: what a live training can afford."""
     size = {n: len((locate(n) / "training" / "type.raw").read_text().split()) for n in names()}
     if not size:
-        raise FileNotFoundError("there is no set of frames; restore data/frames from git")
+        raise NotThere("there is no set of frames; restore data/frames from git")
     return [name for name, atoms in size.items() if atoms == min(size.values())]
 
 
@@ -1063,33 +1081,3 @@ def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
         atoms.info.update({k: float(system[k][i, 0]) for k in FRAME_DATA if k in system.data})
     ase.io.write(path, images, format="extxyz")
     return Path(path)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """``python -m helpers.frames pack <trajectory.extxyz> <name> ...``."""
-    import argparse
-
-    parser = argparse.ArgumentParser(prog="helpers.frames", description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    p = commands.add_parser("pack", help="labelled trajectories -> data/frames/<name>")
-    p.add_argument("trajectory", nargs="+", type=Path)
-    p.add_argument("name")
-    p.add_argument("--description", required=True)
-    p.add_argument("--sampling", required=True, type=json.loads, help="JSON object")
-    p.add_argument("--level-of-theory", required=True)
-    p.add_argument("--source", required=True)
-    p.add_argument("--keep-every", type=int, default=1)
-    p.add_argument("--start", type=int, default=0)
-    p.add_argument("--stop", type=int)
-    p.add_argument("--n-blocks", type=int, default=10)
-    p.add_argument("--validation-share", type=float, default=0.2)
-    p.add_argument("--force-bound", type=float, default=30.0)
-    p.add_argument("--overwrite", action="store_true")
-    options = vars(parser.parse_args(argv))
-    options.pop("command")
-    pack(options.pop("trajectory"), options.pop("name"), **options)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

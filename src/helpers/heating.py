@@ -41,6 +41,7 @@ from helpers import (
     lammps,
     layout,
     paths,
+    processes,
     provenance,
     reaxff,
     structures,
@@ -49,6 +50,7 @@ from helpers import (
     trajectory,
     units,
 )
+from helpers.errors import Unfit
 from helpers.frames import TYPE_MAP
 from helpers.lammps import LammpsDied
 
@@ -132,43 +134,43 @@ class HeatingRun:
         for name in ("temperature_start_K", "timestep_fs", "thermo_every_ps", "frame_every_ps",
                      "thermostat_ps", "barostat_ps", "deviation_every_ps"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"{name} = {getattr(self, name)} must be positive")
+                raise Unfit(f"{name} = {getattr(self, name)} must be positive")
         for name in ("equilibration_ps", "segment_K", "hold_ps", "sample_ps"):
             if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} = {getattr(self, name)} must not be negative")
+                raise Unfit(f"{name} = {getattr(self, name)} must not be negative")
         if self.temperature_end_K < self.temperature_start_K:
-            raise ValueError(
+            raise Unfit(
                 f"temperature_end_K = {self.temperature_end_K} lies below "
                 f"temperature_start_K = {self.temperature_start_K}; this module heats"
             )
         constant = self.temperature_end_K == self.temperature_start_K
         if constant and self.heating_rate_K_per_ps != 0:
-            raise ValueError(
+            raise Unfit(
                 f"heating_rate_K_per_ps = {self.heating_rate_K_per_ps} from and to "
                 f"{self.temperature_end_K} K; give 0 for a run at one temperature"
             )
         if not constant and not self.heating_rate_K_per_ps > 0:
-            raise ValueError(
+            raise Unfit(
                 f"heating_rate_K_per_ps = {self.heating_rate_K_per_ps} must be positive"
             )
         if self.coupling not in COUPLINGS:
-            raise ValueError(
+            raise Unfit(
                 f"coupling {self.coupling!r} is unknown; use {', '.join(COUPLINGS[:-1])} or "
                 f"{COUPLINGS[-1]}"
             )
         if min(map(self.steps, (self.thermo_every_ps, self.frame_every_ps,
                                 self.deviation_every_ps))) < 1:
-            raise ValueError("thermo_every_ps, frame_every_ps and deviation_every_ps must be at "
-                             "least one timestep")
+            raise Unfit("thermo_every_ps, frame_every_ps and deviation_every_ps must be at "
+                        "least one timestep")
         if self.ensemble and reaxff.NAME in (self.potential, *self.ensemble):
-            raise ValueError(f"an ensemble is one of deep potentials; {reaxff.NAME} has none")
+            raise Unfit(f"an ensemble is one of deep potentials; {reaxff.NAME} has none")
         if not self.stages():
-            raise ValueError("the run has no steps: give it a ramp, equilibration_ps, hold_ps or "
-                             "sample_ps")
+            raise Unfit("the run has no steps: give it a ramp, equilibration_ps, hold_ps or "
+                        "sample_ps")
 
     def steps(self, ps: float) -> int:
         """Number of time steps in ``ps`` picoseconds."""
-        return round(ps * 1000 / self.timestep_fs)
+        return units.steps(ps, self.timestep_fs)
 
     @property
     def name(self) -> str:
@@ -228,7 +230,7 @@ class HeatingRun:
         if self.ensemble:
             models = [provenance.sha256(training.model_file(p)) for p in self.ensemble]
             if len({recipe["potential"], *models}) <= len(models):
-                raise ValueError(
+                raise Unfit(
                     f"the ensemble {', '.join(self.ensemble)} beside {self.potential} names one "
                     f"potential twice; potentials that are the same cannot disagree"
                 )
@@ -267,12 +269,12 @@ def run(
         another process computes the same run.
     """
     recipe = heating.recipe()
-    if found := provenance.find("runs", recipe) or _also_compared(recipe):
+    if found := find(recipe):
         provenance.announce("reused", found)
         return _judged(found, keep_exploded)
     atoms = structure(heating)
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
-        if found := provenance.find("runs", recipe):  # finished while this process waited
+        if found := find(recipe):  # finished while this process waited
             return _judged(found, keep_exploded)
         model = _model(heating.potential, atoms, compress)
         others = [_model(potential, atoms, compress) for potential in heating.ensemble]
@@ -306,8 +308,13 @@ def run(
     return _judged(directory, keep_exploded)
 
 
-def _also_compared(recipe: dict) -> Path | None:
-    """A finished run of this recipe that has an ensemble beside it, which changes no force."""
+def find(recipe: dict) -> Path | None:
+    """The finished run of this recipe, made here or shipped, or None.
+
+    One that has an ensemble beside it, which changes no force, counts as well.
+    """
+    if found := provenance.find("runs", recipe):
+        return found
     for folder in (paths.made("runs"), paths.shipped("runs")):
         for file in sorted(folder.glob(f"*/{provenance.FILE}")):
             other = json.loads(file.read_text())["recipe"]
@@ -556,7 +563,7 @@ def _no_orphan(directory: Path) -> Iterator[int]:
                 # The lock is held by our own child of an earlier call, so the number is its.
                 number = group.read_text().strip()
                 if number.isdigit() and _works_in(directory, int(number)):
-                    lammps.kill_group(int(number))
+                    processes.kill_group(int(number))
                 if time.monotonic() > deadline:
                     raise provenance.DirectoryBusy(
                         f"a LAMMPS process (group {number}) of an earlier call still writes to "
@@ -593,7 +600,7 @@ def _lammps(directory: Path, heating: HeatingRun, first: int, restart_every_ps: 
             [*lammps.command(ranks), "-in", "in.part", "-log", "none"], cwd=directory,
             env=lammps.environment(threads), stdin=subprocess.DEVNULL, stdout=out,
             stderr=subprocess.STDOUT, pass_fds=(fence,), start_new_session=True,
-            preexec_fn=lammps.die_with_parent,
+            preexec_fn=processes.die_with_parent,
         )
     (directory / ".lammps").write_text(str(process.pid))
     try:
@@ -603,7 +610,7 @@ def _lammps(directory: Path, heating: HeatingRun, first: int, restart_every_ps: 
                 progress.update()
             progress.update()
     finally:
-        lammps.kill_group(process.pid)
+        processes.kill_group(process.pid)
         process.wait()
         _append(directory / "lammps.out", directory / _LOG)
     if process.returncode or progress.step < _last_row(heating):
@@ -613,7 +620,7 @@ def _lammps(directory: Path, heating: HeatingRun, first: int, restart_every_ps: 
             raise ExplodedRun(_diagnosis(directory, progress, error.group(0).strip()))
         raise LammpsDied(
             f"LAMMPS ended with code {process.returncode} at step {progress.step} of "
-            f"{paths.relative(directory)}; {lammps.last_lines(log)}")
+            f"{paths.relative(directory)}; {processes.last_lines(log)}")
 
 
 def _last_row(heating: HeatingRun) -> int:

@@ -12,11 +12,11 @@ A job has one node. One that reaches its wall time is submitted again and resume
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import MISSING, dataclass, fields
 
 from helpers import chapters, ladder
+from helpers.errors import nearest
 
 
 class BadJob(ValueError):
@@ -99,8 +99,8 @@ def _job(where: str, asked: dict) -> Job:
     known = {f.name: f.default for f in fields(Job)}
     for name in asked:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-            raise BadJob(f"{where}: unknown {name!r}; did you mean {near!r}?")
+            raise BadJob(f"{where}: unknown {name!r}{nearest(name, known)} "
+                         f"(there are: {', '.join(known)})")
     if missing := [n for n, default in known.items() if default is MISSING and n not in asked]:
         raise BadJob(f"{where}: say {', '.join(missing)}, too")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from helpers import heating, paths, provenance, trajectory
+from helpers.errors import AlreadyThere, nearest
 
 SHIPPED_MB = 4.0  # of a shipped trajectory; a longer one is thinned
 
@@ -53,14 +53,13 @@ def recipe(name: str) -> heating.HeatingRun:
     """
     table, where = _table(), paths.relative(paths.RUNS)
     if name not in table:
-        near = difflib.get_close_matches(name, table, n=1, cutoff=0)
-        raise BadRecipe(f"{where} has no run {name!r}; did you mean {near[0]!r}? "
+        raise BadRecipe(f"{where} has no run {name!r}{nearest(name, table)} "
                         f"(there are: {', '.join(table)})")
     known = [f.name for f in fields(heating.HeatingRun)]
     for field in table[name]:
         if field not in known:
-            near = difflib.get_close_matches(field, known, n=1, cutoff=0)
-            raise BadRecipe(f"{where}, {name}: unknown field {field!r}; did you mean {near[0]!r}?")
+            raise BadRecipe(f"{where}, {name}: unknown field {field!r}{nearest(field, known)} "
+                            f"(there are: {', '.join(known)})")
     try:
         return heating.HeatingRun(**table[name])
     except (TypeError, ValueError) as error:
@@ -77,7 +76,7 @@ def run(name: str, **how) -> Path:
 
 def find(name: str) -> Path | None:
     """The finished run ``name``, made here or shipped, or None."""
-    return provenance.find("runs", recipe(name).recipe())
+    return heating.find(recipe(name).recipe())
 
 
 def ship(name: str, megabytes: float = SHIPPED_MB) -> Path:
@@ -96,15 +95,14 @@ def ship(name: str, megabytes: float = SHIPPED_MB) -> Path:
     FileExistsError
         another run is shipped under this name.
     """
-    wanted, target = recipe(name).recipe(), paths.shipped("runs", name)
-    source = provenance.find("runs", wanted)
+    source, target = find(name), paths.shipped("runs", name)
     if source is None:
         raise provenance.NoProvenance(f"the run {name!r} is not finished: make run RUN={name}")
-    if source.resolve() == target.resolve():
-        provenance.announce("reused", target, "it is shipped already")
-        return target
+    if source.resolve().parent == target.resolve().parent:  # maybe as a run with an ensemble
+        provenance.announce("reused", source, "it is shipped already")
+        return source
     if target.exists():
-        raise FileExistsError(f"{paths.relative(target)} is another run of this name; remove it")
+        raise AlreadyThere(f"{paths.relative(target)} is another run of this name; remove it")
     part = target.with_name(f".{name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

@@ -1,13 +1,10 @@
-"""LAMMPS as a program: where it is, in which environment it runs, how it ends."""
+"""LAMMPS as a program: where it is, in which environment it runs, what it reads."""
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import importlib.util
 import os
-import re
-import signal
 import sys
 from pathlib import Path
 
@@ -70,24 +67,3 @@ def write_data(file: Path, atoms: Atoms, atom_style: str = "atomic") -> None:
     atoms.set_masses([masses[s] for s in atoms.get_chemical_symbols()])
     ase.io.write(file, atoms, format="lammps-data", specorder=TYPE_MAP, masses=True,
                  units="metal", atom_style=atom_style)
-
-
-def die_with_parent() -> None:
-    """In the child on Linux: SIGKILL me when the Python that started me is gone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def kill_group(number: int) -> None:
-    """SIGKILL to a process group that may be gone already."""
-    try:
-        os.killpg(number, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-
-
-def last_lines(text: str, n: int = 15) -> str:
-    """The end of a log without what the deepmd plugin says of absent GPUs."""
-    noise = re.compile(r"implib-gen|DeePMD-kit: (Cannot find|Error message: lib)|port\.cc")
-    lines = [x for x in text.splitlines() if x.strip() and not noise.search(x)]
-    return "its last lines:\n" + "\n".join(f"  | {x}" for x in lines[-n:])

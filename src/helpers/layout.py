@@ -17,7 +17,7 @@ from pathlib import Path
 from ase import Atoms
 from tqdm import tqdm
 
-from helpers import kernels, lammps, paths, provenance
+from helpers import kernels, lammps, paths, processes, provenance
 from helpers.frames import TYPE_MAP
 
 TIMESTEP_FS = 0.5  # the paper's
@@ -106,13 +106,13 @@ def time_lammps(atoms: Atoms, force: list[str], ranks: int, threads: int, second
         done = subprocess.run(
             [*lammps.command(ranks), "-in", "in.speed", "-log", "none"], cwd=work,
             env=lammps.environment(threads, native), text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=lammps.die_with_parent,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
         )  # fmt: skip
     loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps", done.stdout)
     shares = re.findall(r"([\d.]+)% CPU use", done.stdout)  # of one rank with its threads
     if done.returncode or len(loops) < 2:
         raise lammps.LammpsDied(
-            f"LAMMPS ended with code {done.returncode}; {lammps.last_lines(done.stdout)}")
+            f"LAMMPS ended with code {done.returncode}; {processes.last_lines(done.stdout)}")
     result = row(len(atoms), int(loops[-1][1]), float(loops[-1][0]), ranks * threads, load)
     cpu = float(shares[-1]) / 100 * ranks * result["s_per_step"]
     return result | {"cpu_us_per_atom_step": cpu * 1e6 / len(atoms)}

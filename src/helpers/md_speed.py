@@ -141,16 +141,17 @@ def measure(file: Path | None = None, *, potential: str = "atp", seconds: float 
     if {k: record.get(k) for k in same} != same:
         record = same | {"rows": []}
     measured = {json.dumps(row["setting"]): row for row in record["rows"]}
+    versions = provenance.versions()  # each row has its own: NequIP's are of another environment
     file.parent.mkdir(parents=True, exist_ok=True)
     with provenance.lock(file.with_suffix("")):
         for setting in tqdm(rows, desc="bench-md", unit="row"):
             plain = json.loads(json.dumps(asdict(setting)))
-            if json.dumps(plain) in measured:
+            if measured.get(json.dumps(plain), {}).get("versions") == versions:
                 print(f"[reused] {paths.relative(file)}: {plain}", flush=True)
                 continue
             each = max(2, round(seconds / len(rows)))
             measured[json.dumps(plain)] = {"setting": plain} | _time(setting, potential, each) | {
-                "versions": provenance.versions()}
+                "versions": versions}
             engines = {row["setting"]["engine"] for row in measured.values()}
             absent = record.get("absent", {}) | absent
             part = file.with_suffix(".part")

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from helpers import frames, paths, provenance
+from helpers.errors import AlreadyThere, NotThere, Unfit, Unreachable
 
 #: CP2K trajectories of ZIF-4 behind the reference: crystal, liquid and glass, 60-80 ps each.
 PUBLIC_TRAJECTORIES = "10.5281/zenodo.10015593"
@@ -42,7 +43,7 @@ def labelled_files(source: Path, fmt: str | None = None) -> list[tuple[Path, str
     """
     source = Path(source)
     if not source.exists():
-        raise FileNotFoundError(f"{source} does not exist; name files or folders to import")
+        raise NotThere(f"{source} does not exist; name files or folders to import")
     if source.is_file() or fmt not in (None, *frames.FORMATS):
         return [(source, fmt or frames.guess_format(source))]
     found = {}
@@ -106,7 +107,7 @@ def import_set(
         composition; fewer than two frames are left.
     """
     if re.fullmatch(r"[\w.+-]+", name) is None:
-        raise ValueError(f"{name!r} is no name of a set; use letters, digits, '-', '_', '+', '.'")
+        raise Unfit(f"{name!r} is no name of a set; use letters, digits, '-', '_', '+', '.'")
     places = [fetch(s[4:]) if str(s).startswith("doi:") else Path(s) for s in sources]
     files = [found for place in places for found in labelled_files(place, fmt)]
     hashes = [provenance.sha256(file) for file, _ in files]
@@ -117,13 +118,13 @@ def import_set(
     }  # fmt: skip
     target = paths.made("frames", name)
     if paths.shipped("frames", name).exists():
-        raise FileExistsError(f"{name!r} is a shipped set; give yours another name")
+        raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
     if target.exists() and not overwrite:
         if (target / provenance.FILE).is_file():
             if provenance.read(target)["key"] == provenance.key(recipe):
                 provenance.announce("reused", target, "the same files were imported before")
                 return target
-        raise FileExistsError(
+        raise AlreadyThere(
             f"{paths.relative(target)} exists and is of other files or options; give another name "
             f"or say overwrite=True (zif4 import --overwrite)"
         )
@@ -232,7 +233,7 @@ def fetch(doi: str = PUBLIC_TRAJECTORIES) -> Path:
         for file in shelf.registry:
             shelf.fetch(file, progressbar=True)
     except (OSError, ValueError) as error:
-        raise ConnectionError(
+        raise Unreachable(
             f"doi:{doi} cannot be fetched ({type(error).__name__}: {error}); where there is no "
             f"network, download https://doi.org/{doi} elsewhere and import the folder"
         ) from error

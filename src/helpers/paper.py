@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,7 @@ from functools import cache
 import yaml
 
 from helpers import paths
+from helpers.errors import nearest
 
 _NOT_NUMBERS = ("claims", "contradictions")
 
@@ -67,9 +67,7 @@ def value(key: str) -> Value:
         return values[key]
     if inside := keys(key):
         raise UnknownKey(f"{key!r} is a group of {paths.relative(paths.PAPER)}: {_some(inside)}")
-    near = difflib.get_close_matches(key.lower(), [k.lower() for k in values], n=1, cutoff=0.0)
-    nearest = next(k for k in values if k.lower() == near[0])
-    raise UnknownKey(f"{key!r} is not in {paths.relative(paths.PAPER)}; nearest: {nearest!r}")
+    raise UnknownKey(f"{key!r} is not in {paths.relative(paths.PAPER)}{nearest(key, values)}")
 
 
 def keys(group: str = "") -> list[str]:

@@ -11,7 +11,6 @@ values, or ``any``. Nothing of the notebook is executed to read it.
 from __future__ import annotations
 
 import ast
-import difflib
 import io
 import math
 import re
@@ -21,6 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jupytext
+
+from helpers.errors import nearest
 
 TAG = "parameters"
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
@@ -113,17 +114,6 @@ def read(notebook: Path) -> list[Parameter]:
         return _entries(tagged[0].source)
     except ParameterError as error:
         raise ParameterError(f"{notebook.name}: parameters cell, {error}") from None
-
-
-def resolve(notebook: Path, profile: Mapping | None = None, overrides: Mapping | None = None):
-    """name -> value of every parameter: the default, else the profile's, else the override.
-
-    Raises
-    ------
-    ParameterError
-        as ``settings``.
-    """
-    return {s.parameter.name: s.value for s in settings(notebook, profile, overrides)}
 
 
 def settings(
@@ -255,9 +245,3 @@ def _split(text: str) -> list[str]:
         text = text[1:-1].strip()
     items = [item.strip() for item in text.split(",")] if text else []
     return [i[1:-1] if len(i) > 1 and i[0] == i[-1] and i[0] in "\"'" else i for i in items]
-
-
-def nearest(name: str, known) -> str:
-    """``; did you mean ...?`` with the closest of the known names, or nothing."""
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {match[0]!r}?" if match else ""

@@ -5,9 +5,7 @@ Units: eV, A; see :mod:`helpers.training`.
 
 from __future__ import annotations
 
-import difflib
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pandas as pd
 import yaml
 
 from helpers import frames, paths, provenance, sets, training, transition
+from helpers.errors import nearest
 
 
 class BadRecipe(ValueError):
@@ -44,10 +43,10 @@ def recipe(name: str) -> training.Recipe:
     """
     table = _table()
     if name not in table["potentials"]:
-        near = difflib.get_close_matches(name, table["potentials"], n=1, cutoff=0)
+        known = table["potentials"]
         raise BadRecipe(
-            f"{paths.relative(paths.POTENTIALS)} has no potential {name!r}; did you mean "
-            f"{near[0]!r}? (there are: {', '.join(table['potentials'])})"
+            f"{paths.relative(paths.POTENTIALS)} has no potential {name!r}{nearest(name, known)} "
+            f"(there are: {', '.join(known)})"
         )
     start, entry = _entry(name, table)
     try:
@@ -280,8 +279,6 @@ def ship(name: str) -> Path:
     target = paths.shipped("potentials", name)
     if not (source / provenance.FILE).is_file():
         raise BadRecipe(f"no finished potential {name!r} in {paths.relative(source.parent)}")
-    if target.exists():
-        shutil.rmtree(target)
     training.ship(source, name)
     paths.made("potentials", name).unlink(missing_ok=True)
     return target

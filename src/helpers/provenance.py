@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,6 +111,15 @@ def write(
     part.write_text(json.dumps(record, indent=1, default=_plain) + "\n")
     part.replace(target)
     return record
+
+
+def replace(target: Path, finished: Path) -> None:
+    """Put a finished directory where ``target`` is, which goes only when the other is there."""
+    target, aside = Path(target), Path(target).with_name(f".{Path(target).name}.old.{os.getpid()}")
+    if target.exists():
+        target.rename(aside)
+    Path(finished).rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def read(directory: Path) -> dict:

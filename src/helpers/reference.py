@@ -20,6 +20,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from helpers import provenance
+from helpers.errors import Unfit
+
 TYPE_ORDER = ("H", "C", "N", "Zn")
 FOLDER_VARIABLE = "ZIF4_REFERENCE"
 SOURCE = "nequip_l2r6stress0, Castel et al., Digital Discovery 2024, 10.1039/D3DD00236E (CC BY 4.0)"
@@ -34,6 +37,12 @@ _WEIGHTS, _CONFIG, _DEPLOYED = (
     "nequip_l2r6stress0.yaml",
     "nequip_l2r6stress0.pth",
 )
+#: of the three files; results are kept under that of the published one, whichever form made them
+_SHA256 = {
+    _DEPLOYED: SHA256,
+    _WEIGHTS: "d60780d2adc2abd4c7c68ad70d03a5c1c2b59edf01835b508a2a8dd0d5fe9598",
+    _CONFIG: "72732ec2dbe7e1b7f8e2b4deb14e261adf0ce6cb4d7244bfe17655829fe9b51e",
+}
 
 
 class ReferenceUnavailable(RuntimeError):
@@ -50,12 +59,14 @@ def locate() -> Path:
     Raises
     ------
     ReferenceUnavailable
-        the folder lacks the files, or the download failed.
+        the folder lacks the files or holds others of these names, or the download failed.
     """
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
         for name in (_DEPLOYED, _WEIGHTS):
             if (Path(folder) / name).is_file():
+                for needed in (name, _CONFIG) if name == _WEIGHTS else (name,):
+                    _check(Path(folder) / needed)
                 return Path(folder) / name
         raise ReferenceUnavailable(
             f"${FOLDER_VARIABLE}={folder} holds neither {_DEPLOYED} nor {_WEIGHTS}; "
@@ -70,6 +81,16 @@ def locate() -> Path:
             f"could not fetch {_URL} ({error}); offline, set ${FOLDER_VARIABLE} to a folder that "
             f"holds {_DEPLOYED} or {_WEIGHTS} with {_CONFIG}."
         ) from error
+
+
+def _check(file: Path) -> None:
+    found = provenance.sha256(file) if file.is_file() else "missing"
+    if found != _SHA256[file.name]:
+        raise ReferenceUnavailable(
+            f"{file} is not the reference that the labels of this book are made with: its sha256 "
+            f"is {found}, expected {_SHA256[file.name]}; put the published file there, or unset "
+            f"${FOLDER_VARIABLE} to fetch it"
+        )
 
 
 def _load(path: Path):
@@ -136,7 +157,7 @@ class Reference(Calculator):
 
         unknown = sorted(set(self.atoms.symbols) - set(TYPE_ORDER))
         if unknown:
-            raise ValueError(f"the reference knows {TYPE_ORDER}, the structure also has {unknown}")
+            raise Unfit(f"the reference knows {TYPE_ORDER}, the structure also has {unknown}")
         data = self._types(AtomicData.from_ase(self.atoms, r_max=6.0))
         out = self.model(AtomicData.to_AtomicDataDict(data))
         self.results = {

@@ -8,6 +8,8 @@ know masses) to allow a 1 fs step.
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from ase.md.langevinbaoab import LangevinBAOAB
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
 from tqdm import tqdm
+
+from helpers.errors import Unfit
 
 
 class Unphysical(RuntimeError):
@@ -56,10 +60,10 @@ class Ramp:
 
     def __post_init__(self):
         if self.thermostat not in ("langevin", "baoab"):
-            raise ValueError(f"thermostat is {self.thermostat!r}, wanted: langevin or baoab")
+            raise Unfit(f"thermostat is {self.thermostat!r}, wanted: langevin or baoab")
         if self.thermostat == "baoab" and self.strain[0] != self.strain[1]:
-            raise ValueError("thermostat baoab keeps the forces of the last step: constant strain "
-                             f"only, not {self.strain}; use langevin for a ramp of the cell")
+            raise Unfit("thermostat baoab keeps the forces of the last step: constant strain "
+                        f"only, not {self.strain}; use langevin for a ramp of the cell")
 
     def at(self, step: int) -> tuple[float, float]:
         """Temperature (K) and strain of ``step`` (0 ... steps)."""
@@ -138,9 +142,7 @@ def _append(path: Path, atoms: Atoms, step: int, temperature: float, strain: flo
 
 def _resume(path: Path, ramp: Ramp, start: Atoms) -> tuple[Atoms, int, int]:
     """Atoms to go on with, their step, and the first step whose frame is not in the file."""
-    frames = read_whole_frames(path) if path.exists() else []
-    if frames:
-        ase.io.write(path, frames, format="extxyz")  # drops the frame that a kill cut off
+    if frames := whole_frames(path):
         return frames[-1], frames[-1].info["step"], frames[-1].info["step"] + 1
     atoms = start.copy()
     atoms.calc = None
@@ -154,16 +156,22 @@ def _resume(path: Path, ramp: Ramp, start: Atoms) -> tuple[Atoms, int, int]:
     return atoms, 0, 0
 
 
-def read_whole_frames(path: Path) -> list[Atoms]:
-    """All frames of an extxyz file but a last one that was cut off by a kill."""
-    text = Path(path).read_text().splitlines(keepends=True)
-    size = int(text[0]) + 2 if text else 1
-    whole = len(text) // size * size
-    if whole and not text[whole - 1].endswith("\n"):
-        whole -= size
-    from io import StringIO
+def whole_frames(path: Path) -> list[Atoms]:
+    """All frames of an extxyz file that a call adds to, all of the same atoms; none without a file.
 
-    return ase.io.read(StringIO("".join(text[:whole])), index=":", format="extxyz") if whole else []
+    A last frame that a kill cut off is cut off the file, too; the others stay as they were written.
+    """
+    if not Path(path).exists():
+        return []
+    lines = Path(path).read_bytes().splitlines(keepends=True)
+    size = int(lines[0]) + 2 if lines else 1
+    whole = len(lines) // size * size
+    if whole and not lines[whole - 1].endswith(b"\n"):
+        whole -= size
+    if whole < len(lines):
+        os.truncate(path, sum(map(len, lines[:whole])))
+    text = io.StringIO(b"".join(lines[:whole]).decode())
+    return ase.io.read(text, index=":", format="extxyz") if whole else []
 
 
 def relax(start: Atoms, calculator: Calculator, path: Path, *, fmax: float, steps: int,

@@ -12,7 +12,7 @@ commands.
 
 from __future__ import annotations
 
-import difflib
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -37,6 +37,7 @@ from helpers import (
     training,
     trajectory,
 )
+from helpers.errors import nearest
 
 STRUCTURES_VARIABLE = "ZIF4_STRUCTURES"
 EXTERNAL = {
@@ -56,6 +57,9 @@ GUARD_DISTANCES = {
 GUARD_FORCE, GUARD_TEMPERATURE = 18.0, 4500.0  # eV/A, K
 # What the label says of such a frame: these forces (eV/A), and this error of the sampler's.
 WORTH_FORCE, WORTH_ERROR = 25.0, 2.7
+
+
+_ORIGIN = "origin.json"
 
 
 class BadRecipe(ValueError):
@@ -105,9 +109,8 @@ def recipe(name: str) -> Recipe:
     """
     known = recipes()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0)
         raise BadRecipe(
-            f"{paths.relative(paths.SETS)} has no set {name!r}; did you mean {near[0]!r}? "
+            f"{paths.relative(paths.SETS)} has no set {name!r}{nearest(name, known)} "
             f"(there are: {', '.join(known)})"
         )
     return known[name]
@@ -127,7 +130,8 @@ def make(name: str, *, again: bool = False, calculator: Calculator | None = None
     Raises
     ------
     BadRecipe
-        see :func:`recipe`; a start that does not exist.
+        see :func:`recipe`; a start that does not exist; a set or labels that are there, but were
+        made by another recipe.
     reference.ReferenceUnavailable
         the labeller is not installed.
     frames.BadFrames
@@ -137,16 +141,23 @@ def make(name: str, *, again: bool = False, calculator: Calculator | None = None
     target = paths.made("frames", name)
     for found in [target] if again else [paths.shipped("frames", name), target]:
         if (found / provenance.FILE).is_file():
+            if changed := _changed(found, plan):
+                raise BadRecipe(
+                    f"{paths.relative(found)} was made by another recipe than {name!r} of "
+                    f"{paths.relative(paths.SETS)} is now ({', '.join(changed)}); give the new "
+                    f"recipe a new name, or remove the set to make it again"
+                )
             provenance.announce("reused", found, "made before")
             return found
     files = {run: labels(name, run, calculator) for run in plan.runs}
+    origins = {run: json.loads((file.parent / _ORIGIN).read_text()) for run, file in files.items()}
     files = {run: file for run, file in files.items() if file.stat().st_size}
     level, source = LEVEL, reference.SOURCE
     if calculator is not None:
         level = source = f"ASE calculator {type(calculator).__name__}"
     return frames.pack(
         list(files.values()), name, directory=target, description=plan.what,
-        sampling=described(plan) | _judged(files), level_of_theory=level, source=source,
+        sampling=described(plan, origins) | _judged(files), level_of_theory=level, source=source,
         keep_every=plan.keep_every, n_blocks=plan.n_blocks,
         validation_share=plan.validation_share,
     )  # fmt: skip
@@ -167,8 +178,19 @@ def rounds(names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).sort_values("sampler", ignore_index=True)
 
 
-def described(plan: Recipe) -> dict:
-    """The sampling of a set as its provenance tells it."""
+def _changed(directory: Path, plan: Recipe) -> list[str]:
+    """Fields in which a finished set differs from its recipe of today."""
+    made = provenance.read(directory)
+    said = made["sampling"] | made["recipe"]
+    fields = ["keep_every", "n_blocks", "validation_share"]
+    if "common" in said:  # sets of the first days told their runs in another form
+        fields += ["sampler", "runs", "common"]
+    wanted = json.loads(json.dumps({field: getattr(plan, field) for field in fields}))
+    return [field for field in fields if said.get(field) != wanted[field]]
+
+
+def described(plan: Recipe, origins: dict[str, dict]) -> dict:
+    """The sampling of a set as its provenance tells it; origins: what `labels` wrote, by run."""
     method = {
         "reference": "molecular dynamics driven by the reference itself, every step labelled",
         "relaxation": "BFGS relaxation by the reference, every step labelled",
@@ -177,11 +199,37 @@ def described(plan: Recipe) -> dict:
     said = {"method": method, "sampler": plan.sampler, "runs": plan.runs,
             "common": plan.common}
     if plan.sampler == "runs":
-        said["run_keys"] = {run: provenance.key(ladder.recipe(run).recipe()) for run in plan.runs}
+        said["run_keys"] = {run: origin["run_key"] for run, origin in origins.items()}
+    elif plan.sampler not in ("reference", "relaxation"):
+        (said["sampler_sha256"],) = {origin["sampler_sha256"] for origin in origins.values()}
+    return said
+
+
+def _origin(plan: Recipe, run: str, calculator: Calculator | None) -> dict:
+    """All that determines the labelled frames of a run, sampler and heating run by content."""
+    origin = {
+        "sampler": plan.sampler, "options": plan.common | plan.runs[run],
+        "labels": reference.SHA256 if calculator is None else type(calculator).__name__,
+    }  # fmt: skip
+    if plan.sampler == "runs":
+        origin["run_key"] = provenance.key(ladder.recipe(run).recipe())
     elif plan.sampler not in ("reference", "relaxation"):
         frozen = training.load_potential(plan.sampler) / training.FROZEN
-        said["sampler_sha256"] = provenance.sha256(frozen)
-    return said
+        origin["sampler_sha256"] = provenance.sha256(frozen)
+    return json.loads(json.dumps(origin))
+
+
+def _claim(folder: Path, origin: dict) -> None:
+    """Write down what the frames of a folder are of, or refuse those that are of something else."""
+    file = folder / _ORIGIN
+    if not any(f for f in folder.glob("[!.]*") if f != file):
+        file.write_text(json.dumps(origin, indent=1) + "\n")
+        return
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    if changed := sorted(k for k in known | origin if known.get(k) != origin.get(k)):
+        what = f"are of another recipe ({', '.join(changed)})" if known else "do not say of what"
+        raise BadRecipe(f"{paths.relative(folder)}: the frames there {what}; remove the folder to "
+                        f"make them again, or give the set a new name")
 
 
 def taken_from(name: str) -> dict[str, str]:
@@ -206,32 +254,42 @@ def _judged(files: dict[str, Path]) -> dict:
 def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
     """The labelled trajectory (extxyz) of one sampling run of a set: found, resumed, or made.
 
-    It is empty where the guard, or the label, refused every frame.
+    It is empty where the guard, or the label, refused every frame. ``origin.json`` beside it says
+    what it was made with.
+
+    Raises
+    ------
+    BadRecipe
+        see :func:`recipe`; frames are there, but of another recipe, potential or heating run.
     """
     plan = recipe(name)
     if run not in plan.runs:
         raise BadRecipe(f"set {name!r} has no run {run!r}; it has: {', '.join(plan.runs)}")
     folder = paths.BUILD / "sampling" / name / run
-    final = folder / "labelled.extxyz"
+    final, origin = folder / "labelled.extxyz", _origin(plan, run, calculator)
     if final.is_file():
+        _claim(folder, origin)
+        provenance.announce("reused", final, "labelled before")
         return final
     with provenance.lock(folder):
+        _claim(folder, origin)
         part = folder / "trajectory.extxyz"
         options = plan.common | plan.runs[run]
         if plan.sampler == "relaxation":
-            atoms = _start(options.pop("start"))
+            atoms = _start(options.pop("start"), calculator)
             strain = options.pop("strain", 0.0)
             atoms.set_cell(atoms.cell.array * (1 + strain), scale_atoms=True)
             sampling.relax(atoms, calculator or reference.Reference(), part, **options)
         elif plan.sampler == "reference":
-            atoms = _start(options.pop("start"))
+            atoms = _start(options.pop("start"), calculator)
             sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
         else:
             source = folder / "sampled.extxyz"
             if plan.sampler == "runs":
                 _take(run, source, **options)
             elif not (folder / "sampled").is_file():
-                _explore(plan.sampler, _start(options.pop("start")), _ramp(options), source)
+                start = _start(options.pop("start"), calculator)
+                _explore(plan.sampler, start, _ramp(options), source)
                 (folder / "sampled").touch()
             _label(source, part, calculator or reference.Reference())
         part.rename(final)
@@ -246,11 +304,11 @@ def _ramp(options: dict) -> sampling.Ramp:
         raise BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
 
 
-def _start(text: str) -> Atoms:
+def _start(text: str, calculator: Calculator | None = None) -> Atoms:
     """``ZIF-4`` (shipped), ``glass01`` (external), or ``set/run@frame`` of another set."""
     if "@" in text:
         where, _, index = text.partition("@")
-        return _bare(ase.io.read(labels(*where.split("/")), index=int(index)))
+        return _bare(ase.io.read(labels(*where.split("/"), calculator), index=int(index)))
     if text in EXTERNAL:
         return _bare(ase.io.read(external(text)))
     return structures.load(text)
@@ -330,13 +388,9 @@ def _label(source: Path, target: Path, calculator: Calculator) -> None:
     The first frame of a sampling run is its start, which is no news; frames whose label shows
     that the sampler was lost are left out, and the first whose error is beyond all use ends it.
     """
-    done = sampling.read_whole_frames(target) if target.exists() else []
+    done = sampling.whole_frames(target)
     target.touch()
-    if done:
-        ase.io.write(target, done, format="extxyz")
-    wanted = []
-    if source.exists():
-        wanted = [f for f in sampling.read_whole_frames(source) if f.info["step"] > 0]
+    wanted = [f for f in sampling.whole_frames(source) if f.info["step"] > 0]
     have = {f.info["step"] for f in done}
     for frame in tqdm(wanted, desc=f"label {source.parent.name}", unit="frame"):
         if frame.info["step"] in have:

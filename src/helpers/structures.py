@@ -10,14 +10,14 @@ of the set ``crystal_relaxation``).
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import ase.io
 from ase import Atoms
 from ase.build import make_supercell
 
-from helpers import paths
+from helpers import paths, units
+from helpers.errors import Unfit, nearest
 
 FORMULA_UNIT = {"Zn": 1, "N": 4, "C": 6, "H": 6}
 
@@ -41,10 +41,8 @@ def file(name: str) -> Path:
     """
     path = paths.STRUCTURES / f"{name}.extxyz"
     if not path.is_file():
-        near = difflib.get_close_matches(name, names(), n=1, cutoff=0)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UnknownStructure(
-            f"no structure {name!r} in {paths.relative(paths.STRUCTURES)}{hint} "
+            f"no structure {name!r} in {paths.relative(paths.STRUCTURES)}{nearest(name, names())} "
             f"(there are: {', '.join(names())})"
         )
     return path
@@ -64,11 +62,11 @@ def supercell(atoms: Atoms, repetitions: tuple[int, int, int]) -> Atoms:
         not three whole numbers of at least one.
     """
     if len(repetitions) != 3 or any(int(n) != n or n < 1 for n in repetitions):
-        raise ValueError(f"supercell takes three whole numbers >= 1, not {repetitions!r}")
+        raise Unfit(f"supercell takes three whole numbers >= 1, not {repetitions!r}")
     na, nb, nc = (int(n) for n in repetitions)
     return make_supercell(atoms, [[na, 0, 0], [0, nb, 0], [0, 0, nc]])
 
 
 def density(atoms: Atoms) -> float:
-    """Mass density in g/cm3 (u/A3 times 1.66053906660, CODATA 2018)."""
-    return float(atoms.get_masses().sum() / atoms.get_volume() * 1.66053906660)
+    """Mass density in g/cm3."""
+    return float(units.density_g_cm3(atoms.get_masses().sum(), atoms.get_volume()))

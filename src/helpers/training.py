@@ -15,8 +15,6 @@ Units: eV, A, eV/A; energies and virials per atom in meV.
 
 from __future__ import annotations
 
-import ctypes
-import difflib
 import json
 import logging
 import math
@@ -38,7 +36,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from helpers import frames, paths, provenance
+from helpers import frames, paths, processes, provenance
+from helpers.errors import NotThere, Unfit, nearest
 from helpers.frames import TYPE_MAP
 
 FROZEN = "frozen_model.pb"
@@ -47,6 +46,7 @@ _CHECKPOINT = "model.ckpt"
 _LOG = "train.log"
 LEARNING = "learning.json"
 _SNAPSHOTS = "snapshots"
+EVALUATED, JUDGED = 50, 3  # validation frames of a set: of a finished training, of a snapshot
 SNAPSHOTS, SHORT = 8, 2000  # kept of a training; of one with fewer steps than SHORT none
 
 
@@ -97,13 +97,13 @@ class Recipe:
 
     def __post_init__(self):
         if isinstance(self.sets, str) or not self.sets:
-            raise ValueError(f"sets is {self.sets!r}, wanted: a tuple of names of sets of frames")
+            raise Unfit(f"sets is {self.sets!r}, wanted: a tuple of names of sets of frames")
         if len(self.sel) != len(TYPE_MAP):
-            raise ValueError(f"sel is {self.sel}, wanted: one number for each of {TYPE_MAP}")
+            raise Unfit(f"sel is {self.sel}, wanted: one number for each of {TYPE_MAP}")
         if self.precision not in ("float32", "float64"):
-            raise ValueError(f"precision is {self.precision!r}, wanted: float32 or float64")
+            raise Unfit(f"precision is {self.precision!r}, wanted: float32 or float64")
         if not 0 < self.learning_rate[1] <= self.learning_rate[0]:
-            raise ValueError(
+            raise Unfit(
                 f"learning_rate is {self.learning_rate}, wanted: (start, stop), 0 < stop <= start"
             )
         for name, value in vars(self).items():
@@ -187,7 +187,7 @@ class Recipe:
         try:
             normalize(json.loads(json.dumps(result)))
         except Exception as error:  # dargs raises its own family of errors
-            raise ValueError(
+            raise Unfit(
                 f"DeePMD-kit refuses this recipe: {str(error).strip().splitlines()[-1]}"
             ) from error
         return result
@@ -213,12 +213,10 @@ def continued(potential: str, **changes) -> Recipe:
 def train(
     recipe: Recipe,
     name: str,
-    directory: Path | None = None,
     *,
     threads: int | None = None,
     display_every: int | None = None,
     save_every: int | None = None,
-    evaluate_frames: int = 50,
     watch: Sequence[str] = (),
 ) -> Path:
     """The potential of this recipe: found finished, resumed from its checkpoint, or made.
@@ -227,12 +225,10 @@ def train(
     by the validation frames; the best one is frozen, and ``learning.json`` has the errors of all
     (:func:`read_learning`). A shorter training freezes its last checkpoint.
 
-    name: what later chapters call it. directory: where it is made (default
-    ``build/potentials/<name>-<key>``). threads: of TensorFlow (default: ``$OMP_NUM_THREADS`` or all
+    name: what later chapters call it. threads: of TensorFlow (default: ``$OMP_NUM_THREADS`` or all
     usable cores). display_every, save_every: steps between lines of ``lcurve.out`` and between
-    checkpoints. evaluate_frames: validation frames of each set, evenly chosen, for
-    ``metrics.json``. watch: sets whose errors are written into ``learning.json``, too; they choose
-    nothing. Returns the directory.
+    checkpoints. watch: sets whose errors are written into ``learning.json``, too; they choose
+    nothing. Returns the directory, ``build/potentials/<name>-<key>`` where it is made.
 
     Raises
     ------
@@ -245,20 +241,16 @@ def train(
     """
     plain = recipe.as_dict()
     done = provenance.find("potentials", plain)
-    if directory is not None and (Path(directory) / provenance.FILE).is_file():
-        if provenance.read(directory)["key"] != provenance.key(plain):
-            raise ValueError(f"{paths.relative(directory)} holds a potential of another recipe")
-        done = Path(directory)
     if done:
         done = done.resolve()
         provenance.announce("reused", done, f"potential {name!r} was trained before")
         _point(name, done)
         return done
     if (paths.shipped("potentials", name) / provenance.FILE).is_file():
-        raise ValueError(
+        raise Unfit(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
         )
-    target = Path(directory or provenance.directory("potentials", name, plain)).absolute()
+    target = provenance.directory("potentials", name, plain).absolute()
     display_every, save_every = _intervals(recipe.steps, display_every, save_every)
     with provenance.lock(target):
         began = time.monotonic()
@@ -275,11 +267,9 @@ def train(
                 best = judge_snapshots(target, recipe.sets, watch, threads)
                 (target / _SNAPSHOTS / str(best) / FROZEN).rename(frozen)
         metrics = {
-            set_name: evaluate(
-                frozen, frames.thinned(frames.load(set_name, "validation"),
-                                                evaluate_frames))
-            for set_name in recipe.sets
-        }  # fmt: skip
+            s: evaluate(frozen, frames.thinned(frames.load(s, "validation"), EVALUATED))
+            for s in recipe.sets
+        }
         write_metrics(target, metrics)
         last = read_lcurve(target).iloc[-1]
         provenance.write(
@@ -297,7 +287,6 @@ def train(
                      target / "seconds.json"):  # fmt: skip
             left.unlink(missing_ok=True)
         shutil.rmtree(target / _SNAPSHOTS, ignore_errors=True)
-    (target / ".lock").unlink(missing_ok=True)
     provenance.announce("made", target, f"potential {name!r}, {recipe.steps} steps")
     _point(name, target)
     return target
@@ -343,12 +332,13 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
         frozen = load_potential(recipe.initial_potential) / FROZEN
         command += ["--init-frz-model", os.path.relpath(frozen, directory)]
     if started >= recipe.steps:
+        _keep_snapshot(directory, recipe.steps)  # the kill may have come before it was kept
         return
     clock, earlier = time.monotonic(), _seconds(directory)
     with open(directory / _LOG, "a") as log:
         process = subprocess.Popen(
-            [*_program(), *command], cwd=directory, env=_environment(threads),
-            stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent,
+            [*program(), *command], cwd=directory, env=environment(threads),
+            stdout=log, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
         )  # fmt: skip
         try:
             with tqdm(total=recipe.steps, initial=started, desc=f"train {directory.name}",
@@ -399,21 +389,20 @@ def _keep_snapshot(directory: Path, steps: int) -> None:
 
 
 def judge_snapshots(
-    directory: Path, trained: Sequence[str], watch: Sequence[str], threads: int | None = None,
-    frames_each: int = 3,
-) -> int:  # fmt: skip
+    directory: Path, trained: Sequence[str], watch: Sequence[str], threads: int | None = None
+) -> int:
     """Freeze and judge the snapshots of a training; the step of the best one.
 
-    Errors over ``frames_each`` validation frames of each set of ``trained``, evenly chosen, and
-    over three times as many of each set of ``watch``, go to ``learning.json``, one snapshot after
+    Errors over ``JUDGED`` validation frames of each set of ``trained``, evenly chosen, and over
+    three times as many of each set of ``watch``, go to ``learning.json``, one snapshot after
     the other: the same call after a kill goes on. The best has the smallest product of the
     root mean square errors of energy, force and virial on the validation frames.
     """
     folder, file = directory / _SNAPSHOTS, directory / LEARNING
     rows = json.loads(file.read_text()) if file.is_file() else []
     judged = {
-        "validation": [frames.thinned(frames.load(s, "validation"), frames_each) for s in trained],
-        "watched": [frames.thinned(frames.load(s), 3 * frames_each) for s in watch],
+        "validation": [frames.thinned(frames.load(s, "validation"), JUDGED) for s in trained],
+        "watched": [frames.thinned(frames.load(s), 3 * JUDGED) for s in watch],
     }
     steps = sorted(int(p.name) for p in folder.glob("[0-9]*"))
     for step in tqdm(steps, desc=f"judge {directory.name}", unit="snapshot"):
@@ -459,7 +448,7 @@ def read_learning(potential: str | Path) -> pd.DataFrame:
     """
     file = load_potential(potential) / LEARNING
     if not file.is_file():
-        raise FileNotFoundError(f"{paths.relative(file)} is missing: no snapshots were kept")
+        raise NotThere(f"{paths.relative(file)} is missing: no snapshots were kept")
     return pd.DataFrame([
         {"step": row["step"], "role": role} | row[role]
         for row in json.loads(file.read_text()) for role in ("validation", "watched") if row[role]
@@ -512,7 +501,7 @@ def read_lcurve(path: Path) -> pd.DataFrame:
     path = Path(path)
     path = path / "lcurve.out" if path.is_dir() else path
     if not path.is_file():
-        raise FileNotFoundError(f"{paths.relative(path)} is missing; train first")
+        raise NotThere(f"{paths.relative(path)} is missing; train first")
     columns, rows = [], []
     for line in path.read_text().splitlines(keepends=True):
         if line.startswith("#"):
@@ -529,7 +518,8 @@ def read_lcurve(path: Path) -> pd.DataFrame:
 # ---------------------------------------------------------------- programs
 
 
-def _program() -> list[str]:
+def program() -> list[str]:
+    """DeePMD-kit's ``dp`` of this environment."""
     return [sys.executable, "-m", "deepmd", "--tf"]
 
 
@@ -537,7 +527,8 @@ def _threads(threads: int | None) -> int:
     return int(threads or os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
-def _environment(threads: int | None) -> dict[str, str]:
+def environment(threads: int | None) -> dict[str, str]:
+    """The environment of ``dp`` with so many threads (None: ``$OMP_NUM_THREADS`` or all cores)."""
     n = str(_threads(threads))
     return os.environ | {
         "OMP_NUM_THREADS": n,
@@ -548,17 +539,11 @@ def _environment(threads: int | None) -> dict[str, str]:
     }
 
 
-def _die_with_parent() -> None:
-    """In the child: be ended by the kernel if the parent is, even by ``kill -9`` (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def _dp(directory: Path, threads: int | None, *command: str) -> str:
     """Run ``dp --tf <command>`` in ``directory``; its output, also kept in the log there."""
     done = subprocess.run(
-        [*_program(), *command], cwd=directory, env=_environment(threads), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent,
+        [*program(), *command], cwd=directory, env=environment(threads), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
     )  # fmt: skip
     with open(directory / _LOG, "a") as log:
         log.write(done.stdout)
@@ -569,11 +554,10 @@ def _dp(directory: Path, threads: int | None, *command: str) -> str:
 
 def _death(directory: Path, command: str, code: int) -> TrainingFailed:
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    log = directory / _LOG
-    tail = "\n  ".join(log.read_text(errors="replace").splitlines()[-12:])
+    end = processes.last_lines((directory / _LOG).read_text(errors="replace"))
     return TrainingFailed(
         f"dp {command} died ({how}) in {paths.relative(directory)}; "
-        f"repair the cause and call again to go on. End of {_LOG}:\n  {tail}"
+        f"repair the cause and call again to go on. {_LOG}, {end}"
     )
 
 
@@ -595,7 +579,7 @@ def _point(name: str, target: Path) -> None:
     if paths.shipped("potentials", name).resolve() == target or link == target:
         return
     if link.is_dir() and not link.is_symlink():
-        raise ValueError(f"{paths.relative(link)} is a directory, not a pointer; choose a new name")
+        raise Unfit(f"{paths.relative(link)} is a directory, not a pointer; choose a new name")
     link.parent.mkdir(parents=True, exist_ok=True)
     part = link.with_name(f".{name}.{os.getpid()}")
     part.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
@@ -630,11 +614,10 @@ def load_potential(name_or_directory: str | Path) -> Path:
         candidates = [paths.shipped("potentials", text), paths.made("potentials", text)]
     found = list({c.resolve(): c for c in candidates if (c / FROZEN).is_file()})
     if not found:
-        near = difflib.get_close_matches(text, names(), n=1, cutoff=0.4)
         raise BadPotential(
-            f"no potential {text!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-            + f" (there are: {', '.join(names()) or 'none'}); chapter 02_training makes one"
-        )  # fmt: skip
+            f"no potential {text!r}{nearest(text, names())} (there are: "
+            f"{', '.join(names()) or 'none'}); chapter 02_training makes one"
+        )
     if len(found) > 1:
         raise BadPotential(
             f"two potentials are called {text!r}: "
@@ -651,10 +634,11 @@ def load_potential(name_or_directory: str | Path) -> Path:
 
 
 def ship(potential: str | Path, name: str) -> Path:
-    """Copy a potential trained here to ``data/potentials/<name>``: what a reader needs of it."""
+    """Copy a potential trained here to ``data/potentials/<name>``: what a reader needs of it.
+
+    An older one of this name stays until all is copied.
+    """
     source, target = load_potential(potential), paths.shipped("potentials", name)
-    if target.exists():
-        raise FileExistsError(f"{paths.relative(target)} exists; remove it first")
     part = target.with_name(f".{name}.{os.getpid()}")
     part.mkdir(parents=True)
     for file in (FROZEN, "lcurve.out", "metrics.json"):
@@ -669,7 +653,7 @@ def ship(potential: str | Path, name: str) -> Path:
         ]
     (part / "input.json").write_text(json.dumps(text, indent=1) + "\n")
     shutil.copy(source / provenance.FILE, part / provenance.FILE)
-    part.rename(target)
+    provenance.replace(target, part)
     return target
 
 
@@ -745,12 +729,12 @@ def _quiet():
 # ---------------------------------------------------------------- compress
 
 
-def compress(potential: str | Path, step: float = 0.01, extrapolate: int = 5) -> Path:
+def compress(potential: str | Path, step: float = 0.01) -> Path:
     """The tabulated model for fast molecular dynamics, made once and reused.
 
     The embedding net becomes a table of fifth-order polynomials (Lu et al., J. Chem. Theory
     Comput. 18, 5559 (2022)), ``step`` apart within the range of the training data and ten times
-    that up to ``extrapolate`` times the range. Kept in ``build/compressed/<key>/`` for the content
+    that up to five times the range. Kept in ``build/compressed/<key>/`` for the content
     of the frozen file. Waits while another process makes the same one. Returns the ``.pb`` file.
 
     Raises
@@ -762,7 +746,7 @@ def compress(potential: str | Path, step: float = 0.01, extrapolate: int = 5) ->
     """
     frozen = model_file(potential)
     recipe = {
-        "frozen": provenance.sha256(frozen), "step": step, "extrapolate": extrapolate,
+        "frozen": provenance.sha256(frozen), "step": step, "extrapolate": 5,
         "deepmd-kit": provenance.versions().get("deepmd-kit"),
     }  # fmt: skip
     target = paths.BUILD / "compressed" / provenance.key(recipe)
@@ -928,11 +912,11 @@ def write_metrics(directory: Path, metrics: dict) -> Path:
     return target
 
 
-def dp_test(potential: str | Path, part_directory: Path, frames_limit: int = 0) -> dict:
+def dp_test(potential: str | Path, part_directory: Path) -> dict:
     """Errors as ``dp test`` prints them: the independent check of :func:`evaluate`.
 
-    part_directory: a part of a set, e.g. ``frames.locate("abw") / "validation"``. frames_limit:
-    the first so many frames, 0 for all. Keys as in :func:`evaluate`.
+    part_directory: a part of a set, e.g. ``frames.locate("abw") / "validation"``. Keys as in
+    :func:`evaluate`.
     """
     import tempfile
 
@@ -940,7 +924,7 @@ def dp_test(potential: str | Path, part_directory: Path, frames_limit: int = 0) 
     with tempfile.TemporaryDirectory() as work:
         text = _dp(
             Path(work), None, "test", "-m", str(file), "-s", str(Path(part_directory).resolve()),
-            "-n", str(frames_limit),
+            "-n", "0",  # all frames
         )  # fmt: skip
 
     def value(label: str, scale: float) -> float | None:

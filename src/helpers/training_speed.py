@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from helpers import frames, paths, provenance, training
+from helpers import frames, paths, processes, provenance, training
 
 SET = "crystal_0300_0900"  # cost depends on atoms and sel, not on which frames of 272 atoms
 STEPS, DISPLAY_EVERY = 400, 100
@@ -125,17 +125,17 @@ def _train(setting: Setting, set_name: str, steps: int, display_every: int, work
     recipe = training.Recipe(sets=(set_name,), steps=steps, **setting.recipe)
     text = recipe.input(work, display_every, save_every=10 * steps)
     (work / "input.json").write_text(json.dumps(text))
-    environment = training._environment(setting.threads)
+    environment = training.environment(setting.threads)
     environment = {k: v for k, v in environment.items() if k not in KEEP_MEMORY}
     environment |= KEEP_MEMORY if setting.keep_memory else {}
     done = subprocess.run(
-        [*training._program(), "train", "input.json", "--skip-neighbor-stat"], cwd=work,
+        [*training.program(), "train", "input.json", "--skip-neighbor-stat"], cwd=work,
         env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        preexec_fn=training._die_with_parent,
+        preexec_fn=processes.die_with_parent,
     )  # fmt: skip
     if done.returncode:
-        tail = "\n  ".join(done.stdout.splitlines()[-12:])
-        raise training.TrainingFailed(f"dp train died at {setting.name!r}; its end:\n  {tail}")
+        raise training.TrainingFailed(
+            f"dp train died at {setting.name!r}; {processes.last_lines(done.stdout)}")
     return done.stdout
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers import paths, thermo
+from helpers.errors import NotThere, Unfit
 
 FILE = "trajectory.lammpstrj"
 
@@ -79,23 +80,28 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
         no trajectory there.
     ValueError
         the file is not a dump with the columns ``element xu yu zu``, holds no whole frame, or
-        changes its number of atoms.
+        changes its number of atoms; ``thermo.csv`` has no row.
     """
     file = _file(run)
     frames = [frame for i, frame in enumerate(_frames(file)) if i % every == 0]
     if not frames:
-        raise ValueError(f"{paths.relative(file)} holds no whole frame yet")
+        raise Unfit(f"{paths.relative(file)} holds no whole frame yet")
     steps, cells, symbols, positions = zip(*frames, strict=True)
     steps = np.array(steps)
     try:
         table = thermo.read(file.parent)
+        if table.empty:
+            raise Unfit(
+                f"{paths.relative(file.parent)}/{thermo.FILE} has no row, so that the frames have "
+                f"no time and no temperature; call heating.run again, it goes on or starts anew"
+            )
         # frames before the first row have a time, too
         times = steps * (table["time_ps"].iloc[-1] / table["step"].iloc[-1])
         targets = np.interp(steps, table["step"], table["target_temperature_K"])
     except FileNotFoundError:
         times = targets = np.full(len(steps), np.nan)
     if len({len(s) for s in symbols}) > 1:
-        raise ValueError(f"{paths.relative(file)} changes its number of atoms")
+        raise Unfit(f"{paths.relative(file)} changes its number of atoms")
     return Trajectory(symbols[0], steps, times, targets, np.array(cells), np.array(positions))
 
 
@@ -158,8 +164,8 @@ def _file(run: Path | str) -> Path:
     for name in (FILE + ".gz", FILE):
         if (path / name).is_file():
             return path / name
-    raise FileNotFoundError(f"no {FILE} or {FILE}.gz in {paths.relative(path)}: "
-                            f"run it with heating.run")
+    raise NotThere(f"no {FILE} or {FILE}.gz in {paths.relative(path)}: "
+                   f"run it with heating.run")
 
 
 def _frames(file: Path) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
@@ -172,7 +178,7 @@ def _frames(file: Path) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarra
             n = int(head[2])
             columns = head[7].split()[2:]
             if missing := {"element", "xu", "yu", "zu"} - set(columns):
-                raise ValueError(
+                raise Unfit(
                     f"{paths.relative(file)} has no column {', '.join(sorted(missing))}; "
                     f"dump with: id type element xu yu zu"
                 )

@@ -29,8 +29,6 @@ EV_IN_KJ_PER_MOL = constants.e * constants.N_A / 1e3
 #: 1 eV/A^3 in GPa and in bar (pressure, virial per volume)
 EV_PER_A3_IN_GPA = constants.e * 1e21
 EV_PER_A3_IN_BAR = EV_PER_A3_IN_GPA * 1e4
-#: 1 GPa in bar
-GPA_IN_BAR = 1e4
 #: 1 u/A^3 in g/cm3
 U_PER_A3_IN_G_PER_CM3 = constants.atomic_mass * 1e3 / 1e-24
 #: picoseconds in a minute (heating rates of experiments are in K/min)

@@ -107,7 +107,6 @@ def _kept(
             description=f"{what} of {structure} by {Path(model).name}",
             inputs={"model": recipe["model"], "structure": recipe["structure"]},
         )  # fmt: skip
-    (directory / ".lock").unlink(missing_ok=True)
     return directory
 
 
@@ -146,9 +145,7 @@ def relax_cells(
     FloatingPointError
         energy, forces or stress became NaN or infinite.
     """
-    done = sampling.read_whole_frames(file) if file.exists() else []
-    if done:
-        ase.io.write(file, done, format="extxyz")  # drops the frame that a kill cut off
+    done = sampling.whole_frames(file)
     with tqdm(total=len(strains), initial=len(done), desc=file.parent.name, unit="cell") as bar:
         for n, strain in enumerate(strains[len(done):], len(done)):  # fmt: skip
             atoms = start.copy()
@@ -252,9 +249,7 @@ def relaxed_volumes(
 def _labelled(source: Path, structure: str) -> Path:
     def make(start, calculator, directory):
         file, began = directory / _FRAMES, time.monotonic()
-        done = sampling.read_whole_frames(file) if file.exists() else []
-        if done:
-            ase.io.write(file, done, format="extxyz")  # drops the frame that a kill cut off
+        done = sampling.whole_frames(file)
         frames = ase.io.read(source, index=":")[len(done):]  # fmt: skip
         for frame in tqdm(frames, desc="label", unit="frame"):
             ase.io.write(file, reference.label(frame, calculator), format="extxyz", append=True)
