@@ -32,6 +32,7 @@ from helpers import (
     deviation,
     frames,
     heating,
+    ladder,
     lammps,
     paths,
     provenance,
@@ -654,3 +655,25 @@ def test_progress_in_a_terminal_is_one_line(potential, build):
     bars = [line for line in text.decode().split("\r") if "1200/1200" in line]
     assert "g/cm3" in bars[-1] and "ns/day" in bars[-1]
     assert text.count(b"\n") < 10
+
+
+def test_core_time_counts_the_ranks_of_each_session(tmp_path, monkeypatch):
+    """10 s on one rank, then, after a kill, 5 s on two: 20 core-seconds in 15 s."""
+    recipe = ladder.recipe("atp-20Kps")
+    clock, file = [0.0], tmp_path / thermo.FILE
+    monkeypatch.setattr(heating.time, "monotonic", lambda: clock[0])
+    row = dict.fromkeys(thermo.COLUMNS, 0.0) | {
+        "temperature_K": 300.0, "target_temperature_K": 300.0, "volume_A3": 4400.0}
+    file.write_text(",".join(thermo.COLUMNS) + "\n")
+    step = 0
+    for cores, seconds in ((1, 10.0), (2, 5.0)):
+        progress = heating._Progress(tmp_path, recipe)
+        with progress.bar(step, cores):
+            for _ in range(2):
+                step += 200
+                with open(file, "a") as table:
+                    table.write(",".join(map(str, (row | {"step": step}).values())) + "\n")
+                progress.update()
+                clock[0] += seconds
+    assert (progress.md_seconds, progress.core_seconds) == (15.0, 20.0)
+    assert progress.md_steps == 400

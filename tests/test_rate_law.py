@@ -98,6 +98,16 @@ def test_seeds_together_find_what_one_cell_hides():
     assert not rate_law.transition_of_seeds(flat).found
 
 
+def test_a_cell_that_opens_closes_and_opens_again():
+    """The fall that counts is the first; without the way back the whole run shows it."""
+    T = np.linspace(600, 1600, 2500)
+    open_ = ((T > 1080) & (T < 1220)) | (T > 1290)
+    rho = 1.16 - 4e-5 * (T - 600) - 0.15 * open_ + slow_noise(3, 0.02, n=len(T), correlation=40)
+    found = rate_law.transition_by_methods(T, rho)
+    assert found.found and found.Tf == pytest.approx(1080, abs=40)
+    assert "comes back at 12" in found.reason
+
+
 def test_one_seed_is_that_run_and_spread_of_seeds_joins_the_error():
     T = np.linspace(300, 2100, 900)
     runs = [(T, 1.2 - 2e-5 * T - 8e-4 * np.clip(T - bend, 0, 200) + slow_noise(seed, 0.004))
@@ -108,3 +118,20 @@ def test_one_seed_is_that_run_and_spread_of_seeds_joins_the_error():
     assert pooled.found and pooled.Tf == pytest.approx((alone[0].Tf + alone[1].Tf) / 2)
     assert pooled.error >= abs(alone[0].Tf - alone[1].Tf) / 2
     assert abs(pooled.Tf - 1400) < 3 * pooled.error and "mean of" in pooled.reason
+
+
+def test_one_seed_gets_the_scatter_of_the_others():
+    T = np.linspace(300, 2100, 900)
+
+    def run(bend, seed):
+        return T, 1.2 - 2e-5 * T - 8e-4 * np.clip(T - bend, 0, 200) + slow_noise(seed, 0.004)
+
+    runs = {(20.0, 1): run(1300, 1), (20.0, 2): run(1500, 2), (4.0, 1): run(1200, 3)}
+    alone = {key: rate_law.transition_by_methods(*one) for key, one in runs.items()}
+    found = rate_law.of_rates(runs, alone)
+    scatter = abs(alone[20.0, 1].Tf - alone[20.0, 2].Tf) / 2**0.5
+    assert found[20.0].Tf == rate_law.transition_of_seeds([runs[20.0, 1], runs[20.0, 2]]).Tf
+    assert found[4.0].Tf == alone[4.0, 1].Tf
+    assert found[4.0].error == pytest.approx(np.hypot(alone[4.0, 1].error, scatter))
+    only = {(4.0, 1): runs[4.0, 1]}
+    assert rate_law.of_rates(only, alone)[4.0].error == alone[4.0, 1].error

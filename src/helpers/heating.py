@@ -604,7 +604,7 @@ def _lammps(directory: Path, heating: HeatingRun, first: int, restart_every_ps: 
         )
     (directory / ".lammps").write_text(str(process.pid))
     try:
-        with progress.bar(first):
+        with progress.bar(first, ranks * threads):
             while process.poll() is None:
                 time.sleep(0.25)
                 progress.update()
@@ -640,21 +640,24 @@ class _Progress:
             state = {}
         self.seconds = state.get("seconds", 0.0)  # wall time of LAMMPS, start-up included
         self.md_seconds = state.get("md_seconds", 0.0)  # between the first and last row seen
+        # times the ranks, which may change from session to session; unknown in an older state
+        self.core_seconds = state.get("core_seconds", math.nan if state else 0.0)
         self.md_steps = state.get("md_steps", 0)
         self.sessions = state.get("sessions", 0)
         self.every = heating.steps(heating.thermo_every_ps)
         self.step, self.row, self.volume0 = 0, None, None
 
     @contextmanager
-    def bar(self, first: int):
-        self.sessions += 1
+    def bar(self, first: int, cores: int):
+        self.sessions, self.cores = self.sessions + 1, cores
         self.began = self.tick = time.monotonic()
         self.before = self.seconds
         self.step = self.said = first
         self.mark = None  # (step, time) of the first row of this session
         rows = _rows(self.directory / thermo.FILE)
         self.offset = (self.directory / thermo.FILE).stat().st_size
-        self.volume0 = float(rows[0].split(",")[6]) if rows else None
+        volume = thermo.COLUMNS.index("volume_A3")
+        self.volume0 = float(rows[0].split(",")[volume]) if rows else None
         self.expected = first // self.every * self.every + self.every
         total = self.heating.total_steps
         with tqdm(total=total, initial=first, desc=self.heating.name, unit="step",
@@ -687,12 +690,14 @@ class _Progress:
         if self.mark is not None:
             self.md_steps += self.step - self.mark[0]
             self.md_seconds += now - self.mark[1]
+            self.core_seconds += self.cores * (now - self.mark[1])
         self.mark = (self.step, now)
         self.seconds = self.before + now - self.began
         part = self.file.with_suffix(".part")
         part.write_text(json.dumps({
             "step": self.step, "seconds": self.seconds, "md_seconds": self.md_seconds,
-            "md_steps": self.md_steps, "sessions": self.sessions}))
+            "core_seconds": self.core_seconds, "md_steps": self.md_steps,
+            "sessions": self.sessions}))
         part.replace(self.file)
         restarts = _restarts(self.directory)
         for _, old in restarts[:-2]:
@@ -785,7 +790,6 @@ def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
             shutil.copyfileobj(source, target)
         part.replace(raw.with_name(raw.name + ".gz"))
     table = thermo.read(directory)
-    cores = ranks * threads
     inputs = {"structure": recipe["structure"], "potential": recipe["potential"]}
     ensemble = {}
     if heating.ensemble:
@@ -802,7 +806,7 @@ def _finish(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
         sessions=progress.sessions, native_kernels=kernels.library() is not None,
         ns_per_day=_rounded(progress.speed_ns_per_day),
         core_us_per_atom_step=_rounded(
-            progress.md_seconds * cores * 1e6 / (progress.md_steps * len(atoms))
+            progress.core_seconds * 1e6 / (progress.md_steps * len(atoms))
             if progress.md_steps else math.nan),
         final={k: _rounded(v) for k, v in table.iloc[-1].items()} if len(table) else {},
     )

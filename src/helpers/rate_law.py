@@ -12,7 +12,7 @@ extrapolation stands on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from scipy.optimize import curve_fit
 from scipy.special import lambertw
 from scipy.stats import t as student
 
-from helpers import transition, units
+from helpers import stages, transition, units
 
 BIN_WIDTHS_K = (10.0, 20.0, 40.0)
 
@@ -120,7 +120,30 @@ def transition_by_methods(temperature_K, density) -> transition.Transition:
 
     The temperature is the mean, its error joins the largest of the three errors and the spread of
     the three temperatures. Where only some of the three find a transition there is none.
+
+    A run that falls, comes back and falls again is no single fall. Where the whole run shows none,
+    but `stages.find` a low density that ends in a denser stage, the same is asked of the part up to
+    that end: Tf is where the density falls first.
     """
+    whole = _by_methods(temperature_K, density)
+    back = None if whole.found else _comes_back(temperature_K, density)
+    if back is None:
+        return whole
+    until = np.asarray(temperature_K) < back
+    first = _by_methods(np.asarray(temperature_K)[until], np.asarray(density)[until])
+    return replace(first, reason=f"{first.reason}; it comes back at {back:.0f} K"
+                   ) if first.found else whole
+
+
+def _comes_back(temperature_K, density) -> float | None:
+    """Where a first stage of low density ends in a denser one, K."""
+    found = stages.find(temperature_K, density, n_bootstrap=2)
+    low = next((i for i, stage in enumerate(found) if stage.name == "low density"), len(found))
+    return next((later.low_K for later in found[low + 1:] if later.name in ("return", "dense")),
+                None)
+
+
+def _by_methods(temperature_K, density) -> transition.Transition:
     tries = [transition.transition_temperature(temperature_K, density, width_K=width)
              for width in BIN_WIDTHS_K]
     if not all(t.found for t in tries):
@@ -164,3 +187,31 @@ def transition_of_seeds(runs: Sequence[tuple]) -> transition.Transition:
         fallen_K=fallen_K, method=f"{alone[0].method}, mean of {len(runs)} seeds",
         reason=f"mean of {' and '.join(f'{t:.0f}' for t in Tf)} K, where the density of each "
                f"seed falls, by {100 * drop:.1f} % on average")
+
+
+def of_rates(
+    runs: Mapping[tuple[float, int], tuple],
+    alone: Mapping[tuple[float, int], transition.Transition],
+) -> dict[float, transition.Transition]:
+    """`transition_of_seeds` of each rate, with what one seed cannot know added to its error.
+
+    runs: (rate, seed) -> (temperature_K, density). alone: (rate, seed) -> `transition_by_methods`.
+    A run says nothing of how far another seed would be from it. Where a rate has one seed, the
+    standard deviation between seeds of the other rates, pooled over those at which two or more show
+    a transition, joins its error; where no rate has two, the error stays that of one run.
+    """
+    seeds = {rate: [key for key in runs if key[0] == rate] for rate, _ in runs}
+    pooled = {rate: transition_of_seeds([runs[key] for key in keys])
+              for rate, keys in seeds.items()}
+    Tf = [[alone[key].Tf for key in keys if alone[key].found] for keys in seeds.values()]
+    Tf = [temperatures for temperatures in Tf if len(temperatures) > 1]
+    if not Tf:
+        return pooled
+    scatter = float(np.sqrt(sum(np.var(T, ddof=1) * (len(T) - 1) for T in Tf)
+                            / sum(len(T) - 1 for T in Tf)))
+    return {
+        rate: replace(bend, error=float(np.hypot(bend.error, scatter)),
+                      reason=f"{bend.reason} (one seed: {scatter:.0f} K of its error are the "
+                             f"scatter of seeds at other rates)")
+        if bend.found and len(seeds[rate]) == 1 else bend for rate, bend in pooled.items()
+    }
