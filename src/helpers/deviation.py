@@ -363,17 +363,17 @@ def trust(table: pd.DataFrame, limit_eV_per_A: float, width_K: float = 50.0) -> 
     width_K *= max(1, np.ceil(5 * spacing / width_K))
     single = (f" (means of {width_K:.0f} K; {table['max_eV_per_A'].max():.2g} eV/A in the worst "
               "frame)")
-    binned = transition.bin_by_temperature(
-        table["target_temperature_K"], table["max_eV_per_A"], width_K)
-    below = np.flatnonzero(binned["mean"].to_numpy() <= limit_eV_per_A)
+    low = transition.bins(table["target_temperature_K"], width_K, close_end=True)
+    mean = table["max_eV_per_A"].groupby(low).mean()
+    below = np.flatnonzero(mean <= limit_eV_per_A)
     first, last = table["target_temperature_K"].min(), table["target_temperature_K"].max()
     if not len(below):
         return Trust(float(first), limit_eV_per_A, f"the potentials disagree by more than "
                      f"{limit_eV_per_A:g} eV/A from the start ({first:.0f} K){single}")
-    if below[-1] == len(binned) - 1:
+    if below[-1] == len(mean) - 1:
         return Trust(float("nan"), limit_eV_per_A, f"the potentials agree within "
                      f"{limit_eV_per_A:g} eV/A up to the end ({last:.0f} K){single}")
-    edge = transition.bins(binned["temperature_K"], width_K)[below[-1] + 1]
+    edge = mean.index[below[-1] + 1]
     return Trust(float(edge), limit_eV_per_A, f"above {edge:.0f} K the potentials disagree by more "
                  f"than {limit_eV_per_A:g} eV/A{single}: there the run is outside of what they "
                  f"were trained on")
