@@ -1,5 +1,6 @@
 """CP2K beside the reference: its input, its output, and the shipped frames."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -74,6 +75,15 @@ def test_cp2k_labels_a_molecule_and_goes_on_after_a_kill(tmp_path, hydrogen_cyan
     again = dft.label([hydrogen_cyanide, moved, strained], tmp_path, cutoff=200)
     assert again[1].get_potential_energy() == second.get_potential_energy()
     assert {file: file.stat().st_mtime_ns for file in keys[1:]} == times
+
+
+@pytest.mark.skipif(not shutil.which(dft.PROGRAM), reason=f"{dft.PROGRAM} is not installed")
+def test_two_ranks_give_the_energy_of_one(tmp_path, hydrogen_cyanide):
+    (one,) = dft.label([hydrogen_cyanide], tmp_path / "one", cutoff=200)
+    (two,) = dft.label([hydrogen_cyanide], tmp_path / "two", cutoff=200, ranks=2)
+    assert two.get_potential_energy() == pytest.approx(one.get_potential_energy(), abs=1e-5)
+    output = next((tmp_path / "two").glob("*/cp2k.out")).read_text()
+    assert re.search(r"Total number of message passing processes\s+2\b", output)
 
 
 def test_a_crashed_program_is_quoted(tmp_path, monkeypatch, hydrogen_cyanide):

