@@ -48,7 +48,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import dft, frames, paper, plots, provenance, structures, tables, units
+from helpers import (
+    dft,
+    frame_checks,
+    frames,
+    outputs,
+    paper,
+    plots,
+    provenance,
+    structures,
+    tables,
+    units,
+)
 from helpers import sets as recipes
 from helpers.view import view
 
@@ -254,11 +265,11 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 #
 # Two atoms on top of each other are no physics, and a single such frame also bloats the table of a
 # compressed potential, whose range follows the closest pair. Each pair of elements has a smallest
-# distance that `frames.check` accepts: about 70 % of its shortest bond.
+# distance that `frame_checks.check` accepts: about 70 % of its shortest bond.
 
 # %%
 closest = pd.DataFrame({name: s["closest_A"] for name, s in summaries.items()}).T
-limits = {"-".join(pair): limit for pair, limit in frames.MINIMUM_DISTANCES.items()}
+limits = {"-".join(pair): limit for pair, limit in frame_checks.MINIMUM_DISTANCES.items()}
 closest = closest.groupby(sampler).min()
 closest.loc["refused below"] = {pair: limits[pair] for pair in closest}
 closest = closest.rename_axis("closest (Å), sampled by").reset_index()
@@ -293,13 +304,13 @@ print(f"{beside_dft['frames'].sum()} frames by {dft.LEVEL}; times are those of a
 # %% [markdown]
 # ## The check
 #
-# `frames.check` refuses NaN, a wrong number of atoms, an element outside the type map, forces over
-# a bound, atoms too close, copies of frames, and energies far outside the others. It runs here, on
-# this page, on every set:
+# `frame_checks.check` refuses NaN, a wrong number of atoms, an element outside the type map, forces
+# over a bound, atoms too close, copies of frames, and energies far outside the others. It runs
+# here, on this page, on every set:
 
 # %%
 for name in chosen:
-    system = frames.check(frames.load(name), force_bound=force_bound)
+    system = frame_checks.check(frames.load(name), force_bound=force_bound)
     print(f"{name}: {len(system)} frames of {system.get_natoms()} atoms are sound")
 
 # %% [markdown]
@@ -309,36 +320,37 @@ for name in chosen:
 spoilt = frames.load(chosen[0])
 spoilt.data["forces"][0, 0, 0] = 2 * force_bound
 try:
-    frames.check(spoilt, force_bound=force_bound)
+    frame_checks.check(spoilt, force_bound=force_bound)
 except frames.BadFrames as error:
     print(error)
 
 # %% [markdown]
 # ## Your own data
 #
-# Results of VASP or CP2K go in through dpdata; `frames.import_labelled` brings them into the order
+# Results of VASP or CP2K go in through dpdata; `outputs.import_labelled` brings them into the order
 # of the type map C, H, N, Zn:
 #
 # | you have | call |
 # |---|---|
-# | `OUTCAR` | `frames.import_labelled("OUTCAR")` |
-# | `vasprun.xml` | `frames.import_labelled("vasprun.xml")` |
-# | output of a CP2K single point | `frames.import_labelled("cp2k.out", fmt="cp2k/output")` |
-# | folder of a CP2K MD run | `frames.import_labelled("run/", fmt="cp2k/aimd_output")` |
-# | extended XYZ of ASE | `frames.import_labelled("frames.extxyz")` |
+# | `OUTCAR` | `outputs.import_labelled("OUTCAR")` |
+# | `vasprun.xml` | `outputs.import_labelled("vasprun.xml")` |
+# | output of a CP2K single point | `outputs.import_labelled("cp2k.out", fmt="cp2k/output")` |
+# | folder of a CP2K MD run | `outputs.import_labelled("run/", fmt="cp2k/aimd_output")` |
+# | extended XYZ of ASE | `outputs.import_labelled("frames.extxyz")` |
 #
-# then `frames.check(system)` and `frames.save(system, directory, frames.split_blocks(len(system)),
-# description=..., recipe=...)`. Name your file in the parameter `own_file` and this cell shows it;
-# else it takes the detour with frames of ours, written as extended XYZ and read again.
+# then `frame_checks.check(system)` and `frames.save(system, directory,
+# frames.split_blocks(len(system)), description=..., recipe=...)`. Name your file in the parameter
+# `own_file` and this cell shows it; else it takes the detour with frames of ours, written as
+# extended XYZ and read again.
 
 # %%
 if own_file:
-    own = frames.import_labelled(Path(own_file), own_format or None)
+    own = outputs.import_labelled(Path(own_file), own_format or None)
 else:
     with tempfile.TemporaryDirectory() as folder:
-        file = frames.to_extxyz(frames.load(chosen[0], "validation"), Path(folder, "own.extxyz"))
-        own = frames.import_labelled(file)
-frames.check(own, stoichiometry=dict(zip(own["atom_names"], own["atom_numbs"], strict=True)))
+        file = outputs.to_extxyz(frames.load(chosen[0], "validation"), Path(folder, "own.extxyz"))
+        own = outputs.import_labelled(file)
+frame_checks.check(own, stoichiometry=dict(zip(own["atom_names"], own["atom_numbs"], strict=True)))
 tables.facts(
     {k: v for k, v in frames.summary(own).items() if v is not None and not isinstance(v, dict)},
     own_file or f"{chosen[0]}, validation, there and back",

@@ -74,10 +74,12 @@ from IPython.display import Markdown
 
 from helpers import (
     dft,
+    evaluation,
     frames,
     heating,
     ladder,
     learning,
+    models,
     paper,
     paths,
     plots,
@@ -176,11 +178,11 @@ plots.learning_curves(training.read_lcurve(live));
 # frozen file and kept in `build/compressed`.
 
 # %%
-compressed = training.compress(live, step=table_step)
+compressed = models.compress(live, step=table_step)
 sample = frames.load(recipe.sets[0], "validation").sub_system([0, 1])
-difference = training.predict(compressed, sample).force - training.predict(live, sample).force
+difference = evaluation.predict(compressed, sample).force - evaluation.predict(live, sample).force
 tables.facts({
-    "frozen (MiB)": (live / training.FROZEN).stat().st_size / 2**20,
+    "frozen (MiB)": (live / models.FROZEN).stat().st_size / 2**20,
     "compressed (MiB)": compressed.stat().st_size / 2**20,
     "largest change of a force (eV/Å)": float(np.abs(difference).max()),
 }, "What compression does")
@@ -188,13 +190,13 @@ tables.facts({
 # %% [markdown]
 # ## `dp test`
 #
-# The errors on this page come from `training.evaluate`. DeePMD-kit brings a program for the same
+# The errors on this page come from `evaluation.evaluate`. DeePMD-kit brings a program for the same
 # purpose; both must say the same.
 
 # %%
 part = frames.locate(recipe.sets[0]) / "validation"
-ours = training.evaluate(live, frames.load(recipe.sets[0], "validation"))
-theirs = training.dp_test(live, part)
+ours = evaluation.evaluate(live, frames.load(recipe.sets[0], "validation"))
+theirs = evaluation.dp_test(live, part)
 pd.DataFrame({"dp test": theirs, "this book": {k: ours[k] for k in theirs}}).rename_axis("error")
 
 # %% [markdown]
@@ -208,7 +210,7 @@ pd.DataFrame({"dp test": theirs, "this book": {k: ours[k] for k in theirs}}).ren
 # prefactors. A high limit for the energy is what brings its error down at the end.
 
 # %%
-shown = training.load_potential(potential)
+shown = models.load_potential(potential)
 made = provenance.read(shown)
 before = potentials.lineage(potential)  # trainings whose weights this one went on from
 
@@ -304,12 +306,12 @@ by_element.rename_axis("force RMSE (eV/Å)").reset_index().style.format(precisio
 
 # %%
 evaluated = {
-    name: training.predict(shown, frames.thinned(frames.load(name), evaluated_frames))
+    name: evaluation.predict(shown, frames.thinned(frames.load(name), evaluated_frames))
     for name in tests.index
 }
 _, panels = plots.axes(("", "-"), ("", "-"), ncols=3, width=4.2, height=4.0)
-parities = training.parity(evaluated)
-for ax, (quantity, unit) in zip(panels, training.PARITY, strict=True):
+parities = evaluation.parity(evaluated)
+for ax, (quantity, unit) in zip(panels, evaluation.PARITY, strict=True):
     reference, predicted, groups = parities[quantity]
     plots.parity(reference, predicted, quantity, unit, ax=ax, groups=groups)
     ax.set(xlabel=plots.label(f"reference {quantity}", unit),
@@ -336,7 +338,7 @@ for temperature, width in ((300, 150), (2500, 300)):
         recipes.tests(), None, temperature, width, n_atoms
     ) or frames.near_temperature(frames.names(), "validation", temperature, width, n_atoms)
 errors = {
-    ("ZIF-4", temperature): training.evaluate(shown, frames.thinned(found, evaluated_frames))
+    ("ZIF-4", temperature): evaluation.evaluate(shown, frames.thinned(found, evaluated_frames))
     for temperature, found in near.items()
     if found is not None
 }
@@ -480,7 +482,7 @@ except FileNotFoundError as absent:
     print(absent)
 else:
     _, panels = plots.axes(("steps", "-"), ("", "-"), ncols=3, width=4.2, height=3.2)
-    for ax, error, unit in zip(panels, training.ERRORS, ("meV/atom", "eV/A", "meV/atom"),
+    for ax, error, unit in zip(panels, evaluation.ERRORS, ("meV/atom", "eV/A", "meV/atom"),
                                strict=True):
         for role, rows in curve.groupby("role"):
             ax.semilogy(rows["step"], rows[error], "o-",

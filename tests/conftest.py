@@ -66,6 +66,41 @@ def lennard_jones():
     return make
 
 
+@pytest.fixture(scope="session")
+def images(lennard_jones):
+    """30 cells with Lennard-Jones labels, each warmer than the last."""
+    images = lennard_jones(30)
+    for i, atoms in enumerate(images):
+        atoms.info = {"temperature_K": 300.0 + 10 * i, "step": i, "strain": 0.0}
+    return images
+
+
+@pytest.fixture(scope="session")
+def calculator():
+    """What labelled them."""
+    from ase.calculators.lj import LennardJones
+
+    return LennardJones(sigma=0.96, epsilon=0.5, rc=5.0, smooth=True)
+
+
+@pytest.fixture
+def extxyz(images, tmp_path):
+    """They as a file."""
+    import ase.io
+
+    path = tmp_path / "trajectory.extxyz"
+    ase.io.write(path, images)
+    return path
+
+
+@pytest.fixture
+def system(extxyz):
+    """They as dpdata has them."""
+    from helpers import outputs
+
+    return outputs.from_extxyz(extxyz)
+
+
 @pytest.fixture
 def notebook(tmp_path):
     """write(*cells, name="01_tiny") -> path of a notebook made of these cells."""
@@ -138,3 +173,35 @@ def project(tmp_path, monkeypatch):
     root = tiny_project(tmp_path / "project")
     use(root, monkeypatch)
     return root
+
+
+@pytest.fixture(scope="module")
+def lj_project(tmp_path_factory, lennard_jones):
+    """An empty data/ and build/, with one set of 24 frames called ``lj``."""
+    import ase.io
+
+    from helpers import sets
+
+    root = tmp_path_factory.mktemp("project")
+    patch = pytest.MonkeyPatch()
+    for name, path in {"ROOT": root, "DATA": root / "data", "BUILD": root / "build"}.items():
+        patch.setattr(paths, name, path)
+    images = lennard_jones(24, seed=3, strain=0.01, rattle=0.03, sigma=1.2, epsilon=0.05)
+    ase.io.write(root / "lj.extxyz", images)
+    sets.pack(
+        root / "lj.extxyz", "lj", description="Lennard-Jones", sampling={"rattle_A": 0.03},
+        level_of_theory="LJ", source="tests", n_blocks=4, validation_share=0.25, force_bound=1e3,
+    )  # fmt: skip
+    yield root
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def lj_recipe():
+    """A network that trains in seconds."""
+    from helpers import training
+
+    return training.Recipe(
+        sets=("lj",), steps=120, sel=(24, 24, 20, 8), neuron=(4, 8), axis_neuron=4,
+        fitting=(16, 16), learning_rate=(5e-3, 1e-4),
+    )  # fmt: skip

@@ -15,13 +15,15 @@ import pytest
 
 from helpers import (
     deviation,
+    evaluation,
     frames,
     heating,
+    models,
     paths,
     provenance,
+    sets,
     structures,
     thermo,
-    training,
     trajectory,
 )
 
@@ -132,7 +134,7 @@ def test_as_deepmd_kit_itself_has_it(saved, capsys):
     theirs = calc_model_devi(
         np.array(wrapped).reshape(3, -1), some.cells.reshape(3, 9),
         np.array([frames.TYPE_MAP.index(s) for s in some.symbols]),
-        [training.check_potential(p) for p in ENSEMBLE])
+        [models.check_potential(p) for p in ENSEMBLE])
     np.testing.assert_allclose(table["max_eV_per_A"], theirs[:, 4], atol=1e-5)
     np.testing.assert_allclose(table["avg_eV_per_A"], theirs[:, 6], atol=1e-5)
     assert "[made]" in capsys.readouterr().out
@@ -160,7 +162,7 @@ def test_the_same_potential_twice(saved, tmp_path):
     frame = trajectory.read(saved)
     evaluate = deviation._forces([ENSEMBLE[0], ENSEMBLE[0]], frame.symbols)
     assert (deviation.spread(evaluate(frame.positions[0], frame.cells[0])) == 0).all()
-    shutil.copy(training.model_file(ENSEMBLE[0]), tmp_path / "copy.pb")
+    shutil.copy(models.model_file(ENSEMBLE[0]), tmp_path / "copy.pb")
     with pytest.raises(ValueError, match="name one potential twice"):
         deviation.of_frames(saved, [ENSEMBLE[0], tmp_path / "copy.pb"], 3)
     with pytest.raises(ValueError, match="two at least"):
@@ -171,11 +173,11 @@ def test_what_cannot_be_compared(saved, tmp_path):
     from deepmd.tf.env import tf
 
     graph = tf.GraphDef()
-    graph.ParseFromString(training.model_file(ENSEMBLE[0]).read_bytes())
+    graph.ParseFromString(models.model_file(ENSEMBLE[0]).read_bytes())
     node = next(n for n in graph.node if n.name.endswith("model_attr/tmap"))
     node.attr["value"].tensor.string_val[0] = b"H C N Zn"
     (other := tmp_path / "other.pb").write_bytes(graph.SerializeToString())
-    with pytest.raises(training.BadPotential, match=r"type map \('H', 'C', 'N', 'Zn'\)"):
+    with pytest.raises(models.BadPotential, match=r"type map \('H', 'C', 'N', 'Zn'\)"):
         deviation.of_frames(saved, [ENSEMBLE[0], other], 3)
     (saved / trajectory.FILE).unlink()
     with pytest.raises(FileNotFoundError, match="no trajectory.lammpstrj"):
@@ -192,12 +194,12 @@ def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
     monkeypatch.setattr(paths, "BUILD", tmp_path)
     images = lennard_jones(8, rattle=0.03)
     ase.io.write(tmp_path / "lj.extxyz", images)
-    frames.pack(tmp_path / "lj.extxyz", "lj", directory=paths.made("frames", "lj"),
+    sets.pack(tmp_path / "lj.extxyz", "lj", directory=paths.made("frames", "lj"),
                 description="Lennard-Jones", sampling={}, level_of_theory="LJ", source="tests",
                 n_blocks=4, validation_share=0.25, force_bound=1e3)
     table = deviation.calibrate(ENSEMBLE, ["lj"], 2)
     system = frames.thinned(frames.load("lj"), 2)
-    forces = np.array([training.predict(p, system).force for p in ENSEMBLE])
+    forces = np.array([evaluation.predict(p, system).force for p in ENSEMBLE])
     largest, _, average = calc_model_devi_f(forces)
     np.testing.assert_allclose(table["max_eV_per_A"], largest, atol=1e-5)
     np.testing.assert_allclose(table["avg_eV_per_A"], average, atol=1e-5)
@@ -205,7 +207,7 @@ def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
     np.testing.assert_allclose(table["max_error_eV_per_A"], largest, rtol=1e-5)
     np.testing.assert_allclose(table["avg_error_eV_per_A"], average, rtol=1e-5)
     record = json.loads(next(tmp_path.glob(f"validation/*/{provenance.FILE}")).read_text())
-    assert record["recipe"]["model"] == provenance.sha256(training.model_file(ENSEMBLE[0]))
+    assert record["recipe"]["model"] == provenance.sha256(models.model_file(ENSEMBLE[0]))
     assert set(record["inputs"]) == {"lj", *ENSEMBLE}
 
 

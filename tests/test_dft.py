@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
-from helpers import dft, frames, paths, provenance, structures, training
+from helpers import dft, evaluation, frames, outputs, paths, provenance, structures
 
 
 def test_the_input_holds_the_cell_and_every_atom():
@@ -113,7 +113,7 @@ def test_comparison_is_the_difference_of_the_labels():
     system = dft.systems()[0]
     row = dft.compare("atp", [system]).iloc[0]
     images = dft.read(system)
-    said = training.predict("atp", frames.from_extxyz(paths.DFT / f"{system}.extxyz"))
+    said = evaluation.predict("atp", outputs.from_extxyz(paths.DFT / f"{system}.extxyz"))
     force = np.array([a.get_forces() for a in images])
     assert row["potential-CP2K force_eV_per_A"] == pytest.approx(
         np.sqrt(np.mean((said.force - force) ** 2)), rel=1e-5

@@ -34,10 +34,10 @@ from helpers import (
     heating,
     ladder,
     lammps,
+    models,
     paths,
     provenance,
     thermo,
-    training,
     trajectory,
 )
 
@@ -198,10 +198,10 @@ def test_shipped_runs_keep_their_keys(folder):
 def test_bad_potential_is_refused_before_lammps(potential, build):
     cut = build / "cut.pb"
     cut.write_bytes(potential.read_bytes()[:-5000])
-    with pytest.raises(training.BadPotential, match="truncated"):
+    with pytest.raises(models.BadPotential, match="truncated"):
         heating.run(replace(heating_run(potential), potential=str(cut)))
     ase.io.write(build / "copper.extxyz", bulk("Cu", cubic=True))
-    with pytest.raises(training.BadPotential, match="Cu"):
+    with pytest.raises(models.BadPotential, match="Cu"):
         heating.run(heating_run(potential, structure=str(build / "copper.extxyz")))
     assert not list(build.glob("runs/*/in.heating"))
 
@@ -264,7 +264,7 @@ def test_table_and_trajectory_agree(whole, potential):
     np.testing.assert_allclose(rows["enthalpy_eV"],
                                rows["potential_energy_eV"] + rows["kinetic_energy_eV"], atol=1e-5)
     assert frames_.symbols.tolist() == heating.structure(heated).get_chemical_symbols()
-    model = training.check_potential(potential)
+    model = models.check_potential(potential)
     types = [frames.TYPE_MAP.index(s) for s in frames_.symbols]
     energy, force, _ = model.eval(frames_.positions.reshape(len(frames_), -1),
                                   frames_.cells.reshape(-1, 9), types)
@@ -391,7 +391,7 @@ def test_deviations_are_those_of_the_potentials(compared, potential):
     assert table["step"].tolist() == list(range(0, heated.total_steps + 1, 20))
     types = [frames.TYPE_MAP.index(s) for s in frames_.symbols]
     forces = np.array([
-        training.check_potential(p).eval(frames_.positions.reshape(len(frames_), -1),
+        models.check_potential(p).eval(frames_.positions.reshape(len(frames_), -1),
                                          frames_.cells.reshape(-1, 9), types)[1]
         for p in (potential, potential.parent / "other.pb")])
     spread = np.sqrt(((forces - forces.mean(axis=0)) ** 2).sum(axis=-1).mean(axis=0))
@@ -522,7 +522,7 @@ def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):
         "Znim2-ABW", "atp", 300.0, 400.0, 100.0, equilibration_ps=0.1, thermo_every_ps=0.005,
         frame_every_ps=0.01)
     monkeypatch.setattr(paths, "BUILD", paths.ROOT / "build")
-    compressed = training.compress("atp").parents[1]
+    compressed = models.compress("atp").parents[1]
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "compressed").symlink_to(compressed)

@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from helpers import kernels, lammps, paths, structures, training
+from helpers import kernels, lammps, models, paths, structures
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no g++ to compile kernels with")
 
@@ -61,7 +61,7 @@ def test_forces_are_those_of_the_uncompressed_model(tmp_path, monkeypatch):
     atoms = structures.load("Znim2-ABW")
     atoms.rattle(0.1, seed=1)
     lammps.write_data(tmp_path / "start.data", atoms)
-    model = training.compress("atp")
+    model = models.compress("atp")
     (tmp_path / "in.forces").write_text("\n".join([
         "units metal", "atom_style atomic", "box tilt large", "read_data start.data",
         f"pair_style deepmd {model}", "pair_coeff * * C H N Zn", "run 0",
@@ -78,7 +78,7 @@ def test_forces_are_those_of_the_uncompressed_model(tmp_path, monkeypatch):
     assert np.abs(forces[True] - forces[False]).max() < 1e-4
     assert pressure[True] == pytest.approx(pressure[False], rel=1e-4)
     types = ["CHNZn".index(s) if s != "Zn" else 3 for s in atoms.get_chemical_symbols()]
-    exact = training.check_potential("atp").eval(
+    exact = models.check_potential("atp").eval(
         atoms.positions.reshape(1, -1), atoms.cell.array.reshape(1, 9), types)[1][0]
     difference = np.abs(forces[True] - exact).max()
     print(f"compressed and native against uncompressed: {difference:.1e} eV/A")

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from helpers import lammps, layout, paths, structures, training
+from helpers import lammps, layout, models, paths, structures
 
 
 def test_layouts():
@@ -31,7 +31,7 @@ def build(tmp_path, monkeypatch):
 def test_a_trial_is_made_once_and_announced(build, monkeypatch, capfd):
     monkeypatch.setattr(layout, "_TRIAL_S", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, force = structures.load("Znim2-ABW"), layout.deepmd(training.model_file("atp"))
+    atoms, force = structures.load("Znim2-ABW"), layout.deepmd(models.model_file("atp"))
     assert layout.choose(atoms, force, "key", 10**4) == (1, 1)  # minutes: not worth a trial
     assert layout.choose(atoms, force, "key", 10**7, ranks=3) == (3, 1)  # as given
     assert not list(build.rglob("*.json"))
@@ -58,5 +58,5 @@ def test_a_layout_that_fails_is_left_out(build, monkeypatch):
 
     monkeypatch.setattr(layout, "time_lammps", time_lammps)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, force = structures.load("Znim2-ABW"), layout.deepmd(training.model_file("atp"))
+    atoms, force = structures.load("Znim2-ABW"), layout.deepmd(models.model_file("atp"))
     assert layout.choose(atoms, force, "key", 10**7) == (1, 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import learning, potentials, training
+from helpers import evaluation, learning, potentials
 
 
 def test_a_power_law_is_found_again():
@@ -16,13 +16,13 @@ def test_a_power_law_is_found_again():
 
 def generation(steps, energy, force, virial):
     return {"potential": f"p{steps}", "group": "melt", "steps": steps, "training_frames": 10,
-            **dict(zip(training.ERRORS, (energy, force, virial), strict=True))}  # fmt: skip
+            **dict(zip(evaluation.ERRORS, (energy, force, virial), strict=True))}  # fmt: skip
 
 
 def test_goals_are_reached_out_of_reach_or_so_many_steps_away():
     table = pd.DataFrame([generation(1000, 4, 0.4, 20), generation(4000, 4, 0.2, 20 / 2**0.5)])
     rows = learning.outlook(table).set_index("error")
-    energy, force, virial = (rows.loc[key] for key in training.ERRORS)
+    energy, force, virial = (rows.loc[key] for key in evaluation.ERRORS)
     assert not energy["reached"] and np.isnan(energy["steps_for_goal"])  # it does not fall
     assert force["reached"] and np.isnan(force["steps_for_goal"])
     assert force["exponent"] == pytest.approx(0.5)

@@ -138,7 +138,7 @@ def test_cp2k_outputs_become_a_set(here, capsys):
     target = own_data.import_set(outputs, "hcn", stoichiometry="any")
     assert provenance.read(target)["frames"] == {"training": 2, "validation": 1}
     assert "C-H force constant (eV/A^2): these frames cannot tell" in capsys.readouterr().out
-    with pytest.raises(frames.Unconverged):
+    with pytest.raises(outputs.Unconverged):
         own_data.import_set([CP2K], "all", stoichiometry="any")
     record = provenance.read(own_data.import_set([CP2K], "all", stoichiometry="any", drop=True))
     assert record["dropped"] == [

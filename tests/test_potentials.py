@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from helpers import frames, paths, potentials, provenance, training
+from helpers import evaluation, frames, models, paths, potentials, provenance
 
 
 def test_groups_are_spelt_out_and_no_test_is_trained_on():
@@ -90,21 +90,21 @@ def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeyp
     assert errors["abw_0300_1500"]["role"] == "validation"
     assert errors["crystal_1200"]["role"] == "test"
     assert errors["crystal_0300"]["role"] == "unseen"
-    own = training.evaluate(made, frames.thinned(frames.load("abw_0300_1500", "validation"), 2))
+    own = evaluation.evaluate(made, frames.thinned(frames.load("abw_0300_1500", "validation"), 2))
     assert errors["abw_0300_1500"] == {"role": "validation", **own}
     monkeypatch.setattr(paths, "DATA", tmp_path / "data")
     (tmp_path / "data/potentials").mkdir(parents=True)
     shipped = potentials.ship("p")
     assert provenance.read(shipped)["frozen_sha256"] == provenance.sha256(
-        training.load_potential("p") / training.FROZEN
+        models.load_potential("p") / models.FROZEN
     )
 
 
 def test_errors_by_temperature_are_those_of_the_frames_there():
     table = potentials.by_temperature("atp", "heated_atp", 600)
     assert table["frames"].sum() == len(frames.load("heated_atp")) and len(table) == 4
-    whole = training.evaluate("atp", frames.load("heated_atp"))
-    for key in training.ERRORS:
+    whole = evaluation.evaluate("atp", frames.load("heated_atp"))
+    for key in evaluation.ERRORS:
         square = (table["frames"] * table[key] ** 2).sum() / table["frames"].sum()
         assert square**0.5 == pytest.approx(whole[key], rel=1e-6)
     assert (table["energy_bias_meV_per_atom"].abs()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from helpers import frames, paths, provenance, sets, structures, training
+from helpers import frames, models, paths, provenance, sets, structures, training
 
 
 def test_every_shipped_set_has_a_recipe_that_can_be_followed():
@@ -85,7 +85,7 @@ def _recipes(monkeypatch, tmp_path, table):
 def _potential():
     from deepmd.calculator import DP
 
-    return DP(model=str(training.load_potential("atp") / training.FROZEN))
+    return DP(model=str(models.load_potential("atp") / models.FROZEN))
 
 
 def test_a_set_is_sampled_labelled_packed_and_then_reused(house, capfd):
@@ -180,3 +180,13 @@ def test_labelled_frames_of_the_ladder_are_of_the_run_that_is_shipped():
     for run, key in sets.taken_from("heated_atp").items():
         assert key == provenance.read(paths.shipped("runs", run))["key"], run
     assert sets.taken_from("heated_atp") and not sets.taken_from("nvt_0300")
+
+
+def test_pack_thins_splits_and_says_so(extxyz, tmp_path):
+    packed = sets.pack(extxyz, "lj", directory=tmp_path / "lj", description="LJ", source="test",
+                         sampling={"rattle_A": 0.02}, level_of_theory="LJ", keep_every=2,
+                         n_blocks=5)  # fmt: skip
+    record = provenance.read(packed)
+    assert record["sampling"] == {"rattle_A": 0.02}
+    assert record["frames"] == {"training": 12, "validation": 3}
+    assert len(record["recipe"]["trajectories"]) == 1

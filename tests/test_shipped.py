@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from helpers import frames, paths, potentials, provenance, sets
+from helpers import frame_checks, frames, paths, potentials, provenance, sets
 
 LIMIT_MB = 60
 SHIPPED = [path.parent for kind in paths.KINDS
@@ -35,7 +35,7 @@ def test_every_structure_is_accounted_for():
 
 @pytest.mark.parametrize("name", frames.names())
 def test_shipped_frames_pass_the_checks(name):
-    frames.check(frames.load(name), laws=True)
+    frame_checks.check(frames.load(name), laws=True)
     record = provenance.read(frames.locate(name))
     assert record["level_of_theory"] and record["source"] and record["sampling"]["method"]
 

@@ -1,6 +1,5 @@
 """Training: real ``dp`` runs of a tiny network on Lennard-Jones frames of the 68-atom cell."""
 
-import json
 import re
 import shutil
 import signal
@@ -10,37 +9,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import ase.io
 import numpy as np
 import pytest
 
-from helpers import frames, paths, provenance, training
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory, lennard_jones):
-    """An empty data/ and build/, with one set of 24 frames called ``lj``."""
-    root = tmp_path_factory.mktemp("project")
-    patch = pytest.MonkeyPatch()
-    for name, path in {"ROOT": root, "DATA": root / "data", "BUILD": root / "build"}.items():
-        patch.setattr(paths, name, path)
-    images = lennard_jones(24, seed=3, strain=0.01, rattle=0.03, sigma=1.2, epsilon=0.05)
-    ase.io.write(root / "lj.extxyz", images)
-    frames.pack(
-        root / "lj.extxyz", "lj", description="Lennard-Jones", sampling={"rattle_A": 0.03},
-        level_of_theory="LJ", source="tests", n_blocks=4, validation_share=0.25, force_bound=1e3,
-    )  # fmt: skip
-    yield root
-    patch.undo()
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    return training.Recipe(
-        sets=("lj",), steps=120, sel=(24, 24, 20, 8), neuron=(4, 8), axis_neuron=4,
-        fitting=(16, 16), learning_rate=(5e-3, 1e-4),
-    )  # fmt: skip
-
+from helpers import dp, evaluation, frames, models, paths, provenance, training
 
 KILLED = """
 import os, sys
@@ -53,32 +25,32 @@ training.train(recipe, "tiny", threads=1, display_every=10, save_every=20)
 
 
 @pytest.fixture(scope="module")
-def potential(project, recipe):
+def potential(lj_project, lj_recipe):
     """Trained in two goes: killed with -9 behind its first checkpoint, then called again."""
-    script = KILLED.format(root=str(project), recipe=vars(recipe))
+    script = KILLED.format(root=str(lj_project), recipe=vars(lj_recipe))
     victim = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
-    target = provenance.directory("potentials", "tiny", recipe.as_dict())
+    target = provenance.directory("potentials", "tiny", lj_recipe.as_dict())
     deadline = time.monotonic() + 900
     while not training._last_checkpoint(target):
         assert victim.poll() is None and time.monotonic() < deadline, "no checkpoint came"
         time.sleep(0.02)
     with pytest.raises(provenance.DirectoryBusy, match=str(victim.pid)):
-        training.train(recipe, "tiny", threads=1)
+        training.train(lj_recipe, "tiny", threads=1)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     _, killed_at = training._last_checkpoint(target)
-    finished = training.train(recipe, "tiny", threads=1, display_every=10, save_every=20)
+    finished = training.train(lj_recipe, "tiny", threads=1, display_every=10, save_every=20)
     return finished, killed_at
 
 
-def test_a_killed_training_goes_on_and_finishes(potential, recipe, project):
+def test_a_killed_training_goes_on_and_finishes(potential, lj_recipe, lj_project):
     directory, killed_at = potential
-    assert 0 < killed_at < recipe.steps, "the kill came too late to say anything"
+    assert 0 < killed_at < lj_recipe.steps, "the kill came too late to say anything"
     log = (directory / "train.log").read_text()
     assert re.search(rf"restart from model .*model\.ckpt-{killed_at}\n", log)
     curve = training.read_lcurve(directory)
     assert curve["step"].is_unique and curve["step"].is_monotonic_increasing
-    assert curve["step"].iloc[0] <= 10 and curve["step"].iloc[-1] == recipe.steps
+    assert curve["step"].iloc[0] <= 10 and curve["step"].iloc[-1] == lj_recipe.steps
     record = provenance.read(directory)
     assert record["inputs"]["lj"] == provenance.sha256(frames.locate("lj"))
     assert record["results"]["validation"]["lj"]["n_frames"] == 6
@@ -86,16 +58,16 @@ def test_a_killed_training_goes_on_and_finishes(potential, recipe, project):
 
 def test_the_potential_has_learnt_something(potential):
     directory, _ = potential
-    errors = training.evaluate(directory, frames.load("lj", "validation"))
+    errors = evaluation.evaluate(directory, frames.load("lj", "validation"))
     assert errors["force_rmse_eV_per_A"] < 0.9 * errors["force_rms_eV_per_A"]
     curve = training.read_lcurve(directory)
     assert curve["rmse_f_trn"].iloc[-1] < curve["rmse_f_trn"].iloc[0]
 
 
-def test_the_best_snapshot_is_frozen(project, recipe, monkeypatch):
+def test_the_best_snapshot_is_frozen(lj_project, lj_recipe, monkeypatch):
     monkeypatch.setattr(training, "SHORT", 0)
     monkeypatch.setattr(training, "SNAPSHOTS", 3)
-    long = replace(recipe, steps=900, seed=5)
+    long = replace(lj_recipe, steps=900, seed=5)
     chosen = {}
 
     def second_is_best(rows, key):
@@ -110,24 +82,24 @@ def test_the_best_snapshot_is_frozen(project, recipe, monkeypatch):
     # the first checkpoint of each third that a look every 0.2 s has met
     assert [step // 300 for step in validation["step"]] == [1, 2, 3]
     assert validation["step"].iloc[-1] == 900 and set(table["role"]) == {"validation", "watched"}
-    product = validation[list(training.ERRORS)].prod(axis=1)
+    product = validation[list(evaluation.ERRORS)].prod(axis=1)
     assert chosen["by errors"] == validation["step"].iloc[product.argmin()]
     few = frames.thinned(frames.load("lj", "validation"), 3)
-    assert training.evaluate(made, few)["force_rmse_eV_per_A"] == pytest.approx(
+    assert evaluation.evaluate(made, few)["force_rmse_eV_per_A"] == pytest.approx(
         validation["force_rmse_eV_per_A"].iloc[1], rel=1e-6)  # that of the second, not the last
     assert not (made / "snapshots").exists()
 
 
 def test_the_last_snapshot_is_kept_after_a_kill_between_it_and_the_last_checkpoint(
-    tmp_path, recipe, monkeypatch
+    tmp_path, lj_recipe, monkeypatch
 ):
     monkeypatch.setattr(training, "SHORT", 0)
     for file in ("index", "data-00000-of-00001", "meta"):
-        (tmp_path / f"model.ckpt-{recipe.steps}.{file}").touch()
+        (tmp_path / f"model.ckpt-{lj_recipe.steps}.{file}").touch()
     (tmp_path / "lcurve.out").write_text("# step rmse_trn\n 0 1.0\n")
-    training._run_training(tmp_path, recipe, None)
-    kept = tmp_path / "snapshots" / str(recipe.steps)
-    assert (kept / f"model.ckpt-{recipe.steps}.meta").is_file()
+    training._run_training(tmp_path, lj_recipe, None)
+    kept = tmp_path / "snapshots" / str(lj_recipe.steps)
+    assert (kept / f"model.ckpt-{lj_recipe.steps}.meta").is_file()
 
 
 @pytest.mark.parametrize("steps", [4, 300, 6_000, 24_000, 1_000_000])
@@ -142,124 +114,38 @@ def test_a_short_training_has_no_snapshots(potential):
         training.read_learning(potential[0])
 
 
-def test_errors_are_those_of_dp_test(potential):
-    """Our RMSEs against the ones DeePMD-kit's own program prints."""
+def test_the_same_recipe_is_reused_and_a_name_finds_it(potential, lj_recipe, lj_project, capsys):
     directory, _ = potential
-    ours = training.evaluate(directory, frames.load("lj", "validation"))
-    theirs = training.dp_test(directory, frames.locate("lj") / "validation")
-    for name, value in theirs.items():
-        assert ours[name] == pytest.approx(value, rel=1e-5), name
-    counts = {"C": 24, "H": 24, "N": 16, "Zn": 4}
-    by_element = ours["force_rmse_by_element_eV_per_A"]
-    mean = sum(counts[e] * by_element[e] ** 2 for e in counts) / 68
-    assert np.sqrt(mean) == pytest.approx(ours["force_rmse_eV_per_A"], rel=1e-9)
-
-
-def test_forces_are_minus_the_gradient_of_the_energy(potential):
-    directory, _ = potential
-    system = frames.load("lj", "validation").sub_system([0, 1, 2])
-    h = 1e-3
-    for sign, frame in ((1, 1), (-1, 2)):
-        for label in ("coords", "cells"):
-            system.data[label][frame] = system.data[label][0]
-        system.data["coords"][frame, 5, 1] += sign * h
-    prediction = training.predict(directory, system)
-    slope = (prediction.energy[1] - prediction.energy[2]) / (2 * h)
-    assert prediction.force[0, 5, 1] == pytest.approx(-slope, abs=5e-3)
-
-
-def test_the_same_recipe_is_reused_and_a_name_finds_it(potential, recipe, project, capsys):
-    directory, _ = potential
-    assert training.train(recipe, "other name") == directory
+    assert training.train(lj_recipe, "other name") == directory
     assert "[reused]" in capsys.readouterr().out
-    assert training.load_potential("tiny").resolve() == directory
-    assert training.load_potential("other name").resolve() == directory
-    assert {directory.name, "other name", "tiny"} <= set(training.names())
+    assert models.load_potential("tiny").resolve() == directory
+    assert models.load_potential("other name").resolve() == directory
+    assert {directory.name, "other name", "tiny"} <= set(models.names())
 
 
-def test_a_training_goes_on_from_the_weights_of_another(potential, recipe, project):
+def test_a_training_goes_on_from_the_weights_of_another(potential, lj_recipe, lj_project):
     """Its first error is the last one of its forerunner, not that of random weights."""
     more = training.continued("tiny", sets=("lj",), steps=10, learning_rate=(1e-6, 1e-7))
-    assert (more.neuron, more.fitting, more.sel) == (recipe.neuron, recipe.fitting, recipe.sel)
+    for field in training.NETS:
+        assert getattr(more, field) == getattr(lj_recipe, field)
     directory = training.train(more, "more", threads=1)
-    before = training.evaluate(potential[0], frames.load("lj", "validation"))
-    after = training.evaluate(directory, frames.load("lj", "validation"))
+    before = evaluation.evaluate(potential[0], frames.load("lj", "validation"))
+    after = evaluation.evaluate(directory, frames.load("lj", "validation"))
     for error in ("force_rmse_eV_per_A", "virial_rmse_meV_per_atom"):
         assert after[error] == pytest.approx(before[error], rel=0.02)
     changed = provenance.key(replace(more, initial_potential="").as_dict())
     assert changed != provenance.read(directory)["key"]
 
 
-def test_the_key_follows_the_frames_not_their_name(project, recipe):
-    before = provenance.key(recipe.as_dict())
+def test_the_key_follows_the_frames_not_their_name(lj_project, lj_recipe):
+    before = provenance.key(lj_recipe.as_dict())
     shutil.copytree(frames.locate("lj"), paths.made("frames", "copy"))
-    copy = replace(recipe, sets=("copy",))
+    copy = replace(lj_recipe, sets=("copy",))
     assert provenance.key(copy.as_dict()) == before
     energy = paths.made("frames", "copy") / "training" / "set.000" / "energy.npy"
     np.save(energy, np.load(energy) + 1.0)
     assert provenance.key(copy.as_dict()) != before
-    assert provenance.key(replace(recipe, seed=2).as_dict()) != before
-
-
-def test_a_shipped_potential_names_no_machine(potential, project):
-    target = training.ship("tiny", "shipped")
-    (target / "left of an older one").touch()
-    assert training.ship("tiny", "shipped") == target
-    assert not (target / "left of an older one").exists()
-    text = (target / "input.json").read_text()
-    assert str(project) not in text
-    (systems,) = json.loads(text)["training"]["training_data"]["systems"]
-    assert (target / systems / "type.raw").is_file()
-    assert training.load_potential("shipped") == target
-    with pytest.raises(ValueError, match="shipped potential of another recipe"):
-        training.train(training.Recipe(sets=("lj",), steps=1, seed=77), "shipped")
-    shutil.rmtree(target)
-
-
-def test_compressed_gives_the_same_forces_and_is_reused(potential, capsys):
-    directory, _ = potential
-    file = training.compress(directory)
-    assert "[made]" in capsys.readouterr().out
-    system = frames.load("lj", "validation")
-    frozen, tabulated = training.predict(directory, system), training.predict(file, system)
-    assert np.abs(frozen.force - tabulated.force).max() < 1e-3
-    assert np.abs(frozen.energy - tabulated.energy).max() / 68 < 1e-5
-    changed = file.stat().st_mtime_ns
-    assert training.compress("tiny") == file and file.stat().st_mtime_ns == changed
-    assert "[reused]" in capsys.readouterr().out
-    assert {f.name for f in file.parent.iterdir()} <= {file.name, "provenance.json", ".lock"}
-
-
-# ---------------------------------------------------------------- bad input
-
-
-def test_a_truncated_potential_is_refused(potential, tmp_path):
-    directory, _ = potential
-    content = (directory / training.FROZEN).read_bytes()
-    (tmp_path / "half.pb").write_bytes(content[: len(content) // 2])
-    with pytest.raises(training.BadPotential, match="half.pb is truncated or no deep potential"):
-        training.check_potential(tmp_path / "half.pb")
-    broken = tmp_path / "broken"
-    shutil.copytree(directory, broken)
-    (broken / training.FROZEN).write_bytes(content[:-1000])
-    with pytest.raises(training.BadPotential, match="truncated or changed"):
-        training.load_potential(broken)
-
-
-def test_a_potential_of_other_elements_is_refused(potential):
-    with pytest.raises(training.BadPotential, match="knows C, H, N, Zn, the structure also has Co"):
-        training.check_potential(potential[0], ["C", "Co", "N"])
-
-
-def test_a_missing_potential_names_the_nearest(potential):
-    with pytest.raises(training.BadPotential, match="no potential 'tinny'; did you mean 'tiny'"):
-        training.load_potential("tinny")
-
-
-def test_an_unfinished_potential_is_refused(potential, tmp_path):
-    shutil.copy(potential[0] / training.FROZEN, tmp_path)
-    with pytest.raises(provenance.NoProvenance, match="unfinished"):
-        training.load_potential(tmp_path)
+    assert provenance.key(replace(lj_recipe, seed=2).as_dict()) != before
 
 
 @pytest.mark.parametrize(
@@ -271,28 +157,21 @@ def test_an_unfinished_potential_is_refused(potential, tmp_path):
         ({"sets": "lj"}, "a tuple of names"),
     ],
 )
-def test_a_wrong_recipe_is_refused_at_once(recipe, change, message):
+def test_a_wrong_recipe_is_refused_at_once(lj_recipe, change, message):
     with pytest.raises(ValueError, match=message):
-        replace(recipe, **change)
+        replace(lj_recipe, **change)
 
 
 @pytest.mark.parametrize("change", [{"rcut": "six"}, {"decay_steps": -5}, {"neuron": (4, "x")}])
-def test_deepmd_refuses_a_wrong_input(project, recipe, tmp_path, change):
+def test_deepmd_refuses_a_wrong_input(lj_project, lj_recipe, tmp_path, change):
     with pytest.raises(ValueError, match="DeePMD-kit refuses this recipe"):
-        replace(recipe, **change).input(tmp_path, 1, 1)
+        replace(lj_recipe, **change).input(tmp_path, 1, 1)
 
 
-def test_when_dp_dies_its_last_lines_are_in_the_error(tmp_path):
-    """A real crash of the real program: there is nothing to freeze."""
-    with pytest.raises(training.TrainingFailed, match=r"dp freeze died \(exit code 1\)") as error:
-        training._dp(tmp_path, 1, "freeze")
-    assert "train.log, its last lines" in str(error.value) and "Error" in str(error.value)
-
-
-def test_nan_in_the_learning_curve_stops_the_training(project, recipe):
+def test_nan_in_the_learning_curve_stops_the_training(lj_project, lj_recipe):
     """A learning rate of 1e30 takes the loss of any network out of float32 within a few steps."""
-    wild = replace(recipe, learning_rate=(1e30, 1e29), steps=5000)
-    with pytest.raises(training.TrainingFailed, match="the loss is NaN at step"):
+    wild = replace(lj_recipe, learning_rate=(1e30, 1e29), steps=5000)
+    with pytest.raises(dp.DPFailed, match="the loss is NaN at step"):
         training.train(wild, "wild", threads=1, display_every=1)
     target = provenance.directory("potentials", "wild", wild.as_dict())
     assert not (target / provenance.FILE).exists()

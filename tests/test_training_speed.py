@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from helpers import training, training_speed
+from helpers import dp, training, training_speed
 
 LOG = """
 [2026-11-22 17:19:51,486] DEEPMD INFO    Batch       0: trn: rmse = 2.67e+01, lr = 1.00e-03
@@ -60,7 +60,7 @@ def test_numbers_of_another_machine_are_kept_aside(tmp_path, capsys):
 
 def test_when_dp_dies_its_last_lines_are_in_the_error(tmp_path):
     wrong = training_speed.Setting("no such set.000", {"batch": "nonsense"})
-    with pytest.raises(training.TrainingFailed, match="dp train died at 'no such set.000'"):
+    with pytest.raises(dp.DPFailed, match="dp train died at 'no such set.000'"):
         training_speed._train(wrong, "abw_0300_1500", 30, 10, tmp_path / "work")
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from helpers import frames, paths, provenance, thermo, training, trajectory, transition
+from helpers import frames, models, paths, provenance, thermo, trajectory, transition
 from helpers.frames import TYPE_MAP
 
 FILE = "model_deviation.out"
@@ -113,21 +113,21 @@ def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) 
     ------
     ValueError
         fewer than two potentials, one of them twice, or fewer than two frames wanted.
-    training.BadPotential
-        see `training.check_potential`.
+    models.BadPotential
+        see `models.check_potential`.
     provenance.NoProvenance, FileNotFoundError
         the run is unfinished, or has no table or no trajectory.
     FloatingPointError
         a force is NaN or infinite.
     """
-    run, models = Path(run), _ensemble(potentials)
+    run, members = Path(run), _ensemble(potentials)
     if n_frames < 2:
         raise ValueError(f"n_frames = {n_frames}; a run is compared on 2 frames at least")
     provenance.read(run)
     thermo.read(run)
     # A shipped run has fewer frames, but the table is that of the run it was thinned from.
     recipe = {"check": "deviation", "run": provenance.sha256(run / thermo.FILE),
-              "models": sorted(models.values()), "frames": n_frames}
+              "models": sorted(members.values()), "frames": n_frames}
 
     def plan():
         every = trajectory.read(run)
@@ -143,7 +143,7 @@ def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) 
 
     return _kept(f"deviation-{run.name}", recipe, plan, _MEASURED,
                  f"model deviation of {_names(potentials)} on frames of {run.name}",
-                 {"run": recipe["run"]} | models)
+                 {"run": recipe["run"]} | members)
 
 
 def calibrate(
@@ -158,16 +158,16 @@ def calibrate(
 
     Raises
     ------
-    ValueError, training.BadPotential, FloatingPointError
+    ValueError, models.BadPotential, FloatingPointError
         see `of_frames`.
     FileNotFoundError, frames.BadFrames
         see `frames.load`.
     """
-    models = _ensemble(potentials)
+    members = _ensemble(potentials)
     if not sets:
         raise ValueError("no sets of labelled frames; a calibration needs one at least")
     inputs = {name: provenance.sha256(frames.locate(name)) for name in sets}
-    first, *others = models.values()
+    first, *others = members.values()
     recipe = {"check": "calibration", "model": first, "models": sorted(others), "sets": inputs,
               "frames": n_frames}
 
@@ -191,7 +191,7 @@ def calibrate(
 
     return _kept(f"calibration-{Path(potentials[0]).stem}", recipe, plan, _MEASURED + _ERRORS,
                  f"model deviation of {_names(potentials)} beside the error of the first",
-                 inputs | models)
+                 inputs | members)
 
 
 def by_temperature(table: pd.DataFrame, width_K: float = 300.0) -> pd.DataFrame:
@@ -263,22 +263,22 @@ def _ensemble(potentials: Sequence[str | Path]) -> dict[str, str]:
     """Name -> sha256 of the model files, in the order given."""
     if isinstance(potentials, (str, Path)) or len(potentials) < 2:
         raise ValueError(f"potentials is {potentials!r}; an ensemble has two at least")
-    models = {paths.relative(p) if os.sep in str(p) else str(p):
-              provenance.sha256(training.model_file(p)) for p in potentials}
-    if len(set(models.values())) < len(potentials):
+    members = {paths.relative(p) if os.sep in str(p) else str(p):
+               provenance.sha256(models.model_file(p)) for p in potentials}
+    if len(set(members.values())) < len(potentials):
         raise ValueError(f"{_names(potentials)} name one potential twice; potentials that are the "
                          f"same cannot disagree")
-    return models
+    return members
 
 
 def _forces(potentials: Sequence[str | Path], symbols: np.ndarray) -> Callable:
     """Function of positions (N, 3) and cell (3, 3), A: forces (P, N, 3) of all potentials, eV/A."""
-    models = [training.check_potential(p, symbols) for p in potentials]
+    opened = [models.check_potential(p, symbols) for p in potentials]
     types = [TYPE_MAP.index(s) for s in symbols]
 
     def evaluate(positions, cell):
         forces = np.array([m.eval(positions.reshape(1, -1), cell.reshape(1, 9), types)[1][0]
-                           for m in models])  # fmt: skip
+                           for m in opened])  # fmt: skip
         if wrong := [str(p) for p, f in zip(potentials, forces, strict=True)
                      if not np.isfinite(f).all()]:
             raise FloatingPointError(f"a force of {', '.join(wrong)} is NaN or infinite")

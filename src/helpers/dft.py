@@ -31,7 +31,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 from tqdm import tqdm
 
-from helpers import frames, paths, processes, provenance
+from helpers import evaluation, frames, outputs, paths, processes, provenance
 from helpers.errors import NotThere, Unfit
 
 PROGRAM = "cp2k.psmp"
@@ -218,7 +218,7 @@ def _read(target: Path, atoms: Atoms) -> Atoms:
 def _stress(output: Path) -> np.ndarray:
     """Stress (3, 3) in eV/A^3, ASE's sign."""
     try:
-        stress = frames.cp2k_stress(output)
+        stress = outputs.cp2k_stress(output)
     except frames.BadFrames as error:
         raise DFTFailed(str(error)) from error
     if stress is None:
@@ -284,16 +284,15 @@ def compare(
     unrelated), forces (eV/A) and virials (meV/atom). NaN where the reference knows nothing, and
     where a single frame leaves no energy difference.
     """
-    from helpers import training
 
     rows = []
     for name in chosen or systems():
         images = read(name)
-        system = frames.from_extxyz(paths.DFT / f"{name}.extxyz")
+        system = outputs.from_extxyz(paths.DFT / f"{name}.extxyz")
         cp2k = (system["energies"], system["forces"], system["virials"])
         predicted = reference = None
         if potential is not None:
-            said = training.predict(potential, system)
+            said = evaluation.predict(potential, system)
             predicted = (said.energy, said.force, said.virial)
         if all("reference_energy" in a.info for a in images):
             reference = (

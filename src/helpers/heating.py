@@ -40,13 +40,13 @@ from helpers import (
     kernels,
     lammps,
     layout,
+    models,
     paths,
     processes,
     provenance,
     reaxff,
     structures,
     thermo,
-    training,
     trajectory,
     units,
 )
@@ -96,7 +96,7 @@ class HeatingRun:
     """All that determines a heating run.
 
     structure: name in data/structures or an ASE-readable file. potential: name, directory or
-    frozen ``.pb`` file (see `training.load_potential`), or ``reaxff`` (see `helpers.reaxff`).
+    frozen ``.pb`` file (see `models.load_potential`), or ``reaxff`` (see `helpers.reaxff`).
     coupling of the barostat: ``iso`` (the paper), ``aniso`` (three lengths on their own), ``tri``
     (angles too) or ``none`` (NVT, the cell stays). segment_K > 0 heats in segments of that many
     kelvin, and after each holds its last temperature for ``hold_ps`` and then samples it for
@@ -228,13 +228,13 @@ class HeatingRun:
             "potential": _potential_sha256(self.potential),
         }
         if self.ensemble:
-            models = [provenance.sha256(training.model_file(p)) for p in self.ensemble]
-            if len({recipe["potential"], *models}) <= len(models):
+            members = [provenance.sha256(models.model_file(p)) for p in self.ensemble]
+            if len({recipe["potential"], *members}) <= len(members):
                 raise Unfit(
                     f"the ensemble {', '.join(self.ensemble)} beside {self.potential} names one "
                     f"potential twice; potentials that are the same cannot disagree"
                 )
-            recipe["ensemble"] = sorted(models)
+            recipe["ensemble"] = sorted(members)
         return recipe
 
 
@@ -252,7 +252,7 @@ def run(
 
     Raises
     ------
-    training.BadPotential
+    models.BadPotential
         no such potential, a truncated one, or one that does not know the structure's elements.
     ExplodedRun
         the dynamics became unphysical. What was computed so far stays in the directory, which is
@@ -415,15 +415,15 @@ def _potential_sha256(potential: str) -> str:
     """Of the model file; that of ReaxFF is known, so that its runs are found without it."""
     if potential == reaxff.NAME:
         return reaxff.SHA256
-    return provenance.sha256(training.model_file(potential))
+    return provenance.sha256(models.model_file(potential))
 
 
 def _model(potential: str, atoms: Atoms, compress: bool) -> Path:
     """The model file for LAMMPS, after potential and structure were found to fit."""
     if potential == reaxff.NAME:
         return reaxff.force_field(atoms.get_chemical_symbols())
-    training.check_potential(potential, sorted(set(atoms.get_chemical_symbols())))
-    return training.compress(potential) if compress else training.model_file(potential)
+    models.check_potential(potential, sorted(set(atoms.get_chemical_symbols())))
+    return models.compress(potential) if compress else models.model_file(potential)
 
 
 def _potential_name(potential: str) -> str:
@@ -453,11 +453,11 @@ def _links(heating: HeatingRun) -> list[str]:
 
 
 def _prepare(directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms,
-             models: list[Path]) -> None:
+             members: list[Path]) -> None:
     (directory / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
     (directory / "in.heating").write_text(script(heating))
     lammps.write_data(directory / "start.data", atoms, _atom_style(heating))
-    for name, model in zip(_links(heating), models, strict=True):
+    for name, model in zip(_links(heating), members, strict=True):
         link = directory / name
         link.unlink(missing_ok=True)
         link.symlink_to(model.resolve())

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import paths, potentials, provenance, training
+from helpers import evaluation, models, paths, potentials, provenance
 
 KEPT = paths.DATA / "bench" / "generations.json"
 
@@ -38,8 +38,8 @@ def generations(names: Sequence[str] = ()) -> pd.DataFrame:
 
     One row a potential and group, in the order of their steps: potential, group, steps (of its
     training and of those whose weights it went on from), training_frames, and the errors of
-    `training.ERRORS`, over all frames of the group's sets. A potential that is here counts as it is
-    now; one that is not, as it was kept (`keep`).
+    `evaluation.ERRORS`, over all frames of the group's sets. A potential that is here counts as it
+    is now; one that is not, as it was kept (`keep`).
 
     Raises
     ------
@@ -49,7 +49,7 @@ def generations(names: Sequence[str] = ()) -> pd.DataFrame:
     rows = json.loads(KEPT.read_text()) if KEPT.is_file() else []
     rows = [row for row in rows if row["potential"] not in names]
     for name in names:
-        made = provenance.read(training.load_potential(name))
+        made = provenance.read(models.load_potential(name))
         steps = made["recipe"]["steps"] + sum(potentials.lineage(name).values())
         errors = potentials.metrics(name)
         for group, (sets, _) in GOALS.items():
@@ -57,7 +57,7 @@ def generations(names: Sequence[str] = ()) -> pd.DataFrame:
             if known:
                 rows.append({"potential": name, "group": group, "steps": steps,
                              "training_frames": made["training_frames"]}
-                            | training.over_all(known))  # fmt: skip
+                            | evaluation.over_all(known))  # fmt: skip
     return pd.DataFrame(rows).sort_values("steps", kind="stable", ignore_index=True)
 
 
@@ -98,7 +98,7 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for group, (_, goals) in GOALS.items():
         known = table[table["group"] == group].sort_values("steps")
-        for key, goal in zip(training.ERRORS, goals, strict=True):
+        for key, goal in zip(evaluation.ERRORS, goals, strict=True):
             if known.empty:
                 continue
             now, exponent, needed = float(known[key].iloc[-1]), np.nan, np.nan

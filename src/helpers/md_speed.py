@@ -24,7 +24,17 @@ from ase import Atoms
 from ase import units as ase_units
 from tqdm import tqdm
 
-from helpers import dft, kernels, layout, paths, provenance, reaxff, reference, structures, training
+from helpers import (
+    dft,
+    kernels,
+    layout,
+    models,
+    paths,
+    provenance,
+    reaxff,
+    reference,
+    structures,
+)
 
 STRUCTURE = "ZIF-4"
 
@@ -78,9 +88,9 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
     if setting.engine == "ReaxFF":
         return layout.time_lammps(atoms, reaxff.lines(reaxff.force_field().resolve()), r, t,
                                   seconds, reaxff.ATOM_STYLE)
-    model = training.model_file(potential)
+    model = models.model_file(potential)
     if setting.engine != "uncompressed":
-        model = training.compress(potential)
+        model = models.compress(potential)
     return layout.time_lammps(atoms, layout.deepmd(model), r, t, seconds,
                               native=setting.engine == "native")
 
@@ -126,7 +136,7 @@ def measure(file: Path | None = None, *, potential: str = "atp", seconds: float 
 
     Raises
     ------
-    LammpsDied, training.BadPotential, dft.DFTFailed, reference.ReferenceUnavailable
+    LammpsDied, models.BadPotential, dft.DFTFailed, reference.ReferenceUnavailable
         what a row was to be measured with does not work.
     """
     file = Path(file or paths.BUILD / "bench" / "md.json")
@@ -135,7 +145,7 @@ def measure(file: Path | None = None, *, potential: str = "atp", seconds: float 
     else:
         rows, absent = list(chosen), {}
     same = {"hardware": provenance.hardware(), "structure": STRUCTURE, "potential": potential,
-            "potential_sha256": provenance.sha256(training.model_file(potential)),
+            "potential_sha256": provenance.sha256(models.model_file(potential)),
             "timestep_fs": layout.TIMESTEP_FS}  # fmt: skip
     record = json.loads(file.read_text()) if file.is_file() else {}
     if {k: record.get(k) for k in same} != same:

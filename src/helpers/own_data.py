@@ -1,6 +1,6 @@
 """The user's own calculations, or a published record of them, as a set to train on.
 
-OUTCAR, vasprun.xml, CP2K output and extended XYZ are read through dpdata (:mod:`helpers.frames`),
+OUTCAR, vasprun.xml, CP2K output and extended XYZ are read through dpdata (:mod:`helpers.outputs`),
 checked, freed of copies, split by blocks and written in DeePMD-kit's layout.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from helpers import frames, paths, provenance
+from helpers import frame_checks, frames, outputs, paths, provenance
 from helpers.errors import AlreadyThere, NotThere, Unfit, Unreachable
 
 #: CP2K trajectories of ZIF-4 behind the reference: crystal, liquid and glass, 60-80 ps each.
@@ -44,12 +44,12 @@ def labelled_files(source: Path, fmt: str | None = None) -> list[tuple[Path, str
     source = Path(source)
     if not source.exists():
         raise NotThere(f"{source} does not exist; name files or folders to import")
-    if source.is_file() or fmt not in (None, *frames.FORMATS):
-        return [(source, fmt or frames.guess_format(source))]
+    if source.is_file() or fmt not in (None, *outputs.FORMATS):
+        return [(source, fmt or outputs.guess_format(source))]
     found = {}
     for file in sorted(source.rglob("[!.]*"), key=_natural):
         try:
-            found[file] = frames.guess_format(file) if file.is_file() else ""
+            found[file] = outputs.guess_format(file) if file.is_file() else ""
         except frames.BadFrames:
             continue
     precise = {file.parent for file, form in found.items() if form == "vasp/xml"}
@@ -90,10 +90,10 @@ def import_set(
     """The user's files -> the checked set ``build/frames/<name>``; returns its directory.
 
     sources: files, folders, or ``doi:<DOI>`` of a data record. Frames are joined in the order of
-    the files; copies of earlier frames (:func:`frames.copies` within ``near_copy``, A) are left
+    the files; copies of earlier frames (`frame_checks.copies` within ``near_copy``, A) are left
     out; validation gets whole blocks of what remains (:func:`frames.split_blocks`). virial: False
     lets files without it in. drop: leave unconverged and refused frames out instead of refusing
-    all. calculator, limits: passed on to :func:`frames.check`, which here also tests the laws
+    all. calculator, limits: passed on to :func:`frame_checks.check`, which here also tests the laws
     that bind the labels. What was left out, and why, is said and kept in the provenance.
 
     Raises
@@ -103,7 +103,7 @@ def import_set(
     FileNotFoundError, ConnectionError
         a source is not there.
     frames.BadFrames
-        see :func:`frames.import_labelled` and :func:`frames.check`; files of different
+        see :func:`outputs.import_labelled` and :func:`frame_checks.check`; files of different
         composition; fewer than two frames are left.
     """
     if re.fullmatch(r"[\w.+-]+", name) is None:
@@ -140,11 +140,11 @@ def import_set(
 
     if dropped:
         provenance.announce("left out", target, f"{len(dropped)} frames: not converged")
-    for within, what in ((frames.SAME, "copies"), (near_copy, "near-copies")):
-        if (bad := frames.copies(system, within) >= 0).any():
+    for within, what in ((frame_checks.SAME, "copies"), (near_copy, "near-copies")):
+        if (bad := frame_checks.copies(system, within) >= 0).any():
             leave_out(bad, f"{what} of earlier frames (closer than {within:g} A)")
     while drop and len(system):
-        judged = frames.objections(system, virial=virial, laws=True, **limits)
+        judged = frame_checks.objections(system, virial=virial, laws=True, **limits)
         if not (frames_of := [(text, bad) for text, bad in judged if bad is not None]):
             break
         leave_out(frames_of[0][1], frames_of[0][0])
@@ -153,14 +153,16 @@ def import_set(
             f"{len(origin)} frame is left of {len(origin) + len(dropped)}, a set needs two; import "
             f"more files" + (f" or lower near_copy ({near_copy:g} A)" if near_copy else "")
         )
-    frames.check(system, virial=virial, laws=True, calculator=calculator, **limits)
+    frame_checks.check(system, virial=virial, laws=True, calculator=calculator, **limits)
     lacks = [] if "virials" in system.data else ["virial"]
     if lacks:
         provenance.announce("without virial", target, "what is trained on this set alone knows no "
                             "pressure; do not use it in NPT")  # fmt: skip
     measured = dict(zip(
-        _WANTED, [frames.ch_stiffness(system), *frames.work_balance(system)["slope"]], strict=True
-    ))  # fmt: skip
+        _WANTED,
+        [frame_checks.ch_stiffness(system), *frame_checks.work_balance(system)["slope"]],
+        strict=True,
+    ))
     measured = {k: None if np.isnan(v) else round(float(v), 3) for k, v in measured.items()}
     frames.save(
         system, target,
@@ -187,8 +189,8 @@ def _read_all(files, virial: bool, drop: bool):
     for file, form in tqdm(files, desc="read", unit="file", disable=len(files) < 2):
         unconverged = [] if drop else None
         try:
-            system = frames.import_labelled(file, form, virial=virial, unconverged=unconverged)
-        except frames.Unconverged:
+            system = outputs.import_labelled(file, form, virial=virial, unconverged=unconverged)
+        except outputs.Unconverged:
             if not drop:
                 raise
             dropped.append({"file": _label(file), "frame": None, "why": "not converged"})

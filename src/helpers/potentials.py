@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from helpers import frames, paths, provenance, sets, training, transition
+from helpers import evaluation, frames, models, paths, provenance, sets, training, transition
 from helpers.errors import nearest
 
 
@@ -80,7 +80,7 @@ def shipped_as_written(name: str) -> bool:
         return False
     made = provenance.read(folder)["recipe"]
     start, entry = _entry(name, _table())
-    if not start or start in training.names():
+    if not start or start in models.names():
         return recipe(name).as_dict() == made
     nets = {field: made[field] for field in training.NETS}
     plain = training.Recipe(**(nets | entry)).as_dict()
@@ -115,10 +115,10 @@ def make(name: str, *, threads: int | None = None) -> Path:
 
     Raises
     ------
-    BadRecipe, training.TrainingFailed
+    BadRecipe, dp.DPFailed
     """
     start = _table()["potentials"].get(name, {}).get("from")
-    if start and start not in training.names():
+    if start and start not in models.names():
         if shipped_as_written(name):
             found = paths.shipped("potentials", name)
             provenance.announce("reused", found, f"shipped; {start}, its start, is not here")
@@ -153,20 +153,20 @@ def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
     Of a set that it was trained on, the validation frames count; of any other, all. A set whose
     copy, split at random, it was trained on is left out: nearly all of its frames were seen. At
     most ``evaluated_frames`` frames of each set, evenly chosen. Keys: set -> errors as
-    :meth:`helpers.training.Prediction.metrics` gives them, and ``role``: ``validation`` or ``test``
+    `evaluation.Prediction.metrics` gives them, and ``role``: ``validation`` or ``test``
     (``unseen`` for a set that is no test by declaration but in no training of this potential).
     """
-    directory = training.load_potential(name)
+    directory = models.load_potential(name)
     trained, declared = provenance.read(directory)["sets"], sets.tests()
     seen = {s.removesuffix(frames.RANDOM) for s in trained if s.endswith(frames.RANDOM)}
     result = {}
     for set_name in dict.fromkeys([*(n for n in frames.names() if n not in seen), *trained]):
         known = set_name in trained
         system = frames.load(set_name, "validation" if known else None)
-        errors = training.evaluate(directory, frames.thinned(system, evaluated_frames))
+        errors = evaluation.evaluate(directory, frames.thinned(system, evaluated_frames))
         role = "validation" if known else "test" if set_name in declared else "unseen"
         result[set_name] = {"role": role, **errors}
-    training.write_metrics(directory, result)
+    evaluation.write_metrics(directory, result)
     return result
 
 
@@ -176,7 +176,7 @@ def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> p
     Meant for frames of a heating run of the potential itself, labelled afterwards: where a
     potential is wrong about what it made, it made it for the wrong reason. One row a range:
     from_K, to_K, frames, energy_bias_meV_per_atom = <E - E_ref> / N, and the errors of
-    `training.ERRORS`.
+    `evaluation.ERRORS`.
 
     Raises
     ------
@@ -189,12 +189,12 @@ def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> p
     low = transition.bins(system.data["temperature_K"].ravel(), width_K, close_end=True)
     rows = []
     for start in np.unique(low):
-        found = training.predict(name, system.sub_system(np.flatnonzero(low == start)))
+        found = evaluation.predict(name, system.sub_system(np.flatnonzero(low == start)))
         errors = found.metrics()
         bias = 1e3 * (found.energy - found.energy_reference).mean() / len(found.elements)
         rows.append({"from_K": start, "to_K": start + width_K, "frames": errors["n_frames"],
                      "energy_bias_meV_per_atom": float(bias),
-                     **{key: errors[key] for key in training.ERRORS}})
+                     **{key: errors[key] for key in evaluation.ERRORS}})
     return pd.DataFrame(rows)
 
 
@@ -221,14 +221,14 @@ def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -
     """
     rows = []
     for name in names:
-        made = provenance.read(training.load_potential(name))
+        made = provenance.read(models.load_potential(name))
         errors = metrics(name).values()
         for role in roles:
             chosen = [e for e in errors if e["role"] == role]
             rows.append({"potential": name, "role": role, "steps": made["recipe"]["steps"],
                          "training_frames": made["training_frames"], "sets": len(chosen),
                          "frames": sum(e["n_frames"] for e in chosen)}
-                        | dict.fromkeys(training.ERRORS, np.nan) | training.over_all(chosen))
+                        | dict.fromkeys(evaluation.ERRORS, np.nan) | evaluation.over_all(chosen))
     return pd.DataFrame(rows)
 
 
@@ -251,7 +251,7 @@ def metrics(name: str | Path) -> dict:
     BadRecipe
         it was not evaluated on all sets (training itself writes those of its own validation).
     """
-    directory = training.load_potential(name)
+    directory = models.load_potential(name)
     result = json.loads((directory / "metrics.json").read_text())
     if not all("role" in errors for errors in result.values()):
         raise BadRecipe(
@@ -266,7 +266,7 @@ def evaluated(names: Sequence[str]) -> list[str]:
     for name in dict.fromkeys(names):
         try:
             metrics(name)
-        except (BadRecipe, training.BadPotential) as missing:
+        except (BadRecipe, models.BadPotential) as missing:
             print(f"left out: {missing}")
         else:
             found.append(name)
@@ -279,6 +279,6 @@ def ship(name: str) -> Path:
     target = paths.shipped("potentials", name)
     if not (source / provenance.FILE).is_file():
         raise BadRecipe(f"no finished potential {name!r} in {paths.relative(source.parent)}")
-    training.ship(source, name)
+    models.ship(source, name)
     paths.made("potentials", name).unlink(missing_ok=True)
     return target

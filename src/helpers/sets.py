@@ -27,14 +27,16 @@ from ase.calculators.calculator import Calculator
 from tqdm import tqdm
 
 from helpers import (
+    frame_checks,
     frames,
     ladder,
+    models,
+    outputs,
     paths,
     provenance,
     reference,
     sampling,
     structures,
-    training,
     trajectory,
 )
 from helpers.errors import nearest
@@ -155,7 +157,7 @@ def make(name: str, *, again: bool = False, calculator: Calculator | None = None
     level, source = LEVEL, reference.SOURCE
     if calculator is not None:
         level = source = f"ASE calculator {type(calculator).__name__}"
-    return frames.pack(
+    return pack(
         list(files.values()), name, directory=target, description=plan.what,
         sampling=described(plan, origins) | _judged(files), level_of_theory=level, source=source,
         keep_every=plan.keep_every, n_blocks=plan.n_blocks,
@@ -214,7 +216,7 @@ def _origin(plan: Recipe, run: str, calculator: Calculator | None) -> dict:
     if plan.sampler == "runs":
         origin["run_key"] = provenance.key(ladder.recipe(run).recipe())
     elif plan.sampler not in ("reference", "relaxation"):
-        frozen = training.load_potential(plan.sampler) / training.FROZEN
+        frozen = models.load_potential(plan.sampler) / models.FROZEN
         origin["sampler_sha256"] = provenance.sha256(frozen)
     return json.loads(json.dumps(origin))
 
@@ -354,7 +356,7 @@ def unphysical(atoms: Atoms) -> str | None:
 def _explore(potential: str, start: Atoms, ramp: sampling.Ramp, path: Path) -> None:
     from deepmd.calculator import DP
 
-    calculator = DP(model=str(training.compress(potential)))
+    calculator = DP(model=str(models.compress(potential)))
     try:
         sampling.run(start, ramp, calculator, path, guard=unphysical)
     except sampling.Unphysical as end:
@@ -404,3 +406,46 @@ def _label(source: Path, target: Path, calculator: Calculator) -> None:
             break
         if np.abs(labelled.get_forces()).max() < WORTH_FORCE:
             ase.io.write(target, labelled, format="extxyz", append=True)
+
+
+def pack(
+    trajectory: Path | Sequence[Path],
+    name: str,
+    *,
+    description: str,
+    sampling: dict,
+    level_of_theory: str,
+    source: str,
+    keep_every: int = 1,
+    start: int = 0,
+    stop: int | None = None,
+    n_blocks: int = 10,
+    validation_share: float = 0.2,
+    directory: Path | None = None,
+    overwrite: bool = False,
+    **limits,
+) -> Path:
+    """Trajectories of labelled steps (extxyz) -> the checked set ``data/frames/<name>``.
+
+    Several trajectories of the same atoms are joined in the given order; ``start``, ``stop`` and
+    ``keep_every`` hold for each. limits: passed on to `frame_checks.check`. Returns the
+    set's directory.
+    """
+    files = (
+        [Path(trajectory)] if isinstance(trajectory, str | Path) else list(map(Path, trajectory))
+    )
+    system = frames.joined([outputs.from_extxyz(file, keep_every, start, stop) for file in files])
+    frame_checks.check(system, **limits)
+    inputs = {file.parent.name + "/" + file.name: provenance.sha256(file) for file in files}
+    recipe = {
+        "trajectories": list(inputs.values()), "keep_every": keep_every, "start": start,
+        "stop": stop, "n_blocks": n_blocks, "validation_share": validation_share,
+    }  # fmt: skip
+    target = frames.save(
+        system, directory or paths.shipped("frames", name),
+        frames.split_blocks(len(system), min(n_blocks, len(system)), validation_share),
+        description=description, recipe=recipe, inputs=inputs, sampling=sampling,
+        level_of_theory=level_of_theory, source=source, overwrite=overwrite,
+    )  # fmt: skip
+    provenance.announce("made", target, f"{len(system)} frames of {system.get_natoms()} atoms")
+    return target

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from helpers import frames, paths, processes, provenance, training
+from helpers import dp, frames, paths, processes, provenance, training
 
 SET = "crystal_0300_0900"  # cost depends on atoms and sel, not on which frames of 272 atoms
 STEPS, DISPLAY_EVERY = 400, 100
@@ -75,7 +75,7 @@ def measure(
     ------
     ValueError
         not three display intervals: the first is discarded, two are needed for a spread.
-    training.TrainingFailed
+    dp.DPFailed
         ``dp train`` died; its last lines are in the message.
     """
     if steps < 3 * display_every:
@@ -125,16 +125,16 @@ def _train(setting: Setting, set_name: str, steps: int, display_every: int, work
     recipe = training.Recipe(sets=(set_name,), steps=steps, **setting.recipe)
     text = recipe.input(work, display_every, save_every=10 * steps)
     (work / "input.json").write_text(json.dumps(text))
-    environment = training.environment(setting.threads)
+    environment = dp.environment(setting.threads)
     environment = {k: v for k, v in environment.items() if k not in KEEP_MEMORY}
     environment |= KEEP_MEMORY if setting.keep_memory else {}
     done = subprocess.run(
-        [*training.program(), "train", "input.json", "--skip-neighbor-stat"], cwd=work,
+        [*dp.program(), "train", "input.json", "--skip-neighbor-stat"], cwd=work,
         env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         preexec_fn=processes.die_with_parent,
     )  # fmt: skip
     if done.returncode:
-        raise training.TrainingFailed(
+        raise dp.DPFailed(
             f"dp train died at {setting.name!r}; {processes.last_lines(done.stdout)}")
     return done.stdout
 

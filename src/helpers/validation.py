@@ -1,6 +1,6 @@
 """Is a potential physically sound in use? What a specialist tries before trusting it.
 
-Errors on frames (`training.evaluate`) say how well a potential repeats labels. Here it is *used*:
+Errors on frames (`evaluation.evaluate`) say how well a potential repeats labels. Here it is *used*:
 the crystal is stretched and sheared with its atoms relaxed, set into motion at constant energy,
 and its stress is held against the energy's own derivative. The same procedures run with the
 reference, so that the answers stand side by side.
@@ -37,7 +37,7 @@ from ase.vibrations import Vibrations
 from scipy.stats import linregress
 from tqdm import tqdm
 
-from helpers import provenance, reference, sampling, structures, units
+from helpers import models, provenance, reference, sampling, structures, units
 from helpers.sampling import Unphysical
 
 REFERENCE = "reference"
@@ -55,8 +55,8 @@ def calculator(model: str, symbols: Iterable[str] | None = None) -> Calculator:
 
     Raises
     ------
-    training.BadPotential
-        see `training.check_potential`; symbols are the elements it must know.
+    models.BadPotential
+        see `models.check_potential`; symbols are the elements it must know.
     reference.ReferenceUnavailable
         the reference is asked for where nequip is not installed.
     """
@@ -67,10 +67,9 @@ def calculator(model: str, symbols: Iterable[str] | None = None) -> Calculator:
                 "pip install 'zif4-melting[reference]'"
             )
         return reference.Reference()
-    from helpers import training  # needs DeePMD-kit, which lacks where the reference runs
 
-    compressed = training.compress(model)
-    training.check_potential(compressed, symbols)
+    compressed = models.compress(model)
+    models.check_potential(compressed, symbols)
     from deepmd.calculator import DP
 
     return DP(model=compressed)
@@ -79,9 +78,8 @@ def calculator(model: str, symbols: Iterable[str] | None = None) -> Calculator:
 def _content(model: str) -> str:
     if model == REFERENCE:
         return reference.SHA256
-    from helpers import training
 
-    return provenance.sha256(training.model_file(model))
+    return provenance.sha256(models.model_file(model))
 
 
 def _kept(
