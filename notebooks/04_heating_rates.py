@@ -326,8 +326,9 @@ for (rate, seed), bend in bends.items():
 # %% [markdown]
 # Small cells fluctuate slowly, and runs that differ in their seed alone fall at different
 # temperatures. Where each seed of a rate shows a fall, the mean of their $T_\mathrm{f}$ is used
-# below, with their scatter in its error; else $T_\mathrm{f}$ of their mean curve. A single seed
-# does not know how far another would be: the scatter of seeds at the other rates joins its error.
+# below, else $T_\mathrm{f}$ of their mean curve. Two or three seeds hardly tell how far seeds are
+# apart, and one says nothing of it: the scatter of seeds, pooled over all rates at which two or
+# more show a fall, joins every error.
 
 # %%
 by_rate = rate_law.of_rates({

@@ -120,16 +120,20 @@ def test_one_seed_is_that_run_and_spread_of_seeds_joins_the_error():
     assert abs(pooled.Tf - 1400) < 3 * pooled.error and "mean of" in pooled.reason
 
 
-def test_one_seed_gets_the_scatter_of_the_others():
+def test_every_rate_gets_the_scatter_of_all_seeds():
     T = np.linspace(300, 2100, 900)
 
     def run(bend, seed):
         return T, 1.2 - 2e-5 * T - 8e-4 * np.clip(T - bend, 0, 200) + slow_noise(seed, 0.004)
 
-    runs = {(20.0, 1): run(1300, 1), (20.0, 2): run(1500, 2), (4.0, 1): run(1200, 3)}
+    runs = {(50.0, 1): run(1400, 4), (50.0, 2): run(1401, 5),
+            (20.0, 1): run(1300, 1), (20.0, 2): run(1500, 2), (4.0, 1): run(1200, 3)}
     alone = {key: rate_law.transition_by_methods(*one) for key, one in runs.items()}
     found = rate_law.of_rates(runs, alone)
-    scatter = abs(alone[20.0, 1].Tf - alone[20.0, 2].Tf) / 2**0.5
+    apart = {rate: alone[rate, 1].Tf - alone[rate, 2].Tf for rate in (50.0, 20.0)}
+    scatter = np.sqrt((apart[50.0] ** 2 / 2 + apart[20.0] ** 2 / 2) / 2)  # one freedom each
+    assert found[50.0].error > scatter / 2**0.5 > 5 * abs(apart[50.0])
+    assert found[20.0].error < np.hypot(apart[20.0] / 2, alone[20.0, 1].error)
     assert found[20.0].Tf == rate_law.transition_of_seeds([runs[20.0, 1], runs[20.0, 2]]).Tf
     assert found[4.0].Tf == alone[4.0, 1].Tf
     assert found[4.0].error == pytest.approx(np.hypot(alone[4.0, 1].error, scatter))

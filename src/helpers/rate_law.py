@@ -157,7 +157,9 @@ def _by_methods(temperature_K, density) -> transition.Transition:
                    method="line with a fall, block bootstrap, bins of 10, 20 and 40 K")
 
 
-def transition_of_seeds(runs: Sequence[tuple]) -> transition.Transition:
+def transition_of_seeds(
+    runs: Sequence[tuple], scatter_K: float | None = None
+) -> transition.Transition:
     """The transition of runs that differ in their seed alone.
 
     runs: (temperature_K, density) of each. Where every seed shows a transition by itself, Tf is the
@@ -166,6 +168,9 @@ def transition_of_seeds(runs: Sequence[tuple]) -> transition.Transition:
     of them on.) Otherwise their samples share the bins of one `transition_by_methods`: the noise of
     the mean curve is smaller, and shows what one seed hides; where two or more show a transition
     each by itself, the standard error of their temperatures joins the error.
+
+    scatter_K: standard deviation of Tf between seeds, where more is known of it than these few
+    runs tell; two seeds that agree by chance would make their mean look certain.
     """
     temperature_K, density = (np.concatenate([np.asarray(run[i], float) for run in runs])
                               for i in (0, 1))
@@ -175,7 +180,7 @@ def transition_of_seeds(runs: Sequence[tuple]) -> transition.Transition:
     if len(alone) < 2 or not (pooled.found or len(alone) == len(runs)):
         return pooled
     Tf = [t.Tf for t in alone]
-    spread = np.std(Tf, ddof=1) / np.sqrt(len(Tf))
+    spread = (np.std(Tf, ddof=1) if scatter_K is None else scatter_K) / np.sqrt(len(Tf))
     if len(alone) < len(runs):
         return replace(pooled, error=float(np.hypot(pooled.error, spread)),
                        method=f"{pooled.method}, {len(runs)} seeds")
@@ -193,22 +198,24 @@ def of_rates(
     runs: Mapping[tuple[float, int], tuple],
     alone: Mapping[tuple[float, int], transition.Transition],
 ) -> dict[float, transition.Transition]:
-    """`transition_of_seeds` of each rate, with what one seed cannot know added to its error.
+    """`transition_of_seeds` of each rate, with one scatter of seeds for all.
 
     runs: (rate, seed) -> (temperature_K, density). alone: (rate, seed) -> `transition_by_methods`.
-    A run says nothing of how far another seed would be from it. Where a rate has one seed, the
-    standard deviation between seeds of the other rates, pooled over those at which two or more show
-    a transition, joins its error; where no rate has two, the error stays that of one run.
+    Two or three seeds hardly tell how far seeds are apart, one says nothing of it. So the standard
+    deviation between seeds is pooled over the rates at which two or more show a transition, and
+    enters each rate's error, over the root of its number of seeds; where no rate has two, the
+    errors stay those of one run.
     """
     seeds = {rate: [key for key in runs if key[0] == rate] for rate, _ in runs}
-    pooled = {rate: transition_of_seeds([runs[key] for key in keys])
-              for rate, keys in seeds.items()}
     Tf = [[alone[key].Tf for key in keys if alone[key].found] for keys in seeds.values()]
     Tf = [temperatures for temperatures in Tf if len(temperatures) > 1]
+    freedom = sum(len(T) - 1 for T in Tf)
+    scatter = float(np.sqrt(sum(np.var(T, ddof=1) * (len(T) - 1) for T in Tf) / freedom)
+                    ) if Tf else None
+    pooled = {rate: transition_of_seeds([runs[key] for key in keys], scatter)
+              for rate, keys in seeds.items()}
     if not Tf:
         return pooled
-    scatter = float(np.sqrt(sum(np.var(T, ddof=1) * (len(T) - 1) for T in Tf)
-                            / sum(len(T) - 1 for T in Tf)))
     return {
         rate: replace(bend, error=float(np.hypot(bend.error, scatter)),
                       reason=f"{bend.reason} (one seed: {scatter:.0f} K of its error are the "
