@@ -204,6 +204,22 @@ def test_an_unexecuted_chapter_cannot_be_assembled(built):
         book.assemble("small")
 
 
+def test_a_page_says_what_the_chapters_found(built):
+    second = paths.executed("small", "02_second.ipynb")
+    shown = "- **Claim (9), it melts: cannot tell.** Here: 3 K.\n- **Motion: none.** Here: 0 A."
+    output = nbformat.v4.new_output("display_data", {"text/markdown": shown})
+    cell = nbformat.v4.new_code_cell("", outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), second)
+    page = built / "book/index.md"
+    page.write_text(f"{page.read_text()}\n{book.FINDINGS}\n")
+    text = (book.assemble("small") / "book/index.md").read_text()
+    assert "- **Claim (9), it melts: cannot tell.** ([chapter 2](/notebooks/02_sec" in text
+    assert "Motion" not in text and book.FINDINGS not in text
+    second.write_text(paths.executed("small", "01_first.ipynb").read_text())
+    with pytest.raises(BookError, match="no chapter states a finding"):
+        book.assemble("small")
+
+
 def test_the_real_toc_names_every_chapter_and_every_page():
     assert [p.removeprefix("notebooks/") for p in book.pages() if p.startswith("notebooks/")] == (
         chapters.names()

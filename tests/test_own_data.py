@@ -11,7 +11,7 @@ import pytest
 import vasp_writer
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from helpers import cli, frames, own_data, paths, provenance
+from helpers import cli, frames, outputs, own_data, paths, provenance
 
 CP2K = Path(__file__).parent / "data" / "cp2k"
 
@@ -134,8 +134,8 @@ def test_frames_without_virial_come_in_only_if_asked_and_can_be_trained_on(here,
 
 
 def test_cp2k_outputs_become_a_set(here, capsys):
-    outputs = [CP2K / f"hcn{which}.out" for which in ("_minus", "", "_plus")]
-    target = own_data.import_set(outputs, "hcn", stoichiometry="any")
+    files = [CP2K / f"hcn{which}.out" for which in ("_minus", "", "_plus")]
+    target = own_data.import_set(files, "hcn", stoichiometry="any")
     assert provenance.read(target)["frames"] == {"training": 2, "validation": 1}
     assert "C-H force constant (eV/A^2): these frames cannot tell" in capsys.readouterr().out
     with pytest.raises(outputs.Unconverged):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from helpers import frames, models, paths, provenance, sets, structures, training
+from helpers import frames, models, paths, provenance, sets, structures
 
 
 def test_every_shipped_set_has_a_recipe_that_can_be_followed():
@@ -128,7 +128,7 @@ def test_labels_are_refused_when_their_sampler_or_run_has_changed(house, monkeyp
     assert sets.labels("explored", "c", label) == whole and "[reused]" in capsys.readouterr().out
     other = paths.shipped("potentials", "split-block")
     with monkeypatch.context() as trained_again:
-        trained_again.setattr(training, "load_potential", lambda name: other)
+        trained_again.setattr(models, "load_potential", lambda name: other)
         with pytest.raises(sets.BadRecipe, match=r"\(sampler_sha256\)"):
             sets.labels("explored", "c", label)
     (whole.parent / "origin.json").unlink()

@@ -19,6 +19,8 @@ import yaml
 
 from helpers import chapters, paths
 
+#: stands in a page where `findings` are to come
+FINDINGS = "% findings on the claims"
 _NOT_SHOWN = {"remove-cell", "remove_cell"}
 _TAGS_WITHOUT_INPUT = _NOT_SHOWN | {"remove-input", "remove_input"}
 
@@ -64,10 +66,12 @@ def sources() -> list[Path]:
 def assemble(profile: str) -> Path:
     """Copy the pages and the executed chapters into ``build/<profile>/book-source``.
 
+    A line `FINDINGS` of a page gives way to what the chapters found.
+
     Raises
     ------
     BookError
-        a chapter of _toc.yml has not been executed under this profile.
+        a chapter of _toc.yml has not been executed under this profile, or none states a finding.
     """
     folder = paths.BUILD / profile / "book-source"
     shutil.rmtree(folder, ignore_errors=True)
@@ -84,7 +88,35 @@ def assemble(profile: str) -> Path:
             )
         (folder / "notebooks").mkdir(exist_ok=True)
         shutil.copy(file, folder / "notebooks")
+    for page in folder.rglob("*.md"):
+        if FINDINGS in (text := page.read_text()):
+            page.write_text(text.replace(FINDINGS, findings(folder / "notebooks")))
     return folder
+
+
+def findings(folder: Path) -> str:
+    """What the executed chapters in ``folder`` conclude on the paper's numbered claims, as a list.
+
+    A finding is a line of a cell's Markdown as `verdicts.Finding` writes it. The list has each
+    claim with its verdict, and the chapter that has the numbers.
+
+    Raises
+    ------
+    BookError
+        no chapter states any.
+    """
+    found = []
+    for file in sorted(folder.glob("*.ipynb")):
+        cells = json.loads(file.read_text())["cells"]
+        outputs = [out for cell in cells for out in cell.get("outputs", [])]
+        shown = ["".join(out.get("data", {}).get("text/markdown", "")) for out in outputs]
+        where = f"([chapter {int(file.stem[:2])}](/notebooks/{file.name}))"
+        found += [f"- {claim} {where}" for text in shown
+                  for claim in re.findall(r"^- (\*\*Claim \(.*?\*\*)", text, re.M)]
+    if not found:
+        raise BookError(f"no chapter states a finding on a claim; a page with {FINDINGS!r} wants "
+                        f"them (helpers.verdicts)")
+    return "\n".join(found)
 
 
 def build(profile: str) -> Path:

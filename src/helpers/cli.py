@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from helpers import book, chapters, models, paths, provenance
+from helpers import book, chapters, paths, provenance
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -265,6 +265,7 @@ def _import(options) -> int:
     if options.against:
         from deepmd.calculator import DP
 
+        from helpers import models
 
         calculator = DP(models.load_potential(options.against) / models.FROZEN)
     own_data.import_set(options.source, calculator=calculator, **values)

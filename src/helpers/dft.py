@@ -284,7 +284,6 @@ def compare(
     unrelated), forces (eV/A) and virials (meV/atom). NaN where the reference knows nothing, and
     where a single frame leaves no energy difference.
     """
-
     rows = []
     for name in chosen or systems():
         images = read(name)

@@ -37,7 +37,7 @@ from ase.vibrations import Vibrations
 from scipy.stats import linregress
 from tqdm import tqdm
 
-from helpers import models, provenance, reference, sampling, structures, units
+from helpers import provenance, reference, sampling, structures, units
 from helpers.sampling import Unphysical
 
 REFERENCE = "reference"
@@ -67,6 +67,7 @@ def calculator(model: str, symbols: Iterable[str] | None = None) -> Calculator:
                 "pip install 'zif4-melting[reference]'"
             )
         return reference.Reference()
+    from helpers import models  # needs dpdata, which lacks where the reference runs
 
     compressed = models.compress(model)
     models.check_potential(compressed, symbols)
@@ -78,6 +79,7 @@ def calculator(model: str, symbols: Iterable[str] | None = None) -> Calculator:
 def _content(model: str) -> str:
     if model == REFERENCE:
         return reference.SHA256
+    from helpers import models
 
     return provenance.sha256(models.model_file(model))
 

@@ -161,7 +161,7 @@ def low_density(found: Sequence[Stage], bend: Transition, melt_K: float | None,
         verdict = "no low-density state"
     theirs = paper.value("stages.density_crystal_g_per_cm3")
     return Finding(
-        "Density", verdict,
+        "Claim (4), a low density before melting", verdict,
         f"about {theirs} falls at {paper.value('transition.DPMD-1K_Tf_K')} at 1 K/ps.",
         f"at {heating_rate_K_per_ps:g} K/ps the stages are "
         + ", ".join(f"{s.name} ({s.density:.3f} g/cm3)" for s in found) + f"; {bend}."
@@ -175,17 +175,17 @@ def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
     A cause comes before what it makes. Compared are the first broken bond and the first exchange
     with the fall of the density, from ``Tf`` to ``fallen_K``, two errors of Tf either way.
     """
-    T = bonds.temperatures_K
+    claim, T = "Claim (4), ligand exchange as its cause", bonds.temperatures_K
     ended = bonds.episodes[bonds.episodes["outcome"] != "end"]
     broken, moved = np.sort(T[ended["end"]]), np.sort(T[bonds.exchanges["bound_again"]])
     says = "ligand exchange makes the low-density state; exchanges are not counted."
     counted = (_first(broken, "Zn–N bond broken", "Zn–N bonds broken") + "; "
                + _first(moved, "bond exchanged", "bonds exchanged") + ".")
     if not bend.found:
-        return Finding("Exchange", "cannot tell, since no fall of the density is found in this run",
+        return Finding(claim, "cannot tell, since no fall of the density is found in this run",
                        says, counted)
     if T.min() > bend.Tf or T.max() < bend.fallen_K:
-        return Finding("Exchange", "cannot tell, since the trajectory does not cover the fall",
+        return Finding(claim, "cannot tell, since the trajectory does not cover the fall",
                        says, counted)
     margin = _SURE * bend.error
     begins, ends = bend.Tf - margin, bend.fallen_K + margin
@@ -203,7 +203,7 @@ def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
         verdict = ("cannot tell, since the first exchange and the fall are within the error of the "
                    "fall's temperature")
     return Finding(
-        "Exchange", verdict, says,
+        claim, verdict, says,
         f"the density falls from {bend.Tf:.0f} ± {bend.error:.0f} K to {bend.fallen_K:.0f} K. By "
         f"then {by_then[0]} of {len(bonds.nitrogen)} Zn–N bonds had broken (an N farther than "
         f"{release_A:g} A from its Zn) and {by_then[1]} had been exchanged. In the whole run: "
