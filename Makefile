@@ -89,8 +89,9 @@ bench-analysis: $(ENV)/.synced ## what an analysis costs, beside MDAnalysis, fre
 	@OMP_NUM_THREADS=1 $(ENV)/bin/python -m helpers.analysis_speed $(ARGS)
 
 .PHONY: bench-md
-bench-md: $(ENV)/.synced ## what a step of MD costs here, by engine: build/bench/md.json (ARGS="--seconds 60 --cp2k")
+bench-md: $(ENV)/.synced ## what a step of MD costs, by engine, and how exact it is: build/bench/ (ARGS="--seconds 60 --cp2k")
 	@$(ENV)/bin/python -m helpers.md_speed $(ARGS)
+	@$(ENV)/bin/python -m helpers.fidelity
 
 .PHONY: lint
 lint: $(ENV)/.synced ## ruff

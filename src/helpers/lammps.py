@@ -5,14 +5,19 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import ase.io
+import numpy as np
 from ase import Atoms
+from ase.calculators.lammps import Prism
 from ase.data import atomic_masses, atomic_numbers
 
-from helpers import kernels
+from helpers import kernels, processes
 from helpers.frames import TYPE_MAP
 
 
@@ -67,3 +72,34 @@ def write_data(file: Path, atoms: Atoms, atom_style: str = "atomic") -> None:
     atoms.set_masses([masses[s] for s in atoms.get_chemical_symbols()])
     ase.io.write(file, atoms, format="lammps-data", specorder=TYPE_MAP, masses=True,
                  units="metal", atom_style=atom_style)
+
+
+def single_point(
+    atoms: Atoms, force: list[str], *, native: bool = True
+) -> tuple[float, np.ndarray]:
+    """Energy (eV) and forces (N, 3) in eV/A of one structure, on one rank.
+
+    force: input lines of the potential. native: see `environment`.
+
+    Raises
+    ------
+    LammpsDied
+        LAMMPS ended with an error.
+    """
+    with tempfile.TemporaryDirectory(prefix="zif4-lammps-") as work:
+        write_data(Path(work) / "start.data", atoms)
+        (Path(work) / "in.point").write_text("\n".join([
+            "units metal", "atom_style atomic", "boundary p p p", "box tilt large",
+            "read_data start.data", *force, "run 0", "print 'energy $(pe:%.10f)'",
+            "write_dump all custom forces id fx fy fz modify sort id format float %.8f"]) + "\n")
+        done = subprocess.run(
+            [*command(), "-in", "in.point", "-log", "none"], cwd=work, text=True,
+            env=environment(native=native), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
+        )
+        found = re.search(r"^energy (\S+)", done.stdout, re.M)
+        if done.returncode or not found:
+            raise LammpsDied(
+                f"LAMMPS ended with code {done.returncode}; {processes.last_lines(done.stdout)}")
+        turned = np.loadtxt(Path(work) / "forces", skiprows=9)[:, 1:]
+    return float(found[1]), Prism(atoms.cell.array).vector_to_ase(turned)

@@ -187,7 +187,8 @@ def facts(entries: Mapping[str, object], caption: str = "") -> Table:
 
 _ENDINGS = {  # of column names -> unit, the longest first
     "us_per_atom_step": "µs/atom/step", "meV_per_atom": "meV/atom", "ns_per_day": "ns/day",
-    "s_per_step": "s/step", "eV_per_A": "eV/A", "percent": "%", "g_cm3": "g/cm3", "K": "K",
+    "s_per_step": "s/step", "eV_per_A": "eV/A", "percent": "%", "g_cm3": "g/cm3", "MiB": "MiB",
+    "K": "K",
 }  # fmt: skip
 
 
