@@ -91,7 +91,6 @@ bench-analysis: $(ENV)/.synced ## what an analysis costs, beside MDAnalysis, fre
 .PHONY: bench-md
 bench-md: $(ENV)/.synced ## what a step of MD costs, by engine, and how exact it is: build/bench/ (ARGS="--seconds 60 --cp2k")
 	@$(ENV)/bin/python -m helpers.md_speed $(ARGS)
-	@$(ENV)/bin/python -m helpers.fidelity
 
 .PHONY: lint
 lint: $(ENV)/.synced ## ruff

@@ -310,7 +310,7 @@ print(f"{beside_dft['frames'].sum()} frames by {dft.LEVEL}; times are those of a
 
 # %%
 for name in chosen:
-    system = frame_checks.check(frames.load(name), force_bound=force_bound)
+    system = frame_checks.check_set(name, force_bound=force_bound)
     print(f"{name}: {len(system)} frames of {system.get_natoms()} atoms are sound")
 
 # %% [markdown]

@@ -49,6 +49,9 @@ temperature_start: float = 300.0  # [K] 1..5000 | temperature of the equilibrati
 temperature_end: float = 2100.0  # [K] 1..5000 | temperature at the end of the ramp
 heating_rate: float = 20.0  # [K/ps] 0.01..5000 | rate of the ramp
 equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
+segment: float = 0.0  # [K] 0..2000 | heat by so much, hold, sample, in turn; 0: one ramp
+hold: float = 0.0  # [ps] 0..1000 | time after each segment that is not sampled
+sample: float = 0.0  # [ps] 0..1000 | time after that which is
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
 frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
@@ -110,6 +113,9 @@ recipe = heating.HeatingRun(
     temperature_end_K=temperature_end,
     heating_rate_K_per_ps=heating_rate,
     equilibration_ps=equilibration,
+    segment_K=segment,
+    hold_ps=hold,
+    sample_ps=sample,
     timestep_fs=timestep,
     frame_every_ps=frame_every,
     seed=seed,
@@ -161,15 +167,19 @@ if held_run:
 # %% [markdown]
 # ## The reference
 #
-# The reference frames come from molecular dynamics that the reference potential drives itself, so
-# each of them is labelled, and physical at the reference's own level of theory. They are the
+# The best reference frames come from molecular dynamics that the reference potential drives itself,
+# so each of them is labelled, and physical at the reference's own level of theory. They are the
 # "FPMD" of this book: short, as every step costs a label, and at constant volume. Short-range order
-# is at its temperature, the slow rearrangement of the network is not. Only frames with as many
-# atoms as the structure are used.
+# is at its temperature, the slow rearrangement of the network is not. Frames that another potential
+# sampled, or that began as another structure, have its structures, whoever labelled them; the
+# table says which are used here. Only frames with as many atoms as the structure are.
 
 # %%
 unit_cell = structures.load(structure)
 reference = snapshots.of_sets(reference_sets, len(unit_cell))
+tables.headed(snapshots.origins(snapshots.fitting(reference_sets, len(unit_cell))))
+
+# %%
 pd.DataFrame(
     {
         "reference frames": {t: len(s) for t, s in snapshots.stages(reference, 300).items()},

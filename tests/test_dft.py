@@ -86,6 +86,14 @@ def test_two_ranks_give_the_energy_of_one(tmp_path, hydrogen_cyanide):
     assert re.search(r"Total number of message passing processes\s+2\b", output)
 
 
+def test_the_launcher_is_that_of_cp2k(tmp_path):
+    assert dft.launcher("cp2k.psmp", 1) == []
+    with pytest.raises(dft.DFTFailed, match="no mpirun lies beside .*take one rank"):
+        dft.launcher(str(tmp_path / "cp2k.psmp"), 2)
+    (tmp_path / "mpirun").touch()
+    assert dft.launcher(str(tmp_path / "cp2k.psmp"), 2) == [str(tmp_path / "mpirun"), "-np", "2"]
+
+
 def test_a_crashed_program_is_quoted(tmp_path, monkeypatch, hydrogen_cyanide):
     program = tmp_path / dft.PROGRAM
     program.write_text("#!/bin/sh\necho 'SCF run NOT converged' > cp2k.out\nexit 1\n")

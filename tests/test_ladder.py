@@ -49,6 +49,34 @@ def test_the_small_book_shows_the_ladder():
     assert set(values["named_runs"]) <= set(ladder.names("ladder"))
 
 
+def test_the_full_book_shows_the_runs_of_the_paper():
+    """What ``make runs PROFILE=full`` makes is what the chapters ask for."""
+    assert set(chapters.values("04_heating_rates", "full")["named_runs"]) | {"DPMD-Test"} == set(
+        ladder.names("paper"))
+    for chapter, name, potential in (("03_test_vs_atp", "DPMD-20K", "potential"),
+                                     ("03_test_vs_atp", "DPMD-Test", "test_potential"),
+                                     ("05_low_density_phase", "DPMD-1K", "potential")):
+        values = chapters.values(chapter, "full")
+        assert ladder.recipe(name) == heating.HeatingRun(
+            structure=values["structure"], supercell=tuple(values["supercell"]),
+            potential=values[potential], temperature_start_K=values["temperature_start"],
+            temperature_end_K=values["temperature_end"],
+            heating_rate_K_per_ps=values["heating_rate"],
+            equilibration_ps=values["equilibration"], segment_K=values.get("segment", 0),
+            hold_ps=values.get("hold", 0), sample_ps=values.get("sample", 0),
+            timestep_fs=values["timestep"], frame_every_ps=values["frame_every"],
+            seed=values["seed"])
+
+
+def test_runs_of_another_kind_are_left_out_and_said(capsys):
+    alike = ladder.alike(["atp-50Kps", "test-20Kps", "DPMD-4K"], potential="atp",
+                         supercell=(1, 1, 1))
+    assert alike == [ladder.recipe("atp-50Kps")]
+    said = capsys.readouterr().out
+    assert "test-20Kps has potential test, not atp" in said
+    assert "DPMD-4K has supercell (3, 3, 3), not (1, 1, 1)" in said
+
+
 def test_unknown_names(capsys):
     with pytest.raises(ladder.BadRecipe, match="no run 'atp-100'; did you mean 'atp-100Kps'"):
         ladder.recipe("atp-100")

@@ -62,6 +62,15 @@ def test_a_frame_without_stress_is_refused(images, tmp_path):
         outputs.from_extxyz(tmp_path / "x.extxyz")
 
 
+def test_a_molecule_without_a_cell_is_refused(images, tmp_path):
+    atoms = images[0].copy()
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((68, 3)))
+    atoms.cell, atoms.pbc = None, False
+    ase.io.write(tmp_path / "x.extxyz", atoms)
+    with pytest.raises(frames.BadFrames, match="frame 0 has no periodic cell; write it"):
+        outputs.from_extxyz(tmp_path / "x.extxyz", virial=False)
+
+
 def test_extxyz_round_trip(system, tmp_path):
     back = outputs.import_labelled(outputs.to_extxyz(system, tmp_path / "back.extxyz"))
     for label in ("energies", "forces", "virials", "coords", "cells", "temperature_K"):

@@ -11,7 +11,7 @@ import pytest
 import vasp_writer
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from helpers import cli, frames, outputs, own_data, paths, provenance
+from helpers import cli, frame_checks, frames, outputs, own_data, paths, provenance
 
 CP2K = Path(__file__).parent / "data" / "cp2k"
 
@@ -123,6 +123,9 @@ def test_frames_without_virial_come_in_only_if_asked_and_can_be_trained_on(here,
     assert "[without virial]" in capsys.readouterr().out
     assert "virials" not in frames.load("mine").data
     assert frames.per_frame(["mine"])["pressure_GPa"].isna().all()
+    assert len(frame_checks.check_set("mine")) == len(frames.load("mine"))  # as it was let in
+    with pytest.raises(frames.BadFrames, match="above the bound of 0.01 eV/A"):
+        frame_checks.check_set("mine", force_bound=0.01)
     data = DeepmdData(str(target / "training"), type_map=list(frames.TYPE_MAP))
     data.add("virial", 9, atomic=False, must=False, high_prec=True)
     assert data.get_test()["find_virial"] == 0

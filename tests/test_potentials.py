@@ -85,6 +85,8 @@ def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeyp
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
     made = potentials.make("p", threads=1)
     assert potentials.evaluated(["p", "atp", "atp", "q"]) == ["atp"]
+    (made / "metrics.json").unlink()  # as a potential from elsewhere has none
+    assert potentials.evaluated(["p"]) == []
     errors = potentials.evaluate("p", 2)
     assert set(errors) == set(frames.names()) and errors == potentials.metrics("p")
     assert errors["abw_0300_1500"]["role"] == "validation"

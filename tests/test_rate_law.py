@@ -137,5 +137,13 @@ def test_every_rate_gets_the_scatter_of_all_seeds():
     assert found[20.0].Tf == rate_law.transition_of_seeds([runs[20.0, 1], runs[20.0, 2]]).Tf
     assert found[4.0].Tf == alone[4.0, 1].Tf
     assert found[4.0].error == pytest.approx(np.hypot(alone[4.0, 1].error, scatter))
+    flat = (T, 1.2 - 2e-5 * T)  # one seed of two falls: their mean curve does, and needs it, too
+    runs[10.0, 1], runs[10.0, 2] = run(1400, 6), flat
+    alone |= {key: rate_law.transition_by_methods(*runs[key]) for key in ((10.0, 1), (10.0, 2))}
+    assert alone[10.0, 1].found and not alone[10.0, 2].found
+    bare = rate_law.transition_of_seeds([runs[10.0, 1], runs[10.0, 2]])
+    half = rate_law.of_rates(runs, alone)[10.0]
+    assert half.Tf == bare.Tf and "between seeds" in half.reason
+    assert half.error == pytest.approx(np.hypot(bare.error, scatter / 2**0.5))
     only = {(4.0, 1): runs[4.0, 1]}
     assert rate_law.of_rates(only, alone)[4.0].error == alone[4.0, 1].error

@@ -98,6 +98,13 @@ def labelled(directory, n_atoms, temperatures):
     return system
 
 
+def test_who_sampled_a_set():
+    table = snapshots.origins(["reference_0300", "nvt_0300"]).set_index("set")
+    assert table.loc["reference_0300", "sampled by"] == "reference"
+    assert table.loc["nvt_0300", "sampled by"] == "round-2" and table["frames"].min() > 50
+    assert "driven by the reference itself" in table.loc["reference_0300", "method"]
+
+
 def test_sets_become_one_trajectory_of_the_right_atoms(tmp_path):
     one = labelled(tmp_path / "one", 17, [300, 310, 0])
     labelled(tmp_path / "two", 34, [300, 310])
@@ -106,5 +113,6 @@ def test_sets_become_one_trajectory_of_the_right_atoms(tmp_path):
     at_310 = found.positions[found.temperatures_K == 310][0]
     np.testing.assert_allclose(at_310, one["coords"][1], atol=1e-5)
     assert found.symbols.tolist() == ["C"] * 6 + ["H"] * 6 + ["N"] * 4 + ["Zn"]
+    assert snapshots.fitting([tmp_path / "one", tmp_path / "two"], 17) == [tmp_path / "one"]
     with pytest.raises(snapshots.NoSnapshots, match=r"68 atoms.*one \(17 atoms\)"):
         snapshots.of_sets([tmp_path / "one"], 68)

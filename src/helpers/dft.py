@@ -170,7 +170,10 @@ def launcher(program: str, ranks: int) -> list[str]:
     if ranks == 1:
         return []
     own = Path(program).with_name("mpirun")
-    return [str(own if own.exists() else "mpirun"), "-np", str(ranks)]
+    if not own.exists():
+        raise DFTFailed(f"no mpirun lies beside {program}, and another MPI's would start {ranks} "
+                        f"processes that do not know each other: take one rank")
+    return [str(own), "-np", str(ranks)]
 
 
 def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:

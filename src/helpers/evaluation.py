@@ -81,7 +81,7 @@ def predict(potential: str | Path, system: dpdata.LabeledSystem) -> Prediction:
     Raises
     ------
     models.BadPotential
-        see :func:`check_potential`.
+        see `models.check_potential`.
     """
     elements = np.array(system["atom_names"])[system["atom_types"]]
     model = models.check_potential(potential, elements)

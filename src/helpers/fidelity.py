@@ -1,16 +1,16 @@
 """What makes a potential fast, and what that does to its forces.
 
 Between the nets that were trained and the forces of a run stand single precision, the tables that
-``dp compress`` makes of the embedding nets (fifth-order polynomials, one for each ``step`` of the
-switched inverse distance; Lu et al., J. Chem. Theory Comput. 18, 5559 (2022)), and the inner loops
-of `helpers.kernels`. The yardstick is the same weights in double precision, without tables.
+``dp compress`` makes of the embedding nets, and the inner loops of `helpers.kernels`. The tables
+hold fifth-order polynomials, one for each ``step`` of the switched inverse distance in units of its
+standard deviation (Lu et al., J. Chem. Theory Comput. 18, 5559 (2022)). The yardstick is the same
+weights in double precision, without tables.
 
-Units: eV/A; energies in meV per atom; step in 1/A.
+Units: eV/A; energies in meV per atom; step without unit.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -166,17 +166,3 @@ def read(file: Path | None = None) -> dict:
 def table(record: dict) -> pd.DataFrame:
     """The rows of `read` for a page."""
     return pd.DataFrame(record["rows"]).rename(columns={"n_frames": "frames"})
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The second half of ``make bench-md``; 0 when done."""
-    parser = argparse.ArgumentParser(prog="helpers.fidelity", description=__doc__.split("\n\n")[0])
-    parser.add_argument("potential", nargs="?", default="atp", help="name of a potential")
-    file = measure(parser.parse_args(argv).potential)
-    print(table(read(file)).to_string(index=False, float_format="{:.2g}".format))
-    print(paths.relative(file))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

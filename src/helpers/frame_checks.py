@@ -16,7 +16,7 @@ import dpdata
 import numpy as np
 import pandas as pd
 
-from helpers import structures
+from helpers import frames, provenance, structures
 from helpers.frames import TYPE_MAP, BadFrames, closest_distances, indices
 
 #: displacement (A) below which two structures are the same but for the digits of a file
@@ -75,6 +75,20 @@ def check(
             + "\n  ".join(found)
         )
     return system
+
+
+def check_set(name: str, **limits) -> dpdata.LabeledSystem:
+    """`check` of a set by the limits that its own import had (`own_data.import_set`), else these.
+
+    Raises
+    ------
+    BadFrames
+        see `check`.
+    """
+    record = provenance.read(frames.locate(name))
+    own = record["recipe"].get("limits", {})
+    return check(frames.load(name), virial="virial" not in record.get("lacks", []),
+                 **(limits | own))
 
 
 def objections(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
@@ -64,6 +65,26 @@ def recipe(name: str) -> heating.HeatingRun:
         return heating.HeatingRun(**table[name])
     except (TypeError, ValueError) as error:
         raise BadRecipe(f"{where}, {name}: {error}") from error
+
+
+def alike(names: Iterable[str], **wanted) -> list[heating.HeatingRun]:
+    """The runs of these names that have the wanted fields; it is said which are left out, and why.
+
+    Raises
+    ------
+    BadRecipe
+        see `recipe`.
+    """
+    found = []
+    for name in names:
+        plan = recipe(name)
+        other = {k: getattr(plan, k) for k, v in wanted.items() if getattr(plan, k) != v}
+        if other:
+            print(f"left out: the run {name} has " + ", ".join(
+                f"{k} {v}, not {wanted[k]}" for k, v in other.items()))
+        else:
+            found.append(plan)
+    return found
 
 
 def run(name: str, **how) -> Path:

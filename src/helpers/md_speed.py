@@ -207,7 +207,7 @@ def table(record: dict) -> pd.DataFrame:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """``make bench-md``: measure, print the table; 0 when done."""
+    """``make bench-md``: measure speeds and exactness, print the tables; 0 when done."""
     parser = argparse.ArgumentParser(prog="make bench-md", description=__doc__.split("\n\n")[0])
     parser.add_argument("--potential", default="atp", help="name of a potential")
     parser.add_argument("--seconds", type=float, default=240, help="of measuring, start-up apart")
@@ -222,6 +222,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for engine, reason in record.get("absent", {}).items():
         print(f"{engine}: {reason}")
     print(paths.relative(file))
+    if not options.nequip_only:
+        from helpers import fidelity  # needs DeePMD-kit
+
+        file = fidelity.measure(options.potential)
+        print(fidelity.table(fidelity.read(file)).to_string(index=False))
+        print(paths.relative(file))
     return 0
 
 

@@ -148,6 +148,11 @@ def from_extxyz(
                 f"{paths.relative(path)}: frame {i} has other atoms ({atoms.symbols}) than the "
                 f"first ({images[0].symbols}); one set holds one system, split the file"
             )
+        if not (atoms.pbc.all() and atoms.cell.volume > 0):
+            raise BadFrames(
+                f"{paths.relative(path)}: frame {i} has no periodic cell; write it into the file "
+                f"(Lattice=\"...\" pbc=\"T T T\"), a molecule in a box wide enough"
+            )
         known = set(atoms.calc.results if atoms.calc else ())
         if missing := {"energy", "forces", *(("stress",) if virial else ())} - known:
             allowed = " or do without (zif4 import --no-virial)" if missing == {"stress"} else ""

@@ -157,7 +157,7 @@ def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
     (``unseen`` for a set that is no test by declaration but in no training of this potential).
     """
     directory = models.load_potential(name)
-    trained, declared = provenance.read(directory)["sets"], sets.tests()
+    trained, declared = provenance.read(directory).get("sets", []), sets.tests()
     seen = {s.removesuffix(frames.RANDOM) for s in trained if s.endswith(frames.RANDOM)}
     result = {}
     for set_name in dict.fromkeys([*(n for n in frames.names() if n not in seen), *trained]):
@@ -252,7 +252,8 @@ def metrics(name: str | Path) -> dict:
         it was not evaluated on all sets (training itself writes those of its own validation).
     """
     directory = models.load_potential(name)
-    result = json.loads((directory / "metrics.json").read_text())
+    file = directory / "metrics.json"
+    result = json.loads(file.read_text()) if file.is_file() else {"": {}}
     if not all("role" in errors for errors in result.values()):
         raise BadRecipe(
             f"{paths.relative(directory)} was not evaluated: make evaluate POTENTIAL={name}"

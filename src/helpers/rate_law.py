@@ -166,24 +166,31 @@ def transition_of_seeds(
     mean of theirs; its error joins the standard error of that mean and those of the single ones. (A
     mean of curves that fall suddenly, each at another temperature, falls slowly from the earliest
     of them on.) Otherwise their samples share the bins of one `transition_by_methods`: the noise of
-    the mean curve is smaller, and shows what one seed hides; where two or more show a transition
-    each by itself, the standard error of their temperatures joins the error.
+    the mean curve is smaller, and shows what one seed hides; the standard error of the mean of as
+    many seeds joins the error there, too.
 
     scatter_K: standard deviation of Tf between seeds, where more is known of it than these few
-    runs tell; two seeds that agree by chance would make their mean look certain.
+    runs tell (default: that of the runs that show a transition, if there are two); two seeds that
+    agree by chance would make their mean look certain.
     """
     temperature_K, density = (np.concatenate([np.asarray(run[i], float) for run in runs])
                               for i in (0, 1))
     order = np.argsort(temperature_K, kind="stable")
     pooled = transition_by_methods(temperature_K[order], density[order])
     alone = [t for t in (transition_by_methods(*run) for run in runs) if t.found]
-    if len(alone) < 2 or not (pooled.found or len(alone) == len(runs)):
+    every = len(alone) == len(runs) > 1
+    if not (every or pooled.found):
         return pooled
     Tf = [t.Tf for t in alone]
-    spread = (np.std(Tf, ddof=1) if scatter_K is None else scatter_K) / np.sqrt(len(Tf))
-    if len(alone) < len(runs):
+    if scatter_K is None:
+        scatter_K, said = np.std(Tf, ddof=1) if len(Tf) > 1 else 0.0, ""
+    else:
+        said = f" (its error has the {scatter_K:.0f} K between seeds of one rate)"
+    spread = scatter_K / np.sqrt(len(runs))
+    if not every:
         return replace(pooled, error=float(np.hypot(pooled.error, spread)),
-                       method=f"{pooled.method}, {len(runs)} seeds")
+                       method=pooled.method + f", {len(runs)} seeds" * (len(runs) > 1),
+                       reason=pooled.reason + said)
     drop, fallen_K = (float(np.mean([getattr(t, name) for t in alone]))
                       for name in ("drop", "fallen_K"))
     single = np.sqrt(np.sum([t.error**2 for t in alone])) / len(alone)
@@ -191,7 +198,7 @@ def transition_of_seeds(
         alone[0], Tf=float(np.mean(Tf)), error=float(np.hypot(spread, single)), drop=drop,
         fallen_K=fallen_K, method=f"{alone[0].method}, mean of {len(runs)} seeds",
         reason=f"mean of {' and '.join(f'{t:.0f}' for t in Tf)} K, where the density of each "
-               f"seed falls, by {100 * drop:.1f} % on average")
+               f"seed falls, by {100 * drop:.1f} % on average{said}")
 
 
 def of_rates(
@@ -212,13 +219,5 @@ def of_rates(
     freedom = sum(len(T) - 1 for T in Tf)
     scatter = float(np.sqrt(sum(np.var(T, ddof=1) * (len(T) - 1) for T in Tf) / freedom)
                     ) if Tf else None
-    pooled = {rate: transition_of_seeds([runs[key] for key in keys], scatter)
-              for rate, keys in seeds.items()}
-    if not Tf:
-        return pooled
-    return {
-        rate: replace(bend, error=float(np.hypot(bend.error, scatter)),
-                      reason=f"{bend.reason} (one seed: {scatter:.0f} K of its error are the "
-                             f"scatter of seeds at other rates)")
-        if bend.found and len(seeds[rate]) == 1 else bend for rate, bend in pooled.items()
-    }
+    return {rate: transition_of_seeds([runs[key] for key in keys], scatter)
+            for rate, keys in seeds.items()}

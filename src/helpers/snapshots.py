@@ -7,12 +7,46 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from helpers import frames
+from helpers import frames, provenance
 from helpers.trajectory import Trajectory
 
 
 class NoSnapshots(ValueError):
     """There is no frame of this kind, or none near this temperature."""
+
+
+def fitting(names: Iterable[str], n_atoms: int) -> list[str]:
+    """Those sets that have ``n_atoms`` atoms and know temperatures. names: see `of_sets`.
+
+    Raises
+    ------
+    NoSnapshots
+        none has; says what they hold.
+    """
+    found, seen = [], []
+    for name in list(names) or frames.names():
+        system = frames.load(name)
+        seen.append(f"{name} ({system.get_natoms()} atoms)")
+        if system.get_natoms() == n_atoms and "temperature_K" in system.data:
+            found.append(name)
+    if not found:
+        raise NoSnapshots(
+            f"no labelled frames of {n_atoms} atoms with a temperature in "
+            f"{', '.join(seen) or 'no set'}; choose other sets or another structure"
+        )
+    return found
+
+
+def origins(names: Iterable[str]) -> pd.DataFrame:
+    """Who sampled each of these sets, and how, as its provenance says it."""
+    rows = []
+    for name in names:
+        record = provenance.read(frames.locate(name))
+        how = record.get("sampling", {})
+        rows.append({"set": name, "frames": sum(record["frames"].values()),
+                     "sampled by": how.get("sampler", "-"),
+                     "method": how.get("method", record["description"])})
+    return pd.DataFrame(rows)
 
 
 def of_sets(names: Iterable[str], n_atoms: int) -> Trajectory:
@@ -28,18 +62,8 @@ def of_sets(names: Iterable[str], n_atoms: int) -> Trajectory:
     NoSnapshots
         no such frames; names what the sets hold.
     """
-    chosen = list(names) or frames.names()
-    parts, seen = [], []
-    for name in chosen:
-        system = frames.load(name)
-        seen.append(f"{name} ({system.get_natoms()} atoms)")
-        if system.get_natoms() == n_atoms and "temperature_K" in system.data:
-            parts.append(system)
-    if not parts:
-        raise NoSnapshots(
-            f"no labelled frames of {n_atoms} atoms with a temperature in "
-            f"{', '.join(seen) or 'no set'}; choose other sets or another structure"
-        )
+    chosen = fitting(names, n_atoms)
+    parts = [frames.load(name) for name in chosen]
     symbols = [np.array(p["atom_names"])[p["atom_types"]] for p in parts]
     if any((s != symbols[0]).any() for s in symbols):
         raise NoSnapshots(f"the sets {', '.join(chosen)} hold different atoms: choose among them")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from helpers import paths
+from helpers.errors import Unfit
 
 FILE = "thermo.csv"
 
@@ -62,6 +64,26 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     if len(table) and not np.all(np.diff(table["step"]) > 0):
         raise ValueError(f"{paths.relative(file)}: steps do not increase; the table is damaged")
     return table if equilibration else table[table["stage"] > 0].reset_index(drop=True)
+
+
+def ramps(runs: Mapping) -> dict:
+    """The table of each run without its equilibration; one that has none is said and left out.
+
+    runs: key -> run directory. A run that exploded before its ramp, or in its first row, has none.
+
+    Raises
+    ------
+    Unfit
+        none of the runs has one.
+    """
+    tables = {key: read(run, equilibration=False) for key, run in runs.items()}
+    for key, table in tables.items():
+        if table.empty:
+            print(f"left out: {Path(runs[key]).name} ended before its ramp began")
+    if not any(map(len, tables.values())):
+        raise Unfit("none of these runs reached its ramp; look at what each says of its end, and "
+                    "lower temperature_start, or take another potential")
+    return {key: table for key, table in tables.items() if len(table)}
 
 
 def swing(time_ps, values) -> float:

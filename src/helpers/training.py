@@ -2,8 +2,8 @@
 
 The model is se_e2_a (Zhang et al., NeurIPS 2018, "DeepPot-SE"): a smooth descriptor of each atom's
 neighbours within ``rcut`` from an embedding net, and a fitting net for the atom's energy. The loss
-is p_e <dE^2>/N + p_f <|dF|^2>/(3N) + p_v <|dW|^2>/N with prefactors that move from start to limit
-as the learning rate decays.
+is p_e <dE^2>/N + p_f <|dF|^2>/(3N) + p_v <|dW|^2>/(9N) with prefactors that move from start to
+limit as the learning rate decays.
 
 What comes of it, a *potential*, is a directory that `helpers.models` finds and opens and
 `helpers.evaluation` judges.

@@ -68,7 +68,7 @@ def accuracy(tests: pd.DataFrame) -> Finding:
 def slow_heating(by_rate: Mapping[float, Transition]) -> Finding:
     """Claim (2): slow heating reveals a transition before melting.
 
-    by_rate: heating rate (K/ps) -> what was found there (``rate_law.transition_of_seeds``).
+    by_rate: heating rate (K/ps) -> what was found there (``rate_law.of_rates``).
     """
     found = {q: t for q, t in by_rate.items() if t.found}
     lacking = [q for q, t in by_rate.items() if not t.found]
