@@ -64,7 +64,7 @@ deviation_limit: float = 0.5  # [eV/A] 0..100 | the ensemble agrees within this 
 deviation_frames: int = 60  # [-] 2..100000 | frames of each run, and test set, to compare on
 labelled_frames: str = ""  # [-] any | set of labelled frames of a run of this page; empty: none
 peer_run: str = ""  # [-] any | run of data/runs.yaml to set beside ours; empty: none
-larger_run: str = ""  # [-] any | one with a larger supercell to set beside ours; empty: none
+larger_runs: list[str] = []  # [-] any | those with larger supercells to set beside ours
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
 # %%
@@ -439,39 +439,31 @@ for name, law in laws.items():
 #
 # The paper heats 7344 atoms; most runs of this page have fewer. A periodic cell allows only those
 # motions that repeat with it, and its density fluctuates as $1/\sqrt{N}$ where it is in
-# equilibrium, which hides small changes. Here a larger supercell beside the runs of this page at
-# its rate. The last column is the first row's fluctuation scaled by $1/\sqrt{N}$; the swing from
-# the start does not get smaller with the cell, so a fast run stays above it.
+# equilibrium, which hides small changes. Here larger supercells beside the runs of this page at
+# their rate, over the temperatures that all of them have: no other comparison of two sizes is fair.
+# The last column is the fluctuation of the first run of that rate, scaled by $1/\sqrt{N}$; the
+# swing from the start does not get smaller with the cell, so a fast run stays above it.
 
 # %%
-sizes = {}  # run -> what it is
-for larger in ladder.alike([larger_run] if larger_run else [], structure=structure,
-                           potential=potential, coupling=coupling):
-    beside = [run for (rate, _), run in runs.items() if rate == larger.heating_rate_K_per_ps]
-    sizes = {run: provenance.read(run)
-             for run in (*beside, ladder.run(larger_run, ranks=ranks))}
-    _, ax = plots.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
-cells = []
-for run, what in sizes.items():
-    table, recipe = thermo.read(run, equilibration=False), what["recipe"]
-    T, density = table["target_temperature_K"], table["density_g_cm3"]
-    plots.against_temperature(T, density, "density", "g/cm3", window=max(1, len(table) // 20),
-                              name=f"{what['atoms']} atoms, seed {recipe['seed']}", ax=ax)
-    cells.append({
-        "atoms": what["atoms"], "rate (K/ps)": recipe["heating_rate_K_per_ps"],
-        "seed": recipe["seed"],
-        "Tf (K)": (tables.number(bend.Tf, bend.error) if
-                   (bend := rate_law.transition_by_methods(T, density)).found else "none found"),
-        "fluctuation (g/cm3)": (  # about lines through 100 K, or ten samples
-            sigma := transition.fluctuation(T, density, max(100, 10 * T.diff().median()))),
-        "expected": (cells[0]["fluctuation (g/cm3)"] if cells else sigma)
-                    * (next(iter(sizes.values()))["atoms"] / what["atoms"]) ** 0.5,
-    })
-print("No larger cell is shown (parameter `larger_run`)." if not sizes else
-      "Only the larger cell is shown: no run of this page has its rate." if len(sizes) < 2 else
-      f"All at {larger.heating_rate_K_per_ps:g} K/ps.")
-pd.DataFrame(cells).style.hide(axis="index").format(
-    precision=4, formatter={"rate (K/ps)": "{:g}"}) if cells else None
+by_size = [  # the runs of this page at its rate, and the larger one
+    [run for (rate, _), run in runs.items() if rate == larger.heating_rate_K_per_ps]
+    + [heating.run(larger, keep_exploded=True, ranks=ranks)]
+    for larger in ladder.alike(larger_runs, structure=structure, potential=potential,
+                               coupling=coupling)]
+if by_size:
+    _, panels = plots.axes(("temperature", "K"), ("density", "g/cm3"), ncols=len(by_size),
+                           width=4.2, squeeze=False)
+    for ax, group in zip(panels.flat, by_size, strict=True):
+        for run in group:
+            recipe, table = provenance.read(run)["recipe"], thermo.read(run, equilibration=False)
+            plots.against_temperature(
+                table["target_temperature_K"], table["density_g_cm3"], "density", "g/cm3",
+                window=max(1, len(table) // 20), ax=ax,
+                name=f"{provenance.read(run)['atoms']} atoms, seed {recipe['seed']}")
+        ax.set_title(f"{recipe['heating_rate_K_per_ps']:g} K/ps")
+pd.concat([ladder.sizes(group) for group in by_size]).style.hide(axis="index").format(
+    precision=4, formatter={"rate (K/ps)": "{:g}"}) if by_size else print(
+    "No larger cell is shown (parameter `larger_runs`).")
 
 # %% [markdown]
 # ## A peer: ReaxFF
