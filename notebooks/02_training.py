@@ -73,7 +73,11 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import (
+    calculators,
     dft,
+    elastic,
+    energy_conservation,
+    equation_of_state,
     evaluation,
     frames,
     heating,
@@ -91,7 +95,6 @@ from helpers import (
     thermo,
     training,
     training_speed,
-    validation,
     verdicts,
 )
 from helpers import sets as recipes
@@ -394,15 +397,15 @@ beside_dft[list(shown_columns)].rename(columns=shown_columns).reset_index().styl
 # ## In use
 #
 # Errors on frames say how well a potential repeats labels. A simulation also asks it for minima,
-# for the answer to strain, and to hold the energy for thousands of steps (`helpers.validation`;
-# what takes long is kept and reused).
+# for the answer to strain, and to hold the energy for thousands of steps (modules
+# `equation_of_state`, `elastic` and `energy_conservation`; what takes long is kept and reused).
 #
 # **Volume.** Energy of the unit cell against its volume, all atoms relaxed at each volume, beside
 # the reference on the same structures. The paper's low-density phase lies far out on the right.
 
 # %%
-curves = validation.volume_curves(potential, structure, percent=volume_changes,
-                                  steps=relaxation_steps)
+curves = equation_of_state.volume_curves(potential, structure, percent=volume_changes,
+                                         steps=relaxation_steps)
 _, ax = plots.axes(("volume change", "%"), ("energy", "meV/atom"))
 for name, curve in curves.items():
     curve = curve.sort_values("volume_percent")
@@ -410,7 +413,7 @@ for name, curve in curves.items():
 ax.legend();
 
 # %%
-validation.equations_of_state(curves).round(2)
+equation_of_state.equations_of_state(curves).round(2)
 
 # %% [markdown]
 # The reference's column is its energy of the structures that the potential relaxed, not of its own
@@ -424,17 +427,17 @@ validation.equations_of_state(curves).round(2)
 # in a stable crystal, *asymmetry* the largest $|C_{ij} - C_{ji}|$, which is the error.
 
 # %%
-elastic = validation.beside_reference(validation.elastic_constants, potential, structure,
-                                      steps=relaxation_steps)
-pd.DataFrame({name: validation.elastic_summary(c) for name, c in elastic.items()}).round(2)
+constants = calculators.beside_reference(elastic.elastic_constants, potential, structure,
+                                         steps=relaxation_steps)
+pd.DataFrame({name: elastic.elastic_summary(c) for name, c in constants.items()}).round(2)
 
 # %% [markdown]
 # **Rings.** Bond lengths and angles at the potential's own minimum beside the structure that the
 # reference relaxed:
 
 # %%
-relaxed = validation.relaxed_volumes(potential, structure, percent=volume_changes,
-                                     steps=relaxation_steps)[0]
+relaxed = equation_of_state.relaxed_volumes(potential, structure, percent=volume_changes,
+                                            steps=relaxation_steps)[0]
 rings.beside(relaxed, structures.load(structure)).round(4)
 
 # %% [markdown]
@@ -444,15 +447,15 @@ rings.beside(relaxed, structures.load(structure)).round(4)
 # %%
 moved = structures.load(structure)
 moved.rattle(0.05, seed=seed)
-validation.stress_by_differences(moved, validation.calculator(potential)).round(3)
+elastic.stress_by_differences(moved, calculators.calculator(potential)).round(3)
 
 # %% [markdown]
 # **Constant energy.** Velocity Verlet at 1200 K without a thermostat: the total energy must not
 # drift.
 
 # %%
-conserved = validation.energy_in_time(potential, structure, duration_ps=conserved_ps)
-tables.facts(validation.energy_drift(conserved, n_atoms=n_atoms), "Constant energy")
+conserved = energy_conservation.energy_in_time(potential, structure, duration_ps=conserved_ps)
+tables.facts(energy_conservation.energy_drift(conserved, n_atoms=n_atoms), "Constant energy")
 
 # %% [markdown]
 # **Density.** A run at 300 K and zero pressure:
@@ -460,7 +463,7 @@ tables.facts(validation.energy_drift(conserved, n_atoms=n_atoms), "Constant ener
 # %%
 held = heating.run(replace(ladder.recipe("atp-npt-300K"), structure=structure,
                            potential=potential, sample_ps=hold_ps))
-density = validation.density(thermo.read(held), 300, skip_ps=hold_ps / 4)
+density = thermo.density(thermo.read(held), 300, skip_ps=hold_ps / 4)
 tables.side_by_side([
     tables.row("stages.density_crystal_g_per_cm3", density["density_g_cm3"],
                quantity="density at 300 K", run=f"{structure}, {held.name}"),

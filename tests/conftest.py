@@ -11,7 +11,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from helpers import paths  # noqa: E402
+from helpers import paths, provenance  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -99,6 +99,16 @@ def system(extxyz):
     from helpers import outputs
 
     return outputs.from_extxyz(extxyz)
+
+
+@pytest.fixture
+def kept_elsewhere(tmp_path, monkeypatch):
+    """What is kept goes to a fresh build/, where the tables of dp compress are those at hand."""
+    (paths.BUILD / "compressed").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "compressed").symlink_to(paths.BUILD / "compressed")
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    monkeypatch.setattr(provenance, "find", lambda kind, recipe, find=provenance.find: next(
+        (d for d in [find(kind, recipe)] if d and d.is_relative_to(tmp_path)), None))
 
 
 @pytest.fixture

@@ -61,3 +61,17 @@ def test_the_period_of_a_swing():
     values = 1.2 + 0.05 * np.exp(-time / 6) * np.cos(2 * np.pi * time / 2.2 + 1)
     assert thermo.swing(time, values + rng.normal(0, 0.01, 100)) == pytest.approx(2.2, abs=0.21)
     assert np.isnan(thermo.swing(time[:5], values[:5]))
+
+
+def test_density_and_its_error():
+    rng = np.random.default_rng(6)
+    held = pd.DataFrame({"time_ps": np.arange(500) * 0.1, "target_temperature_K": 300.0,
+                         "density_g_cm3": 1.2 + 0.01 * rng.normal(size=500)})  # fmt: skip
+    held.loc[:99, "density_g_cm3"] = 1.5  # before it settled
+    hot = held.assign(time_ps=held["time_ps"] + 50, target_temperature_K=600.0, density_g_cm3=0.9)
+    found = thermo.density(pd.concat([held, hot]), 300, skip_ps=10, blocks=20)
+    assert found["n"] == 400 and found["duration_ps"] == pytest.approx(39.9)
+    assert found["density_g_cm3"] == pytest.approx(1.2, abs=4 * found["error_g_cm3"])
+    assert found["error_g_cm3"] == pytest.approx(0.01 / np.sqrt(400), rel=0.5)
+    with pytest.raises(ValueError, match="0 rows at 900 K"):
+        thermo.density(held, 900)

@@ -103,6 +103,42 @@ def swing(time_ps, values) -> float:
     return float(2 * lags[int(np.argmin(rho))] * np.diff(time_ps).mean())
 
 
+def density(
+    table: pd.DataFrame, temperature_K: float, *, skip_ps: float = 0.0, blocks: int = 5
+) -> dict:
+    """Mean density at one temperature of an NPT run, with an error from means over blocks.
+
+    table: `read` of a run. Rows whose target is within 1 K count, without the first
+    ``skip_ps`` of them. error_g_cm3 = standard deviation of the block means / sqrt(blocks); blocks
+    shorter than the barostat's period make it too small, so duration_ps is returned beside it.
+
+    Raises
+    ------
+    ValueError
+        fewer than two rows a block are left.
+    """
+    rows = table[(table["target_temperature_K"] - temperature_K).abs() <= 1]
+    rows = rows[rows["time_ps"] >= rows["time_ps"].min() + skip_ps]
+    if len(rows) < 2 * blocks:
+        raise ValueError(
+            f"{len(rows)} rows at {temperature_K:g} K after the first {skip_ps:g} ps are too few "
+            f"for {blocks} blocks; hold the temperature longer"
+        )
+    means = block_means(rows["density_g_cm3"].to_numpy(), blocks)
+    return {
+        "density_g_cm3": float(means.mean()),
+        "error_g_cm3": float(means.std(ddof=1) / np.sqrt(blocks)),
+        "duration_ps": float(rows["time_ps"].iloc[-1] - rows["time_ps"].iloc[0]),
+        "n": len(rows),
+    }
+
+
+def block_means(values: np.ndarray, blocks: int) -> np.ndarray:
+    """Means over ``blocks`` equal parts; the first values, if some are left over, do not count."""
+    size = len(values) // blocks
+    return np.asarray(values)[len(values) - size * blocks:].reshape(blocks, size).mean(axis=1)
+
+
 def _file(run: Path | str) -> Path:
     file = Path(run)
     file = file / FILE if file.is_dir() or not file.suffix else file
