@@ -445,25 +445,39 @@ for name, law in laws.items():
 # swing from the start does not get smaller with the cell, so a fast run stays above it.
 
 # %%
-by_size = [  # the runs of this page at its rate, and the larger one
-    [run for (rate, _), run in runs.items() if rate == larger.heating_rate_K_per_ps]
-    + [heating.run(larger, keep_exploded=True, ranks=ranks)]
-    for larger in ladder.alike(larger_runs, structure=structure, potential=potential,
-                               coupling=coupling)]
-if by_size:
-    _, panels = plots.axes(("temperature", "K"), ("density", "g/cm3"), ncols=len(by_size),
+groups = {}  # rate -> the runs of this page at it, then the larger ones
+for larger in ladder.alike(larger_runs, structure=structure, potential=potential,
+                           coupling=coupling):
+    rate = larger.heating_rate_K_per_ps
+    beside = groups.get(rate) or [run for (q, _), run in runs.items() if q == rate]
+    groups[rate] = [*beside, heating.run(larger, keep_exploded=True, ranks=ranks)]
+ramps = {run: thermo.read(run, equilibration=False)[["target_temperature_K", "density_g_cm3"]]
+         .to_numpy().T for group in groups.values() for run in group}
+what = {run: provenance.read(run) for run in ramps}
+if groups:
+    _, panels = plots.axes(("temperature", "K"), ("density", "g/cm3"), ncols=len(groups),
                            width=4.2, squeeze=False)
-    for ax, group in zip(panels.flat, by_size, strict=True):
+    for ax, (rate, group) in zip(panels.flat, groups.items(), strict=True):
+        ax.set_title(f"{rate:g} K/ps")
         for run in group:
-            recipe, table = provenance.read(run)["recipe"], thermo.read(run, equilibration=False)
             plots.against_temperature(
-                table["target_temperature_K"], table["density_g_cm3"], "density", "g/cm3",
-                window=max(1, len(table) // 20), ax=ax,
-                name=f"{provenance.read(run)['atoms']} atoms, seed {recipe['seed']}")
-        ax.set_title(f"{recipe['heating_rate_K_per_ps']:g} K/ps")
-pd.concat([ladder.sizes(group) for group in by_size]).style.hide(axis="index").format(
-    precision=4, formatter={"rate (K/ps)": "{:g}"}) if by_size else print(
-    "No larger cell is shown (parameter `larger_runs`).")
+                *ramps[run], "density", "g/cm3", window=max(1, ramps[run].shape[1] // 20), ax=ax,
+                name=f"{what[run]['atoms']} atoms, seed {what[run]['recipe']['seed']}")
+
+# %%
+sizes = [rate_law.by_size([ramps[run] for run in group], [what[run]["atoms"] for run in group])
+         .assign(rate=rate, seed=[what[run]["recipe"]["seed"] for run in group])
+         for rate, group in groups.items()]
+print("A shared range of temperatures at each rate." if sizes else
+      "No larger cell is shown (parameter `larger_runs`).")
+pd.DataFrame([{
+    "rate (K/ps)": f"{row.rate:g}", "atoms": row.n_atoms, "seed": row.seed,
+    "range (K)": f"{row.low_K:.0f}–{row.high_K:.0f}",
+    "Tf (K)": (tables.number(row.transition.Tf, row.transition.error)
+               if row.transition.found else "none found"),
+    "fluctuation (g/cm3)": row.fluctuation, "expected (g/cm3)": row.expected,
+} for row in pd.concat(sizes).itertuples()]).style.hide(axis="index").format(
+    precision=4) if sizes else None
 
 # %% [markdown]
 # ## A peer: ReaxFF

@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
@@ -76,35 +75,6 @@ def test_runs_of_another_kind_are_left_out_and_said(capsys):
     said = capsys.readouterr().out
     assert "test-20Kps has potential test, not atp" in said
     assert "DPMD-4K has supercell (3, 3, 3), not (1, 1, 1)" in said
-
-
-@pytest.fixture
-def ramp(tmp_path):
-    """Write a run whose density is a line with noise of 0.08 g/cm3 times sqrt(100 / atoms)."""
-    def write(atoms, low, high, seed=1):
-        T = np.linspace(low, high, 4000)
-        noise = np.random.default_rng(seed).normal(0, 0.08 * (100 / atoms) ** 0.5, len(T))
-        table = pd.DataFrame(0.0, index=range(len(T)), columns=thermo.COLUMNS).assign(
-            step=np.arange(len(T)), stage=1, target_temperature_K=T,
-            density_g_cm3=1.2 - 1e-4 * T + noise)
-        folder = tmp_path / f"{atoms}-{low}-{high}"
-        folder.mkdir()
-        table.to_csv(folder / thermo.FILE, index=False)
-        (folder / provenance.FILE).write_text(json.dumps(
-            {"atoms": atoms, "recipe": {"heating_rate_K_per_ps": 50, "seed": seed}}))
-        return folder
-    return write
-
-
-def test_density_fluctuates_as_one_over_the_root_of_the_atoms(ramp):
-    """Compared where both ramps are."""
-    table = ladder.sizes([ramp(100, 300, 2100), ramp(800, 600, 1700, seed=2)])
-    assert table["range (K)"].tolist() == ["600–1700"] * 2
-    np.testing.assert_allclose(table["fluctuation (g/cm3)"], [0.08, 0.08 / 8**0.5], rtol=0.05)
-    np.testing.assert_allclose(table["fluctuation (g/cm3)"], table["expected (g/cm3)"], rtol=0.1)
-    assert table["Tf (K)"].tolist() == ["none found"] * 2  # a line with noise does not fall
-    with pytest.raises(ValueError, match="no temperature is in all of 100-300-500, 800-600-900"):
-        ladder.sizes([ramp(100, 300, 500), ramp(800, 600, 900)])
 
 
 def test_unknown_names(capsys):

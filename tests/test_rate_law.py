@@ -147,3 +147,23 @@ def test_every_rate_gets_the_scatter_of_all_seeds():
     assert half.error == pytest.approx(np.hypot(bare.error, scatter / 2**0.5))
     only = {(4.0, 1): runs[4.0, 1]}
     assert rate_law.of_rates(only, alone)[4.0].error == alone[4.0, 1].error
+
+
+def _noisy_line(n_atoms, low, high, seed):
+    """A density that is a line with noise of 0.8 g/cm3 divided by the root of the atoms."""
+    T = np.linspace(low, high, 4000)
+    return T, 1.2 - 1e-4 * T + np.random.default_rng(seed).normal(0, 0.8 / n_atoms**0.5, len(T))
+
+
+def test_density_fluctuates_as_one_over_the_root_of_the_atoms():
+    ramps = [_noisy_line(100, 300, 2100, 1), _noisy_line(800, 600, 1700, 2)]
+    table = rate_law.by_size(ramps, [100, 800])
+    np.testing.assert_allclose(table[["low_K", "high_K"]], [[600, 1700]] * 2, atol=1)
+    np.testing.assert_allclose(table["fluctuation"], [0.08, 0.08 / 8**0.5], rtol=0.05)
+    np.testing.assert_allclose(table["fluctuation"], table["expected"], rtol=0.1)
+    assert not any(Tf.found for Tf in table["transition"])  # a line with noise does not fall
+
+
+def test_sizes_over_different_temperatures_are_not_compared():
+    with pytest.raises(ValueError, match="no temperature is in all ramps: 300–500 K, 600–900 K"):
+        rate_law.by_size([_noisy_line(100, 300, 500, 1), _noisy_line(800, 600, 900, 2)], [100, 800])

@@ -5,23 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
-import pandas as pd
 import yaml
 
-from helpers import (
-    heating,
-    paths,
-    provenance,
-    rate_law,
-    tables,
-    thermo,
-    trajectory,
-    transition,
-)
+from helpers import heating, paths, provenance, trajectory
 from helpers.errors import AlreadyThere, nearest
 
 SHIPPED_MB = 4.0  # of a shipped trajectory; a longer one is thinned
@@ -103,42 +93,6 @@ def run(name: str, **how) -> Path:
     A run that leaves physics is a result, too: its diagnosis is printed.
     """
     return heating.run(recipe(name), keep_exploded=True, **how)
-
-
-def sizes(runs: Sequence[Path]) -> pd.DataFrame:
-    r"""Ramps of one rate that differ in their number of atoms N, over the temperatures all have.
-
-    A row each: atoms, rate, seed, transition (`rate_law.transition_by_methods`), fluctuation of
-    the density (`transition.fluctuation`, about lines through 100 K or ten samples), and what is
-    expected from the first row's, :math:`\sigma_0 \sqrt{N_0 / N}`.
-
-    Raises
-    ------
-    ValueError
-        the ramps have no temperature in common.
-    """
-    ramps = [thermo.read(run, equilibration=False) for run in runs]
-    low = max(ramp["target_temperature_K"].min() for ramp in ramps)
-    high = min(ramp["target_temperature_K"].max() for ramp in ramps)
-    if low >= high:
-        raise ValueError(f"no temperature is in all of {', '.join(run.name for run in runs)}")
-    rows = []
-    for run, ramp in zip(runs, ramps, strict=True):
-        what = provenance.read(run)
-        shared = ramp[ramp["target_temperature_K"].between(low, high)]
-        T, density = shared["target_temperature_K"], shared["density_g_cm3"]
-        Tf = rate_law.transition_by_methods(T, density)
-        rows.append({
-            "atoms": what["atoms"], "rate (K/ps)": what["recipe"]["heating_rate_K_per_ps"],
-            "seed": what["recipe"]["seed"], "range (K)": f"{low:.0f}–{high:.0f}",
-            "Tf (K)": tables.number(Tf.Tf, Tf.error) if Tf.found else "none found",
-            "fluctuation (g/cm3)": transition.fluctuation(
-                T, density, max(100, 10 * T.diff().median())),
-        })
-    table = pd.DataFrame(rows)
-    table["expected (g/cm3)"] = (table["fluctuation (g/cm3)"][0]
-                                 * (table["atoms"][0] / table["atoms"]) ** 0.5)
-    return table
 
 
 def find(name: str) -> Path | None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import curve_fit
 from scipy.special import lambertw
 from scipy.stats import t as student
@@ -221,3 +222,36 @@ def of_rates(
                     ) if Tf else None
     return {rate: transition_of_seeds([runs[key] for key in keys], scatter)
             for rate, keys in seeds.items()}
+
+
+def by_size(ramps: Sequence[tuple], n_atoms: Sequence[int]) -> pd.DataFrame:
+    r"""Ramps that differ in their number of atoms N, over the temperatures that all of them have.
+
+    ramps: (temperature, K; density) each, (M,) and (M,). A row each: ``n_atoms``, ``low_K``,
+    ``high_K``, ``transition`` (`transition_by_methods`), ``fluctuation`` of the density
+    (`transition.fluctuation` about lines through 100 K, or ten samples), and the one ``expected``
+    from the first row, :math:`\sigma_0 \sqrt{N_0 / N}`.
+
+    Raises
+    ------
+    ValueError
+        the ramps have no temperature in common.
+    """
+    ramps = [(np.asarray(T, float), np.asarray(density, float)) for T, density in ramps]
+    low, high = max(T.min() for T, _ in ramps), min(T.max() for T, _ in ramps)
+    if low >= high:
+        raise ValueError("no temperature is in all ramps: " + ", ".join(
+            f"{T.min():.0f}–{T.max():.0f} K" for T, _ in ramps))
+    rows = []
+    for (T, density), atoms in zip(ramps, n_atoms, strict=True):
+        shared = (low <= T) & (high >= T)
+        T, density = T[shared], density[shared]
+        rows.append({
+            "n_atoms": atoms, "low_K": low, "high_K": high,
+            "transition": transition_by_methods(T, density),
+            "fluctuation": transition.fluctuation(
+                T, density, max(100, 10 * np.median(np.diff(T)))),
+        })
+    table = pd.DataFrame(rows)
+    table["expected"] = table["fluctuation"][0] * (table["n_atoms"][0] / table["n_atoms"]) ** 0.5
+    return table
