@@ -725,7 +725,10 @@ tables.side_by_side([
 # one benchmark (`make bench-md`) are side by side: the same cell, the same machine, the same day.
 # *Uncompressed* is the frozen potential, *compressed* the one with tables for its embedding nets
 # (`dp compress`); *native* is the compressed one with three inner loops compiled for this very
-# processor (`helpers.kernels`), which the runs of this book use where a compiler is at hand.
+# processor (`helpers.kernels`), which the runs of this book use where a compiler is at hand. *JAX*
+# and *PyTorch* are the same weights in DeePMD-kit's other backends, converted by itself
+# (`helpers.backends`; forces stay within 0.002 eV/Å, tested). They need libraries that the book's
+# environment leaves out.
 
 # %%
 try:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from helpers import kernels, md_speed, paths, provenance, reaxff
+from helpers import backends, kernels, md_speed, paths, provenance, reaxff
 
 
 @pytest.fixture
@@ -51,6 +51,8 @@ def test_what_is_absent_says_why(monkeypatch):
     monkeypatch.delenv(reaxff.VARIABLE, raising=False)
     rows, absent = md_speed.settings(cores=2)
     assert "ZIF4_REAXFF" in absent["ReaxFF"] and "--cp2k" in absent["CP2K"]
+    for name in backends.BACKENDS:
+        assert (name in absent) != (name in {row.engine for row in rows})
     assert not {"ReaxFF", "CP2K"} & {row.engine for row in rows}
     fast = "native" if kernels.library() else "compressed"
     assert [(r.ranks, r.threads) for r in rows if r.engine == fast] == [

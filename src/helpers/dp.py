@@ -17,9 +17,9 @@ class DPFailed(RuntimeError):
     """``dp`` died, the loss became NaN, or a trained model predicts NaN."""
 
 
-def program() -> list[str]:
+def program(backend: str = "tf") -> list[str]:
     """DeePMD-kit's ``dp`` of this environment."""
-    return [sys.executable, "-m", "deepmd", "--tf"]
+    return [sys.executable, "-m", "deepmd", f"--{backend}"]
 
 
 def threads_of(threads: int | None) -> int:
@@ -39,10 +39,10 @@ def environment(threads: int | None) -> dict[str, str]:
     }
 
 
-def run(directory: Path, threads: int | None, *command: str) -> str:
-    """Run ``dp --tf <command>`` in ``directory``; its output, also kept in the log there."""
+def run(directory: Path, threads: int | None, *command: str, backend: str = "tf") -> str:
+    """Run ``dp --<backend> <command>`` in ``directory``; its output, also kept in the log there."""
     done = subprocess.run(
-        [*program(), *command], cwd=directory, env=environment(threads), text=True,
+        [*program(backend), *command], cwd=directory, env=environment(threads), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
     )  # fmt: skip
     with open(directory / LOG, "a") as log:

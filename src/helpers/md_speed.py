@@ -25,7 +25,9 @@ from ase import units as ase_units
 from tqdm import tqdm
 
 from helpers import (
+    backends,
     dft,
+    fidelity,
     kernels,
     layout,
     models,
@@ -37,12 +39,14 @@ from helpers import (
 )
 
 STRUCTURE = "ZIF-4"
+ENGINES = ("uncompressed", "compressed", "native", *backends.BACKENDS, "ReaxFF", "NequIP", "CP2K")
 
 
 @dataclass(frozen=True)
 class Setting:
     """One row. engine: ReaxFF, NequIP, CP2K, or a DeePMD model: ``uncompressed``, ``compressed``
-    (the kernels of DeePMD-kit's wheel), ``native`` (compressed, `helpers.kernels`)."""
+    (the kernels of DeePMD-kit's wheel), ``native`` (compressed, `helpers.kernels`), or one of
+    another backend (`backends.BACKENDS`)."""
 
     engine: str
     ranks: int = 1
@@ -88,8 +92,11 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
     if setting.engine == "ReaxFF":
         return layout.time_lammps(atoms, reaxff.lines(reaxff.force_field().resolve()), r, t,
                                   seconds, reaxff.ATOM_STYLE)
-    model = models.model_file(potential)
-    if setting.engine != "uncompressed":
+    if setting.engine in backends.BACKENDS:
+        model = backends.convert(potential, setting.engine)
+    elif setting.engine == "uncompressed":
+        model = models.model_file(potential)
+    else:
         model = models.compress(potential)
     return layout.time_lammps(atoms, layout.deepmd(model), r, t, seconds,
                               native=setting.engine == "native")
@@ -113,6 +120,11 @@ def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Set
     else:
         rows.insert(1, Setting("compressed"))  # beside each other: their ratio is what counts
     rows.append(Setting("uncompressed"))
+    for name in backends.BACKENDS:
+        if reason := backends.missing(name):
+            absent[name] = reason
+        else:
+            rows.append(Setting(name))
     try:
         reaxff.force_field()
         rows += [Setting("ReaxFF")] + [Setting("ReaxFF", cores)] * (cores > 1)
@@ -151,7 +163,7 @@ def measure(file: Path | None = None, *, potential: str = "atp", seconds: float 
     if {k: record.get(k) for k in same} != same:
         record = same | {"rows": []}
     measured = {json.dumps(row["setting"]): row for row in record["rows"]}
-    versions = provenance.versions()  # each row has its own: NequIP's are of another environment
+    versions = provenance.versions() | backends.versions()  # rows may be of other environments
     file.parent.mkdir(parents=True, exist_ok=True)
     with provenance.lock(file.with_suffix("")):
         for setting in tqdm(rows, desc="bench-md", unit="row"):
@@ -212,19 +224,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--potential", default="atp", help="name of a potential")
     parser.add_argument("--seconds", type=float, default=240, help="of measuring, start-up apart")
     parser.add_argument("--cp2k", action="store_true", help="one PBE-D3 step, too (minutes)")
-    parser.add_argument("--nequip-only", action="store_true",
-                        help="add NequIP from an environment that has nothing else")
+    parser.add_argument("--engines", nargs="+", metavar="ENGINE", choices=ENGINES,
+                        help="these alone, beside what is measured (from an environment that has "
+                             f"them): {', '.join(ENGINES)}")
     options = parser.parse_args(argv)
     file = measure(potential=options.potential, seconds=options.seconds, cp2k=options.cp2k,
-                   chosen=[Setting("NequIP")] if options.nequip_only else None)
+                   chosen=options.engines and [Setting(name) for name in options.engines])
     record = read(file)
     print(table(record).to_string(index=False, float_format="{:.4g}".format))
     for engine, reason in record.get("absent", {}).items():
         print(f"{engine}: {reason}")
     print(paths.relative(file))
-    if not options.nequip_only:
-        from helpers import fidelity  # needs DeePMD-kit
-
+    if not options.engines:
         file = fidelity.measure(options.potential)
         print(fidelity.table(fidelity.read(file)).to_string(index=False))
         print(paths.relative(file))
