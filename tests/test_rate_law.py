@@ -145,6 +145,12 @@ def test_every_rate_gets_the_scatter_of_all_seeds():
     half = rate_law.of_rates(runs, alone)[10.0]
     assert half.Tf == bare.Tf and "between seeds" in half.reason
     assert half.error == pytest.approx(np.hypot(bare.error, scatter / 2**0.5))
+    other = rate_law.of_found(alone)  # leaves the flat one out, and its rate has one seed then
+    assert other[10.0].Tf == alone[10.0, 1].Tf
+    assert other[10.0].error == pytest.approx(np.hypot(alone[10.0, 1].error, scatter))
+    assert other[20.0].Tf == found[20.0].Tf
+    assert other[20.0].error == pytest.approx(found[20.0].error)
+    assert 3.0 not in rate_law.of_found({(3.0, 1): alone[10.0, 2]})
     only = {(4.0, 1): runs[4.0, 1]}
     assert rate_law.of_rates(only, alone)[4.0].error == alone[4.0, 1].error
 

@@ -192,14 +192,18 @@ def transition_of_seeds(
         return replace(pooled, error=float(np.hypot(pooled.error, spread)),
                        method=pooled.method + f", {len(runs)} seeds" * (len(runs) > 1),
                        reason=pooled.reason + said)
-    drop, fallen_K = (float(np.mean([getattr(t, name) for t in alone]))
-                      for name in ("drop", "fallen_K"))
-    single = np.sqrt(np.sum([t.error**2 for t in alone])) / len(alone)
-    return replace(
-        alone[0], Tf=float(np.mean(Tf)), error=float(np.hypot(spread, single)), drop=drop,
-        fallen_K=fallen_K, method=f"{alone[0].method}, mean of {len(runs)} seeds",
-        reason=f"mean of {' and '.join(f'{t:.0f}' for t in Tf)} K, where the density of each "
-               f"seed falls, by {100 * drop:.1f} % on average{said}")
+    return _mean(alone, spread, f"mean of {' and '.join(f'{t:.0f}' for t in Tf)} K, where the "
+                                "density of each seed falls", said)
+
+
+def _mean(found: Sequence[transition.Transition], spread_K: float, how: str, said: str):
+    """One transition from those of seeds; spread_K: the standard error of their mean."""
+    Tf, drop, fallen_K = (float(np.mean([getattr(t, name) for t in found]))
+                          for name in ("Tf", "drop", "fallen_K"))
+    single = np.sqrt(np.sum([t.error**2 for t in found])) / len(found)
+    return replace(found[0], Tf=Tf, error=float(np.hypot(spread_K, single)), drop=drop,
+                   fallen_K=fallen_K, method=f"{found[0].method}, mean of {len(found)} seeds",
+                   reason=f"{how}, by {100 * drop:.1f} % on average{said}")
 
 
 def of_rates(
@@ -214,14 +218,37 @@ def of_rates(
     enters each rate's error, over the root of its number of seeds; where no rate has two, the
     errors stay those of one run.
     """
-    seeds = {rate: [key for key in runs if key[0] == rate] for rate, _ in runs}
-    Tf = [[alone[key].Tf for key in keys if alone[key].found] for keys in seeds.values()]
+    scatter = scatter_of_seeds({key: alone[key] for key in runs})
+    return {rate: transition_of_seeds([run for key, run in runs.items() if key[0] == rate], scatter)
+            for rate, _ in runs}
+
+
+def scatter_of_seeds(alone: Mapping[tuple[float, int], transition.Transition]) -> float | None:
+    """Standard deviation of Tf between seeds, K, pooled over the rates at which two or more show a
+    transition; None where no rate has two. alone: as for `of_rates`."""
+    Tf = [[t.Tf for key, t in alone.items() if key[0] == rate and t.found]
+          for rate in {rate for rate, _ in alone}]
     Tf = [temperatures for temperatures in Tf if len(temperatures) > 1]
     freedom = sum(len(T) - 1 for T in Tf)
-    scatter = float(np.sqrt(sum(np.var(T, ddof=1) * (len(T) - 1) for T in Tf) / freedom)
-                    ) if Tf else None
-    return {rate: transition_of_seeds([runs[key] for key in keys], scatter)
-            for rate, keys in seeds.items()}
+    return float(np.sqrt(sum(np.var(T, ddof=1) * (len(T) - 1) for T in Tf) / freedom)
+                 ) if Tf else None
+
+
+def of_found(
+    alone: Mapping[tuple[float, int], transition.Transition]
+) -> dict[float, transition.Transition]:
+    """Another rule than `of_rates`: the mean over those seeds of a rate that show a transition.
+
+    The other seeds are left out, whatever they hide; a rate without any is not there. alone: as for
+    `of_rates`, whose error of one run it has, too.
+    """
+    scatter, means = scatter_of_seeds(alone) or 0.0, {}
+    for rate, _ in alone:
+        seeds = [t for key, t in alone.items() if key[0] == rate]
+        if found := [t for t in seeds if t.found]:
+            means[rate] = _mean(found, scatter / np.sqrt(len(found)),
+                                f"mean of the {len(found)} of {len(seeds)} seeds that fall", "")
+    return means
 
 
 def by_size(ramps: Sequence[tuple], n_atoms: Sequence[int]) -> pd.DataFrame:
