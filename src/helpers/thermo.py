@@ -31,7 +31,7 @@ COLUMNS = (
     "cell_alpha_deg",
     "cell_beta_deg",
     "cell_gamma_deg",
-    "close_atoms",  # atoms with another one closer than heating.CLOSEST_A
+    "close_atoms",  # atoms with another one closer than protocol.CLOSEST_A
 )
 
 
@@ -101,6 +101,22 @@ def swing(time_ps, values) -> float:
     lags = np.arange(1, len(x) // 2 + 1)
     rho = [np.mean(x[:-lag] * x[lag:]) for lag in lags]
     return float(2 * lags[int(np.argmin(rho))] * np.diff(time_ps).mean())
+
+
+def whole_rows(file: Path) -> list[str]:
+    """The whole rows of a table; LAMMPS adds a "#" line per session, a kill may cut off the last,
+    a full disk may glue two together."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    return [x for x in lines if x[0].isdigit() and x.endswith("\n")
+            and x.count(",") == len(COLUMNS) - 1]
+
+
+def truncate(file: Path, step: int) -> None:
+    """Keep the header and the whole rows up to ``step``."""
+    kept = [row for row in whole_rows(file) if int(row.split(",", 1)[0]) <= step]
+    part = file.with_suffix(".part")
+    part.write_text("".join([",".join(COLUMNS) + "\n", *kept]))
+    part.replace(file)
 
 
 def _file(run: Path | str) -> Path:
