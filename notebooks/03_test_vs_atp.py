@@ -79,6 +79,7 @@ from helpers import (
     plots,
     pmf,
     potentials,
+    protocol,
     provenance,
     rdf,
     snapshots,
@@ -105,7 +106,7 @@ verdict = []
 # $\sigma_T = T \sqrt{2 / (3N - 3)}$ of the target, as in equilibrium. A run that blows up does not.
 
 # %%
-recipe = heating.HeatingRun(
+recipe = protocol.HeatingRun(
     structure=structure,
     supercell=tuple(supercell),
     potential=potential,
@@ -146,7 +147,7 @@ tables.facts({
 # %%
 test, test_note = None, "There is no DPMD-Test potential yet (`test_potential` is empty)."
 if test_potential:
-    test_recipe = heating.HeatingRun(**(vars(recipe) | {"potential": test_potential}))
+    test_recipe = protocol.HeatingRun(**(vars(recipe) | {"potential": test_potential}))
     test_run = heating.run(test_recipe, ranks=ranks, keep_exploded=True)
     exploded = provenance.read(test_run)["exploded"].split(";")[0]
     test_note = (f"DPMD-Test did not survive: {exploded}." if exploded

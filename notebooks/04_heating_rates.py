@@ -85,6 +85,7 @@ from helpers import (
     paper,
     plots,
     potentials,
+    protocol,
     provenance,
     rate_law,
     sets,
@@ -124,7 +125,7 @@ print(f"This page is made for {', '.join(f'{rate:g}' for rate in rates)} K/ps, "
 
 # %%
 recipes = {
-    (rate, seed): heating.HeatingRun(
+    (rate, seed): protocol.HeatingRun(
         structure=structure,
         supercell=tuple(supercell),
         potential=potential,
@@ -178,7 +179,7 @@ first_seed = {rate: min(seed for q, seed in runs if q == rate) for rate in rates
 
 # %%
 slowest = (rates[-1], first_seed[rates[-1]])
-print("\n".join(heating.script(recipes[slowest]).splitlines()[:60]))
+print("\n".join(protocol.script(recipes[slowest]).splitlines()[:60]))
 
 # %% [markdown]
 # Every 0.1 ps one row of the thermodynamic table was written; the equilibration is left out here.
@@ -532,7 +533,7 @@ print("No peer is shown (parameter `peer_run`)." if not peers else
 
 # %%
 if peers:
-    crystal = structures.density(heating.structure(peer))
+    crystal = structures.density(protocol.structure(peer))
     print(f"The crystal at the start: {crystal:.2f} g/cm3.")
 for name, run in peers.items():
     if len(rest := thermo.read(run).query("stage == 0")):
@@ -571,7 +572,7 @@ pd.DataFrame([
 if ensemble:
     compared = {key: deviation.of_frames(run, [potential, *ensemble], deviation_frames)
                 for key, run in runs.items()}
-else:  # LAMMPS wrote it along a run that was made with an ensemble (helpers.heating.HeatingRun)
+else:  # LAMMPS wrote it along a run that was made with an ensemble (helpers.protocol.HeatingRun)
     compared = {key: deviation.read(run) for key, run in runs.items() if made[key].get("ensemble")}
 if compared:
     _, ax = plots.axes(("temperature", "K"), ("largest force deviation", "eV/A"), width=7)

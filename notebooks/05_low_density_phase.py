@@ -73,6 +73,7 @@ from helpers import (
     paper,
     peaks,
     plots,
+    protocol,
     provenance,
     rate_law,
     rates,
@@ -91,7 +92,7 @@ from helpers import (
 # ## The run
 
 # %%
-recipe = heating.HeatingRun(
+recipe = protocol.HeatingRun(
     structure=structure,
     supercell=tuple(supercell),
     potential=potential,

@@ -1,4 +1,4 @@
-"""What several test modules need: one thread, no display, and a tiny project of two chapters."""
+"""What several test modules need: one thread, no display, tiny runs, a project of two chapters."""
 
 import os
 import shutil
@@ -13,6 +13,7 @@ import pytest  # noqa: E402
 
 from helpers import paths, provenance  # noqa: E402
 
+pytest.register_assert_rewrite("lj_runs")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -109,6 +110,35 @@ def kept_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "BUILD", tmp_path)
     monkeypatch.setattr(provenance, "find", lambda kind, recipe, find=provenance.find: next(
         (d for d in [find(kind, recipe)] if d and d.is_relative_to(tmp_path)), None))
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """An empty build/."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def potential(tmp_path_factory):
+    """The file of a tiny potential of a Lennard-Jones solid, structures to heat beside it."""
+    import lj_runs
+
+    return lj_runs.train(tmp_path_factory.mktemp("lj"))
+
+
+@pytest.fixture(scope="session")
+def whole(potential, tmp_path_factory):
+    """(run, directory) of a triclinic run by it."""
+    import lj_runs
+
+    from helpers import heating
+
+    heated = lj_runs.heating_run(potential, "triclinic.extxyz", heating_rate_K_per_ps=100.0,
+                                 equilibration_ps=0.2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "BUILD", tmp_path_factory.mktemp("whole"))
+        return heated, heating.run(heated, compress=False)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from helpers import (
     heating,
     models,
     paths,
+    protocol,
     provenance,
     sets,
     structures,
@@ -214,7 +215,7 @@ def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
 def test_a_run_with_an_ensemble_is_the_run_without(tmp_path, monkeypatch):
     """Its forces are the same: who asks for the frames is given them, not a second run."""
     monkeypatch.setattr(paths, "BUILD", tmp_path)
-    plain = heating.HeatingRun("Znim2-ABW", ENSEMBLE[0], 300, 400, 100)
+    plain = protocol.HeatingRun("Znim2-ABW", ENSEMBLE[0], 300, 400, 100)
     (found := paths.made("runs", "compared")).mkdir(parents=True)
     provenance.write(found, kind="runs", description="compared",
                      recipe=replace(plain, ensemble=ENSEMBLE[1:]).recipe())

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from helpers import chapters, cli, heating, jobs, ladder, paths
+from helpers import chapters, cli, jobs, ladder, paths, protocol
 
 CORE_US = 150e-6  # s per atom and step on one core, measured here on 272 atoms
 ATOMS = 7344
@@ -76,7 +76,7 @@ def test_table_3_fits_into_what_the_full_profile_asks_for():
     assert set(ladder.names("paper")) <= set(asked)
     for name in ladder.names("paper"):
         job, run = asked[name], ladder.recipe(name)
-        assert len(heating.structure(run)) == ATOMS
+        assert len(protocol.structure(run)) == ATOMS
         hours = run.total_steps * ATOMS * CORE_US / (job.ranks * job.threads) / 3600
         assert hours < job.wall_time_h * job.submissions
 

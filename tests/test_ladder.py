@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from helpers import chapters, cli, heating, ladder, paper, paths, provenance, thermo, trajectory
+from helpers import chapters, cli, ladder, paper, paths, protocol, provenance, thermo, trajectory
 
 
 @pytest.mark.parametrize("name", ladder.names("paper"))
@@ -20,7 +20,7 @@ def test_table_3(name):
                                                                 row["end_K"].number)
     listed = row["heating_rate_K_per_ps"].number
     assert run.heating_rate_K_per_ps == (0.1 if name == "DPMD-0.1K" else listed)
-    assert len(heating.structure(run)) == paper.value("systems.supercell_atoms").number
+    assert len(protocol.structure(run)) == paper.value("systems.supercell_atoms").number
     assert (run.coupling, run.pressure_bar, run.thermo_every_ps) == ("iso", 0, 0.1)
 
 
@@ -31,7 +31,7 @@ def test_table_3_is_whole():
 @pytest.mark.parametrize("name", ladder.names())
 def test_every_run_is_possible(name):
     run = ladder.recipe(name)
-    assert run.total_steps > 0 and set(heating.structure(run).symbols) <= {"C", "H", "N", "Zn"}
+    assert run.total_steps > 0 and set(protocol.structure(run).symbols) <= {"C", "H", "N", "Zn"}
 
 
 def test_the_small_book_shows_the_ladder():
@@ -57,7 +57,7 @@ def test_the_full_book_shows_the_runs_of_the_paper():
                                      ("03_test_vs_atp", "DPMD-Test", "test_potential"),
                                      ("05_low_density_phase", "DPMD-1K", "potential")):
         values = chapters.values(chapter, "full")
-        assert ladder.recipe(name) == heating.HeatingRun(
+        assert ladder.recipe(name) == protocol.HeatingRun(
             structure=values["structure"], supercell=tuple(values["supercell"]),
             potential=values[potential], temperature_start_K=values["temperature_start"],
             temperature_end_K=values["temperature_end"],

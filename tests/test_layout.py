@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from helpers import lammps, layout, models, paths, structures
+from helpers import lammps, layout, models, structures
 
 
 def test_layouts():
@@ -20,12 +20,6 @@ def test_cost_of_a_step():
     row = layout.row(atoms=1000, steps=100, seconds=10.0, cores=2, load=0.0)
     assert row["core_us_per_atom_step"] == pytest.approx(200)
     assert row["ns_per_day"] == pytest.approx(0.5e-6 * 864000)
-
-
-@pytest.fixture
-def build(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
-    return tmp_path
 
 
 def test_a_trial_is_made_once_and_announced(build, monkeypatch, capfd):

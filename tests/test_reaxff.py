@@ -17,6 +17,8 @@ from helpers import (
     lammps,
     layout,
     paths,
+    progress,
+    protocol,
     provenance,
     reaxff,
     structures,
@@ -26,15 +28,9 @@ from helpers import (
 
 needs_it = pytest.mark.skipif(not os.environ.get(reaxff.VARIABLE),
                               reason="no ReaxFF parameters: $ZIF4_REAXFF names their folder")
-RUN = heating.HeatingRun(
+RUN = protocol.HeatingRun(
     "Znim2-ABW", reaxff.NAME, 300, 400, 1000, equilibration_ps=0.02, timestep_fs=0.25,
     thermo_every_ps=0.005, frame_every_ps=0.01)
-
-
-@pytest.fixture
-def build(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
-    return tmp_path
 
 
 def test_the_unit():
@@ -43,11 +39,11 @@ def test_the_unit():
 
 def test_the_input_is_that_of_every_other_run_but_for_the_potential():
     def but_for(run):
-        lines = heating.script(run).splitlines()
+        lines = protocol.script(run).splitlines()
         return [x for x in lines if not x.startswith(("atom_style", "pair_", "fix charges"))]
 
     assert but_for(RUN) == but_for(replace(RUN, potential="atp"))
-    own = set(heating.script(RUN, first=100).splitlines())
+    own = set(protocol.script(RUN, first=100).splitlines())
     assert own >= {"units metal", "atom_style charge", *reaxff.lines("ffield.reaxff")}
 
 
@@ -138,8 +134,8 @@ def test_heated_stopped_and_gone_on_with(build, monkeypatch, capfd):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        guard = heating._Progress._guard
-        patch.setattr(heating._Progress, "_guard", lambda self: (guard(self), stop(self)))
+        guard = progress.Progress._guard
+        patch.setattr(progress.Progress, "_guard", lambda self: (guard(self), stop(self)))
         heating.run(RUN, ranks=1, restart_every_ps=0.02)
     assert heating.run(RUN) == directory
     assert "[resumed]" in capfd.readouterr().out

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from helpers import heating, ladder, paths, provenance, thermo, trajectory
+from helpers import ladder, paths, provenance, resume, thermo, trajectory
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 PATH = os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -237,7 +237,7 @@ def history(cluster, project):
     try:
         cluster.wait("the run beyond its first restart file", lambda: (
             (rows := table(directory)) and rows[-1] >= RESTART + 50
-            and heating._restarts(directory) or ladder.find("long")), 1800, runs)
+            and resume.restarts(directory) or ladder.find("long")), 1800, runs)
         assert not ladder.find("long"), "the run was over before it could be held up"
         # The node stalls: on any machine the wall time is over before the run is.
         os.kill(int((directory / ".lammps").read_text()), signal.SIGSTOP)

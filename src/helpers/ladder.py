@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers import heating, paths, provenance, trajectory
+from helpers import heating, paths, protocol, provenance, trajectory
 from helpers.errors import AlreadyThere, nearest
 
 SHIPPED_MB = 4.0  # of a shipped trajectory; a longer one is thinned
@@ -44,7 +44,7 @@ def names(group: str = "") -> list[str]:
     return list(yaml.safe_load(paths.RUNS.read_text())["groups"][group]["runs"])
 
 
-def recipe(name: str) -> heating.HeatingRun:
+def recipe(name: str) -> protocol.HeatingRun:
     """The run of this name.
 
     Raises
@@ -56,18 +56,18 @@ def recipe(name: str) -> heating.HeatingRun:
     if name not in table:
         raise BadRecipe(f"{where} has no run {name!r}{nearest(name, table)} "
                         f"(there are: {', '.join(table)})")
-    known = [f.name for f in fields(heating.HeatingRun)]
+    known = [f.name for f in fields(protocol.HeatingRun)]
     for field in table[name]:
         if field not in known:
             raise BadRecipe(f"{where}, {name}: unknown field {field!r}{nearest(field, known)} "
                             f"(there are: {', '.join(known)})")
     try:
-        return heating.HeatingRun(**table[name])
+        return protocol.HeatingRun(**table[name])
     except (TypeError, ValueError) as error:
         raise BadRecipe(f"{where}, {name}: {error}") from error
 
 
-def alike(names: Iterable[str], **wanted) -> list[heating.HeatingRun]:
+def alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
     """The runs of these names that have the wanted fields; it is said which are left out, and why.
 
     Raises

@@ -31,7 +31,7 @@ COLUMNS = (
     "cell_alpha_deg",
     "cell_beta_deg",
     "cell_gamma_deg",
-    "close_atoms",  # atoms with another one closer than heating.CLOSEST_A
+    "close_atoms",  # atoms with another one closer than protocol.CLOSEST_A
 )
 
 
@@ -137,6 +137,22 @@ def block_means(values: np.ndarray, blocks: int) -> np.ndarray:
     """Means over ``blocks`` equal parts; the first values, if some are left over, do not count."""
     size = len(values) // blocks
     return np.asarray(values)[len(values) - size * blocks:].reshape(blocks, size).mean(axis=1)
+
+
+def whole_rows(file: Path) -> list[str]:
+    """The whole rows of a table; LAMMPS adds a "#" line per session, a kill may cut off the last,
+    a full disk may glue two together."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    return [x for x in lines if x[0].isdigit() and x.endswith("\n")
+            and x.count(",") == len(COLUMNS) - 1]
+
+
+def truncate(file: Path, step: int) -> None:
+    """Keep the header and the whole rows up to ``step``."""
+    kept = [row for row in whole_rows(file) if int(row.split(",", 1)[0]) <= step]
+    part = file.with_suffix(".part")
+    part.write_text("".join([",".join(COLUMNS) + "\n", *kept]))
+    part.replace(file)
 
 
 def _file(run: Path | str) -> Path:
