@@ -458,6 +458,10 @@ for name, law in laws.items():
 # their rate, over the temperatures that all of them have: no other comparison of two sizes is fair.
 # The last column is the fluctuation of the first run of that rate, scaled by $1/\sqrt{N}$; the
 # swing from the start does not get smaller with the cell, so a fast run stays above it.
+#
+# A cell that opens as a whole does it suddenly. A larger one can open part by part, and its density
+# then falls slowly where that of one cell drops: the estimator, which asks for a bend, may find
+# none although the larger cell ends at the same low density.
 
 # %%
 groups = {}  # rate -> the runs of this page at it, then the larger ones
