@@ -474,8 +474,8 @@ ramps = {run: thermo.read(run, equilibration=False)[["target_temperature_K", "de
          .to_numpy().T for group in groups.values() for run in group}
 what = {run: provenance.read(run) for run in ramps}
 if groups:
-    _, panels = plots.axes(("temperature", "K"), ("density", "g/cm3"), ncols=len(groups),
-                           width=4.2, squeeze=False)
+    _, panels = plots.axes(("temperature", "K"), ("density", "g/cm3"), nrows=len(groups),
+                           width=7, height=2.6, sharex=True, squeeze=False)
     for ax, (rate, group) in zip(panels.flat, groups.items(), strict=True):
         ax.set_title(f"{rate:g} K/ps")
         for run in group:
