@@ -163,6 +163,7 @@ def tiny_project(root):
         (root / name).mkdir(parents=True)
     for name in ("Snakefile", "_config.yml"):
         shutil.copy(REPOSITORY / name, root / name)
+    shutil.copytree(REPOSITORY / "book/_static", root / "book/_static")
     for module in ("__init__", "paths", "provenance", "errors", "parameters", "chapters", "book",
                    "cli"):
         shutil.copy(REPOSITORY / f"src/helpers/{module}.py", root / "src/helpers")
