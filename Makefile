@@ -82,19 +82,21 @@ test-slurm: $(ENV)/.synced ## heating runs through a real Slurm on this machine 
 
 .PHONY: bench-train
 bench-train: $(ENV)/.synced ## what a training step costs on this machine: build/bench/training.json
-	@$(ENV)/bin/python -m helpers.training_speed $(ARGS)
+	@$(ZIF4) bench-train $(ARGS)
 
 .PHONY: bench-analysis
 bench-analysis: $(ENV)/.synced ## what an analysis costs, beside MDAnalysis, freud and ASE: build/bench/analysis.json
-	@OMP_NUM_THREADS=1 $(ENV)/bin/python -m helpers.analysis_speed $(ARGS)
+	@OMP_NUM_THREADS=1 $(ZIF4) bench-analysis $(ARGS)
 
 .PHONY: bench-md
 bench-md: $(ENV)/.synced ## what a step of MD costs, by engine, and how exact it is: build/bench/ (ARGS="--seconds 60 --cp2k")
-	@$(ENV)/bin/python -m helpers.md_speed $(ARGS)
+	@$(ZIF4) bench-md $(ARGS)
 
 .PHONY: lint
-lint: $(ENV)/.synced ## ruff
-	@$(ENV)/bin/ruff check src tests notebooks
+lint: $(ENV)/.synced ## ruff (rules and format), the floors of src/helpers
+	@$(ENV)/bin/ruff check --quiet src tests notebooks
+	@$(ENV)/bin/ruff format --check --quiet src tests notebooks
+	@$(ENV)/bin/lint-imports --no-logo
 
 .PHONY: env
 env: $(ENV)/.synced ## bring uv and the locked environment into build/

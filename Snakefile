@@ -1,7 +1,8 @@
 # Which step needs which, nothing else. `zif4 book --profile P` (make book PROFILE=P) calls it.
 import sys
 
-from helpers import book, chapters, paths
+from helpers import paths
+from helpers.book import chapters, dependencies, render
 
 PROFILE = config.get("profile", "small")
 CHAPTERS = chapters.names()
@@ -35,8 +36,8 @@ for chapter in CHAPTERS:
         name: f"chapter_{chapter}"
         input:
             notebook=place(chapters.notebook(chapter)),
-            helpers=[place(f) for f in chapters.modules(chapters.notebook(chapter))],
-            data=[place(f) for f in chapters.data(chapter, PROFILE)],
+            helpers=[place(f) for f in dependencies.modules(chapters.notebook(chapter))],
+            data=[place(f) for f in dependencies.data(chapter, PROFILE)],
             before=before(chapter),
         output:
             executed(chapter),
@@ -50,17 +51,17 @@ for chapter in CHAPTERS:
 
 rule html:
     input:
-        [place(f) for f in book.sources()],
+        [place(f) for f in render.sources()],
         [executed(chapter) for chapter in CHAPTERS],
     output:
-        directory(place(book.html(PROFILE))),
+        directory(place(render.html(PROFILE))),
     shell:
         "{sys.executable} -m helpers.cli html --profile {PROFILE}"
 
 
 rule check:
     input:
-        place(book.html(PROFILE)),
+        place(render.html(PROFILE)),
     output:
         touch(place(paths.BUILD / PROFILE / "checked")),
     shell:

@@ -4,7 +4,7 @@
 # that failed, which is what the next one resumes from.
 import sys
 
-from helpers import jobs
+from helpers.book import jobs
 
 SLURM = config["executor"] == "slurm"
 

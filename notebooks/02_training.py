@@ -72,32 +72,22 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import (
+from helpers import paths, provenance, structures
+from helpers.benchmarks import record
+from helpers.frames import dataset, summary
+from helpers.md import heating, thermo
+from helpers.observables import imidazolate
+from helpers.potentials import conversion, evaluation, learning_curves, store, training
+from helpers.recipes import catalogue
+from helpers.report import claims, paper, plots_of_potentials, style, tables
+from helpers.validation import (
+    accuracy,
     calculators,
-    dft,
     elastic,
     energy_conservation,
     equation_of_state,
-    evaluation,
-    frames,
-    heating,
-    ladder,
-    learning,
-    models,
-    paper,
-    paths,
-    plots,
-    potentials,
-    provenance,
-    rings,
-    structures,
-    tables,
-    thermo,
-    training,
-    training_speed,
-    verdicts,
+    generations,
 )
-from helpers import sets as recipes
 
 # %% [markdown]
 # ## The recipe
@@ -109,7 +99,7 @@ from helpers import sets as recipes
 
 # %%
 common = {
-    "sets": tuple(live_sets or frames.smallest()),
+    "sets": tuple(live_sets or dataset.smallest()),
     "steps": live_steps,
     "learning_rate": live_learning_rate,
     "batch": live_batch,
@@ -122,19 +112,28 @@ else:
         neuron=live_neuron, axis_neuron=live_axis_neuron, fitting=live_fitting, **common
     )
 
-tables.side_by_side([
-    tables.row("architecture.descriptor", "se_e2_a", quantity="descriptor", run="live"),
-    *(tables.row(f"architecture.sel_{element}", number, quantity=f"sel, {element}", run="live")
-      for element, number in zip(frames.TYPE_MAP, recipe.sel, strict=True)),
-    tables.row("architecture.rcut_A", recipe.rcut, quantity="cutoff", run="live"),
-    tables.row("architecture.rcut_smth_A", recipe.rcut_smth, quantity="smooth from", run="live"),
-    tables.row("architecture.embedding_net", recipe.neuron, quantity="embedding net",
-               run="live"),
-    tables.row("architecture.fitting_net", recipe.fitting, quantity="fitting net",
-               run="live"),
-    tables.row("training.steps", recipe.steps, quantity="steps", run="live"),
-    tables.Row("weights at the start", "-", None, live_start or "random", run="live"),
-], "The live potential beside the paper's")
+tables.side_by_side(
+    [
+        tables.row("architecture.descriptor", "se_e2_a", quantity="descriptor", run="live"),
+        *(
+            tables.row(
+                f"architecture.sel_{element}", number, quantity=f"sel, {element}", run="live"
+            )
+            for element, number in zip(structures.TYPE_MAP, recipe.sel, strict=True)
+        ),
+        tables.row("architecture.rcut_A", recipe.rcut, quantity="cutoff", run="live"),
+        tables.row(
+            "architecture.rcut_smth_A", recipe.rcut_smth, quantity="smooth from", run="live"
+        ),
+        tables.row(
+            "architecture.embedding_net", recipe.neuron, quantity="embedding net", run="live"
+        ),
+        tables.row("architecture.fitting_net", recipe.fitting, quantity="fitting net", run="live"),
+        tables.row("training.steps", recipe.steps, quantity="steps", run="live"),
+        tables.Row("weights at the start", "-", None, live_start or "random", run="live"),
+    ],
+    "The live potential beside the paper's",
+)
 
 # %% [markdown]
 # `sel` deserves a word. The paper sets it to the number of atoms of each element in its cell
@@ -143,10 +142,12 @@ tables.side_by_side([
 # frames has (some frames of each set):
 
 # %%
-pd.DataFrame({
-    name: frames.largest_neighbour_numbers(frames.thinned(frames.load(name), 5), recipe.rcut)
-    for name in recipe.sets
-}).T.rename_axis(f"neighbours within {recipe.rcut:g} Å").reset_index().style.hide(axis="index")
+pd.DataFrame(
+    {
+        name: summary.largest_neighbour_numbers(dataset.thinned(dataset.load(name), 5), recipe.rcut)
+        for name in recipe.sets
+    }
+).T.rename_axis(f"neighbours within {recipe.rcut:g} Å").reset_index().style.hide(axis="index")
 
 # %% [markdown]
 # ## Training, live
@@ -170,8 +171,7 @@ print(json.dumps(json.loads((live / "input.json").read_text())["model"], indent=
 # would help), and does validation stay above training (more data would help)?
 
 # %%
-plots.learning_curves(training.read_lcurve(live));
-
+plots_of_potentials.learning_curves(learning_curves.read_lcurve(live))
 # %% [markdown]
 # ## Freeze and compress
 #
@@ -181,14 +181,17 @@ plots.learning_curves(training.read_lcurve(live));
 # frozen file and kept in `build/compressed`.
 
 # %%
-compressed = models.compress(live, step=table_step)
-sample = frames.load(recipe.sets[0], "validation").sub_system([0, 1])
+compressed = conversion.compress(live, step=table_step)
+sample = dataset.load(recipe.sets[0], "validation").sub_system([0, 1])
 difference = evaluation.predict(compressed, sample).force - evaluation.predict(live, sample).force
-tables.facts({
-    "frozen (MiB)": (live / models.FROZEN).stat().st_size / 2**20,
-    "compressed (MiB)": compressed.stat().st_size / 2**20,
-    "largest change of a force (eV/Å)": float(np.abs(difference).max()),
-}, "What compression does")
+tables.facts(
+    {
+        "frozen (MiB)": (live / store.FROZEN).stat().st_size / 2**20,
+        "compressed (MiB)": compressed.stat().st_size / 2**20,
+        "largest change of a force (eV/Å)": float(np.abs(difference).max()),
+    },
+    "What compression does",
+)
 
 # %% [markdown]
 # ## `dp test`
@@ -197,8 +200,8 @@ tables.facts({
 # purpose; both must say the same.
 
 # %%
-part = frames.locate(recipe.sets[0]) / "validation"
-ours = evaluation.evaluate(live, frames.load(recipe.sets[0], "validation"))
+part = dataset.locate(recipe.sets[0]) / "validation"
+ours = evaluation.evaluate(live, dataset.load(recipe.sets[0], "validation"))
 theirs = evaluation.dp_test(live, part)
 pd.DataFrame({"dp test": theirs, "this book": {k: ours[k] for k in theirs}}).rename_axis("error")
 
@@ -213,45 +216,50 @@ pd.DataFrame({"dp test": theirs, "this book": {k: ours[k] for k in theirs}}).ren
 # prefactors. A high limit for the energy is what brings its error down at the end.
 
 # %%
-shown = models.load_potential(potential)
+shown = store.load_potential(potential)
 made = provenance.read(shown)
-before = potentials.lineage(potential)  # trainings whose weights this one went on from
+before = catalogue.lineage(potential)  # trainings whose weights this one went on from
 
 
 def beside(key):
     """Prefactors of energy or force, start to limit, and the paper's."""
-    theirs = [f"{paper.value(f'architecture.{end}_pref_{key[0]}').number:g}"
-              for end in ("start", "limit")]
+    theirs = [
+        f"{paper.value(f'architecture.{end}_pref_{key[0]}').number:g}" for end in ("start", "limit")
+    ]
     return " - ".join(f"{p:g}" for p in made["recipe"][f"prefactor_{key}"]) + (
-        f" (paper: {' - '.join(theirs)})")
+        f" (paper: {' - '.join(theirs)})"
+    )
 
 
-tables.facts({
-    "potential": potential,
-    "directory": paths.relative(shown.resolve()),
-    "what": made["description"],
-    "sets": ", ".join(made["sets"]),
-    "steps": made["recipe"]["steps"],
-    "went on from": ", ".join(f"{n} ({s:,} steps)" for n, s in before.items()) or "random weights",
-    "embedding net": made["recipe"]["neuron"],
-    "fitting net": made["recipe"]["fitting"],
-    "sel (C, H, N, Zn)": made["recipe"]["sel"],
-    "axis_neuron": made["recipe"]["axis_neuron"],
-    "type_one_side": str(made["recipe"]["type_one_side"]),
-    "learning rate": made["recipe"]["learning_rate"],
-    "prefactor of energy, start to limit": beside("energy"),
-    "prefactor of force": beside("force"),
-    "prefactor of virial": made["recipe"]["prefactor_virial"],
-    "made": made["made"],
-    "training time (s)": made["seconds"],
-    "threads": made["threads"],
-    "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
-    "DeePMD-kit": made["versions"]["deepmd-kit"],
-}, "The potential that is examined")
+tables.facts(
+    {
+        "potential": potential,
+        "directory": paths.relative(shown.resolve()),
+        "what": made["description"],
+        "sets": ", ".join(made["sets"]),
+        "steps": made["recipe"]["steps"],
+        "went on from": ", ".join(f"{n} ({s:,} steps)" for n, s in before.items())
+        or "random weights",
+        "embedding net": made["recipe"]["neuron"],
+        "fitting net": made["recipe"]["fitting"],
+        "sel (C, H, N, Zn)": made["recipe"]["sel"],
+        "axis_neuron": made["recipe"]["axis_neuron"],
+        "type_one_side": str(made["recipe"]["type_one_side"]),
+        "learning rate": made["recipe"]["learning_rate"],
+        "prefactor of energy, start to limit": beside("energy"),
+        "prefactor of force": beside("force"),
+        "prefactor of virial": made["recipe"]["prefactor_virial"],
+        "made": made["made"],
+        "training time (s)": made["seconds"],
+        "threads": made["threads"],
+        "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
+        "DeePMD-kit": made["versions"]["deepmd-kit"],
+    },
+    "The potential that is examined",
+)
 
 # %%
-plots.learning_curves(training.read_lcurve(shown));
-
+plots_of_potentials.learning_curves(learning_curves.read_lcurve(shown))
 # %% [markdown]
 # ### Errors, set by set
 #
@@ -275,8 +283,8 @@ plots.learning_curves(training.read_lcurve(shown));
 
 # %%
 if potential == live_name:
-    potentials.evaluate(shown, evaluated_frames)
-metrics = pd.DataFrame(potentials.metrics(shown)).T
+    accuracy.evaluate(shown, evaluated_frames)
+metrics = pd.DataFrame(accuracy.metrics(shown)).T
 columns = {
     "role": "role",
     "n_frames": "frames",
@@ -288,7 +296,8 @@ columns = {
     "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
 }
 metrics[list(columns)].sort_values("role", kind="stable").rename(columns=columns).rename_axis(
-    "set").reset_index().style.format(precision=3).hide(axis="index")
+    "set"
+).reset_index().style.format(precision=3).hide(axis="index")
 
 # %% [markdown]
 # Errors element by element, on the test sets. A loss that counts all components alike hardly sees
@@ -309,16 +318,18 @@ by_element.rename_axis("force RMSE (eV/Å)").reset_index().style.format(precisio
 
 # %%
 evaluated = {
-    name: evaluation.predict(shown, frames.thinned(frames.load(name), evaluated_frames))
+    name: evaluation.predict(shown, dataset.thinned(dataset.load(name), evaluated_frames))
     for name in tests.index
 }
-_, panels = plots.axes(("", "-"), ("", "-"), ncols=3, width=4.2, height=4.0)
+_, panels = style.axes(("", "-"), ("", "-"), ncols=3, width=4.2, height=4.0)
 parities = evaluation.parity(evaluated)
 for ax, (quantity, unit) in zip(panels, evaluation.PARITY, strict=True):
     reference, predicted, groups = parities[quantity]
-    plots.parity(reference, predicted, quantity, unit, ax=ax, groups=groups)
-    ax.set(xlabel=plots.label(f"reference {quantity}", unit),
-           ylabel=plots.label(f"predicted {quantity}", unit))
+    plots_of_potentials.parity(reference, predicted, quantity, unit, ax=ax, groups=groups)
+    ax.set(
+        xlabel=style.label(f"reference {quantity}", unit),
+        ylabel=style.label(f"predicted {quantity}", unit),
+    )
 
 # %% [markdown]
 # ## Table 1
@@ -337,36 +348,46 @@ for ax, (quantity, unit) in zip(panels, evaluation.PARITY, strict=True):
 n_atoms = len(structures.load(structure))
 near = {}
 for temperature, width in ((300, 150), (2500, 300)):
-    near[temperature] = frames.near_temperature(
-        recipes.tests(), None, temperature, width, n_atoms
-    ) or frames.near_temperature(frames.names(), "validation", temperature, width, n_atoms)
+    near[temperature] = dataset.near_temperature(
+        catalogue.test_sets(), None, temperature, width, n_atoms
+    ) or dataset.near_temperature(dataset.names(), "validation", temperature, width, n_atoms)
 errors = {
-    ("ZIF-4", temperature): evaluation.evaluate(shown, frames.thinned(found, evaluated_frames))
+    ("ZIF-4", temperature): evaluation.evaluate(shown, dataset.thinned(found, evaluated_frames))
     for temperature, found in near.items()
     if found is not None
 }
-beside_dft = dft.compare(shown).set_index("system")
+beside_dft = accuracy.compare(shown).set_index("system")
 for material in ("ZIF-62", "ZIF-8"):
     if material in beside_dft.index:
-        errors[material, 300] = potentials.as_errors(beside_dft.loc[material])
+        errors[material, 300] = accuracy.as_errors(beside_dft.loc[material])
 
 
 def rows(material, temperature):
     ours = errors.get((material, temperature), {})
     judged = structure if material == "ZIF-4" else "CP2K"
     run = f"{potential}, {ours['n_frames']} frames of {judged}" if ours else ""
-    quantities = ("energy_rmse_meV_per_atom", "energy_relative_percent", "force_rmse_eV_per_A",
-                  "virial_rmse_meV_per_atom")
+    quantities = (
+        "energy_rmse_meV_per_atom",
+        "energy_relative_percent",
+        "force_rmse_eV_per_A",
+        "virial_rmse_meV_per_atom",
+    )
     for quantity in quantities:
         yield tables.row(
             f"table1.{material}_{temperature}K.{quantity}",
-            ours.get(quantity, tables.NOT_COMPUTED), run=run,
+            ours.get(quantity, tables.NOT_COMPUTED),
+            run=run,
             quantity=f"{material} {temperature} K, {quantity.split('_')[0]} "
-                     f"{'error, relative' if 'relative' in quantity else 'RMSE'}",
+            f"{'error, relative' if 'relative' in quantity else 'RMSE'}",
         )
     if ours:
-        yield tables.Row(f"{material} {temperature} K, RMS of the reference forces", "eV/A", None,
-                         ours["force_rms_eV_per_A"], run=run)
+        yield tables.Row(
+            f"{material} {temperature} K, RMS of the reference forces",
+            "eV/A",
+            None,
+            ours["force_rms_eV_per_A"],
+            run=run,
+        )
 
 
 systems = (("ZIF-4", 300), ("ZIF-4", 2500), ("ZIF-62", 300), ("ZIF-62", 2500), ("ZIF-8", 300))
@@ -391,7 +412,8 @@ shown_columns = {"frames": "frames", "force_rms_eV_per_A": "RMS force (eV/Å)"} 
     for pair in pairs
 }
 beside_dft[list(shown_columns)].rename(columns=shown_columns).reset_index().style.format(
-    precision=3, na_rep="-").hide(axis="index")
+    precision=3, na_rep="-"
+).hide(axis="index")
 
 # %% [markdown]
 # ## In use
@@ -404,14 +426,14 @@ beside_dft[list(shown_columns)].rename(columns=shown_columns).reset_index().styl
 # the reference on the same structures. The paper's low-density phase lies far out on the right.
 
 # %%
-curves = equation_of_state.volume_curves(potential, structure, percent=volume_changes,
-                                         steps=relaxation_steps)
-_, ax = plots.axes(("volume change", "%"), ("energy", "meV/atom"))
+curves = equation_of_state.volume_curves(
+    potential, structure, percent=volume_changes, steps=relaxation_steps
+)
+_, ax = style.axes(("volume change", "%"), ("energy", "meV/atom"))
 for name, curve in curves.items():
     curve = curve.sort_values("volume_percent")
     ax.plot(curve["volume_percent"], curve["energy_meV_per_atom"], "o-", label=name)
-ax.legend();
-
+ax.legend()
 # %%
 equation_of_state.equations_of_state(curves).round(2)
 
@@ -427,8 +449,9 @@ equation_of_state.equations_of_state(curves).round(2)
 # in a stable crystal, *asymmetry* the largest $|C_{ij} - C_{ji}|$, which is the error.
 
 # %%
-constants = calculators.beside_reference(elastic.elastic_constants, potential, structure,
-                                         steps=relaxation_steps)
+constants = calculators.beside_reference(
+    elastic.elastic_constants, potential, structure, steps=relaxation_steps
+)
 pd.DataFrame({name: elastic.elastic_summary(c) for name, c in constants.items()}).round(2)
 
 # %% [markdown]
@@ -436,9 +459,10 @@ pd.DataFrame({name: elastic.elastic_summary(c) for name, c in constants.items()}
 # reference relaxed:
 
 # %%
-relaxed = equation_of_state.relaxed_volumes(potential, structure, percent=volume_changes,
-                                            steps=relaxation_steps)[0]
-rings.beside(relaxed, structures.load(structure)).round(4)
+relaxed = equation_of_state.relaxed_volumes(
+    potential, structure, percent=volume_changes, steps=relaxation_steps
+)[0]
+imidazolate.beside(relaxed, structures.load(structure)).round(4)
 
 # %% [markdown]
 # **Stress.** The virial of the potential against differences of its energy: a wrong sign, unit or
@@ -461,16 +485,34 @@ tables.facts(energy_conservation.energy_drift(conserved, n_atoms=n_atoms), "Cons
 # **Density.** A run at 300 K and zero pressure:
 
 # %%
-held = heating.run(replace(ladder.recipe("atp-npt-300K"), structure=structure,
-                           potential=potential, sample_ps=hold_ps))
+held = heating.run(
+    replace(
+        catalogue.run_recipe("atp-npt-300K"),
+        structure=structure,
+        potential=potential,
+        sample_ps=hold_ps,
+    )
+)
 density = thermo.density(thermo.read(held), 300, skip_ps=hold_ps / 4)
-tables.side_by_side([
-    tables.row("stages.density_crystal_g_per_cm3", density["density_g_cm3"],
-               quantity="density at 300 K", run=f"{structure}, {held.name}"),
-    tables.Row("its standard error (block averages)", "g/cm3", None, density["error_g_cm3"],
-               run=held.name),
-    tables.Row("crystal structure", "g/cm3", None, structures.density(moved), run=structure),
-], "Density at 300 K")
+tables.side_by_side(
+    [
+        tables.row(
+            "stages.density_crystal_g_per_cm3",
+            density["density_g_cm3"],
+            quantity="density at 300 K",
+            run=f"{structure}, {held.name}",
+        ),
+        tables.Row(
+            "its standard error (block averages)",
+            "g/cm3",
+            None,
+            density["error_g_cm3"],
+            run=held.name,
+        ),
+        tables.Row("crystal structure", "g/cm3", None, structures.density(moved), run=structure),
+    ],
+    "Density at 300 K",
+)
 
 # %% [markdown]
 # ## What more frames and more steps would bring
@@ -480,20 +522,25 @@ tables.side_by_side([
 
 # %%
 try:
-    curve = training.read_learning(shown)
+    curve = learning_curves.read_learning(shown)
 except FileNotFoundError as absent:
     print(absent)
 else:
-    _, panels = plots.axes(("steps", "-"), ("", "-"), ncols=3, width=4.2, height=3.2)
-    for ax, error, unit in zip(panels, evaluation.ERRORS, ("meV/atom", "eV/A", "meV/atom"),
-                               strict=True):
+    _, panels = style.axes(("steps", "-"), ("", "-"), ncols=3, width=4.2, height=3.2)
+    for ax, error, unit in zip(
+        panels, evaluation.ERRORS, ("meV/atom", "eV/A", "meV/atom"), strict=True
+    ):
         for role, rows in curve.groupby("role"):
-            ax.semilogy(rows["step"], rows[error], "o-",
-                        label={"watched": "test sets", "validation": "validation"}[role])
+            ax.semilogy(
+                rows["step"],
+                rows[error],
+                "o-",
+                label={"watched": "test sets", "validation": "validation"}[role],
+            )
         ax.yaxis.set_major_formatter("{x:.3g}")
         ax.yaxis.set_minor_formatter("{x:.3g}")
-        ax.set_ylabel(plots.label(f"{error.split('_')[0]} RMSE", unit))
-    panels[0].legend();
+        ax.set_ylabel(style.label(f"{error.split('_')[0]} RMSE", unit))
+    panels[0].legend()
 
 # %% [markdown]
 # The generations of the shipped potential, each trained on more frames and from the weights of the
@@ -502,19 +549,28 @@ else:
 # missed, the last column extrapolates it. That is a guess: frames and schedules changed as well.
 
 # %%
-grown = learning.generations([potential if before else "atp"])
+grown = generations.generations([potential if before else "atp"])
 tables.headed(grown)
 
 # %%
-outlook = learning.outlook(grown)
-tables.headed(outlook.assign(error=outlook["error"].str.split("_").str[0],
-                             steps_for_goal=outlook["steps_for_goal"].round(-3)))
+outlook = generations.outlook(grown)
+tables.headed(
+    outlook.assign(
+        error=outlook["error"].str.split("_").str[0],
+        steps_for_goal=outlook["steps_for_goal"].round(-3),
+    )
+)
 
 # %%
 missed = outlook[~outlook["reached"]]
-print(f"{len(outlook) - len(missed)} of {len(outlook)} goals are reached.",
-      "Missed: " + ", ".join(f"{row.group} {row.error.split('_')[0]}"
-                             for row in missed.itertuples()) + "." if len(missed) else "")
+print(
+    f"{len(outlook) - len(missed)} of {len(outlook)} goals are reached.",
+    "Missed: "
+    + ", ".join(f"{row.group} {row.error.split('_')[0]}" for row in missed.itertuples())
+    + "."
+    if len(missed)
+    else "",
+)
 
 # %% [markdown]
 # ## What a home computer can do
@@ -526,10 +582,12 @@ print(f"{len(outlook) - len(missed)} of {len(outlook)} goals are reached.",
 
 # %%
 try:
-    speed = training_speed.read()
-    print(f"Measured on {speed['hardware']['processor']}, {speed['hardware']['cores']} cores, "
-          f"{speed['steps']} steps a setting.")
-    measured = training_speed.table()
+    speed = record.read("training")
+    print(
+        f"Measured on {speed['hardware']['processor']}, {speed['hardware']['cores']} cores, "
+        f"{speed['steps']} steps a setting."
+    )
+    measured = record.training_table(speed)
 except FileNotFoundError as absent:
     measured = pd.DataFrame()
     print(f"No benchmark is shipped: {absent}")
@@ -546,27 +604,33 @@ measured.style.hide(axis="index").format(precision=3) if len(measured) else None
 # steps, one seed each: what the leak is for nets as large as the paper's was not tried.)
 
 # %%
-split = potentials.table(potentials.evaluated(["split-block", "split-random"]))
+split = accuracy.table(accuracy.evaluated(["split-block", "split-random"]))
 tables.headed(split.drop(columns=["steps", "training_frames", "sets"]))
 
 # %%
 if len(split):
     force = split.set_index(["potential", "role"])["force_rmse_eV_per_A"]
-    ratio = {name: force[name, "test"] / force[name, "validation"]
-             for name in split["potential"].unique()}
-    print("Force error on unseen trajectories over that on the validation frames: "
-          + ", ".join(f"{name} {value:.2f}" for name, value in ratio.items())
-          + ".")
+    ratio = {
+        name: force[name, "test"] / force[name, "validation"]
+        for name in split["potential"].unique()
+    }
+    print(
+        "Force error on unseen trajectories over that on the validation frames: "
+        + ", ".join(f"{name} {value:.2f}" for name, value in ratio.items())
+        + "."
+    )
     if len(ratio) == 2:
         more = 100 * (ratio["split-random"] / ratio["split-block"] - 1)
-        print(f"The random split understates it by {more:.0f} % more than blocks do. With one seed "
-              "each, a few percent are not shown to be more than chance.")
+        print(
+            f"The random split understates it by {more:.0f} % more than blocks do. With one seed "
+            "each, a few percent are not shown to be more than chance."
+        )
 
 # %% [markdown]
 # ## What this chapter found
 
 # %%
-Markdown(verdicts.markdown([verdicts.accuracy(tests)]))
+Markdown(claims.markdown([claims.accuracy(tests)]))
 
 # %% [markdown]
 # ## What is still missing
@@ -581,9 +645,12 @@ steps = made["recipe"]["steps"] + sum(before.values())
 print(f"{steps:,} steps of training; the paper took more than {paper_steps:,}.")
 
 # %%
-tables.facts({
-    "profile": profile,
-    "live training": f"{live.name}, {provenance.read(live)['seconds']} s",
-    "examined": paths.relative(shown),
-    "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
-}, "This page")
+tables.facts(
+    {
+        "profile": profile,
+        "live training": f"{live.name}, {provenance.read(live)['seconds']} s",
+        "examined": paths.relative(shown),
+        "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
+    },
+    "This page",
+)

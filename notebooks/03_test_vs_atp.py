@@ -70,29 +70,22 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from helpers import (
-    displacement,
-    heating,
-    ladder,
-    neighbors,
-    paper,
-    plots,
-    pmf,
-    potentials,
-    protocol,
-    provenance,
-    rdf,
-    snapshots,
-    structures,
-    tables,
-    thermo,
-    trajectory,
-)
+from helpers import provenance, structures
+from helpers.md import heating, protocol, snapshots, thermo, trajectory
+from helpers.observables import displacement, neighbors, pmf, rdf
+from helpers.recipes import runs
+from helpers.report import paper, plots, style, tables
+from helpers.validation import accuracy
 
 
 def all_g(frames):
-    return rdf.rdfs(zip(frames.positions, frames.cells, strict=True), frames.symbols, r_max,
-                    bin_width, images=True)
+    return rdf.rdfs(
+        zip(frames.positions, frames.cells, strict=True),
+        frames.symbols,
+        r_max,
+        bin_width,
+        images=True,
+    )
 
 
 verdict = []
@@ -126,19 +119,24 @@ heated = trajectory.read(run)
 atp = snapshots.at_temperature(heated, thermo.read(run))
 if not len(atp):
     atp = heated
-    verdict.append("No frame of ATP's run has the temperature of its thermostat: all are used, and "
-                   "each temperature of ATP below is the thermostat's alone.")
+    verdict.append(
+        "No frame of ATP's run has the temperature of its thermostat: all are used, and "
+        "each temperature of ATP below is the thermostat's alone."
+    )
 made = provenance.read(run)
-tables.facts({
-    "profile": profile,
-    "run": run.name,
-    "description": made["description"],
-    "frames": len(heated),
-    "of them used": len(atp),
-    "made": made["made"],
-    "computing time (s)": made["seconds"],
-    "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
-}, "The heating run of ATP")
+tables.facts(
+    {
+        "profile": profile,
+        "run": run.name,
+        "description": made["description"],
+        "frames": len(heated),
+        "of them used": len(atp),
+        "made": made["made"],
+        "computing time (s)": made["seconds"],
+        "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
+    },
+    "The heating run of ATP",
+)
 
 # %% [markdown]
 # The run of DPMD-Test differs in the potential alone. If it leaves physics on the way, it stops;
@@ -150,8 +148,11 @@ if test_potential:
     test_recipe = protocol.HeatingRun(**(vars(recipe) | {"potential": test_potential}))
     test_run = heating.run(test_recipe, ranks=ranks, keep_exploded=True)
     exploded = provenance.read(test_run)["exploded"].split(";")[0]
-    test_note = (f"DPMD-Test did not survive: {exploded}." if exploded
-                 else f"DPMD-Test reached {temperature_end:.0f} K ({test_run.name}).")
+    test_note = (
+        f"DPMD-Test did not survive: {exploded}."
+        if exploded
+        else f"DPMD-Test reached {temperature_end:.0f} K ({test_run.name})."
+    )
     test, test_table = trajectory.read(test_run), thermo.read(test_run)
 print(test_note)
 
@@ -160,10 +161,13 @@ print(test_note)
 # volume, in the cell of the reference (`held_run`), that run is a third, fairer comparison.
 
 # %%
-held = ladder.find(held_run) if held_run else None
+held = runs.find(held_run) if held_run else None
 if held_run:
-    print(f"{held_run}: found" if held else
-          f"{held_run} was not made yet; `make run RUN={held_run}` makes it.")
+    print(
+        f"{held_run}: found"
+        if held
+        else f"{held_run} was not made yet; `make run RUN={held_run}` makes it."
+    )
 
 # %% [markdown]
 # ## The reference
@@ -213,11 +217,12 @@ if test is not None:
     beside = thermo.read(run).query("time_ps <= @end")
     target = beside["target_temperature_K"]
     width = 4 * snapshots.fluctuation(target, len(test.symbols))
-    _, ax = plots.axes(("time", "ps"), ("temperature", "K"))
-    ax.fill_between(beside["time_ps"], target - width, target + width, color="#d9d9d9",
-                    label="target ± 4σ")
-    for name, table, style in (("ATP", beside, "o-"), ("DPMD-Test", test_table, "s--")):
-        ax.plot(table["time_ps"], table["temperature_K"], style, markersize=3, label=name)
+    _, ax = style.axes(("time", "ps"), ("temperature", "K"))
+    ax.fill_between(
+        beside["time_ps"], target - width, target + width, color="#d9d9d9", label="target ± 4σ"
+    )
+    for name, table, marker in (("ATP", beside, "o-"), ("DPMD-Test", test_table, "s--")):
+        ax.plot(table["time_ps"], table["temperature_K"], marker, markersize=3, label=name)
     ax.set(xlim=(0, None), ylim=(0, None))
     ax.legend()
 
@@ -235,7 +240,8 @@ def compared(frames, used, name, wanted=comparison_temperature):
     if steady < there / 2:
         raise snapshots.NoSnapshots(
             f"{steady} of the {there} frames of {name} with a target of about {T:.0f} K "
-            "have that temperature")
+            "have that temperature"
+        )
     print(f"{T:.0f} K: {len(ours)} snapshots of {name}, {len(theirs)} of the reference")
     return T, {name: all_g(ours), "reference": all_g(theirs)}
 
@@ -245,10 +251,23 @@ def distances(found, name, pairs):
     rows = []
     for pair in pairs:
         one, theirs = found[name][pair], found["reference"][pair]
-        rows.append({"pair": one.label, **{
-            f"{what}, {word}": function(one, theirs, *ends)
-            for word, ends in (("bonds", (0, 3)), ("beyond", (3, limit)), ("all", (0, limit)))
-            for what, function in (("R", rdf.deviation_percent), ("noise", rdf.noise_percent))}})
+        rows.append(
+            {
+                "pair": one.label,
+                **{
+                    f"{what}, {word}": function(one, theirs, *ends)
+                    for word, ends in (
+                        ("bonds", (0, 3)),
+                        ("beyond", (3, limit)),
+                        ("all", (0, limit)),
+                    )
+                    for what, function in (
+                        ("R", rdf.deviation_percent),
+                        ("noise", rdf.noise_percent),
+                    )
+                },
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -266,9 +285,12 @@ if test is not None and not by_test:
     had = snapshots.actual_temperatures(test, test_table)
     T_cold = min(set(reference.temperatures_K), key=lambda T: abs(T - test.temperatures_K[0]))
     if np.isfinite(had).any():
-        shown = {f"DPMD-Test, {np.nanmin(had):.0f} to {np.nanmax(had):.0f} K":
-                     all_g(test[np.isfinite(had)]),
-                 "reference": all_g(snapshots.near(reference, T_cold, window))}
+        shown = {
+            f"DPMD-Test, {np.nanmin(had):.0f} to {np.nanmax(had):.0f} K": all_g(
+                test[np.isfinite(had)]
+            ),
+            "reference": all_g(snapshots.near(reference, T_cold, window)),
+        }
         title = f"all atoms; reference at {T_cold:.0f} K"
 if shown:
     ax = plots.rdf_stages(shown, [None], ncols=1, half_cell=half, on_top="reference").axes[0]
@@ -299,16 +321,25 @@ if by_test:
         f"{whole['R, bonds']:.0f} % off the reference in the bonds (noise "
         f"{whole['noise, bonds']:.0f} %) and {whole['R, beyond']:.0f} % beyond 3 Å (noise "
         f"{whole['noise, beyond']:.0f} %). The paper's 'bonds right, medium range wrong' "
-        + ("holds." if wrong and (right or whole["R, beyond"] > 1.5 * whole["R, bonds"]) else
-           "is not what is seen here.") + f" {test_note}")
+        + (
+            "holds."
+            if wrong and (right or whole["R, beyond"] > 1.5 * whole["R, bonds"])
+            else "is not what is seen here."
+        )
+        + f" {test_note}"
+    )
     display(table.style.hide(axis="index").format(precision=1, na_rep="–"))
 elif test is None:
     verdict.append(f"Figs. S1, S2 are not tested. {test_note}")
 else:
-    before = "" if test.temperatures_K.max() > temperature_start else (
-        f"It is unstable already at {temperature_start:.0f} K, before any heating. ")
-    verdict.append(f"Figs. S1, S2 cannot be tested as the paper shows them: {not_steady}. "
-                   f"{before}{test_note}")
+    before = (
+        ""
+        if test.temperatures_K.max() > temperature_start
+        else (f"It is unstable already at {temperature_start:.0f} K, before any heating. ")
+    )
+    verdict.append(
+        f"Figs. S1, S2 cannot be tested as the paper shows them: {not_steady}. {before}{test_note}"
+    )
 
 # %% [markdown]
 # Is it the heat that DPMD-Test lacks, or does it fall short where it was trained, too? Its force
@@ -316,18 +347,28 @@ else:
 
 # %%
 errors = pd.DataFrame()
-if test is not None and (judged := potentials.evaluated([test_potential, potential])):
-    frames_of = potentials.table(judged, ["test"]).set_index("potential")["training_frames"]
-    errors = pd.DataFrame({name: pd.DataFrame(potentials.metrics(name)).T["force_rmse_eV_per_A"]
-                           for name in judged}).reindex(reference_sets).dropna().astype(float)
+if test is not None and (judged := accuracy.evaluated([test_potential, potential])):
+    frames_of = accuracy.table(judged, ["test"]).set_index("potential")["training_frames"]
+    errors = (
+        pd.DataFrame(
+            {name: pd.DataFrame(accuracy.metrics(name)).T["force_rmse_eV_per_A"] for name in judged}
+        )
+        .reindex(reference_sets)
+        .dropna()
+        .astype(float)
+    )
 if len(errors) and test_potential in errors:
     trained = paper.value("training.test_configurations").number
     verdict.append(
         f"DPMD-Test was trained on {frames_of[test_potential]} frames, the paper's on {trained}. "
-        "Its force error is " + ", ".join(
+        "Its force error is "
+        + ", ".join(
             f"{row[test_potential]:.2f} eV/Å on {name}"
             + (f" (ATP: {row[potential]:.2f})" if potential in row else "")
-            for name, row in errors.iterrows()) + ".")
+            for name, row in errors.iterrows()
+        )
+        + "."
+    )
     display(errors.rename_axis("force RMSE (eV/Å)").style.format(precision=3))
 
 # %% [markdown]
@@ -347,7 +388,8 @@ if held and by_atp:
     constant = constant[np.abs(constant.temperatures_K - T_atp) <= window]
     if len(constant):
         by_atp["ATP, constant volume"] = all_g(
-            snapshots.near(constant, T_atp, window, snapshots_averaged))
+            snapshots.near(constant, T_atp, window, snapshots_averaged)
+        )
 if by_atp:
     ax = plots.rdf_stages(by_atp, [None], ncols=1, half_cell=half, on_top="reference").axes[0]
     ax.set_title(f"all atoms, {T_atp:.0f} K")
@@ -366,11 +408,15 @@ for name in (name for name in by_atp if name != "reference"):
         f"{name}, {T_atp:.0f} K (Fig. 3a): the total g(r) is {whole['R, all']:.0f} % off the "
         f"reference (noise {whole['noise, all']:.0f} %), {worst['pair']} most "
         f"({worst['R, all']:.0f} %). The paper calls its two curves nearly identical; "
-        + (f"here {len(beyond_noise)} of {len(parts)} pairs ({', '.join(beyond_noise)}) differ by "
-           "more than twice their noise." if len(beyond_noise) else
-           "here, too, no pair differs by more than twice its noise."
-           if parts["noise, all"].notna().all() else
-           "one snapshot has no noise to compare the difference with."))
+        + (
+            f"here {len(beyond_noise)} of {len(parts)} pairs ({', '.join(beyond_noise)}) differ by "
+            "more than twice their noise."
+            if len(beyond_noise)
+            else "here, too, no pair differs by more than twice its noise."
+            if parts["noise, all"].notna().all()
+            else "one snapshot has no noise to compare the difference with."
+        )
+    )
     display(table.style.hide(axis="index").format(precision=1, na_rep="–").set_caption(name))
 
 # %% [markdown]
@@ -378,15 +424,23 @@ for name in (name for name in by_atp if name != "reference"):
 
 # %%
 if by_atp:
-    volumes = pd.DataFrame({
-        "frames": ["reference", "ATP"],
-        "volume per atom (Å³)": [
-            np.abs(np.linalg.det(part.cells)).mean() / len(part.symbols)
-            for part in (snapshots.near(reference, T_atp, window),
-                         snapshots.near(atp, T_atp, window))]})
+    volumes = pd.DataFrame(
+        {
+            "frames": ["reference", "ATP"],
+            "volume per atom (Å³)": [
+                np.abs(np.linalg.det(part.cells)).mean() / len(part.symbols)
+                for part in (
+                    snapshots.near(reference, T_atp, window),
+                    snapshots.near(atp, T_atp, window),
+                )
+            ],
+        }
+    )
     expanded = 100 * (volumes.iloc[1, 1] / volumes.iloc[0, 1] - 1)
-    verdict.append(f"The volume of ATP's run at {T_atp:.0f} K is {expanded:+.1f} % from that of "
-                   "the reference, which is held constant; g(r) is relative to the mean density.")
+    verdict.append(
+        f"The volume of ATP's run at {T_atp:.0f} K is {expanded:+.1f} % from that of "
+        "the reference, which is held constant; g(r) is relative to the mean density."
+    )
     display(volumes.style.hide(axis="index").format(precision=2))
 
 # %% [markdown]
@@ -405,17 +459,23 @@ stages = stages or {float(atp.temperatures_K.mean()): atp}
 zn_n = {T: all_g(frames)["Zn", "N"] for T, frames in stages.items()}
 merging = paper.value("observables.partial_melting_K")
 figure = plots.rdf_temperatures(zn_n)
-figure.axes[1].set_title(f"the valley (paper: filled above {merging.number} K)");
-
+figure.axes[1].set_title(f"the valley (paper: filled above {merging.number} K)")
 # %% [markdown]
 # The running coordination number $n(r)$ counts the N within $r$ of a Zn. A plateau at four is the
 # intact node; where it begins to slope, the first and the second shell are no longer apart.
 
 # %%
-figure, ax = plots.axes(("r", "A"), ("N within r of Zn", "-"))
+figure, ax = style.axes(("r", "A"), ("N within r of Zn", "-"))
 for T, one in zn_n.items():
-    plots.banded(ax, one.edges[1:], one.n, one.n_error, name=f"{T:.0f} K",
-                 colour=plots.temperature_colour(T), marker="")
+    style.banded(
+        ax,
+        one.edges[1:],
+        one.n,
+        one.n_error,
+        name=f"{T:.0f} K",
+        colour=style.temperature_colour(T),
+        marker="",
+    )
 ax.set(xlim=(1.5, 5), ylim=(0, 8), title="Zn–N")
 ax.legend(fontsize=8)
 low, high = pmf.VALLEY_A
@@ -423,10 +483,14 @@ between = {T: int(one.counts[(one.r > low) & (one.r < high)].sum()) for T, one i
 filled = [T for T, pairs_there in between.items() if pairs_there]
 verdict.append(
     f"Zn–N (Fig. 3b): pairs between the peaks, at {low}–{high} Å, are found "
-    + (f"from {min(filled):.0f} K on ({between[min(filled)]} in "
-       f"{zn_n[min(filled)].n_frames} snapshots)" if filled else
-       f"at no temperature up to {max(zn_n):.0f} K")
-    + f"; the paper's peaks meet above {merging.number} K.")
+    + (
+        f"from {min(filled):.0f} K on ({between[min(filled)]} in "
+        f"{zn_n[min(filled)].n_frames} snapshots)"
+        if filled
+        else f"at no temperature up to {max(zn_n):.0f} K"
+    )
+    + f"; the paper's peaks meet above {merging.number} K."
+)
 
 # %% [markdown]
 # ## Potential of mean force
@@ -439,8 +503,7 @@ verdict.append(
 # known* there, not infinite.
 
 # %%
-plots.mean_force({T: pmf.from_rdf(one, T) for T, one in zn_n.items()}, "Zn–N");
-
+plots.mean_force({T: pmf.from_rdf(one, T) for T, one in zn_n.items()}, "Zn–N")
 # %% [markdown]
 # ## The free energy of breaking a bond
 #
@@ -453,8 +516,8 @@ plots.mean_force({T: pmf.from_rdf(one, T) for T, one in zn_n.items()}, "Zn–N")
 #    \lambda = \tfrac12 \chi^2_{0.95}(2n + 2), $$
 #
 # $\lambda$ being Poisson's upper limit for the $n$ pairs found in $V$, where an ideal gas shows
-# $n_\mathrm{ideal}$ (`helpers.pmf`; pairs that come in clumps count as fewer). Over a range in
-# which energy and entropy of activation hardly change,
+# $n_\mathrm{ideal}$ (`helpers.observables.pmf`; pairs that come in clumps count as fewer). Over a
+# range in which energy and entropy of activation hardly change,
 #
 # $$ \Delta F^\ddagger(T) = \Delta U^\ddagger - T \Delta S^\ddagger, $$
 #
@@ -484,19 +547,29 @@ for name, convention in conventions.items():
     except pmf.LineNotDetermined:
         pass
 found, line = barriers["this book, g(r)"], lines["this book, g(r)"]
-why_none = (f"barriers were sampled at {found['dF_kJ_mol'].notna().sum()} temperatures; a line "
-            "takes three, and most draws of the frames must have them")
+why_none = (
+    f"barriers were sampled at {found['dF_kJ_mol'].notna().sum()} temperatures; a line "
+    "takes three, and most draws of the frames must have them"
+)
 if line is None:
     print(f"No line: {why_none}.")
 pd.concat([found.drop(columns="note"), pd.Series(between.values(), dtype=int)], axis=1).set_axis(
-    ["T (K)", "dF (kJ/mol)", "error (kJ/mol)", "at least (kJ/mol, 95 %)",
-     f"pairs at {low}–{high} Å"], axis="columns",
+    [
+        "T (K)",
+        "dF (kJ/mol)",
+        "error (kJ/mol)",
+        "at least (kJ/mol, 95 %)",
+        f"pairs at {low}–{high} Å",
+    ],
+    axis="columns",
 ).style.format(precision=1, na_rep="–").hide(axis="index")
 
 # %%
-theirs = {f"Table 2, {name}": (row["dU_kJ_per_mol"].number, row["dS_J_per_mol_K"].number)
-          for name, row in paper.rows("table2").items()}
-plots.activation(found, line, theirs);
+theirs = {
+    f"Table 2, {name}": (row["dU_kJ_per_mol"].number, row["dS_J_per_mol_K"].number)
+    for name, row in paper.rows("table2").items()
+}
+plots.activation(found, line, theirs)
 
 # %% [markdown]
 # ### Table 2
@@ -516,8 +589,11 @@ def known(table, T=1800.0):
     return row, f"> {bound:.0f} (95 %)" if np.isfinite(bound) else tables.NOT_DETERMINED
 
 
-tables.activation(lines, f"Activation of Zn–N bond breaking at {heating_rate:g} K/ps ({run.name})",
-                  {name: known(table)[1] for name, table in barriers.items()})
+tables.activation(
+    lines,
+    f"Activation of Zn–N bond breaking at {heating_rate:g} K/ps ({run.name})",
+    {name: known(table)[1] for name, table in barriers.items()},
+)
 
 # %% [markdown]
 # What is not the same as in the paper, here and in all of this chapter:
@@ -525,13 +601,17 @@ tables.activation(lines, f"Activation of Zn–N bond breaking at {heating_rate:g
 # %%
 theirs_rate = paper.value("table3.DPMD-20K.heating_rate_K_per_ps").number
 atoms = paper.value("systems.supercell_atoms").number
-differs = [words for words, other in (
-    (f"{heating_rate:g} K/ps instead of {theirs_rate:g}", heating_rate != theirs_rate),
-    (f"{structure} instead of ZIF-4", not structure.startswith("ZIF-4")),
-    (f"{len(atp.symbols)} atoms instead of {atoms}", len(atp.symbols) != atoms),
-    ("frames taken while it is heated, where the paper waits at each temperature", True),
-    ("another reference (a NequIP potential of PBE-D3 quality, not first principles)", True),
-) if other]
+differs = [
+    words
+    for words, other in (
+        (f"{heating_rate:g} K/ps instead of {theirs_rate:g}", heating_rate != theirs_rate),
+        (f"{structure} instead of ZIF-4", not structure.startswith("ZIF-4")),
+        (f"{len(atp.symbols)} atoms instead of {atoms}", len(atp.symbols) != atoms),
+        ("frames taken while it is heated, where the paper waits at each temperature", True),
+        ("another reference (a NequIP potential of PBE-D3 quality, not first principles)", True),
+    )
+    if other
+]
 print(f"{'; '.join(differs)}.")
 
 # %%
@@ -539,41 +619,59 @@ own = paper.rows("table2")["DPMD-20K"]
 paper_1800, (ours, words) = own["dF_1800K_kJ_per_mol"].number, known(found)
 if np.isfinite(ours["dF_kJ_mol"]):
     off = (ours["dF_kJ_mol"] - paper_1800) / ours["error_kJ_mol"]
-    judged = (f"{abs(off):.1f} standard errors apart, " + ("more" if abs(off) > 2 else "not more")
-              + " than chance explains")
+    judged = (
+        f"{abs(off):.1f} standard errors apart, "
+        + ("more" if abs(off) > 2 else "not more")
+        + " than chance explains"
+    )
 elif np.isfinite(ours["lower_bound_kJ_mol"]):
-    judged = ("our bound is above it" if ours["lower_bound_kJ_mol"] > paper_1800 else
-              "our bound does not exclude it")
+    judged = (
+        "our bound is above it"
+        if ours["lower_bound_kJ_mol"] > paper_1800
+        else "our bound does not exclude it"
+    )
 else:
     judged = "not tested, the run has no frames there or no barrier"
-verdict.append(f"ΔF‡(1800 K) in kJ/mol (Table 2): {words} here, {paper_1800} in the paper's "
-               f"DPMD-20K: {judged}.")
+verdict.append(
+    f"ΔF‡(1800 K) in kJ/mol (Table 2): {words} here, {paper_1800} in the paper's "
+    f"DPMD-20K: {judged}."
+)
 
 # %%
 bounds = found.dropna(subset="lower_bound_kJ_mol")
-on_line = (own["dU_kJ_per_mol"].number
-           - bounds["temperature_K"] * own["dS_J_per_mol_K"].number / 1000)
+on_line = (
+    own["dU_kJ_per_mol"].number - bounds["temperature_K"] * own["dS_J_per_mol_K"].number / 1000
+)
 higher = bounds[bounds["lower_bound_kJ_mol"] > on_line]
 if len(bounds):
     verdict.append(
         "Fig. 3d: our lower bounds (95 % each) are "
-        + (f"above the line of the paper's DPMD-20K at "
-           f"{', '.join(f'{T:.0f}' for T in higher['temperature_K'])} K: the barrier is higher "
-           "here."
-           if len(higher) else "nowhere above the line of the paper's DPMD-20K."))
+        + (
+            f"above the line of the paper's DPMD-20K at "
+            f"{', '.join(f'{T:.0f}' for T in higher['temperature_K'])} K: the barrier is higher "
+            "here."
+            if len(higher)
+            else "nowhere above the line of the paper's DPMD-20K."
+        )
+    )
 if line is None:
     verdict.append(f"ΔU‡ and ΔS‡ (Table 2) are not determined: {why_none}.")
 else:
     limits = [*line.interval(), *line.interval([840, 1800])]
-    inside = [key for key, (least, most) in zip(own, limits, strict=True)
-              if least <= own[key].number <= most]
+    inside = [
+        key
+        for key, (least, most) in zip(own, limits, strict=True)
+        if least <= own[key].number <= most
+    ]
     sampled = found.dropna(subset="dF_kJ_mol")["temperature_K"]
     verdict.append(
         f"Table 2: ΔU‡ = {tables.number(line.dU, line.dU_error)} kJ/mol, "
         f"ΔS‡ = {tables.number(line.dS, line.dS_error)} J/(mol K) from {line.n_points} "
         f"temperatures, {sampled.min():.0f}–{sampled.max():.0f} K; of the paper's four numbers of "
         f"DPMD-20K {len(inside)} lie in our 95 % intervals"
-        + (f" ({', '.join(inside)})" if inside else "") + ".")
+        + (f" ({', '.join(inside)})" if inside else "")
+        + "."
+    )
 
 # %% [markdown]
 # ## Does anything flow?
@@ -597,10 +695,18 @@ for T, frames in snapshots.stages(heated, temperature_step, half_width).items():
         D = displacement.diffusion_coefficient(lag, squared)
         then = np.interp(D.to_ps, lag, squared)
         limited = then < 1 or D.D < 2 * D.error
-        rows.append({"T (K)": T, "element": element,
-                     "D (10⁻⁴ cm²/s)": f"< {then / (6 * D.to_ps):.2f}" if limited else
-                     tables.number(D.D, D.error), "exponent": D.exponent,
-                     "until (ps)": D.to_ps, "MSD then (Å²)": then})
+        rows.append(
+            {
+                "T (K)": T,
+                "element": element,
+                "D (10⁻⁴ cm²/s)": f"< {then / (6 * D.to_ps):.2f}"
+                if limited
+                else tables.number(D.D, D.error),
+                "exponent": D.exponent,
+                "until (ps)": D.to_ps,
+                "MSD then (Å²)": then,
+            }
+        )
 flows = pd.DataFrame(rows)
 if len(flows):
     plots.mean_squared_displacements(moved, ("Zn", "N"))
@@ -608,8 +714,12 @@ if len(flows):
     verdict.append(
         f"Flow: at {hottest['T (K)']:.0f} K Zn has gone {hottest['MSD then (Å²)'] ** 0.5:.1f} Å in "
         f"{hottest['until (ps)']:.1f} ps, as t^{hottest['exponent'] / 2:.2f}: "
-        + ("it diffuses." if hottest["exponent"] > 0.8 and hottest["MSD then (Å²)"] > 1 else
-           "no diffusion within that time."))
+        + (
+            "it diffuses."
+            if hottest["exponent"] > 0.8 and hottest["MSD then (Å²)"] > 1
+            else "no diffusion within that time."
+        )
+    )
 else:
     verdict.append(f"Flow is not tested: no window of {2 * window:.0f} K holds 16 snapshots.")
 flows.style.hide(axis="index").format(precision=2, na_rep="–", escape="html")
@@ -619,13 +729,18 @@ flows.style.hide(axis="index").format(precision=2, na_rep="–", escape="html")
 
 # %%
 if by_atp and (n := len(snapshots.near(reference, T_atp, window))) < snapshots_averaged:
-    verdict.append(f"The reference has {n} snapshots at {T_atp:.0f} K, the paper averages "
-                   f"{snapshots_averaged}.")
+    verdict.append(
+        f"The reference has {n} snapshots at {T_atp:.0f} K, the paper averages "
+        f"{snapshots_averaged}."
+    )
 if by_atp and abs(T_atp - comparison_temperature) > window:
-    verdict.append(f"{comparison_temperature:.0f} K was not reached by both sides: compared at "
-                   f"{T_atp:.0f} K.")
+    verdict.append(
+        f"{comparison_temperature:.0f} K was not reached by both sides: compared at {T_atp:.0f} K."
+    )
 same = f" (the heating rate, {heating_rate:g} K/ps, is the paper's)"
-verdict.append(f"Where we differ from the paper{same if heating_rate == theirs_rate else ''}, this "
-               f"may be why: {'; '.join(differs)}.")
+verdict.append(
+    f"Where we differ from the paper{same if heating_rate == theirs_rate else ''}, this "
+    f"may be why: {'; '.join(differs)}."
+)
 for sentence in verdict:
     print(f"- {sentence}")

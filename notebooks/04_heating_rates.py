@@ -74,44 +74,47 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import (
+from helpers import provenance, statistics, structures, units
+from helpers.benchmarks import record
+from helpers.frames import dataset
+from helpers.md import heating, lammps_input, model_deviation, protocol, thermo, trajectory
+from helpers.observables import (
     coordination,
-    deviation,
-    fidelity,
-    frames,
-    heating,
-    ladder,
-    md_speed,
-    paper,
-    plots,
-    potentials,
-    protocol,
-    provenance,
-    rate_law,
-    sets,
-    stages,
-    structures,
-    tables,
-    thermo,
-    trajectory,
-    transition,
-    units,
-    verdicts,
+    density_stages,
+    heat_capacity,
+    kissinger,
+    transition_of_seeds,
 )
+from helpers.recipes import catalogue, sets
+from helpers.recipes import runs as named_run
+from helpers.report import claims, paper, plots_of_potentials, style, tables
+from helpers.validation import accuracy
+from helpers.validation import ensemble as disagreement
 
 own_rates = [heating_rate] if heating_rate else heating_rates
-wanted = [(rate, seed) for rate in own_rates
-          for seed in (seeds if rate in (seeded_rates or own_rates) else seeds[:1])]
-named = {(recipe.heating_rate_K_per_ps, recipe.seed): recipe
-         for recipe in ladder.alike([] if heating_rate else named_runs, structure=structure,
-                                    supercell=tuple(supercell), potential=potential,
-                                    coupling=coupling)}
+wanted = [
+    (rate, seed)
+    for rate in own_rates
+    for seed in (seeds if rate in (seeded_rates or own_rates) else seeds[:1])
+]
+named = {
+    (recipe.heating_rate_K_per_ps, recipe.seed): recipe
+    for recipe in catalogue.runs_alike(
+        [] if heating_rate else named_runs,
+        structure=structure,
+        supercell=tuple(supercell),
+        potential=potential,
+        coupling=coupling,
+    )
+}
 rates = sorted({rate for rate, _ in (*wanted, *named)}, reverse=True)
 first_seed = {rate: min(seed for q, seed in (*wanted, *named) if q == rate) for rate in rates}
-colours = dict(zip(rates, cycle(plots.SERIES_COLOURS), strict=False))
-print(f"This page is made for {', '.join(f'{rate:g}' for rate in rates)} K/ps, "
-      f"{len({*wanted, *named})} runs. "
-      f"The fastest rate is {units.K_per_ps_to_K_per_min(rates[0]):.1e} K/min.")
+colours = dict(zip(rates, cycle(style.SERIES_COLOURS), strict=False))
+print(
+    f"This page is made for {', '.join(f'{rate:g}' for rate in rates)} K/ps, "
+    f"{len({*wanted, *named})} runs. "
+    f"The fastest rate is {units.K_per_ps_to_K_per_min(rates[0]):.1e} K/min."
+)
 
 # %% [markdown]
 # ## The runs
@@ -150,19 +153,23 @@ runs = {
 
 # %%
 made = {key: provenance.read(run) for key, run in runs.items()}
-pd.DataFrame({
-    "profile": profile,
-    "run": [run.name for run in runs.values()],
-    "seed": [seed for _, seed in runs],
-    "potential": [recipe.potential for recipe in recipes.values()],
-    "atoms": [m["atoms"] for m in made.values()],
-    "steps": [m["steps"] for m in made.values()],
-    "ended": ["exploded" if m["exploded"] else "whole" for m in made.values()],
-    "made": [m["made"] for m in made.values()],
-    "time (min)": [round(m["seconds"] / 60, 1) for m in made.values()],
-    "hardware": [f"{m['ranks']} x {m['threads']} threads, {m['hardware']['processor']}"
-                 for m in made.values()],
-}).style.hide(axis="index").format(precision=1)
+pd.DataFrame(
+    {
+        "profile": profile,
+        "run": [run.name for run in runs.values()],
+        "seed": [seed for _, seed in runs],
+        "potential": [recipe.potential for recipe in recipes.values()],
+        "atoms": [m["atoms"] for m in made.values()],
+        "steps": [m["steps"] for m in made.values()],
+        "ended": ["exploded" if m["exploded"] else "whole" for m in made.values()],
+        "made": [m["made"] for m in made.values()],
+        "time (min)": [round(m["seconds"] / 60, 1) for m in made.values()],
+        "hardware": [
+            f"{m['ranks']} x {m['threads']} threads, {m['hardware']['processor']}"
+            for m in made.values()
+        ],
+    }
+).style.hide(axis="index").format(precision=1)
 
 # %% [markdown]
 # What is below is about the runs that reached their ramp.
@@ -179,7 +186,7 @@ first_seed = {rate: min(seed for q, seed in runs if q == rate) for rate in rates
 
 # %%
 slowest = (rates[-1], first_seed[rates[-1]])
-print("\n".join(protocol.script(recipes[slowest]).splitlines()[:60]))
+print("\n".join(lammps_input.script(recipes[slowest]).splitlines()[:60]))
 
 # %% [markdown]
 # Every 0.1 ps one row of the thermodynamic table was written; the equilibration is left out here.
@@ -187,33 +194,47 @@ print("\n".join(protocol.script(recipes[slowest]).splitlines()[:60]))
 # $T\sqrt{2/3N}$ around its mean, but the mean must follow.
 
 # %%
-pd.DataFrame({
-    "heating rate (K/ps)": [rate for rate, _ in heated],
-    "seed": [seed for _, seed in heated],
-    "rows": [len(table) for table in heated.values()],
-    "mean T - target (K)": [(table["temperature_K"] - table["target_temperature_K"]).mean()
-                            for table in heated.values()],
-    "expected fluctuation at the end (K)": [
-        round(recipes[key].temperature_end_K * (2 / 3 / m["atoms"]) ** 0.5, 1)
-        for key, m in made.items()],
-}).style.hide(axis="index").format(precision=1)
+pd.DataFrame(
+    {
+        "heating rate (K/ps)": [rate for rate, _ in heated],
+        "seed": [seed for _, seed in heated],
+        "rows": [len(table) for table in heated.values()],
+        "mean T - target (K)": [
+            (table["temperature_K"] - table["target_temperature_K"]).mean()
+            for table in heated.values()
+        ],
+        "expected fluctuation at the end (K)": [
+            round(recipes[key].temperature_end_K * (2 / 3 / m["atoms"]) ** 0.5, 1)
+            for key, m in made.items()
+        ],
+    }
+).style.hide(axis="index").format(precision=1)
 
 # %% [markdown]
 # A segmented run counts where it is sampled, a ramp everywhere.
 
 # %%
-used = {key: table[table["stage"].isin(made[key]["sample_stages"])]
-        if recipes[key].segment_K and recipes[key].sample_ps else table
-        for key, table in heated.items()}
+used = {
+    key: table[table["stage"].isin(made[key]["sample_stages"])]
+    if recipes[key].segment_K and recipes[key].sample_ps
+    else table
+    for key, table in heated.items()
+}
 
 
 def draw(ax, key, values, quantity, unit):
     """One run, its samples pale and the running mean on top; the first seed is named."""
     table = used[key]
-    plots.against_temperature(
-        table["target_temperature_K"], values, quantity, unit, window=max(1, len(table) // 20),
+    style.against_temperature(
+        table["target_temperature_K"],
+        values,
+        quantity,
+        unit,
+        window=max(1, len(table) // 20),
         name=f"{key[0]:g} K/ps" if key[1] == first_seed[key[0]] else "",
-        colour=colours[key[0]], ax=ax)
+        colour=colours[key[0]],
+        ax=ax,
+    )
 
 
 # %% [markdown]
@@ -226,18 +247,24 @@ def draw(ax, key, values, quantity, unit):
 # without a rise of temperature is a step.
 
 # %%
-_, ax = plots.axes(("temperature", "K"), ("enthalpy", "eV/atom"), width=7)
-line = np.array([min(recipe.temperature_start_K for recipe in recipes.values()),
-                 max(recipe.temperature_end_K for recipe in recipes.values())])
+_, ax = style.axes(("temperature", "K"), ("enthalpy", "eV/atom"), width=7)
+line = np.array(
+    [
+        min(recipe.temperature_start_K for recipe in recipes.values()),
+        max(recipe.temperature_end_K for recipe in recipes.values()),
+    ]
+)
 enthalpy = {}
 for key, table in used.items():
     per_atom = table["enthalpy_eV"] / made[key]["atoms"]
-    enthalpy[key] = (per_atom - per_atom.iloc[:1].mean()
-                     + 3 * units.K_to_eV(table["target_temperature_K"].iloc[:1].mean() - line[0]))
+    enthalpy[key] = (
+        per_atom
+        - per_atom.iloc[:1].mean()
+        + 3 * units.K_to_eV(table["target_temperature_K"].iloc[:1].mean() - line[0])
+    )
     draw(ax, key, enthalpy[key], "enthalpy", "eV/atom")
 ax.plot(line, 3 * units.K_to_eV(line - line[0]), "k--", lw=1, label="$3 k_B T$")
-ax.legend();
-
+ax.legend()
 # %% [markdown]
 # ## Density
 #
@@ -252,30 +279,41 @@ ax.legend();
 # more of what a fast curve shows is its start.
 
 # %%
-_, ax = plots.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
+_, ax = style.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
 for key, table in used.items():
     draw(ax, key, table["density_g_cm3"], "density", "g/cm3")
-plots.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"));
-
+style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
 # %% [markdown]
 # In numbers: the swing, the first 100 K of each run, and the 100 K whose mean is lowest. Whether
 # that is a transition is asked below; here it is a minimum, which any noisy curve has.
 
 # %%
-hundreds = {key: transition.bin_by_temperature(
-    table["target_temperature_K"], table["density_g_cm3"], 100)
-    .query("n > n.median() / 2") for key, table in used.items()}  # no bin of one last sample
+hundreds = {
+    key: statistics.bin_by_temperature(
+        table["target_temperature_K"], table["density_g_cm3"], 100
+    ).query("n > n.median() / 2")
+    for key, table in used.items()
+}  # no bin of one last sample
 first = thermo.read(runs[slowest]).query("time_ps <= 5")
 swing = thermo.swing(first["time_ps"], first["density_g_cm3"])
-print(f"The cell swings once in {swing:.1f} ps (first {first['time_ps'].max():.0f} ps of the "
-      "slowest run).")
-pd.DataFrame([
-    {"rate (K/ps)": f"{rate:g}", "seed": seed, "one swing (K)": f"{rate * swing:.0f}",
-     "from (K)": f"{means['temperature_K'].iloc[0]:.0f}",
-     "density there (g/cm³)": means["mean"].iloc[0], "lowest (g/cm³)": means["mean"].min(),
-     "around (K)": f"{means['temperature_K'].loc[means['mean'].idxmin()]:.0f}"}
-    for (rate, seed), means in hundreds.items()
-]).style.hide(axis="index").format(precision=3)
+print(
+    f"The cell swings once in {swing:.1f} ps (first {first['time_ps'].max():.0f} ps of the "
+    "slowest run)."
+)
+pd.DataFrame(
+    [
+        {
+            "rate (K/ps)": f"{rate:g}",
+            "seed": seed,
+            "one swing (K)": f"{rate * swing:.0f}",
+            "from (K)": f"{means['temperature_K'].iloc[0]:.0f}",
+            "density there (g/cm³)": means["mean"].iloc[0],
+            "lowest (g/cm³)": means["mean"].min(),
+            "around (K)": f"{means['temperature_K'].loc[means['mean'].idxmin()]:.0f}",
+        }
+        for (rate, seed), means in hundreds.items()
+    ]
+).style.hide(axis="index").format(precision=3)
 
 # %% [markdown]
 # ## The slowest run: density, enthalpy and heat capacity (Fig. 4b)
@@ -288,35 +326,51 @@ pd.DataFrame([
 # %%
 window = min(100.0, max((line[1] - line[0]) / 5, 1.0))
 capacity = {
-    key: transition.heat_capacity(table["target_temperature_K"], table["enthalpy_eV"],
-                                  made[key]["atoms"], window_K=window)
+    key: heat_capacity.heat_capacity(
+        table["target_temperature_K"], table["enthalpy_eV"], made[key]["atoms"], window_K=window
+    )
     for key, table in used.items()
 }
-_, (above, middle, below) = plots.axes(
-    ("temperature", "K"), ("", "-"), nrows=3, width=7, height=2.3, sharex=True)
+_, (above, middle, below) = style.axes(
+    ("temperature", "K"), ("", "-"), nrows=3, width=7, height=2.3, sharex=True
+)
 draw(above, slowest, used[slowest]["density_g_cm3"], "density", "g/cm3")
 draw(middle, slowest, enthalpy[slowest], "enthalpy", "eV/atom")
 below.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
 slow_cp = capacity[slowest]
-below.errorbar(slow_cp["temperature_K"], slow_cp["cp_kB"], slow_cp["error_kB"], fmt="o-", ms=3,
-               color=colours[slowest[0]], label=f"{slowest[0]:g} K/ps")
+below.errorbar(
+    slow_cp["temperature_K"],
+    slow_cp["cp_kB"],
+    slow_cp["error_kB"],
+    fmt="o-",
+    ms=3,
+    color=colours[slowest[0]],
+    label=f"{slowest[0]:g} K/ps",
+)
 below.legend()
-for panel, name in zip((above, middle, below), (("density", "g/cm3"), ("enthalpy", "eV/atom"),
-                                                ("heat capacity", "kB/atom")), strict=True):
-    panel.set_ylabel(plots.label(*name))
+for panel, name in zip(
+    (above, middle, below),
+    (("density", "g/cm3"), ("enthalpy", "eV/atom"), ("heat capacity", "kB/atom")),
+    strict=True,
+):
+    panel.set_ylabel(style.label(*name))
 
 # %% [markdown]
 # Its stages, by the piecewise-linear fit that chapter 5 explains, density alone:
 
 # %%
-stages.table(stages.find(used[slowest]["target_temperature_K"], used[slowest]["density_g_cm3"],
-                         None)).style.hide(axis="index")
+density_stages.table(
+    density_stages.find(used[slowest]["target_temperature_K"], used[slowest]["density_g_cm3"], None)
+).style.hide(axis="index")
 
 # %%
 for (rate, seed), table in capacity.items():
-    print(f"{rate:g} K/ps, seed {seed}:",
-          f"C_P = {table['cp_kB'].mean():.2f} kB/atom on average" if len(table)
-          else "too short a run for a heat capacity")
+    print(
+        f"{rate:g} K/ps, seed {seed}:",
+        f"C_P = {table['cp_kB'].mean():.2f} kB/atom on average"
+        if len(table)
+        else "too short a run for a heat capacity",
+    )
 
 # %% [markdown]
 # ## The transition temperature
@@ -331,7 +385,9 @@ for (rate, seed), table in capacity.items():
 
 # %%
 bends = {
-    key: rate_law.transition_by_methods(table["target_temperature_K"], table["density_g_cm3"])
+    key: transition_of_seeds.transition_by_methods(
+        table["target_temperature_K"], table["density_g_cm3"]
+    )
     for key, table in used.items()
 }
 for (rate, seed), bend in bends.items():
@@ -345,16 +401,20 @@ for (rate, seed), bend in bends.items():
 # more show a fall, joins every error.
 
 # %%
-by_rate = rate_law.of_rates({
-    key: (table["target_temperature_K"], table["density_g_cm3"]) for key, table in used.items()
-}, bends)
+by_rate = transition_of_seeds.of_rates(
+    {key: (table["target_temperature_K"], table["density_g_cm3"]) for key, table in used.items()},
+    bends,
+)
 for rate, bend in by_rate.items():
     n_seeds = sum(key[0] == rate for key in used)
     print(f"{rate:g} K/ps, {n_seeds} seed{'s' * (n_seeds > 1)}: {bend}")
 found = {rate: bend for rate, bend in by_rate.items() if bend.found}
 lacking = [rate for rate in rates if rate not in found]
-print(f"No transition at {', '.join(f'{rate:g}' for rate in lacking)} K/ps." if lacking else
-      "A transition at every rate.")
+print(
+    f"No transition at {', '.join(f'{rate:g}' for rate in lacking)} K/ps."
+    if lacking
+    else "A transition at every rate."
+)
 
 # %% [markdown]
 # How much hangs on that rule? Where some seeds fall and others do not, the mean curve falls slowly,
@@ -363,10 +423,10 @@ print(f"No transition at {', '.join(f'{rate:g}' for rate in lacking)} K/ps." if 
 # at the end, uses the first rule; what the second one would say of claim (3) stands here.
 
 # %%
-otherwise = rate_law.of_found(bends)
+otherwise = transition_of_seeds.of_found(bends)
 for rate, bend in otherwise.items():
     print(f"{rate:g} K/ps: {bend}")
-judged = verdicts.rate_dependence(otherwise)
+judged = claims.rate_dependence(otherwise)
 print(f"Claim (3) by this rule: {judged.verdict}. {judged.here}")
 
 # %% [markdown]
@@ -387,52 +447,72 @@ print(f"Claim (3) by this rule: {judged.verdict}. {judged.here}")
 def law_of(points, errors=None):
     """The law, or in words why there is none."""
     try:
-        return rate_law.fit([q for q, _ in points], [Tf for _, Tf in points], errors)
-    except rate_law.TooFewPoints as problem:
+        return kissinger.fit([q for q, _ in points], [Tf for _, Tf in points], errors)
+    except kissinger.TooFewPoints as problem:
         return str(problem)
 
 
 names = ("DPMD-1K", "DPMD-0.5K", "DPMD-0.1K")
-theirs = [(paper.value(f"table3.{name}.heating_rate_K_per_ps").number,
-           paper.value(f"transition.{name}_Tf_K").number) for name in names]
+theirs = [
+    (
+        paper.value(f"table3.{name}.heating_rate_K_per_ps").number,
+        paper.value(f"transition.{name}_Tf_K").number,
+    )
+    for name in names
+]
 by_steps = [*theirs[:2], (0.1, theirs[2][1])]
 ours = [(rate, bend.Tf) for rate, bend in found.items()]
-laws = {"paper": law_of(theirs), "paper, slowest at 0.1 K/ps": law_of(by_steps),
-        "this book": law_of(ours, [bend.error for bend in found.values()])}
+laws = {
+    "paper": law_of(theirs),
+    "paper, slowest at 0.1 K/ps": law_of(by_steps),
+    "this book": law_of(ours, [bend.error for bend in found.values()]),
+}
 for name, law in laws.items():
     print(f"{name}: {law}")
 
 # %%
-calorimeter = units.K_per_min_to_K_per_ps(np.array([
-    paper.value("heating.experiment_rate_low_K_per_min").number,
-    paper.value("heating.experiment_rate_high_K_per_min").number]))
-_, (near, far) = plots.axes(("heating rate", "K/ps"), ("$T_f$", "K"), ncols=2, width=5)
+calorimeter = units.K_per_min_to_K_per_ps(
+    np.array(
+        [
+            paper.value("heating.experiment_rate_low_K_per_min").number,
+            paper.value("heating.experiment_rate_high_K_per_min").number,
+        ]
+    )
+)
+_, (near, far) = style.axes(("heating rate", "K/ps"), ("$T_f$", "K"), ncols=2, width=5)
 for ax, low in ((near, 0.05), (far, calorimeter[0] / 2)):
     grid = np.geomspace(low, max([1.5, *(2 * q for q, _ in ours)]), 100)
-    for (name, law), colour in zip(laws.items(), ("black", "grey", plots.SERIES_COLOURS[1]),
-                                   strict=True):
+    for (name, law), colour in zip(
+        laws.items(), ("black", "grey", style.SERIES_COLOURS[1]), strict=True
+    ):
         if not isinstance(law, str):
             ax.plot(grid, law.temperature(grid), color=colour, lw=1, label=f"law, {name}")
             ax.fill_between(grid, *law.interval(grid), color=colour, alpha=0.12, lw=0)
     ax.plot(*zip(*theirs, strict=True), "ks", mfc="none", label="paper, Fig. 6b")
     ax.annotate("", by_steps[2], theirs[2], arrowprops={"arrowstyle": "->"})
     if ours:
-        ax.errorbar(*zip(*ours, strict=True), [bend.error for bend in found.values()], fmt="o",
-                    color=plots.SERIES_COLOURS[1], label="this book")
+        ax.errorbar(
+            *zip(*ours, strict=True),
+            [bend.error for bend in found.values()],
+            fmt="o",
+            color=style.SERIES_COLOURS[1],
+            label="this book",
+        )
     ax.set_xscale("log")
     ax.set_ylim(0, 2500)
 near.set_ylim(min(Tf for _, Tf in theirs + ours) - 150, max(Tf for _, Tf in theirs + ours) + 150)
-far.axvspan(*calorimeter, color=plots.SERIES_COLOURS[2], alpha=0.5, label="calorimeter")
-far.legend(loc="upper left", bbox_to_anchor=(1, 1));
-
+far.axvspan(*calorimeter, color=style.SERIES_COLOURS[2], alpha=0.5, label="calorimeter")
+far.legend(loc="upper left", bbox_to_anchor=(1, 1))
 # %%
 for rate, Tf in ours:
     paper_rate, paper_Tf = theirs[0]
-    print(f"At {rate:g} K/ps {Tf:.0f} K here; "
-          f"at {paper_rate:g} K/ps {paper_Tf:.0f} K in the paper.",
-          "Lower, although heated faster: no rate explains that, so the potentials, or cells of "
-          f"{made[slowest]['atoms']} and 7344 atoms, differ."
-          if rate > paper_rate and paper_Tf - Tf > 2 * found[rate].error else "")
+    print(
+        f"At {rate:g} K/ps {Tf:.0f} K here; at {paper_rate:g} K/ps {paper_Tf:.0f} K in the paper.",
+        "Lower, although heated faster: no rate explains that, so the potentials, or cells of "
+        f"{made[slowest]['atoms']} and 7344 atoms, differ."
+        if rate > paper_rate and paper_Tf - Tf > 2 * found[rate].error
+        else "",
+    )
 
 # %% [markdown]
 # The bands hold 95 % of the curves that the points allow *if the law is true* over thirteen powers
@@ -444,9 +524,11 @@ for name, law in laws.items():
         print(f"{name}: no extrapolation, since {law}")
         continue
     (low, _), (high, _) = law.interval(calorimeter)
-    print(f"{name}: {law.temperature(calorimeter)[0]:.0f} K at 10 K/min, between {low:.0f} and "
-          f"{high:.0f} K (95 %). The paper puts the low-density phase of experiments near "
-          f"{paper.value('stages.experiment_low_density_K').number} K.")
+    print(
+        f"{name}: {law.temperature(calorimeter)[0]:.0f} K at 10 K/min, between {low:.0f} and "
+        f"{high:.0f} K (95 %). The paper puts the low-density phase of experiments near "
+        f"{paper.value('stages.experiment_low_density_K').number} K."
+    )
 
 # %% [markdown]
 # ## A larger cell
@@ -463,39 +545,80 @@ for name, law in laws.items():
 # none although the larger cell ends at the same low density.
 
 # %%
-larger = {plan: heating.run(plan, keep_exploded=True, ranks=ranks) for plan in ladder.alike(
-    larger_runs, structure=structure, potential=potential, coupling=coupling)}
+larger = {
+    plan: heating.run(plan, keep_exploded=True, ranks=ranks)
+    for plan in catalogue.runs_alike(
+        larger_runs, structure=structure, potential=potential, coupling=coupling
+    )
+}
 ramps = {(rate, made[rate, seed]["atoms"], seed): table for (rate, seed), table in heated.items()}
-ramps |= {(plan.heating_rate_K_per_ps, len(protocol.structure(plan)), plan.seed): table
-          for plan, table in (thermo.ramps(larger) if larger else {}).items()}
-ramps = {key: table[["target_temperature_K", "density_g_cm3"]].to_numpy().T
-         for key, table in ramps.items()}
-groups = {rate: [key for key in ramps if key[0] == rate]
-          for rate in sorted({plan.heating_rate_K_per_ps for plan in larger}, reverse=True)}
+ramps |= {
+    (plan.heating_rate_K_per_ps, len(protocol.structure(plan)), plan.seed): table
+    for plan, table in (thermo.ramps(larger) if larger else {}).items()
+}
+ramps = {
+    key: table[["target_temperature_K", "density_g_cm3"]].to_numpy().T
+    for key, table in ramps.items()
+}
+groups = {
+    rate: [key for key in ramps if key[0] == rate]
+    for rate in sorted({plan.heating_rate_K_per_ps for plan in larger}, reverse=True)
+}
 if groups:
-    _, panels = plots.axes(("temperature", "K"), ("density", "g/cm3"), nrows=len(groups),
-                           width=7, height=2.6, sharex=True, squeeze=False)
+    _, panels = style.axes(
+        ("temperature", "K"),
+        ("density", "g/cm3"),
+        nrows=len(groups),
+        width=7,
+        height=2.6,
+        sharex=True,
+        squeeze=False,
+    )
     for ax, (rate, group) in zip(panels.flat, groups.items(), strict=True):
         ax.set_title(f"{rate:g} K/ps")
         for _, atoms, seed in group:
             T, density = ramps[rate, atoms, seed]
-            plots.against_temperature(T, density, "density", "g/cm3", window=max(1, len(T) // 20),
-                                      name=f"{atoms} atoms, seed {seed}", ax=ax)
+            style.against_temperature(
+                T,
+                density,
+                "density",
+                "g/cm3",
+                window=max(1, len(T) // 20),
+                name=f"{atoms} atoms, seed {seed}",
+                ax=ax,
+            )
 
 # %%
-sizes = [rate_law.by_size([ramps[key] for key in group], [atoms for _, atoms, _ in group])
-         .assign(rate=rate, seed=[seed for *_, seed in group])
-         for rate, group in groups.items() if group]
-print("A shared range of temperatures at each rate." if sizes else
-      "No larger cell is shown (parameter `larger_runs`).")
-pd.DataFrame([{
-    "rate (K/ps)": f"{row.rate:g}", "atoms": row.n_atoms, "seed": row.seed,
-    "range (K)": f"{row.low_K:.0f}–{row.high_K:.0f}",
-    "Tf (K)": (tables.number(row.transition.Tf, row.transition.error)
-               if row.transition.found else "none found"),
-    "fluctuation (g/cm3)": row.fluctuation, "expected (g/cm3)": row.expected,
-} for row in pd.concat(sizes).itertuples()]).style.hide(axis="index").format(
-    precision=4) if sizes else None
+sizes = [
+    transition_of_seeds.by_size(
+        [ramps[key] for key in group], [atoms for _, atoms, _ in group]
+    ).assign(rate=rate, seed=[seed for *_, seed in group])
+    for rate, group in groups.items()
+    if group
+]
+print(
+    "A shared range of temperatures at each rate."
+    if sizes
+    else "No larger cell is shown (parameter `larger_runs`)."
+)
+pd.DataFrame(
+    [
+        {
+            "rate (K/ps)": f"{row.rate:g}",
+            "atoms": row.n_atoms,
+            "seed": row.seed,
+            "range (K)": f"{row.low_K:.0f}–{row.high_K:.0f}",
+            "Tf (K)": (
+                tables.number(row.transition.Tf, row.transition.error)
+                if row.transition.found
+                else "none found"
+            ),
+            "fluctuation (g/cm3)": row.fluctuation,
+            "expected (g/cm3)": row.expected,
+        }
+        for row in pd.concat(sizes).itertuples()
+    ]
+).style.hide(axis="index").format(precision=4) if sizes else None
 
 # %% [markdown]
 # ## A peer: ReaxFF
@@ -510,23 +633,31 @@ pd.DataFrame([{
 
 # %%
 peers = {}  # potential -> run
-for peer in ladder.alike([peer_run] if peer_run else [], structure=structure):
-    peers = {peer.potential: ladder.run(peer_run, ranks=ranks)}
+for peer in catalogue.runs_alike([peer_run] if peer_run else [], structure=structure):
+    peers = {peer.potential: named_run.run(peer_run, ranks=ranks)}
     if ours := runs.get((peer.heating_rate_K_per_ps, peer.seed)):
         peers = {potential: ours} | peers
-    _, panels = plots.axes(("temperature", "K"), ("", "-"), ncols=2, width=5)
+    _, panels = style.axes(("temperature", "K"), ("", "-"), ncols=2, width=5)
     for name, run in peers.items():
         table = thermo.read(run, equilibration=False)
         per_atom = table["enthalpy_eV"] / provenance.read(run)["atoms"]
         for ax, values, quantity in zip(
-                panels, (table["density_g_cm3"], per_atom - per_atom.iloc[:1].mean()),
-                (("density", "g/cm3"), ("enthalpy", "eV/atom")), strict=True):
-            plots.against_temperature(table["target_temperature_K"], values, *quantity, window=3,
-                                      name=name, ax=ax)
-            ax.set_ylabel(plots.label(*quantity))
-print("No peer is shown (parameter `peer_run`)." if not peers else
-      "Only the peer is shown: no run of this page has its rate and seed." if len(peers) < 2 else
-      f"Both at {peer.heating_rate_K_per_ps:g} K/ps.")
+            panels,
+            (table["density_g_cm3"], per_atom - per_atom.iloc[:1].mean()),
+            (("density", "g/cm3"), ("enthalpy", "eV/atom")),
+            strict=True,
+        ):
+            style.against_temperature(
+                table["target_temperature_K"], values, *quantity, window=3, name=name, ax=ax
+            )
+            ax.set_ylabel(style.label(*quantity))
+print(
+    "No peer is shown (parameter `peer_run`)."
+    if not peers
+    else "Only the peer is shown: no run of this page has its rate and seed."
+    if len(peers) < 2
+    else f"Both at {peer.heating_rate_K_per_ps:g} K/ps."
+)
 
 # %% [markdown]
 # The first and the last 100 K of the ramp in numbers. Does the crystal keep its density, and each
@@ -540,26 +671,40 @@ if peers:
     print(f"The crystal at the start: {crystal:.2f} g/cm3.")
 for name, run in peers.items():
     if len(rest := thermo.read(run).query("stage == 0")):
-        print(f"{name}: up to {rest['temperature_K'].max():.0f} K in the equilibration at "
-              f"{temperature_start:.0f} K.")
+        print(
+            f"{name}: up to {rest['temperature_K'].max():.0f} K in the equilibration at "
+            f"{temperature_start:.0f} K."
+        )
 
 
 def glance(name, run, low):
     """100 K of a run's ramp: density, and what is around its Zn."""
     rows = thermo.read(run, equilibration=False).query("@low <= target_temperature_K <= @low + 100")
     taken = trajectory.read(run).between(low, low + 100)
-    around = (coordination.coordination_number(taken.positions, taken.cells, taken.symbols)
-              if len(taken) else np.full(1, np.nan))  # it ended, or exploded, before
-    return {"potential": name, "from (K)": low, "to (K)": low + 100,
-            "density (g/cm3)": rows["density_g_cm3"].mean(), "N of a Zn": around.mean(),
-            "Zn with fewer than 4 (%)": 100 * coordination.undercoordinated(around).mean()
-            if len(taken) else np.nan}
+    around = (
+        coordination.coordination_number(taken.positions, taken.cells, taken.symbols)
+        if len(taken)
+        else np.full(1, np.nan)
+    )  # it ended, or exploded, before
+    return {
+        "potential": name,
+        "from (K)": low,
+        "to (K)": low + 100,
+        "density (g/cm3)": rows["density_g_cm3"].mean(),
+        "N of a Zn": around.mean(),
+        "Zn with fewer than 4 (%)": 100 * coordination.undercoordinated(around).mean()
+        if len(taken)
+        else np.nan,
+    }
 
 
-pd.DataFrame([
-    glance(*item, low) for item in peers.items() for low in (
-        temperature_start, temperature_end - 100)
-]).style.hide(axis="index").format(precision=2)
+pd.DataFrame(
+    [
+        glance(*item, low)
+        for item in peers.items()
+        for low in (temperature_start, temperature_end - 100)
+    ]
+).style.hide(axis="index").format(precision=2)
 
 # %% [markdown]
 # ## Where does the potential leave what it knows?
@@ -573,25 +718,42 @@ pd.DataFrame([
 
 # %%
 if ensemble:
-    compared = {key: deviation.of_frames(run, [potential, *ensemble], deviation_frames)
-                for key, run in runs.items()}
-else:  # LAMMPS wrote it along a run that was made with an ensemble (helpers.protocol.HeatingRun)
-    compared = {key: deviation.read(run) for key, run in runs.items() if made[key].get("ensemble")}
+    compared = {
+        key: disagreement.of_frames(run, [potential, *ensemble], deviation_frames)
+        for key, run in runs.items()
+    }
+else:  # LAMMPS wrote it along a run that was made with an ensemble (helpers.md.protocol.HeatingRun)
+    compared = {
+        key: model_deviation.read(run) for key, run in runs.items() if made[key].get("ensemble")
+    }
 if compared:
-    _, ax = plots.axes(("temperature", "K"), ("largest force deviation", "eV/A"), width=7)
+    _, ax = style.axes(("temperature", "K"), ("largest force deviation", "eV/A"), width=7)
     ax.axhline(deviation_limit, color="black", ls="--", lw=1, label="limit")
-    ax.axvline(paper.value("stages.melting_K").number, color="black", ls=":", lw=1,
-               label="paper: H clusters above")
+    ax.axvline(
+        paper.value("stages.melting_K").number,
+        color="black",
+        ls=":",
+        lw=1,
+        label="paper: H clusters above",
+    )
 for (rate, seed), table in compared.items():
-    plots.against_temperature(
-        table["target_temperature_K"], table["max_eV_per_A"], "largest force deviation", "eV/A",
-        window=max(1, len(table) // 20), name=f"{rate:g} K/ps" if seed == first_seed[rate] else "",
-        colour=colours[rate], ax=ax)
-    print(f"{rate:g} K/ps, seed {seed}: {deviation.trust(table, deviation_limit)}")
+    style.against_temperature(
+        table["target_temperature_K"],
+        table["max_eV_per_A"],
+        "largest force deviation",
+        "eV/A",
+        window=max(1, len(table) // 20),
+        name=f"{rate:g} K/ps" if seed == first_seed[rate] else "",
+        colour=colours[rate],
+        ax=ax,
+    )
+    print(f"{rate:g} K/ps, seed {seed}: {disagreement.trust(table, deviation_limit)}")
 if not compared:
-    print("Not known: this page has no ensemble. Give potentials that were trained from other "
-          "seeds (make potential) as the parameter `ensemble`: they are compared on the saved "
-          "frames, and no run has to be made again.")
+    print(
+        "Not known: this page has no ensemble. Give potentials that were trained from other "
+        "seeds (make potential) as the parameter `ensemble`: they are compared on the saved "
+        "frames, and no run has to be made again."
+    )
 
 # %% [markdown]
 # The slowest run by temperature: means over the frames of a range, and how often the atom on which
@@ -599,14 +761,14 @@ if not compared:
 # N in 24 % and Zn in 6 % of the frames, as Zn(im)₂ has them.
 
 # %%
-tables.headed(deviation.by_temperature(compared[slowest])) if slowest in compared else None
+tables.headed(disagreement.by_temperature(compared[slowest])) if slowest in compared else None
 
 # %% [markdown]
 # How good the members are by themselves, on all test frames: where the others are much worse than
 # the potential of this page, the deviation measures them, and is no more than an upper guess.
 
 # %%
-members = potentials.table(potentials.evaluated([potential, *ensemble] if ensemble else []))
+members = accuracy.table(accuracy.evaluated([potential, *ensemble] if ensemble else []))
 tables.headed(members.query("role == 'test'").drop(columns="role")) if len(members) else None
 
 # %% [markdown]
@@ -618,21 +780,24 @@ tables.headed(members.query("role == 'test'").drop(columns="role")) if len(membe
 # frame, then the mean over frames. On the line, deviation equals error.
 
 # %%
-held_out = [name for name in sets.tests() if name in frames.names()] if ensemble else []
+held_out = [name for name in catalogue.test_sets() if name in dataset.names()] if ensemble else []
 if held_out:
-    calibration = deviation.calibrate([potential, *ensemble], held_out, deviation_frames)
-    worth = deviation.worth(calibration)
-    print(worth, f"So a deviation of {deviation_limit:g} eV/A, the limit above, stands for an "
-                 f"error of about {deviation_limit * worth.error_per_max:.1f} eV/A, and in one "
-                 f"frame of twenty for more than {deviation_limit * worth.error_per_max_95:.1f}.")
-    _, panels = plots.axes(("force deviation", "eV/A"), ("true force error", "eV/A"), ncols=2)
+    calibration = disagreement.calibrate([potential, *ensemble], held_out, deviation_frames)
+    worth = disagreement.worth(calibration)
+    print(
+        worth,
+        f"So a deviation of {deviation_limit:g} eV/A, the limit above, stands for an "
+        f"error of about {deviation_limit * worth.error_per_max:.1f} eV/A, and in one "
+        f"frame of twenty for more than {deviation_limit * worth.error_per_max_95:.1f}.",
+    )
+    _, panels = style.axes(("force deviation", "eV/A"), ("true force error", "eV/A"), ncols=2)
     for ax, what in zip(panels, ("avg", "max"), strict=True):
-        plots.calibration(calibration, what, ax=ax)
+        plots_of_potentials.calibration(calibration, what, ax=ax)
 else:
     print("Not known without a parameter `ensemble` and test sets with labels.")
 
 # %%
-tables.headed(deviation.by_set(calibration)) if held_out else None
+tables.headed(disagreement.by_set(calibration)) if held_out else None
 
 # %% [markdown]
 # ### Judged by the reference
@@ -645,10 +810,15 @@ tables.headed(deviation.by_set(calibration)) if held_out else None
 judged = None
 if labelled_frames:
     labelled, here = sets.taken_from(labelled_frames), [m["key"] for m in made.values()]
-    print(f"Frames of the set {labelled_frames}, from",
-          ", ".join(f"{name} ({'a run' if key in here else 'NOT a run'} of this page)"
-                    for name, key in labelled.items()) or "no heating run.")
-    judged = potentials.by_temperature(potential, labelled_frames)
+    print(
+        f"Frames of the set {labelled_frames}, from",
+        ", ".join(
+            f"{name} ({'a run' if key in here else 'NOT a run'} of this page)"
+            for name, key in labelled.items()
+        )
+        or "no heating run.",
+    )
+    judged = accuracy.by_temperature(potential, labelled_frames)
 else:
     print("No frames of these runs are labelled (parameter `labelled_frames`).")
 tables.headed(judged) if labelled_frames else None
@@ -656,10 +826,12 @@ tables.headed(judged) if labelled_frames else None
 # %%
 for key, bend in bends.items():
     if labelled_frames and bend.found and made[key]["key"] in labelled.values():
-        shift = potentials.bias_between(judged, bend.Tf, bend.fallen_K)
-        print(f"{runs[key].name}: from below Tf to beyond the fall the potential's energy rises by "
-              f"{shift:+.1f} meV/atom against the reference's: it makes the low-density side too "
-              f"{'dear, so the reference would open earlier' if shift > 0 else 'cheap'}.")
+        shift = accuracy.bias_between(judged, bend.Tf, bend.fallen_K)
+        print(
+            f"{runs[key].name}: from below Tf to beyond the fall the potential's energy rises by "
+            f"{shift:+.1f} meV/atom against the reference's: it makes the low-density side too "
+            f"{'dear, so the reference would open earlier' if shift > 0 else 'cheap'}."
+        )
 
 # %% [markdown]
 # ## Table 3: the procedures
@@ -680,43 +852,65 @@ def same_rate(name):
 def compare(name, column, ours, quantity):
     key = same_rate(name)
     value = tables.NOT_COMPUTED if key is None else ours(key)
-    return tables.row(f"table3.{name}.{column}", value, quantity=f"{name}: {quantity}",
-                      run="" if key is None else runs[key].name)
+    return tables.row(
+        f"table3.{name}.{column}",
+        value,
+        quantity=f"{name}: {quantity}",
+        run="" if key is None else runs[key].name,
+    )
 
 
 heated_names = [name for name in paper.rows("table3") if name != "DPMD-Test"]  # chapter 3 has it
-tables.side_by_side([
-    row for name in heated_names for row in (
-        compare(name, "start_K", lambda key: recipes[key].temperature_start_K, "from"),
-        compare(name, "end_K", lambda key: recipes[key].temperature_end_K, "to"),
-        compare(name, "steps", lambda key: made[key]["steps"], "steps"),
-    )[0 if same_rate(name) else 2:]
-], "Table 3")
+tables.side_by_side(
+    [
+        row
+        for name in heated_names
+        for row in (
+            compare(name, "start_K", lambda key: recipes[key].temperature_start_K, "from"),
+            compare(name, "end_K", lambda key: recipes[key].temperature_end_K, "to"),
+            compare(name, "steps", lambda key: made[key]["steps"], "steps"),
+        )[0 if same_rate(name) else 2 :]
+    ],
+    "Table 3",
+)
 
 # %% [markdown]
 # Our own runs in the same columns:
 
 # %%
-pd.DataFrame({
-    "run": [run.name for run in runs.values()],
-    "atoms": [m["atoms"] for m in made.values()],
-    "from (K)": [recipe.temperature_start_K for recipe in recipes.values()],
-    "to (K)": [recipe.temperature_end_K for recipe in recipes.values()],
-    "rate (K/ps)": [rate for rate, _ in runs],
-    "seed": [seed for _, seed in runs],
-    "steps": [m["steps"] for m in made.values()],
-    "Tf (K)": [tables.number(b.Tf, b.error) if b.found else "none found" for b in bends.values()],
-}).style.hide(axis="index").format(precision=1)
+pd.DataFrame(
+    {
+        "run": [run.name for run in runs.values()],
+        "atoms": [m["atoms"] for m in made.values()],
+        "from (K)": [recipe.temperature_start_K for recipe in recipes.values()],
+        "to (K)": [recipe.temperature_end_K for recipe in recipes.values()],
+        "rate (K/ps)": [rate for rate, _ in runs],
+        "seed": [seed for _, seed in runs],
+        "steps": [m["steps"] for m in made.values()],
+        "Tf (K)": [
+            tables.number(b.Tf, b.error) if b.found else "none found" for b in bends.values()
+        ],
+    }
+).style.hide(axis="index").format(precision=1)
 
 # %%
-tables.side_by_side([
-    tables.row(f"transition.{name}_Tf_K",
-               by_rate[key[0]].Tf if (key := same_rate(name)) and by_rate[key[0]].found
-               else "no transition found" if key else tables.NOT_COMPUTED,
-               error=by_rate[key[0]].error if key and by_rate[key[0]].found else None,
-               quantity=f"{name}: Tf", run=runs[key].name if key else "")
-    for name in names
-], "The transition temperature")
+tables.side_by_side(
+    [
+        tables.row(
+            f"transition.{name}_Tf_K",
+            by_rate[key[0]].Tf
+            if (key := same_rate(name)) and by_rate[key[0]].found
+            else "no transition found"
+            if key
+            else tables.NOT_COMPUTED,
+            error=by_rate[key[0]].error if key and by_rate[key[0]].found else None,
+            quantity=f"{name}: Tf",
+            run=runs[key].name if key else "",
+        )
+        for name in names
+    ],
+    "The transition temperature",
+)
 
 # %% [markdown]
 # ## Speed (Fig. 2)
@@ -727,33 +921,45 @@ tables.side_by_side([
 # different size.
 
 # %%
-cost = pd.DataFrame([[m["atoms"], m["ns_per_day"], m["core_us_per_atom_step"]]
-                     for m in made.values()], columns=["atoms", "ns", "us"]).dropna()
+cost = pd.DataFrame(
+    [[m["atoms"], m["ns_per_day"], m["core_us_per_atom_step"]] for m in made.values()],
+    columns=["atoms", "ns", "us"],
+).dropna()
 their_atoms, of = paper.value("speed.dpmd_atoms").number, f"median of {len(cost)} runs"
-tables.side_by_side([
-    tables.Row(f"speed, {cost['atoms'].iloc[0]} atoms", "ns/day", None, cost["ns"].median(),
-               run=of),
-    tables.row("speed.dpmd_ns_per_day", (cost["ns"] * cost["atoms"]).median() / their_atoms,
-               quantity=f"at the same cost an atom, {their_atoms} atoms", run=of),
-    tables.Row("cost of a step", "us core/atom", None, cost["us"].median(), run=of),
-], "Speed") if len(cost) else "No run of this page was timed."
+tables.side_by_side(
+    [
+        tables.Row(
+            f"speed, {cost['atoms'].iloc[0]} atoms", "ns/day", None, cost["ns"].median(), run=of
+        ),
+        tables.row(
+            "speed.dpmd_ns_per_day",
+            (cost["ns"] * cost["atoms"]).median() / their_atoms,
+            quantity=f"at the same cost an atom, {their_atoms} atoms",
+            run=of,
+        ),
+        tables.Row("cost of a step", "us core/atom", None, cost["us"].median(), run=of),
+    ],
+    "Speed",
+) if len(cost) else "No run of this page was timed."
 
 # %% [markdown]
 # The paper's Fig. 2 sets first-principles dynamics beside the potential's. Here the engines of
 # one benchmark (`make bench-md`) are side by side: the same cell, the same machine, the same day.
 # *Uncompressed* is the frozen potential, *compressed* the one with tables for its embedding nets
 # (`dp compress`); *native* is the compressed one with three inner loops compiled for this very
-# processor (`helpers.kernels`), which the runs of this book use where a compiler is at hand. *JAX*
-# and *PyTorch* are the same weights in DeePMD-kit's other backends, converted by itself
-# (`helpers.backends`, whose test compares the forces where the backend is installed). They need
-# libraries that the book's environment leaves out.
+# processor (`helpers.md.kernels`), which the runs of this book use where a compiler is at hand.
+# *JAX* and *PyTorch* are the same weights in DeePMD-kit's other backends, converted by itself
+# (`helpers.potentials.conversion`, whose test compares the forces where the backend is installed).
+# They need libraries that the book's environment leaves out.
 
 # %%
 try:
-    bench = md_speed.read()
-    speeds = md_speed.table(bench)
-    print(f"Measured on {bench['hardware']['processor']}, {bench['hardware']['cores']} cores.",
-          *(f"{engine} is absent: {reason}." for engine, reason in bench["absent"].items()))
+    bench = record.read("md")
+    speeds = record.md_table(bench)
+    print(
+        f"Measured on {bench['hardware']['processor']}, {bench['hardware']['cores']} cores.",
+        *(f"{engine} is absent: {reason}." for engine, reason in bench["absent"].items()),
+    )
 except FileNotFoundError as absent:
     bench = None
     print(f"No benchmark is shipped: {absent}")
@@ -761,12 +967,16 @@ tables.headed(speeds) if bench else None
 
 # %%
 if bench:
-    _, ax = plots.axes(("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(speeds) + 1)
-    labels = [f"{row.engine}, {row.atoms} atoms, {row.ranks} x {row.threads}"
-              for row in speeds.itertuples()]
-    ax.barh(labels, speeds["ns_per_day"], color=plots.SERIES_COLOURS[0])
-    for key, style, label in (("speed.fpmd_ns_per_day", ":", "paper, FPMD, 300 atoms"),
-                              ("speed.dpmd_ns_per_day", "--", "paper, DPMD, 8000 atoms")):
+    _, ax = style.axes(("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(speeds) + 1)
+    labels = [
+        f"{row.engine}, {row.atoms} atoms, {row.ranks} x {row.threads}"
+        for row in speeds.itertuples()
+    ]
+    ax.barh(labels, speeds["ns_per_day"], color=style.SERIES_COLOURS[0])
+    for key, style, label in (
+        ("speed.fpmd_ns_per_day", ":", "paper, FPMD, 300 atoms"),
+        ("speed.dpmd_ns_per_day", "--", "paper, DPMD, 8000 atoms"),
+    ):
         ax.axvline(paper.value(key).number, ls=style, lw=1, color="black", label=label)
     ax.set_xscale("log")
     ax.invert_yaxis()
@@ -782,18 +992,18 @@ if bench:
 
 # %%
 try:
-    exact = fidelity.read()
+    exact = record.read("fidelity")
     print(f"Potential {exact['potential']}; {exact['frames']}.")
 except FileNotFoundError as absent:
     exact = None
     print(f"Not measured: {absent}")
-tables.headed(fidelity.table(exact)) if exact else None
+tables.headed(record.fidelity_table(exact)) if exact else None
 
 # %% [markdown]
 # ## What this chapter found
 
 # %%
-Markdown(verdicts.markdown([verdicts.slow_heating(by_rate), verdicts.rate_dependence(by_rate)]))
+Markdown(claims.markdown([claims.slow_heating(by_rate), claims.rate_dependence(by_rate)]))
 
 # %% [markdown]
 # ## What is missing
@@ -801,8 +1011,13 @@ Markdown(verdicts.markdown([verdicts.slow_heating(by_rate), verdicts.rate_depend
 # %%
 slow = sorted((q for q, _ in theirs), reverse=True)
 absent = [f"{rate:g}" for rate in slow if rate not in rates]
-print(f"Tf found at {len(found)} of {len(rates)} rates.",
-      f"Of the paper's slow rates, {', '.join(absent) or 'none'} K/ps "
-      f"{'is' if len(absent) == 1 else 'are'} not computed yet." if absent else "",
-      "This cell is smaller than the paper's (7344 atoms): fluctuations are larger."
-      if min(m["atoms"] for m in made.values()) < 7344 else "")
+print(
+    f"Tf found at {len(found)} of {len(rates)} rates.",
+    f"Of the paper's slow rates, {', '.join(absent) or 'none'} K/ps "
+    f"{'is' if len(absent) == 1 else 'are'} not computed yet."
+    if absent
+    else "",
+    "This cell is smaller than the paper's (7344 atoms): fluctuations are larger."
+    if min(m["atoms"] for m in made.values()) < 7344
+    else "",
+)

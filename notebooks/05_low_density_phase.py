@@ -61,32 +61,24 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from helpers import (
+from helpers import provenance, statistics
+from helpers.md import heating, protocol, snapshots, thermo, trajectory
+from helpers.observables import (
     coordination,
+    density_stages,
     displacement,
-    exchange,
-    heating,
+    event_rates,
+    ligand_exchange,
     local_density,
     molecules,
     neighbors,
     network,
-    paper,
     peaks,
-    plots,
-    protocol,
-    provenance,
-    rate_law,
-    rates,
     rdf,
-    snapshots,
-    stages,
-    tables,
-    thermo,
-    trajectory,
-    transition,
-    verdicts,
-    view,
+    transition_of_seeds,
+    void_fraction,
 )
+from helpers.report import claims, paper, plots, structure_view, style, tables
 
 # %% [markdown]
 # ## The run
@@ -109,22 +101,26 @@ frames, table = trajectory.read(run), thermo.read(run, equilibration=False)
 table = table if len(table) else thermo.read(run)  # a run that exploded before its ramp
 made = provenance.read(run)
 T = frames.temperatures_K
-tables.facts({
-    "profile": profile,
-    "run": run.name,
-    "description": made["description"],
-    "atoms": len(frames.symbols),
-    "frames": len(frames),
-    "made": made["made"],
-    "computing time (s)": made["seconds"],
-    "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
-}, "The heating run")
+tables.facts(
+    {
+        "profile": profile,
+        "run": run.name,
+        "description": made["description"],
+        "atoms": len(frames.symbols),
+        "frames": len(frames),
+        "made": made["made"],
+        "computing time (s)": made["seconds"],
+        "hardware": f"{made['hardware']['processor']}, {made['hardware']['cores']} cores",
+    },
+    "The heating run",
+)
 
 # %% [markdown]
 # ## The stages
 #
 # Two measurements cut the run into stages. The **density**: a piecewise-linear fit; BIC chooses the
-# number of pieces (`stages.find`). The first piece is the crystal. The others are named by what
+# number of pieces (`density_stages.find`). The first piece is the crystal. The others are named by
+# what
 # they do against its line, extended: *pre-melt* falls away from the crystal, *low density* lies
 # below, *return* comes back from there, *dense* lies above. And the **motion**: all is *melt* from
 # where Zn stays farther from its site than half the way to the next Zn. $T_\mathrm{f}$, where the
@@ -134,26 +130,30 @@ tables.facts({
 moved = displacement.rmsd(frames.positions, frames.symbols, cells=frames.cells)
 zinc = neighbors.select(frames.symbols, "Zn")
 apart = neighbors.pairs(frames.positions[0], frames.cells[0], zinc, zinc, 10.0).distance.min()
-melt = stages.stays_above(T, moved["Zn"], apart / 2)
-found = stages.find(table["target_temperature_K"], table["density_g_cm3"], melt)
-bend = rate_law.transition_by_methods(table["target_temperature_K"], table["density_g_cm3"])
-print(bend, verdicts.melting(melt, moved["Zn"], apart / 2), sep="\n")
-display(stages.table(found).style.hide(axis="index"))
-ax = plots.against_temperature(
-    table["target_temperature_K"], table["density_g_cm3"], "density", "g/cm3",
+melt = density_stages.stays_above(T, moved["Zn"], apart / 2)
+found = density_stages.find(table["target_temperature_K"], table["density_g_cm3"], melt)
+bend = transition_of_seeds.transition_by_methods(
+    table["target_temperature_K"], table["density_g_cm3"]
+)
+print(bend, claims.melting(melt, moved["Zn"], apart / 2), sep="\n")
+display(density_stages.table(found).style.hide(axis="index"))
+ax = style.against_temperature(
+    table["target_temperature_K"],
+    table["density_g_cm3"],
+    "density",
+    "g/cm3",
     window=max(1, len(table) // 50),
 )
 plots.stage_bands(ax, found)
 if bend.found:
     ax.axvline(bend.Tf, color="#d55e00", label=f"Tf = {bend.Tf:.0f} ± {bend.error:.0f} K")
-plots.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"));
-
+style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
 # %% [markdown]
 # The dashed line is the density that the paper gives for its *crystal*. It is lower than that of
 # the paper's own supercell (see the page on its contradictions). Which stage here is as dense?
 
 # %%
-print(verdicts.densities(found))
+print(claims.densities(found))
 
 # %% [markdown]
 # What follows compares these stages. A run that stays a crystal has only one; it is then cut at the
@@ -162,15 +162,19 @@ print(verdicts.densities(found))
 # %%
 limits = [(f"{s.name}, {s.low_K:.0f}–{s.high_K:.0f} K", s.low_K, s.high_K) for s in found]
 if len(found) == 1:
-    limits = [(f"{low:.0f}–{high:.0f} K", low, high)
-              for low, high in zip(stage_edges[:-1], stage_edges[1:], strict=True)]
+    limits = [
+        (f"{low:.0f}–{high:.0f} K", low, high)
+        for low, high in zip(stage_edges[:-1], stage_edges[1:], strict=True)
+    ]
 windows = {name: part for name, low, high in limits if len(part := frames.between(low, high))}
 windows = windows or {"whole run": frames}
-pd.DataFrame({
-    "window": list(windows),
-    "snapshots": [len(part) for part in windows.values()],
-    "highest temperature (K)": [round(part.temperatures_K.max()) for part in windows.values()],
-}).style.hide(axis="index")
+pd.DataFrame(
+    {
+        "window": list(windows),
+        "snapshots": [len(part) for part in windows.values()],
+        "highest temperature (K)": [round(part.temperatures_K.max()) for part in windows.values()],
+    }
+).style.hide(axis="index")
 
 # %% [markdown]
 # ## Structure at the stages
@@ -186,15 +190,17 @@ curves = {
     for name, part in windows.items()
 }
 plots.rdf_stages(curves, [None, ("Zn", "N"), ("Zn", "Zn"), ("Zn", "C")])
-print(f"Beyond {neighbors.widest_radius(frames.cells):.1f} A, half of this cell, g(r) meets the "
-      "periodic images of what it has seen before.")
+print(
+    f"Beyond {neighbors.widest_radius(frames.cells):.1f} A, half of this cell, g(r) meets the "
+    "periodic images of what it has seen before."
+)
 
 # %% [markdown]
 # The last snapshot of each window (paper, Fig. S4; in a notebook they can be turned).
 
 # %%
 for name, part in windows.items():
-    display(view.view(molecules.unbroken(part.atoms()), title=name))
+    display(structure_view.view(molecules.unbroken(part.atoms()), title=name))
 
 # %% [markdown]
 # ## Local density
@@ -211,13 +217,14 @@ local = {
 }
 first = next(iter(local.values()))
 lowest = min(local, key=lambda name: local[name].density.mean())
-print(f"{first.counts[0].size} boxes, {' x '.join(map(str, first.counts.shape[1:]))}, "
-      f"true edges {' x '.join(f'{edge:.2f}' for edge in first.edges)} A")
-view.boxes(local[lowest].map(), local[lowest].cell, title=lowest)
+print(
+    f"{first.counts[0].size} boxes, {' x '.join(map(str, first.counts.shape[1:]))}, "
+    f"true edges {' x '.join(f'{edge:.2f}' for edge in first.edges)} A"
+)
+structure_view.boxes(local[lowest].map(), local[lowest].cell, title=lowest)
 
 # %%
-plots.density_maps({name: one.slice(axis=2) for name, one in local.items()}, first.edges);
-
+plots.density_maps({name: one.slice(axis=2) for name, one in local.items()}, first.edges)
 # %% [markdown]
 # The maps are means over time: a crystal shows its structure in them, a melt would be flat. The
 # distribution counts every box of every snapshot. A low-density phase moves it to the left, voids
@@ -231,7 +238,7 @@ plots.density_maps({name: one.slice(axis=2) for name, one in local.items()}, fir
 
 # %%
 random = local_density.thrown_at_random(len(frames.symbols), frames.cells, box_edge)
-figure, ax = plots.axes(("number density in a box", "1/Å³"), ("share of boxes", "-"))
+figure, ax = style.axes(("number density in a box", "1/Å³"), ("share of boxes", "-"))
 for name, one in local.items():
     ax.plot(*one.distribution(), ".-", label=name)
 ax.plot(*random.distribution(), "k--", lw=1, label="thrown at random")
@@ -241,13 +248,16 @@ local_density.table(uneven).style.hide(axis="index")
 
 # %% [markdown]
 # How much of the cell is empty? The share of its volume that the centre of a small ball (helium,
-# `local_density.void_fraction`) can reach, in the last snapshot of each window.
+# `void_fraction.void_fraction`) can reach, in the last snapshot of each window.
 
 # %%
-voids = {name: local_density.void_fraction(part.positions[-1], part.cells[-1], part.symbols)
-         for name, part in windows.items()}
-pd.DataFrame({"window": list(voids), "void (% of the volume)":
-              [100 * v for v in voids.values()]}).style.hide(axis="index").format(precision=1)
+voids = {
+    name: void_fraction.void_fraction(part.positions[-1], part.cells[-1], part.symbols)
+    for name, part in windows.items()
+}
+pd.DataFrame(
+    {"window": list(voids), "void (% of the volume)": [100 * v for v in voids.values()]}
+).style.hide(axis="index").format(precision=1)
 
 # %% [markdown]
 # ## Coordination of Zn
@@ -259,57 +269,72 @@ pd.DataFrame({"window": list(voids), "void (% of the volume)":
 numbers = coordination.coordination_number(
     frames.positions, frames.cells, frames.symbols, "Zn", "N", cutoff
 )
-shares = pd.DataFrame(coordination.histogram(numbers, maximum=6),
-                      columns=["0", "1", "2", "3", "4", "5", "6 or more"])
+shares = pd.DataFrame(
+    coordination.histogram(numbers, maximum=6), columns=["0", "1", "2", "3", "4", "5", "6 or more"]
+)
 smooth = shares.rolling(max(1, len(shares) // 50), center=True, min_periods=1).mean()
-plots.coordination_shares(T, smooth);
-
+plots.coordination_shares(T, smooth)
 # %% [markdown]
 # Does that rule measure broken bonds? Then its share of undercoordinated Zn would not change while
 # the cutoff moves through the valley between the first and the second shell.
 
 # %%
-figure, ax = plots.axes(("cutoff", "A"), ("undercoordinated Zn", "%"))
+figure, ax = style.axes(("cutoff", "A"), ("undercoordinated Zn", "%"))
 for name in dict.fromkeys([next(iter(windows)), list(windows)[-1]]):
     part = windows[name]
-    by = coordination.cutoff_sensitivity(part.positions, part.cells, part.symbols,
-                                         np.linspace(cutoff - 0.3, cutoff + 1.0, 14))
+    by = coordination.cutoff_sensitivity(
+        part.positions, part.cells, part.symbols, np.linspace(cutoff - 0.3, cutoff + 1.0, 14)
+    )
     ax.plot(by["cutoff_A"], 100 * by["undercoordinated"], "o-", ms=3, label=name)
 ax.axvline(cutoff, color="black", ls="--", lw=1, label=f"cutoff {cutoff:g} Å")
 ax.set(yscale="symlog", ylim=(0, None))
 ax.yaxis.set_major_formatter("{x:g}")
-ax.legend(fontsize=8);
-
+ax.legend(fontsize=8)
 # %% [markdown]
 # ## Bonds and ligand exchange
 #
 # A count of neighbours does not say *which* N is bound to which Zn. So each N is followed on its
-# own (`exchange.bonds`). It keeps its Zn while that is nearer than the cutoff. Beyond, it goes over
+# own (`ligand_exchange.bonds`). It keeps its Zn while that is nearer than the cutoff. Beyond, it
+# goes over
 # to another Zn that is nearer than the cutoff, or keeps its own up to a second, longer distance,
 # `release`, behind the barrier; farther away it is free. A bond that ends has *returned* when the
 # same two meet again, was *exchanged* when the N takes another Zn, and is *open* when the N is
 # still free at the end.
 
 # %%
-bonds = exchange.bonds(frames.positions, frames.cells, frames.symbols, frames.times_ps, T,
-                       cutoff=cutoff, release=release)
-outcomes = bonds.episodes["outcome"].value_counts().reindex(
-    ["end", "returned", "exchanged", "open"], fill_value=0)
-print(f"{len(bonds.episodes)} bonds of {len(bonds.nitrogen)} N: {outcomes['end']} hold to the "
-      f"end, {outcomes['returned']} opened and returned, {outcomes['exchanged']} were exchanged, "
-      f"{outcomes['open']} stayed open.\n"
-      f"Imidazolates that settled anew, both N bound: {len(bonds.moves)} times, "
-      f"{bonds.moves['flipped'].sum()} of them on the same Zn, turned round; "
-      f"{bonds.moves['ligand'].nunique()} of {bonds.n_ligands} imidazolates took part.")
-figure, ax = plots.axes(("temperature", "K"), ("events so far", "-"))
+bonds = ligand_exchange.bonds(
+    frames.positions,
+    frames.cells,
+    frames.symbols,
+    frames.times_ps,
+    T,
+    cutoff=cutoff,
+    release=release,
+)
+outcomes = (
+    bonds.episodes["outcome"]
+    .value_counts()
+    .reindex(["end", "returned", "exchanged", "open"], fill_value=0)
+)
+print(
+    f"{len(bonds.episodes)} bonds of {len(bonds.nitrogen)} N: {outcomes['end']} hold to the "
+    f"end, {outcomes['returned']} opened and returned, {outcomes['exchanged']} were exchanged, "
+    f"{outcomes['open']} stayed open.\n"
+    f"Imidazolates that settled anew, both N bound: {len(bonds.moves)} times, "
+    f"{bonds.moves['flipped'].sum()} of them on the same Zn, turned round; "
+    f"{bonds.moves['ligand'].nunique()} of {bonds.n_ligands} imidazolates took part."
+)
+figure, ax = style.axes(("temperature", "K"), ("events so far", "-"))
 ended = bonds.episodes[bonds.episodes["outcome"] != "end"]
-for name, events in {"bond broken": ended["end"], "bond exchanged": bonds.exchanges["bound_again"],
-                     "imidazolate moved": bonds.moves["frame"]}.items():
+for name, events in {
+    "bond broken": ended["end"],
+    "bond exchanged": bonds.exchanges["bound_again"],
+    "imidazolate moved": bonds.moves["frame"],
+}.items():
     ax.step(T, bonds.cumulative(events), where="post", label=name)
 if bend.found:
     ax.axvspan(bend.Tf, bend.fallen_K, color="#d55e00", alpha=0.3, label="the density falls")
-ax.legend();
-
+ax.legend()
 # %% [markdown]
 # The same question as above, now by the bonds: how many Zn hold fewer than four N? What the rule of
 # the cutoff counts beyond that are stretched bonds.
@@ -319,13 +344,14 @@ under = {
     f"by the cutoff of {cutoff:g} Å": coordination.undercoordinated(numbers),
     f"by the bonds, lost at {release:g} Å": coordination.undercoordinated(bonds.held),
 }
-under = {name: transition.bin_by_temperature(T, 100 * share, temperature_step).dropna()
-         for name, share in under.items()}
-figure, ax = plots.axes(("temperature", "K"), ("undercoordinated Zn", "%"))
+under = {
+    name: statistics.bin_by_temperature(T, 100 * share, temperature_step).dropna()
+    for name, share in under.items()
+}
+figure, ax = style.axes(("temperature", "K"), ("undercoordinated Zn", "%"))
 for name, mean in under.items():
-    plots.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], name=name)
-ax.legend();
-
+    style.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], name=name)
+ax.legend()
 # %% [markdown]
 # The rates of one bond in windows of temperature, with the limits of a Poisson process at 95 %.
 # Where no event was seen there is only an upper limit (open triangles). The inverse of the rate is
@@ -337,15 +363,17 @@ rate = bonds.rates(np.arange(T.min(), T.max() + 1.01 * temperature_step, tempera
 laws = {}
 for name, events in (("break", "broken"), ("exchange", "exchanged")):
     try:
-        laws[name] = rates.arrhenius(rate["temperature_K"], rate[events], rate["exposure_ns"])
-        print(f"{name}: E_a = {tables.number(laws[name].E_a, laws[name].error)} kJ/mol, "
-              f"{laws[name].n_events} events")
-    except rates.ActivationNotDetermined as reason:
+        laws[name] = event_rates.arrhenius(rate["temperature_K"], rate[events], rate["exposure_ns"])
+        print(
+            f"{name}: E_a = {tables.number(laws[name].E_a, laws[name].error)} kJ/mol, "
+            f"{laws[name].n_events} events"
+        )
+    except event_rates.ActivationNotDetermined as reason:
         print(f"{name}: no activation energy, {reason}")
-seen = rate.iloc[max(0, int(np.argmax(rate["broken"] > 0)) - 2 if len(rate) else 0):]
+seen = rate.iloc[max(0, int(np.argmax(rate["broken"] > 0)) - 2 if len(rate) else 0) :]
 if len(seen):
     plots.event_rates(seen, laws)
-exchange.table(seen).style.hide(axis="index")
+ligand_exchange.table(seen).style.hide(axis="index")
 
 # %% [markdown]
 # ## Molecules
@@ -361,27 +389,28 @@ exchange.table(seen).style.hide(axis="index")
 census = molecules.census(frames.positions, frames.cells, frames.symbols)
 broken = molecules.spells(census.ligand_broken, frames.times_ps)
 clusters = molecules.spells(census.clusters > 0, frames.times_ps)
-print(f"{census.possible} imidazolates. Broken in a row for {molecules.LASTING_PS:g} ps and "
-      f"{molecules.LASTING_FRAMES} frames or longer: {broken['lasting'].sum()} times; shorter: "
-      f"{(~broken['lasting']).sum()} times. Frames with a cluster of H: "
-      f"{(census.clusters > 0).sum()} of {len(frames)}, the largest of "
-      f"{census.largest_cluster.max()} atoms.")
-census.formulas().head(8).rename(columns={"a frame": "mean number in a frame",
-                                          "frames": "frames that have it"}
-                                 ).style.hide(axis="index").format(precision=4)
+print(
+    f"{census.possible} imidazolates. Broken in a row for {molecules.LASTING_PS:g} ps and "
+    f"{molecules.LASTING_FRAMES} frames or longer: {broken['lasting'].sum()} times; shorter: "
+    f"{(~broken['lasting']).sum()} times. Frames with a cluster of H: "
+    f"{(census.clusters > 0).sum()} of {len(frames)}, the largest of "
+    f"{census.largest_cluster.max()} atoms."
+)
+census.formulas().head(8).rename(
+    columns={"a frame": "mean number in a frame", "frames": "frames that have it"}
+).style.hide(axis="index").format(precision=4)
 
 # %%
-figure, ax = plots.axes(("temperature", "K"), ("share", "%"))
+figure, ax = style.axes(("temperature", "K"), ("share", "%"))
 for name, share in {
     "imidazolates broken at the moment": census.broken / max(census.possible, 1),
-    "imidazolates in a lasting break":
-        molecules.still_broken(broken, len(frames)) / max(census.possible, 1),
+    "imidazolates in a lasting break": molecules.still_broken(broken, len(frames))
+    / max(census.possible, 1),
     "H off C and N": census.hydrogen / max((frames.symbols == "H").sum(), 1),
 }.items():
-    mean = transition.bin_by_temperature(T, 100 * share, temperature_step).dropna()
-    plots.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], name=name)
-plots.paper_line(ax, paper.value("stages.melting_K"), "x").legend(fontsize=8, loc="upper left");
-
+    mean = statistics.bin_by_temperature(T, 100 * share, temperature_step).dropna()
+    style.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], name=name)
+style.paper_line(ax, paper.value("stages.melting_K"), "x").legend(fontsize=8, loc="upper left")
 # %% [markdown]
 # ## The network
 #
@@ -392,21 +421,27 @@ plots.paper_line(ax, paper.value("stages.melting_K"), "x").legend(fontsize=8, lo
 # printed.
 
 # %%
-nets = {name: network.of_frame(bonds, int(np.searchsorted(frames.steps, part.steps[-1])))
-        for name, part in windows.items()}
+nets = {
+    name: network.of_frame(bonds, int(np.searchsorted(frames.steps, part.steps[-1])))
+    for name, part in windows.items()
+}
 rings = {name: network.rings(net) for name, net in nets.items()}
 start = network.rings(network.of_frame(bonds, 0)) / len(bonds.metal)
-print("First snapshot, rings for each Zn:",
-      ", ".join(f"{n:g} of {size}" for size, n in enumerate(start) if n) or "none")
+print(
+    "First snapshot, rings for each Zn:",
+    ", ".join(f"{n:g} of {size}" for size, n in enumerate(start) if n) or "none",
+)
 plots.ring_sizes(rings, len(bonds.metal))
-pd.DataFrame({
-    "window": list(nets),
-    "imidazolates on two Zn": [net.bridging for net in nets.values()],
-    "on one": [net.dangling for net in nets.values()],
-    "free": [net.free for net in nets.values()],
-    "pieces of the network": [net.pieces for net in nets.values()],
-    "bridges from a Zn (mean)": [net.degree.mean() for net in nets.values()],
-}).style.hide(axis="index").format(precision=2)
+pd.DataFrame(
+    {
+        "window": list(nets),
+        "imidazolates on two Zn": [net.bridging for net in nets.values()],
+        "on one": [net.dangling for net in nets.values()],
+        "free": [net.free for net in nets.values()],
+        "pieces of the network": [net.pieces for net in nets.values()],
+        "bridges from a Zn (mean)": [net.degree.mean() for net in nets.values()],
+    }
+).style.hide(axis="index").format(precision=2)
 
 # %% [markdown]
 # ## Who moves first?
@@ -415,22 +450,35 @@ pd.DataFrame({
 # drift of the centre of mass and the even swelling of the cell taken off. The paper finds that N, C
 # and H of the ligands set out earlier than Zn. The height of a curve does not tell: H at the rim of
 # a ligand swings farther than Zn in any crystal. What tells is its *onset*, where it leaves the
-# course of a vibration (`stages.onset`; dotted lines).
+# course of a vibration (`density_stages.onset`; dotted lines).
 
 # %%
-figure, ax = plots.axes(("temperature", "K"), ("root-mean-square displacement", "A"))
+figure, ax = style.axes(("temperature", "K"), ("root-mean-square displacement", "A"))
 for element, distance in moved.items():
-    mean = transition.bin_by_temperature(T, distance, temperature_step / 2)
-    plots.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], name=element,
-                 colour=plots.element_colour(element))
-onsets = {element: stages.onset(T, distance) for element, distance in moved.items()}
+    mean = statistics.bin_by_temperature(T, distance, temperature_step / 2)
+    style.banded(
+        ax,
+        mean["temperature_K"],
+        mean["mean"],
+        mean["error"],
+        name=element,
+        colour=style.element_colour(element),
+    )
+onsets = {element: density_stages.onset(T, distance) for element, distance in moved.items()}
 for element, onset in onsets.items():
     if onset:
-        ax.axvline(onset.temperature_K, color=plots.element_colour(element), ls=":", lw=1)
+        ax.axvline(onset.temperature_K, color=style.element_colour(element), ls=":", lw=1)
 ax.axhline(apart / 2, color="black", ls="--", lw=1, label="half way to the next Zn")
 ax.legend(fontsize=8, loc="upper left")
-print("Onset:", ", ".join(f"{element} at {onset.temperature_K:.0f} ± {onset.error_K:.0f} K"
-                          for element, onset in onsets.items() if onset) or "none in this run")
+print(
+    "Onset:",
+    ", ".join(
+        f"{element} at {onset.temperature_K:.0f} ± {onset.error_K:.0f} K"
+        for element, onset in onsets.items()
+        if onset
+    )
+    or "none in this run",
+)
 
 # %% [markdown]
 # ## Lindemann ratios
@@ -448,13 +496,21 @@ print("Onset:", ", ".join(f"{element} at {onset.temperature_K:.0f} ± {onset.err
 
 # %%
 warm = snapshots.stages(frames, temperature_step)
-fine = [rdf.rdfs(zip(s.positions, s.cells, strict=True), s.symbols, 8.0, bin_width, images=True)
-        for s in warm.values()]
-widths = pd.concat([peaks.track(warm, [one["Zn", "N"] for one in fine], smoothing),
-                    peaks.track(warm, [one["Zn", "Zn"] for one in fine], 3 * smoothing)])
+fine = [
+    rdf.rdfs(zip(s.positions, s.cells, strict=True), s.symbols, 8.0, bin_width, images=True)
+    for s in warm.values()
+]
+widths = pd.concat(
+    [
+        peaks.track(warm, [one["Zn", "N"] for one in fine], smoothing),
+        peaks.track(warm, [one["Zn", "Zn"] for one in fine], 3 * smoothing),
+    ]
+)
 plots.peak_widths(
-    widths, [paper.value(f"observables.fwhm_plateau_{end}_K").number for end in ("start", "end")],
-    paper.value("observables.fwhm_equal_up_to_K").number)
+    widths,
+    [paper.value(f"observables.fwhm_plateau_{end}_K").number for end in ("start", "end")],
+    paper.value("observables.fwhm_equal_up_to_K").number,
+)
 for one in widths[widths["note"] != ""].itertuples():
     print(f"{one.pair}, {one.temperature_K:.0f} K: {one.note}")
 peaks.table(widths).style.hide(axis="index")
@@ -463,36 +519,49 @@ peaks.table(widths).style.hide(axis="index")
 # How much each peak widens in the paper's three ranges, by a straight line through the widths:
 
 # %%
-alike_to, *plateau = (paper.value(f"observables.fwhm_{name}_K").number
-                      for name in ("equal_up_to", "plateau_start", "plateau_end"))
+alike_to, *plateau = (
+    paper.value(f"observables.fwhm_{name}_K").number
+    for name in ("equal_up_to", "plateau_start", "plateau_end")
+)
 ranges = [(min(T.min(), alike_to), alike_to), (alike_to, plateau[0]), tuple(plateau)]
 growth = {limits: peaks.growth(widths, *limits) for limits in ranges}
 pd.concat([one.assign(range=f"{low:.0f}–{high:.0f} K") for (low, high), one in growth.items()])[
     ["range", "pair", "points", "change_A", "error_A", "change_percent", "error_percent"]
-].rename(columns={"change_A": "change (Å)", "error_A": "error (Å)", "change_percent": "change (%)",
-                  "error_percent": "error (%)"}
-         ).style.hide(axis="index").format(precision=3, na_rep="–")
+].rename(
+    columns={
+        "change_A": "change (Å)",
+        "error_A": "error (Å)",
+        "change_percent": "change (%)",
+        "error_percent": "error (%)",
+    }
+).style.hide(axis="index").format(precision=3, na_rep="–")
 
 # %% [markdown]
 # ## What agrees with the paper, and what does not
 #
 # Claim (4) of the paper: a low-density state appears before melting and comes from ligand exchange.
-# Each verdict below is written by code (`helpers.verdicts`) from the numbers above. A difference
-# counts when it is larger than two standard errors.
+# Each verdict below is written by code (`helpers.report.claims`) from the numbers above. A
+# difference counts when it is larger than two standard errors.
 
 # %%
-display(Markdown(verdicts.markdown([
-    verdicts.low_density(found, bend, melt, heating_rate),
-    verdicts.cause(bonds, bend, release),
-    verdicts.exchange_at_paper_rate(rate, len(bonds.nitrogen) / len(bonds.metal)),
-    verdicts.undercoordination(*under.values(), bonds, cutoff),
-    verdicts.motion(onsets, moved, T),
-    verdicts.decomposition(broken, clusters, census, T),
-    verdicts.peaks_alike(growth[ranges[0]], alike_to),
-    verdicts.peaks_faster(growth[ranges[1]], *ranges[1]),
-    verdicts.peaks_plateau(growth[ranges[2]], *plateau),
-    verdicts.heterogeneity(uneven[uneven["stage"] != "thrown at random"]),
-])))
+display(
+    Markdown(
+        claims.markdown(
+            [
+                claims.low_density(found, bend, melt, heating_rate),
+                claims.cause(bonds, bend, release),
+                claims.exchange_at_paper_rate(rate, len(bonds.nitrogen) / len(bonds.metal)),
+                claims.undercoordination(*under.values(), bonds, cutoff),
+                claims.motion(onsets, moved, T),
+                claims.decomposition(broken, clusters, census, T),
+                claims.peaks_alike(growth[ranges[0]], alike_to),
+                claims.peaks_faster(growth[ranges[1]], *ranges[1]),
+                claims.peaks_plateau(growth[ranges[2]], *plateau),
+                claims.heterogeneity(uneven[uneven["stage"] != "thrown at random"]),
+            ]
+        )
+    )
+)
 
 # %% [markdown]
 # In what this run differs from the paper's:
@@ -501,14 +570,18 @@ display(Markdown(verdicts.markdown([
 why = []
 theirs = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
 if heating_rate > theirs:
-    why.append(f"Rate: {heating_rate:g} K/ps; the paper saw its low-density phase at {theirs:g} "
-               f"K/ps only. All bonds together were watched for {rate['exposure_ns'].sum():.2g} ns")
+    why.append(
+        f"Rate: {heating_rate:g} K/ps; the paper saw its low-density phase at {theirs:g} "
+        f"K/ps only. All bonds together were watched for {rate['exposure_ns'].sum():.2g} ns"
+    )
 if len(frames.symbols) != paper.value("systems.supercell_atoms").number:
-    why.append(f"Size: {len(frames.symbols)} atoms, the paper has "
-               f"{paper.value('systems.supercell_atoms').number}; a second phase needs room")
+    why.append(
+        f"Size: {len(frames.symbols)} atoms, the paper has "
+        f"{paper.value('systems.supercell_atoms').number}; a second phase needs room"
+    )
 if made.get("exploded"):
     why.append(f"The run ended early: {made['exploded']}")
 if widths["fwhm_A"].isna().any():
     why.append(f"{widths['fwhm_A'].isna().sum()} of {len(widths)} peak widths cannot be read")
-why.append(verdicts.melting(melt, moved["Zn"], apart / 2).rstrip("."))
+why.append(claims.melting(melt, moved["Zn"], apart / 2).rstrip("."))
 display(Markdown("\n".join(f"- {reason}." for reason in why)))

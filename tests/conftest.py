@@ -11,7 +11,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from helpers import paths, provenance  # noqa: E402
+from helpers import (
+    paths,
+    provenance,  # noqa: E402
+)
 
 pytest.register_assert_rewrite("lj_runs")
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -97,9 +100,9 @@ def extxyz(images, tmp_path):
 @pytest.fixture
 def system(extxyz):
     """They as dpdata has them."""
-    from helpers import outputs
+    from helpers.frames import formats
 
-    return outputs.from_extxyz(extxyz)
+    return formats.from_extxyz(extxyz)
 
 
 @pytest.fixture
@@ -108,8 +111,13 @@ def kept_elsewhere(tmp_path, monkeypatch):
     (paths.BUILD / "compressed").mkdir(parents=True, exist_ok=True)
     (tmp_path / "compressed").symlink_to(paths.BUILD / "compressed")
     monkeypatch.setattr(paths, "BUILD", tmp_path)
-    monkeypatch.setattr(provenance, "find", lambda kind, recipe, find=provenance.find: next(
-        (d for d in [find(kind, recipe)] if d and d.is_relative_to(tmp_path)), None))
+    monkeypatch.setattr(
+        provenance,
+        "find",
+        lambda kind, recipe, find=provenance.find: next(
+            (d for d in [find(kind, recipe)] if d and d.is_relative_to(tmp_path)), None
+        ),
+    )
 
 
 @pytest.fixture
@@ -132,10 +140,11 @@ def whole(potential, tmp_path_factory):
     """(run, directory) of a triclinic run by it."""
     import lj_runs
 
-    from helpers import heating
+    from helpers.md import heating
 
-    heated = lj_runs.heating_run(potential, "triclinic.extxyz", heating_rate_K_per_ps=100.0,
-                                 equilibration_ps=0.2)
+    heated = lj_runs.heating_run(
+        potential, "triclinic.extxyz", heating_rate_K_per_ps=100.0, equilibration_ps=0.2
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "BUILD", tmp_path_factory.mktemp("whole"))
         return heated, heating.run(heated, compress=False)
@@ -164,37 +173,44 @@ def tiny_project(root):
     for name in ("Snakefile", "_config.yml"):
         shutil.copy(REPOSITORY / name, root / name)
     shutil.copytree(REPOSITORY / "book/_static", root / "book/_static")
-    for module in ("__init__", "paths", "provenance", "errors", "parameters", "chapters", "book",
-                   "cli"):
-        shutil.copy(REPOSITORY / f"src/helpers/{module}.py", root / "src/helpers")
+    for place in ("__init__.py", "paths.py", "provenance.py", "errors.py", "cli.py", "book"):
+        copy = shutil.copytree if place == "book" else shutil.copy
+        copy(REPOSITORY / "src/helpers" / place, root / "src/helpers" / place)
     write = {
         "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n"
-                    "- file: notebooks/01_first\n- file: notebooks/02_second\n",
+        "- file: notebooks/01_first\n- file: notebooks/02_second\n",
         "book/index.md": "# A tiny book\n\nTwo chapters: {doc}`/notebooks/01_first` and "
-                         "[the other](../notebooks/02_second.ipynb).\n",
+        "[the other](../notebooks/02_second.ipynb).\n",
         "data/numbers/few.txt": "1 2 3\n",
         "data/profiles/small.yaml": "01_first: {count: 3}\n02_second: {exponent: 2.0}\n",
         "src/helpers/addition.py": "def add(a, b):\n    return a + b\n",
-        "src/helpers/power.py": "def square(x):\n    from . import addition\n"
-                                "    return addition.add(0, x * x)\n",
+        "src/helpers/deep/__init__.py": "",
+        "src/helpers/deep/down/__init__.py": "",
+        "src/helpers/deep/down/factor.py": "ONE = 1\n",
+        "src/helpers/power.py": "from helpers.deep.down import factor\n\n\n"
+        "def square(x):\n    from . import addition\n"
+        "    return addition.add(0, factor.ONE * x * x)\n",
         "notebooks/01_first.py": percent(
             "# %% [markdown]\n# # First\n# It adds.",
-            "# %% tags=[\"parameters\"]\n"
+            '# %% tags=["parameters"]\n'
             "count: int = 2  # [-] 1..9 | how many numbers\n"
-            "numbers: str = \"few\"  # [-] few | file of data/numbers",
+            'numbers: str = "few"  # [-] few | file of data/numbers',
             "# %%\nfrom helpers import addition, paths\n"
             "text = (paths.DATA / 'numbers' / f'{numbers}.txt').read_text()\n"
             "total = sum(map(int, text.split()[:count]))\nprint(addition.add(total, 0))",
             "# %%\nimport matplotlib.pyplot as plt\nplt.plot([1, 2, 3]);",
-        ).replace("#   kernelspec:", "#   zif4:\n#     data: ['data/numbers/{numbers}.txt']\n"
-                                     "#   kernelspec:"),
+        ).replace(
+            "#   kernelspec:",
+            "#   zif4:\n#     data: ['data/numbers/{numbers}.txt']\n#   kernelspec:",
+        ),
         "notebooks/02_second.py": percent(
             "# %% [markdown]\n# # Second\n# It multiplies.",
-            "# %% tags=[\"parameters\"]\nexponent: float = 1  # [-] 0..4 | the power",
+            '# %% tags=["parameters"]\nexponent: float = 1  # [-] 0..4 | the power',
             "# %%\nimport helpers.power\nprint(helpers.power.square(3) ** exponent)",
         ),
     }
     for name, text in write.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
 
@@ -203,8 +219,13 @@ def use(root, monkeypatch):
     """Let ``helpers.paths``, here and in child processes, point to this project."""
     monkeypatch.setenv("ZIF4_ROOT", str(root))
     monkeypatch.setenv("PYTHONPATH", str(root / "src"))
-    for name, path in {"ROOT": "", "DATA": "data", "BUILD": "build", "NOTEBOOKS": "notebooks",
-                       "PROFILES": "data/profiles"}.items():
+    for name, path in {
+        "ROOT": "",
+        "DATA": "data",
+        "BUILD": "build",
+        "NOTEBOOKS": "notebooks",
+        "PROFILES": "data/profiles",
+    }.items():
         monkeypatch.setattr(paths, name, root / path)
 
 
@@ -221,7 +242,7 @@ def lj_project(tmp_path_factory, lennard_jones):
     """An empty data/ and build/, with one set of 24 frames called ``lj``."""
     import ase.io
 
-    from helpers import sets
+    from helpers.recipes import sets
 
     root = tmp_path_factory.mktemp("project")
     patch = pytest.MonkeyPatch()
@@ -240,7 +261,7 @@ def lj_project(tmp_path_factory, lennard_jones):
 @pytest.fixture(scope="module")
 def lj_recipe():
     """A network that trains in seconds."""
-    from helpers import training
+    from helpers.potentials import training
 
     return training.Recipe(
         sets=("lj",), steps=120, sel=(24, 24, 20, 8), neuron=(4, 8), axis_neuron=4,

@@ -18,7 +18,8 @@ import pytest
 from ase.build import bulk, make_supercell
 from ase.calculators.lj import LennardJones
 
-from helpers import frames, heating, lammps, protocol, provenance, thermo, trajectory
+from helpers import provenance, structures
+from helpers.md import heating, lammps, protocol, thermo, trajectory
 
 # a program: heat in the build folder of its first argument, the run of its second
 CALL = """
@@ -32,7 +33,7 @@ heating.run(protocol.HeatingRun(**json.loads(sys.argv[2])), restart_every_ps=0.0
 def lj_crystal(rng=None, displacement=0.0, strain=0.0):
     """32 atoms fcc, the four elements in turn, all the same Lennard-Jones solid (0.2 eV)."""
     atoms = bulk("Zn", "fcc", a=3.85 * (1 + strain), cubic=True)
-    atoms.symbols = frames.TYPE_MAP
+    atoms.symbols = structures.TYPE_MAP
     atoms = atoms.repeat(2)
     if rng is not None:
         atoms.positions += rng.normal(0, displacement, atoms.positions.shape)
@@ -44,53 +45,90 @@ def train(folder):
     """A small net, trained for seconds; other.pb, of another seed, and structures beside it."""
     rng = np.random.default_rng(1)
     made = [lj_crystal(rng, rng.uniform(0.01, 0.12), rng.uniform(-0.05, 0.07)) for _ in range(80)]
-    system = dpdata.LabeledSystem(data={
-        "atom_names": list(frames.TYPE_MAP), "atom_numbs": [8] * 4,
-        "atom_types": np.tile(range(4), 8), "orig": np.zeros(3),
-        "cells": np.array([a.cell.array for a in made]),
-        "coords": np.array([a.positions for a in made]),
-        "energies": np.array([a.get_potential_energy() for a in made]),
-        "forces": np.array([a.get_forces() for a in made]),
-        "virials": np.array([-a.get_stress(voigt=False) * a.get_volume() for a in made]),
-    })
+    system = dpdata.LabeledSystem(
+        data={
+            "atom_names": list(structures.TYPE_MAP),
+            "atom_numbs": [8] * 4,
+            "atom_types": np.tile(range(4), 8),
+            "orig": np.zeros(3),
+            "cells": np.array([a.cell.array for a in made]),
+            "coords": np.array([a.positions for a in made]),
+            "energies": np.array([a.get_potential_energy() for a in made]),
+            "forces": np.array([a.get_forces() for a in made]),
+            "virials": np.array([-a.get_stress(voigt=False) * a.get_volume() for a in made]),
+        }
+    )
     system.to("deepmd/npy", str(folder / "data"))
 
     def recipe(seed):
         return {
             "model": {
-                "type_map": list(frames.TYPE_MAP),
-                "descriptor": {"type": "se_e2_a", "rcut": 5.0, "rcut_smth": 1.0, "sel": [20] * 4,
-                               "neuron": [4, 8], "axis_neuron": 4, "seed": seed,
-                               "type_one_side": True},
-                "fitting_net": {"neuron": [24, 24], "seed": seed}},
-            "learning_rate": {"type": "exp", "start_lr": 0.01, "stop_lr": 1e-4,
-                              "decay_steps": 20},
-            "loss": {"start_pref_e": 0.1, "limit_pref_e": 1, "start_pref_f": 100,
-                     "limit_pref_f": 1, "start_pref_v": 0.1, "limit_pref_v": 1},
-            "training": {"training_data": {"systems": [str(folder / "data")], "batch_size": 4},
-                         "numb_steps": 400, "seed": seed, "disp_freq": 100, "save_freq": 500}}
+                "type_map": list(structures.TYPE_MAP),
+                "descriptor": {
+                    "type": "se_e2_a",
+                    "rcut": 5.0,
+                    "rcut_smth": 1.0,
+                    "sel": [20] * 4,
+                    "neuron": [4, 8],
+                    "axis_neuron": 4,
+                    "seed": seed,
+                    "type_one_side": True,
+                },
+                "fitting_net": {"neuron": [24, 24], "seed": seed},
+            },
+            "learning_rate": {"type": "exp", "start_lr": 0.01, "stop_lr": 1e-4, "decay_steps": 20},
+            "loss": {
+                "start_pref_e": 0.1,
+                "limit_pref_e": 1,
+                "start_pref_f": 100,
+                "limit_pref_f": 1,
+                "start_pref_v": 0.1,
+                "limit_pref_v": 1,
+            },
+            "training": {
+                "training_data": {"systems": [str(folder / "data")], "batch_size": 4},
+                "numb_steps": 400,
+                "seed": seed,
+                "disp_freq": 100,
+                "save_freq": 500,
+            },
+        }
 
     dp = str(Path(sys.executable).with_name("dp"))
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1",
-                                "DP_INTRA_OP_PARALLELISM_THREADS": "1",
-                                "DP_INTER_OP_PARALLELISM_THREADS": "1"}
+    environment = os.environ | {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": "1",
+        "DP_INTRA_OP_PARALLELISM_THREADS": "1",
+        "DP_INTER_OP_PARALLELISM_THREADS": "1",
+    }
     other = folder / "other"  # the same net of another seed: an ensemble of two
     for seed, work in ((1, folder), (2, other)):
         work.mkdir(exist_ok=True)
         (work / "input.json").write_text(json.dumps(recipe(seed)))
-    for work, command in itertools.product((folder, other), (
-            ["train", "--skip-neighbor-stat", "input.json"], ["freeze", "-o", "frozen_model.pb"])):
-        done = subprocess.run([dp, *command], cwd=work, env=environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for work, command in itertools.product(
+        (folder, other),
+        (["train", "--skip-neighbor-stat", "input.json"], ["freeze", "-o", "frozen_model.pb"]),
+    ):
+        done = subprocess.run(
+            [dp, *command],
+            cwd=work,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         assert done.returncode == 0, done.stdout[-3000:]
     shutil.move(other / "frozen_model.pb", folder / "other.pb")
     # the same crystal in a skewed cell: LAMMPS would flip its tilt if it were allowed to
     unit = bulk("Zn", "fcc", a=3.85, cubic=True)
-    unit.symbols = frames.TYPE_MAP
+    unit.symbols = structures.TYPE_MAP
     triclinic = make_supercell(unit, [[2, 0, 0], [-2, 2, 0], [0, 1, 2]])
     squeezed = lj_crystal(strain=-0.25)
-    for name, atoms in {"crystal": lj_crystal(), "triclinic": triclinic,
-                        "squeezed": squeezed}.items():
+    for name, atoms in {
+        "crystal": lj_crystal(),
+        "triclinic": triclinic,
+        "squeezed": squeezed,
+    }.items():
         atoms.calc = None
         ase.io.write(folder / f"{name}.extxyz", atoms)
     return folder / "frozen_model.pb"
@@ -98,9 +136,15 @@ def train(folder):
 
 def heating_run(potential, structure="crystal.extxyz", **changes):
     values = dict(
-        structure=str(potential.parent / structure), potential=str(potential),
-        temperature_start_K=100.0, temperature_end_K=200.0, heating_rate_K_per_ps=200.0,
-        equilibration_ps=0.1, thermo_every_ps=0.01, frame_every_ps=0.02)
+        structure=str(potential.parent / structure),
+        potential=str(potential),
+        temperature_start_K=100.0,
+        temperature_end_K=200.0,
+        heating_rate_K_per_ps=200.0,
+        equilibration_ps=0.1,
+        thermo_every_ps=0.01,
+        frame_every_ps=0.02,
+    )
     return protocol.HeatingRun(**(values | changes))
 
 
@@ -119,8 +163,13 @@ def interrupt(heated, rows):
     directory = provenance.directory("runs", heated.name, heated.recipe())
 
     def kill():
-        wait_for(lambda: (directory / ".lammps").exists() and (directory / thermo.FILE).exists()
-                 and (directory / thermo.FILE).read_text().count("\n") > rows)
+        wait_for(
+            lambda: (
+                (directory / ".lammps").exists()
+                and (directory / thermo.FILE).exists()
+                and (directory / thermo.FILE).read_text().count("\n") > rows
+            )
+        )
         os.killpg(int((directory / ".lammps").read_text()), signal.SIGKILL)
 
     killer = threading.Thread(target=kill)

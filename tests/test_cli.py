@@ -3,7 +3,9 @@
 import pytest
 import yaml
 
-from helpers import cli, frames, paths, potentials
+from helpers import cli, paths
+from helpers.frames import dataset
+from helpers.validation import accuracy
 
 
 def _said(capsys, *arguments):
@@ -25,9 +27,9 @@ def test_an_error_of_ours_is_one_line_and_a_bug_has_its_traceback(monkeypatch, t
     (tmp_path / "potentials.yaml").write_text(yaml.safe_dump(table))
     monkeypatch.setattr(paths, "POTENTIALS", tmp_path / "potentials.yaml")
     assert "shipped potential of another recipe" in _said(capsys, "potential", "split-block")
-    monkeypatch.setattr(frames, "names", lambda: [])
+    monkeypatch.setattr(dataset, "names", lambda: [])
     assert "no set of frames 'crystal_0300-random'" in _said(capsys, "evaluate", "split-random")
-    monkeypatch.setattr(potentials, "evaluate", lambda name: {}["a bug"])
+    monkeypatch.setattr(accuracy, "evaluate", lambda name: {}["a bug"])
     with pytest.raises(KeyError):
         cli.main(["evaluate", "split-random"])
 
@@ -35,6 +37,6 @@ def test_an_error_of_ours_is_one_line_and_a_bug_has_its_traceback(monkeypatch, t
 def test_an_evaluation_on_a_set_without_virials_is_printed(monkeypatch, capsys):
     errors = {"role": "unseen", "n_frames": 7, "energy_rmse_meV_per_atom": 1.0,
               "force_rmse_eV_per_A": 0.1, "virial_rmse_meV_per_atom": None}  # fmt: skip
-    monkeypatch.setattr(potentials, "evaluate", lambda name: {"mine": errors})
+    monkeypatch.setattr(accuracy, "evaluate", lambda name: {"mine": errors})
     assert cli.main(["evaluate", "atp"]) == 0
     assert capsys.readouterr().out.split()[-2:] == ["-", "meV/atom"]

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from helpers import frames, ladder, models, paths, potentials, provenance, sets
+from helpers import paths, provenance
+from helpers.frames import dataset
+from helpers.potentials import store
+from helpers.recipes import catalogue
 
 GOLDEN = Path(__file__).with_name("golden_keys.json")
 
@@ -26,15 +29,17 @@ def recipe_keys() -> dict[str, str]:
     cannot enter a key.
     """
     entries = yaml.safe_load(paths.POTENTIALS.read_text())["potentials"]
-    found = {f"sets/{name}": provenance.key(vars(plan)) for name, plan in sets.recipes().items()}
+    found = {
+        f"sets/{name}": provenance.key(vars(plan)) for name, plan in catalogue.set_recipes().items()
+    }
     for name, entry in entries.items():
         found[f"potentials/{name} (entry)"] = provenance.key(entry)
-        with contextlib.suppress(models.BadPotential, FileNotFoundError, frames.BadFrames):
-            found[f"potentials/{name}"] = provenance.key(potentials.recipe(name).as_dict())
-    for name in ladder.names():
-        plan = ladder.recipe(name)
+        with contextlib.suppress(store.BadPotential, FileNotFoundError, dataset.BadFrames):
+            found[f"potentials/{name}"] = provenance.key(catalogue.potential_recipe(name).as_dict())
+    for name in catalogue.run_names():
+        plan = catalogue.run_recipe(name)
         found[f"runs/{name} (entry)"] = provenance.key(vars(plan))
-        with contextlib.suppress(models.BadPotential):
+        with contextlib.suppress(store.BadPotential):
             found[f"runs/{name}"] = provenance.key(plan.recipe())
     return found
 
@@ -54,8 +59,11 @@ def test_keys_are_what_they_were(what, keys):
     found = keys()
     # a round that was trained here again has a key beyond the golden ones: its entry is enough
     known = golden.keys() | {name for name in found if "(entry)" in name or what == "shipped"}
-    changed = {name: (golden.get(name), found.get(name))
-               for name in known if golden.get(name) != found.get(name)}
+    changed = {
+        name: (golden.get(name), found.get(name))
+        for name in known
+        if golden.get(name) != found.get(name)
+    }
     assert not changed, f"(then, now): {changed}"
 
 
@@ -65,5 +73,6 @@ def test_an_integer_in_a_float_field_is_another_key():
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps({"recipes": recipe_keys(), "shipped": shipped_keys()}, indent=1)
-                      + "\n")
+    GOLDEN.write_text(
+        json.dumps({"recipes": recipe_keys(), "shipped": shipped_keys()}, indent=1) + "\n"
+    )

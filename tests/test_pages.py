@@ -14,8 +14,14 @@ import yaml
 from ase.spacegroup import crystal
 from dpdata.format import Format
 
-from helpers import chapters, frames, paths
+from helpers import paths
+from helpers.book import chapters
+from helpers.frames import dataset
 
+HELPERS = {
+    file.stem: ".".join(file.relative_to(paths.ROOT / "src").with_suffix("").parts)
+    for file in sorted((paths.ROOT / "src" / "helpers").rglob("*.py"))
+}
 PAGES = [*sorted((paths.ROOT / "book").glob("*.md")), paths.ROOT / "README.md"]
 
 
@@ -24,13 +30,13 @@ def blocks(page, language: str) -> list[str]:
 
 
 def calls(source: str):
-    """Calls of a helper (``frames.save(...)``) in a piece of Python."""
+    """Calls of a helper (``dataset.save(...)``) in a piece of Python."""
     for node in ast.walk(ast.parse(source)):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and isinstance(node.func.value, ast.Name)
-            and (paths.ROOT / "src" / "helpers" / f"{node.func.value.id}.py").is_file()
+            and node.func.value.id in HELPERS
         ):
             yield node
 
@@ -46,7 +52,7 @@ def python_of_pages():
 @pytest.mark.parametrize("source", [*python_of_pages()])
 def test_helpers_that_a_page_calls_exist_and_take_these_arguments(source):
     for node in calls(source):
-        helper = importlib.import_module(f"helpers.{node.func.value.id}")
+        helper = importlib.import_module(HELPERS[node.func.value.id])
         function = getattr(helper, node.func.attr)
         keywords = {k.arg: None for k in node.keywords}
         inspect.signature(function).bind(*node.args, **keywords)
@@ -64,8 +70,8 @@ def test_own_data_works_as_the_page_says(tmp_path, monkeypatch, lennard_jones):
 
     exec("\n".join(blocks(paths.ROOT / "book" / "own_data.md", "python")), {})
 
-    assert "my-set" in frames.names()
-    training, validation = (frames.load("my-set", part) for part in frames.PARTS)
+    assert "my-set" in dataset.names()
+    training, validation = (dataset.load("my-set", part) for part in dataset.PARTS)
     assert len(training) + len(validation) == 20 and len(validation) < len(training)
     energies = np.sort(np.concatenate([training["energies"], validation["energies"]]))
     np.testing.assert_allclose(energies, np.sort([a.get_potential_energy() for a in images]))
@@ -73,8 +79,12 @@ def test_own_data_works_as_the_page_says(tmp_path, monkeypatch, lennard_jones):
 
 def test_own_trajectory_works_as_the_page_says(tmp_path, monkeypatch):
     """The code of book/own_trajectory.md on cristobalite, wrapped, from extended XYZ and XTC."""
-    start = crystal(["Si", "O"], [(0, 0, 0), (1 / 8, 1 / 8, 1 / 8)], spacegroup=227,
-                    cellpar=[7.16, 7.16, 7.16, 90, 90, 90]).repeat(2)
+    start = crystal(
+        ["Si", "O"],
+        [(0, 0, 0), (1 / 8, 1 / 8, 1 / 8)],
+        spacegroup=227,
+        cellpar=[7.16, 7.16, 7.16, 90, 90, 90],
+    ).repeat(2)
     images = []
     for seed in range(6):
         atoms = start.copy()

@@ -95,8 +95,10 @@ def test_what_is_not_plain_data_is_refused(build):
 
 def test_second_process_is_refused_and_a_killed_one_leaves_no_lock(build):
     directory = build / "run"
-    code = (f"import time; from helpers import provenance\n"
-            f"with provenance.lock({str(directory)!r}):\n    print(1, flush=True); time.sleep(60)")
+    code = (
+        f"import time; from helpers import provenance\n"
+        f"with provenance.lock({str(directory)!r}):\n    print(1, flush=True); time.sleep(60)"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert process.stdout.readline()

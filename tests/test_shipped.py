@@ -5,11 +5,17 @@ import re
 
 import pytest
 
-from helpers import frame_checks, frames, paths, potentials, provenance, sets
+from helpers import paths, provenance
+from helpers.frames import checks, dataset
+from helpers.recipes import catalogue, potentials
+from helpers.validation import accuracy
 
 LIMIT_MB = 60
-SHIPPED = [path.parent for kind in paths.KINDS
-           for path in sorted(paths.shipped(kind).glob(f"*/{provenance.FILE}"))]
+SHIPPED = [
+    path.parent
+    for kind in paths.KINDS
+    for path in sorted(paths.shipped(kind).glob(f"*/{provenance.FILE}"))
+]
 
 
 def test_data_is_small():
@@ -33,10 +39,10 @@ def test_every_structure_is_accounted_for():
     assert files == set(known)
 
 
-@pytest.mark.parametrize("name", frames.names())
+@pytest.mark.parametrize("name", dataset.names())
 def test_shipped_frames_pass_the_checks(name):
-    frame_checks.check(frames.load(name), laws=True)
-    record = provenance.read(frames.locate(name))
+    checks.check(dataset.load(name), laws=True)
+    record = provenance.read(dataset.locate(name))
     assert record["level_of_theory"] and record["source"] and record["sampling"]["method"]
 
 
@@ -47,8 +53,8 @@ def test_shipped_potentials_are_those_of_their_recipes(name):
     """What `make potential` would make is what is shipped: nobody changed a recipe behind it."""
     if name != "split-random":  # its sets are drawn when they are needed
         assert potentials.shipped_as_written(name)
-    errors = potentials.metrics(name)
-    assert {n for n, e in errors.items() if e.get("role") == "test"} == set(sets.tests())
+    errors = accuracy.metrics(name)
+    assert {n for n, e in errors.items() if e.get("role") == "test"} == set(catalogue.test_sets())
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -56,7 +62,9 @@ def test_no_name_of_a_machine_is_shipped(folder):
     for file in folder.rglob("*"):
         if file.suffix in {".json", ".out", ".yaml", ".csv", ".log"}:
             # a folder by its absolute path; DeePMD-kit logs where its own wheel was built
-            pattern = (r"(?<![\w.:/*\])}-])/(?!tmp/(?:tmp\w+/wheel|build-env-\w+)/)"
-                       r"(?:[a-z][\w.-]*/)+[\w.-]*")
+            pattern = (
+                r"(?<![\w.:/*\])}-])/(?!tmp/(?:tmp\w+/wheel|build-env-\w+)/)"
+                r"(?:[a-z][\w.-]*/)+[\w.-]*"
+            )
             found = re.search(pattern, file.read_text())
             assert not found, f"{file}: {found[0]}"

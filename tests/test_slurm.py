@@ -22,7 +22,9 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from helpers import ladder, paths, provenance, resume, thermo, trajectory
+from helpers import paths, provenance
+from helpers.md import resume, thermo, trajectory
+from helpers.recipes import catalogue, runs
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 PATH = os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -76,8 +78,9 @@ class Cluster:
 
     def __call__(self, *command: str) -> str:
         """What a Slurm command prints."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True,
-                              timeout=120)
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=120
+        )
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}\n{self.logs()}"
         return done.stdout
 
@@ -85,8 +88,13 @@ class Cluster:
         """The ends of all logs of the cluster."""
         return "\n".join(
             f"--- {file.name}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
-            for file in sorted([*self.folder.glob("*.log"),
-                            *self.folder.glob("project/.snakemake/slurm_logs/**/*.log")]))
+            for file in sorted(
+                [
+                    *self.folder.glob("*.log"),
+                    *self.folder.glob("project/.snakemake/slurm_logs/**/*.log"),
+                ]
+            )
+        )
 
     def wait(self, what: str, condition, seconds: float, alive: subprocess.Popen | None = None):
         """The first true value of ``condition()``; fails with the logs after ``seconds``."""
@@ -103,9 +111,13 @@ class Cluster:
         """A daemon that ends with this process, however that ends."""
         with open(self.folder / f"{command[0]}-output.log", "wb") as log:
             return subprocess.Popen(
-                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
+                command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))  # PR_SET_PDEATHSIG
+                preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL),
+            )  # PR_SET_PDEATHSIG
 
     def jobs(self) -> list[tuple[int, str]]:
         """(number, rule) of all jobs that there were."""
@@ -130,26 +142,54 @@ def slurm(folder: Path):
         a.bind(("127.0.0.1", 0))
         b.bind(("127.0.0.1", 0))
         ports = a.getsockname()[1], b.getsockname()[1]
-    (folder / "slurm.conf").write_text(CONFIGURATION.format(
-        folder=folder, host=socket.gethostname().split(".")[0], user=getpass.getuser(),
-        controller_port=ports[0], node_port=ports[1]))
+    (folder / "slurm.conf").write_text(
+        CONFIGURATION.format(
+            folder=folder,
+            host=socket.gethostname().split(".")[0],
+            user=getpass.getuser(),
+            controller_port=ports[0],
+            node_port=ports[1],
+        )
+    )
     daemons = []
     try:
-        daemons.append(cluster.start(
-            "munged", "--foreground", *(f"--{what}={folder}/munge.{what.split('-')[0]}"
-                                        for what in ("key-file", "socket", "pid-file",
-                                                     "seed-file", "log-file"))))
+        daemons.append(
+            cluster.start(
+                "munged",
+                "--foreground",
+                *(
+                    f"--{what}={folder}/munge.{what.split('-')[0]}"
+                    for what in ("key-file", "socket", "pid-file", "seed-file", "log-file")
+                ),
+            )
+        )
         cluster.wait("munge", (folder / "munge.socket").exists, 60, daemons[-1])
         daemons += [cluster.start("slurmctld", "-D"), cluster.start("slurmd", "-D")]
-        cluster.wait("the node", lambda: "idle" in subprocess.run(
-            ["sinfo", "--noheader", "--format=%T"], env=cluster.environment, capture_output=True,
-            text=True, timeout=120).stdout, 180, daemons[-1])
+        cluster.wait(
+            "the node",
+            lambda: (
+                "idle"
+                in subprocess.run(
+                    ["sinfo", "--noheader", "--format=%T"],
+                    env=cluster.environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                ).stdout
+            ),
+            180,
+            daemons[-1],
+        )
         yield cluster
         assert [d.poll() for d in daemons] == [None] * 3, cluster.logs()
     finally:
         if len(daemons) == 3:
-            subprocess.run(["scancel", "--full", "--signal=KILL", "--user", getpass.getuser()],
-                           env=cluster.environment, capture_output=True, timeout=60)
+            subprocess.run(
+                ["scancel", "--full", "--signal=KILL", "--user", getpass.getuser()],
+                env=cluster.environment,
+                capture_output=True,
+                timeout=60,
+            )
         for daemon in reversed(daemons):
             daemon.terminate()
             try:
@@ -163,8 +203,10 @@ def slurm(folder: Path):
 def cluster():
     missing = [program for program in PROGRAMS if not shutil.which(program, path=PATH)]
     if missing:
-        pytest.skip(f"Slurm is not installed ({', '.join(missing)}: no such program); "
-                    "apt-get install slurm-wlm munge")
+        pytest.skip(
+            f"Slurm is not installed ({', '.join(missing)}: no such program); "
+            "apt-get install slurm-wlm munge"
+        )
     folder = Path(tempfile.mkdtemp(prefix="zif4-slurm-"))  # a socket's path has to be short
     folder.chmod(0o755)
     try:
@@ -226,28 +268,53 @@ def project(cluster):
 @pytest.fixture(scope="module")
 def history(cluster, project):
     """What happened to the runs: submitted, one stalls until its wall time is over, resubmitted."""
-    long = ladder.recipe("long")
+    long = catalogue.run_recipe("long")
     directory = provenance.directory("runs", long.name, long.recipe())
     seen = {}
     with open(cluster.folder / "snakemake.log", "wb") as log:
         runs = subprocess.Popen(
-            [sys.executable, "-m", "helpers.cli", "runs", "--profile", "tiny",
-             "--executor", "slurm"], cwd=project, env=cluster.environment,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+            [
+                sys.executable,
+                "-m",
+                "helpers.cli",
+                "runs",
+                "--profile",
+                "tiny",
+                "--executor",
+                "slurm",
+            ],
+            cwd=project,
+            env=cluster.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
-        cluster.wait("the run beyond its first restart file", lambda: (
-            (rows := table(directory)) and rows[-1] >= RESTART + 50
-            and resume.restarts(directory) or ladder.find("long")), 1800, runs)
-        assert not ladder.find("long"), "the run was over before it could be held up"
+        cluster.wait(
+            "the run beyond its first restart file",
+            lambda: (
+                (rows := table(directory))
+                and rows[-1] >= RESTART + 50
+                and resume.restarts(directory)
+                or runs.find("long")
+            ),
+            1800,
+            runs,
+        )
+        assert not runs.find("long"), "the run was over before it could be held up"
         # The node stalls: on any machine the wall time is over before the run is.
         os.kill(int((directory / ".lammps").read_text()), signal.SIGSTOP)
-        seen["rows"], seen["finished"] = table(directory), ladder.find("long")
-        seen["first"], = (number for number, name in cluster.jobs() if name == "rule_long")
+        seen["rows"], seen["finished"] = table(directory), runs.find("long")
+        (seen["first"],) = (number for number, name in cluster.jobs() if name == "rule_long")
         seen["asked"] = cluster("scontrol", "show", "job", str(seen["first"]))
         # Slurm counts in minutes: the least that it knows
         cluster("scontrol", "update", f"JobId={seen['first']}", "TimeLimit=1")
-        cluster.wait("the end of the wall time",
-                     lambda: cluster.states()[seen["first"]] == "TIMEOUT", 300, runs)
+        cluster.wait(
+            "the end of the wall time",
+            lambda: cluster.states()[seen["first"]] == "TIMEOUT",
+            300,
+            runs,
+        )
         cluster.wait("all runs", lambda: runs.poll() is not None, 1800)
     finally:
         runs.terminate()
@@ -274,7 +341,10 @@ def test_a_run_that_hits_its_wall_time_is_submitted_again(cluster, history):
     assert states.pop(history["first"]) == "TIMEOUT"
     assert sorted(states.values()) == ["COMPLETED", "COMPLETED"]
     assert sorted(name for _, name in cluster.jobs()) == [
-        "rule_long", "rule_long", "rule_short-2.ranks"]
+        "rule_long",
+        "rule_long",
+        "rule_short-2.ranks",
+    ]
 
 
 def test_a_job_asks_for_what_the_profile_says(history):
@@ -284,7 +354,7 @@ def test_a_job_asks_for_what_the_profile_says(history):
 
 @pytest.mark.parametrize("name, sessions", [("long", 2), ("short-2.ranks", 1)])
 def test_every_sample_is_there_once(history, name, sessions):
-    run, directory = ladder.recipe(name), ladder.find(name)
+    run, directory = catalogue.run_recipe(name), runs.find(name)
     record, total = provenance.read(directory), run.total_steps
     assert record["sessions"] == sessions and not record["exploded"]
     assert thermo.read(directory)["step"].tolist() == list(range(10, total + 1, 10))
@@ -292,24 +362,30 @@ def test_every_sample_is_there_once(history, name, sessions):
 
 
 def test_it_went_on_from_its_restart_file(cluster, project, history):
-    total = ladder.recipe("long").total_steps
+    total = catalogue.run_recipe("long").total_steps
     assert RESTART < history["rows"][-1] < total
     last = max(number for number, name in cluster.jobs() if name == "rule_long")
     logs = project / ".snakemake" / "slurm_logs" / "rule_long"
     assert "[made]" in (logs / f"{history['first']}.log").read_text()
-    (step,) = re.findall(rf"\[resumed\] .*: step (\d+) of {total}",
-                         (logs / f"{last}.log").read_text())
+    (step,) = re.findall(
+        rf"\[resumed\] .*: step (\d+) of {total}", (logs / f"{last}.log").read_text()
+    )
     assert int(step) in range(RESTART, history["rows"][-1] + 1, RESTART)
 
 
 def test_two_ranks_start_inside_a_step(history):
-    assert provenance.read(ladder.find("short-2.ranks"))["ranks"] == 2
+    assert provenance.read(runs.find("short-2.ranks"))["ranks"] == 2
 
 
 def test_finished_runs_are_not_submitted_again(cluster, project, history):
     before = cluster.states()
     done = subprocess.run(
         [sys.executable, "-m", "helpers.cli", "runs", "--profile", "tiny", "--executor", "slurm"],
-        cwd=project, env=cluster.environment, capture_output=True, text=True, timeout=300)
+        cwd=project,
+        env=cluster.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0 and done.stdout.count("[reused]") == 2, done.stderr
     assert cluster.states() == before

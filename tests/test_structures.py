@@ -24,9 +24,7 @@ def test_only_hydrogen_moved_from_the_published_structure():
     published = ase.io.read(paths.STRUCTURES / "ZIF-4_VEJYUF01.cif")
     assert len(published) == len(atoms)
     heavy = atoms[atoms.numbers > 1], published[published.numbers > 1]
-    distance = get_distances(
-        heavy[0].positions, heavy[1].positions, cell=atoms.cell, pbc=True
-    )[1]
+    distance = get_distances(heavy[0].positions, heavy[1].positions, cell=atoms.cell, pbc=True)[1]
     partner = distance.argmin(axis=1)
     assert distance.min(axis=1).max() < 1e-4
     assert (heavy[0].numbers == heavy[1].numbers[partner]).all()

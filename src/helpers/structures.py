@@ -70,3 +70,6 @@ def supercell(atoms: Atoms, repetitions: tuple[int, int, int]) -> Atoms:
 def density(atoms: Atoms) -> float:
     """Mass density in g/cm3."""
     return float(units.density_g_cm3(atoms.get_masses().sum(), atoms.get_volume()))
+
+
+TYPE_MAP = ("C", "H", "N", "Zn")

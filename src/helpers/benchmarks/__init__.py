@@ -1,0 +1,1 @@
+"""What things cost: training, molecular dynamics, analysis, and exactness beside speed."""

@@ -1,0 +1,181 @@
+"""What a step of molecular dynamics costs on this machine, and how to share it out.
+
+``make bench-md`` runs every engine that is at hand on the same cell and writes
+``build/bench/md.json``; a measured file that is shipped lies in ``data/bench``. Rows that the file
+of the same machine and versions holds are not measured again, so a broken-off measurement goes on.
+Anything else that runs on the machine falsifies a cost; the load is written down beside each row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from ase import Atoms
+from ase import units as ase_units
+from tqdm import tqdm
+
+from helpers import paths, provenance, structures
+from helpers.benchmarks import record
+from helpers.frames import cp2k, reference
+from helpers.md import kernels, lammps, lammps_input, parallel, reaxff
+from helpers.potentials import conversion, store
+
+STRUCTURE = "ZIF-4"
+ENGINES = ("uncompressed", "compressed", "native", *conversion.BACKENDS, "ReaxFF", "NequIP", "CP2K")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row. engine: ReaxFF, NequIP, CP2K, or a DeePMD model: ``uncompressed``, ``compressed``
+    (the kernels of DeePMD-kit's wheel), ``native`` (compressed, `helpers.md.kernels`), or one of
+    another backend (`conversion.BACKENDS`)."""
+
+    engine: str
+    ranks: int = 1
+    threads: int = 1
+    supercell: tuple[int, int, int] = (1, 1, 1)
+
+
+# ---------------------------------------------------------------- one row
+
+
+def _nequip(atoms: Atoms, threads: int, seconds: int) -> dict:
+    import torch
+    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+    from ase.md.verlet import VelocityVerlet
+
+    torch.set_num_threads(threads)
+    atoms.calc = reference.Reference()
+    MaxwellBoltzmannDistribution(atoms, temperature_K=600)
+    dynamics = VelocityVerlet(atoms, timestep=lammps.TIMESTEP_FS * ase_units.fs)
+    dynamics.run(2)  # torch compiles what it runs in the first calls
+    steps, load, began = 0, os.getloadavg()[0], time.monotonic()
+    while (spent := time.monotonic() - began) < seconds or not steps:
+        dynamics.run(1)
+        steps += 1
+    return lammps.row(len(atoms), steps, time.monotonic() - began, threads, load) if spent else {}
+
+
+def _cp2k(atoms: Atoms, ranks: int) -> dict:
+    """One self-consistent calculation from scratch; in dynamics it would start from the last."""
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="zif4-md-speed-") as work:
+        labelled = cp2k.label([atoms], Path(work), ranks=ranks)[0]
+    return lammps.row(len(atoms), 1, labelled.info["dft_seconds"], ranks, load)
+
+
+def _time(setting: Setting, potential: str, seconds: int) -> dict:
+    atoms = structures.supercell(structures.load(STRUCTURE), setting.supercell)
+    r, t = setting.ranks, setting.threads
+    if setting.engine == "NequIP":
+        return _nequip(atoms, t, seconds)
+    if setting.engine == "CP2K":
+        return _cp2k(atoms, r)
+    if setting.engine == "ReaxFF":
+        return lammps.time_lammps(
+            atoms, reaxff.lines(reaxff.force_field().resolve()), r, t, seconds, reaxff.ATOM_STYLE
+        )
+    if setting.engine in conversion.BACKENDS:
+        model = conversion.convert(potential, setting.engine)
+    elif setting.engine == "uncompressed":
+        model = store.model_file(potential)
+    else:
+        model = conversion.compress(potential)
+    return lammps.time_lammps(
+        atoms, lammps_input.deepmd(model), r, t, seconds, native=setting.engine == "native"
+    )
+
+
+# ---------------------------------------------------------------- the table
+
+
+def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Setting], dict]:
+    """The rows that this machine can measure, and why others are absent (engine -> reason).
+
+    Strong scaling: the layouts of one cell. Weak scaling: as many cells along c as ranks.
+    """
+    rows = [Setting("native", r, t) for r, t in parallel.layouts(cores, atoms)]
+    if cores > 1:
+        rows += [Setting("native", 1, 1, (1, 1, cores)), Setting("native", cores, 1, (1, 1, cores))]
+    absent = {}
+    if kernels.library() is None:
+        rows = [replace(row, engine="compressed") for row in rows]
+        absent["native"] = "no kernels compiled for this machine (helpers.md.kernels)"
+    else:
+        rows.insert(1, Setting("compressed"))  # beside each other: their ratio is what counts
+    rows.append(Setting("uncompressed"))
+    for name in conversion.BACKENDS:
+        if reason := conversion.missing(name):
+            absent[name] = reason
+        else:
+            rows.append(Setting(name))
+    try:
+        reaxff.force_field()
+        rows += [Setting("ReaxFF")] + [Setting("ReaxFF", cores)] * (cores > 1)
+    except reaxff.ReaxFFUnavailable as reason:
+        absent["ReaxFF"] = str(reason)
+    if find_spec("nequip") and find_spec("torch"):
+        rows += [Setting("NequIP")] + [Setting("NequIP", 1, cores)] * (cores > 1)
+    else:
+        absent["NequIP"] = "nequip and torch are not installed (the extra `reference`)"
+    if cp2k and shutil.which(cp2k.PROGRAM):
+        rows.append(Setting("CP2K", cores))
+    else:
+        absent["CP2K"] = (f"{cp2k.PROGRAM} is not installed" if cp2k else
+                          "not asked for (--cp2k; it takes minutes)")  # fmt: skip
+    return rows, absent
+
+
+def measure(
+    file: Path | None = None,
+    *,
+    potential: str = "atp",
+    seconds: float = 240,
+    cp2k: bool = False,
+    chosen: Sequence[Setting] | None = None,
+) -> Path:
+    """Measure every row for its share of ``seconds`` (start-up comes on top); the JSON file.
+
+    Raises
+    ------
+    LammpsDied, store.BadPotential, cp2k.DFTFailed, reference.ReferenceUnavailable
+        what a row was to be measured with does not work.
+    """
+    file = Path(file or record.made("md"))
+    if chosen is None:
+        rows, absent = settings(len(os.sched_getaffinity(0)), cp2k=cp2k)
+    else:
+        rows, absent = list(chosen), {}
+    same = {"hardware": provenance.hardware(), "structure": STRUCTURE, "potential": potential,
+            "potential_sha256": provenance.sha256(store.model_file(potential)),
+            "timestep_fs": lammps.TIMESTEP_FS}  # fmt: skip
+    before = json.loads(file.read_text()) if file.is_file() else {}
+    if {k: before.get(k) for k in same} != same:
+        before = same | {"rows": []}
+    measured = {json.dumps(row["setting"]): row for row in before["rows"]}
+    versions = provenance.versions()  # each row has its own: some are of other environments
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with provenance.lock(file.with_suffix("")):
+        for setting in tqdm(rows, desc="bench-md", unit="row"):
+            plain = json.loads(json.dumps(asdict(setting)))
+            if measured.get(json.dumps(plain), {}).get("versions") == versions:
+                print(f"[reused] {paths.relative(file)}: {plain}", flush=True)
+                continue
+            each = max(2, round(seconds / len(rows)))
+            measured[json.dumps(plain)] = (
+                {"setting": plain} | _time(setting, potential, each) | {"versions": versions}
+            )
+            engines = {row["setting"]["engine"] for row in measured.values()}
+            absent = before.get("absent", {}) | absent
+            still_absent = {k: v for k, v in absent.items() if k not in engines}
+            record.write(file, same | {"rows": list(measured.values()), "absent": still_absent})
+    shutil.rmtree(file.with_suffix(""))
+    return file

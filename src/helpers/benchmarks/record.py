@@ -1,0 +1,99 @@
+"""Measured costs as pages read them: ``data/bench/<name>.json``, written by ``make bench-...``.
+
+A page needs what was measured, not the programs that measured it: this module imports none of
+them. Costs are in s a step, ns of simulated time a day, core-microseconds per atom and step.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import paths, provenance
+from helpers.errors import NotThere
+
+#: name of a record -> the target of ``make`` that measures it
+MADE_BY = {
+    "md": "bench-md",
+    "fidelity": "bench-md",
+    "training": "bench-train",
+    "analysis": "bench-analysis",
+}
+
+
+def made(name: str) -> Path:
+    """``build/bench/<name>.json``: what is measured on this machine."""
+    return paths.BUILD / "bench" / f"{name}.json"
+
+
+def shipped(name: str) -> Path:
+    """``data/bench/<name>.json``: what a page shows."""
+    return paths.DATA / "bench" / f"{name}.json"
+
+
+def write(file: Path, record: dict) -> Path:
+    """Keep a record, at once or not at all."""
+    return provenance.write_text(file, json.dumps(record, indent=1, default=float) + "\n")
+
+
+def read(name: str, file: Path | None = None) -> dict:
+    """All that was measured, with hardware and versions: the given file, or the shipped one.
+
+    Raises
+    ------
+    NotThere
+        nothing was measured; the message names the command that does.
+    """
+    file = Path(file or shipped(name))
+    if not file.is_file():
+        raise NotThere(
+            f"{paths.relative(file)} is missing: measure with `make {MADE_BY[name]}` on a quiet "
+            f"machine and copy {paths.relative(made(name))} there"
+        )
+    return json.loads(file.read_text())
+
+
+def md_table(record: dict) -> pd.DataFrame:
+    """The rows of ``md``: engine, atoms, ranks, threads, s_per_step, ns_per_day,
+    core_us_per_atom_step, cpu_us_per_atom_step (LAMMPS alone), speed_up over the first row of the
+    same atoms and engine, load."""
+    rows = pd.DataFrame([
+        {"engine": r["setting"]["engine"], "atoms": r["atoms"], "ranks": r["setting"]["ranks"],
+         "threads": r["setting"]["threads"], "s_per_step": r["s_per_step"],
+         "ns_per_day": r["ns_per_day"], "core_us_per_atom_step": r["core_us_per_atom_step"],
+         "cpu_us_per_atom_step": r.get("cpu_us_per_atom_step", float("nan")),
+         "load": r["load"]}
+        for r in record["rows"]
+    ])  # fmt: skip
+    first = rows.groupby(["engine", "atoms"])["s_per_step"].transform("first")
+    rows.insert(8, "speed_up", first / rows["s_per_step"])
+    return rows
+
+
+def training_table(record: dict) -> pd.DataFrame:
+    """The rows of ``training``: setting, threads, s/step, spread (standard deviation between
+    intervals), speed (relative to the first row), days for a million steps (the paper's training),
+    load of the machine before."""
+    rows = pd.DataFrame([
+        {"setting": r["setting"]["name"], "threads": r["setting"]["threads"],
+         "s/step": r["seconds_per_step"], "spread": r["spread"], "load": r["load"]}
+        for r in record["rows"]
+    ])  # fmt: skip
+    rows.insert(4, "speed", rows["s/step"].iloc[0] / rows["s/step"])
+    rows.insert(5, "days for 10^6 steps", 1e6 * rows["s/step"] / 86400)
+    return rows
+
+
+def fidelity_table(record: dict) -> pd.DataFrame:
+    """The rows of ``fidelity``: model, step of its table, size, frames, differences."""
+    return pd.DataFrame(record["rows"]).rename(columns={"n_frames": "frames"})
+
+
+def analysis_table(record: dict) -> pd.DataFrame:
+    """The rows of ``analysis``: atoms, quantity, who, ms of processor time, ratio to ours, and
+    whether the results agree."""
+    rows = pd.DataFrame(record["rows"])
+    rows["ms"] = 1000 * rows["seconds"]
+    return rows[["atoms", "quantity", "who", "ms", "ratio", "agrees"]]

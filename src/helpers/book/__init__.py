@@ -1,0 +1,1 @@
+"""The book: parameters, chapters, their execution, the rendered pages, jobs on a cluster."""

@@ -1,0 +1,108 @@
+"""What a chapter depends on: the modules of ``helpers`` that it imports, the data that it reads.
+
+A chapter is executed again when one of these files changes.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import string
+from collections.abc import Mapping
+from pathlib import Path
+
+from helpers import paths
+from helpers.book import chapters
+
+
+def modules(source: Path) -> list[Path]:
+    """The files of ``helpers`` that a notebook imports, directly or through another of them.
+
+    Imports inside functions count, in any package. Only the text is read (by grimp); a package's
+    own ``__init__`` holds a docstring and is left out.
+
+    Raises
+    ------
+    ChapterError
+        the notebook imports a module that ``helpers`` does not have.
+    """
+    import grimp
+    import jupytext
+
+    graph = grimp.build_graph("helpers", cache_dir=None)
+    found: set[str] = set()
+    for cell in jupytext.read(source).cells:
+        if cell.cell_type == "code":
+            for module in _imported(cell.source, graph.modules, source.stem):
+                found |= {module} | graph.find_upstream_modules(module)
+    package = paths.ROOT / "src"
+    files = [(package / module.replace(".", "/")).with_suffix(".py") for module in found]
+    return sorted(file for file in files if file.is_file())
+
+
+def data(chapter: str, profile: str) -> list[Path]:
+    """The shipped files that a chapter reads under a profile, from the header of its notebook.
+
+    Raises
+    ------
+    ChapterError
+        a declared file is not there, or a pattern names an unknown parameter.
+    """
+    places = [paths.ROOT / place for place in _declared(chapter, profile)]
+    files = (f for p in places if p.exists() for f in ([p] if p.is_file() else p.rglob("*")))
+    return sorted({f for f in files if f.is_file() and not f.name.startswith(".")})
+
+
+def _declared(chapter: str, profile: str) -> list[str]:
+    import jupytext
+
+    patterns = jupytext.read(chapters.notebook(chapter)).metadata.get("zif4", {}).get("data", [])
+    known = chapters.values(chapter, profile)
+    found = [place for pattern in patterns for place in _places(chapter, pattern, known)]
+    made = tuple(f"data/{kind}/" for kind in paths.KINDS)
+    for place in found:
+        if not (paths.ROOT / place).exists() and not f"{place}/".startswith(made):
+            raise chapters.ChapterError(
+                f"{chapter}: its header declares {place}, which is not there"
+            )
+    return found
+
+
+def _imported(text: str, known: set[str], chapter: str) -> set[str]:
+    """The modules of ``helpers`` that the text of a cell imports itself."""
+    found = set()
+    for node in ast.walk(ast.parse(_without_magics(text))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from helpers.md import heating` names a module, `... import HeatingRun` what is in it
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in known else node.module for name in names]
+        else:
+            continue
+        ours = {name for name in names if name.split(".")[0] == "helpers"}
+        if missing := sorted(ours - known):
+            raise chapters.ChapterError(
+                f"{chapter} imports {', '.join(missing)}, which src/helpers does not have"
+            )
+        found |= ours
+    return found
+
+
+def _without_magics(text: str) -> str:
+    lines = text.splitlines()
+    return "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+
+
+def _places(chapter: str, pattern: str, known: Mapping) -> list[str]:
+    """A pattern with the parameters put in: one place for each combination of list elements."""
+    fields = [field for _, field, _, _ in string.Formatter().parse(pattern) if field]
+    for field in fields:
+        if field not in known:
+            raise chapters.ChapterError(
+                f"{chapter}: {pattern} in its header, "
+                + chapters.unknown("parameter", field, known)
+            )
+    choices = [known[f] if isinstance(known[f], list) else [known[f]] for f in fields]
+    combinations = itertools.product(*([c for c in choice if c != ""] for choice in choices))
+    return [pattern.format(**dict(zip(fields, c, strict=True))) for c in combinations]

@@ -1,0 +1,251 @@
+"""The one ``parameters`` cell of a chapter: what may be set, its type, unit and allowed values.
+
+One entry a line (grammar in CONTRIBUTING.md)::
+
+    name: type = default  # [unit] allowed | description
+
+where ``allowed`` is ``low..high`` (inclusive, either end may be empty), a comma-separated list of
+values, or ``any``. Nothing of the notebook is executed to read it.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import math
+import re
+import tokenize
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jupytext
+
+from helpers.errors import nearest
+
+TAG = "parameters"
+TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+_COMMENT = re.compile(r"#\s*\[(?P<unit>[^\]]*)\]\s*(?P<allowed>[^|]*?)\s*\|\s*(?P<text>.*\S)\s*$")
+_RANGE = re.compile(r"(?P<low>[^,]*?)\.\.(?P<high>[^,]*)")
+_INTEGER = re.compile(r"[+-]?\d+(_\d+)*")
+
+
+class ParameterError(ValueError):
+    """A parameter is unknown, of the wrong type or not allowed, or its cell is ill-written."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One entry of a ``parameters`` cell.
+
+    ``low``/``high`` bound a number (None: open); ``choices`` lists the allowed values (None: any).
+    For a list type they hold for every element.
+    """
+
+    name: str
+    type: str
+    default: object
+    unit: str
+    allowed: str
+    description: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple | None = None
+
+    @property
+    def is_list(self) -> bool:
+        return self.type.startswith("list[")
+
+    def parse(self, value):
+        """``value`` (a Python object from YAML, or text) as this parameter's type, checked.
+
+        Raises
+        ------
+        ParameterError
+            the value is of another type, or outside the allowed values.
+        """
+        if not self.is_list:
+            return self._checked(_scalar(self._element, value, self))
+        if isinstance(value, str):
+            value = _split(value)
+        if not isinstance(value, (list, tuple)):
+            raise ParameterError(f"{self.name}: {value!r} is not a {self.type}; write [a, b, ...]")
+        return [self._checked(_scalar(self._element, item, self)) for item in value]
+
+    @property
+    def _element(self) -> str:
+        return self.type[5:-1] if self.is_list else self.type
+
+    def _checked(self, value):
+        if self.choices is not None and value not in self.choices:
+            near = nearest(str(value), map(str, self.choices))
+            raise ParameterError(f"{self.name}: {value!r} is not one of {self.allowed}{near}")
+        too_low = self.low is not None and value < self.low
+        if too_low or (self.high is not None and value > self.high):
+            raise ParameterError(f"{self.name}: {value!r} is outside {self.allowed} [{self.unit}]")
+        return value
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A parameter, the value it gets, and who says so: default, profile or command line."""
+
+    parameter: Parameter
+    value: object
+    source: str
+
+
+def read(notebook: Path) -> list[Parameter]:
+    """The parameters of a py:percent notebook, in their order.
+
+    Raises
+    ------
+    ParameterError
+        no or several ``parameters`` cells, or a line that does not follow the grammar.
+    """
+    notebook = Path(notebook)
+    cells = jupytext.read(notebook).cells
+    tagged = [c for c in cells if c.cell_type == "code" and TAG in c.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ParameterError(
+            f"{notebook.name}: {len(tagged)} code cells are tagged {TAG!r}; exactly one must be"
+        )
+    try:
+        return _entries(tagged[0].source)
+    except ParameterError as error:
+        raise ParameterError(f"{notebook.name}: parameters cell, {error}") from None
+
+
+def settings(
+    notebook: Path, profile: Mapping | None = None, overrides: Mapping | None = None
+) -> list[Setting]:
+    """Every parameter of the notebook with its value and where that comes from.
+
+    Raises
+    ------
+    ParameterError
+        an unknown name (with the nearest valid one), a wrong type, a value that is not allowed,
+        or an ill-written ``parameters`` cell.
+    """
+    known = {p.name: p for p in read(notebook)}
+    chapter = Path(notebook).stem
+    found = {p.name: Setting(p, p.default, "default") for p in known.values()}
+    for source, values in (("profile", profile or {}), ("command line", overrides or {})):
+        for name, value in values.items():
+            if name not in known:
+                raise ParameterError(
+                    f"{chapter}: unknown parameter {name!r} ({source})"
+                    f"{nearest(str(name), known) or '; known: ' + ', '.join(known)}"
+                )
+            try:
+                found[name] = Setting(known[name], known[name].parse(value), source)
+            except ParameterError as error:
+                raise ParameterError(f"{chapter}: {error} ({source})") from None
+    return list(found.values())
+
+
+def _entries(source: str) -> list[Parameter]:
+    comments = {
+        token.start[0]: token.string
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    entries: list[Parameter] = []
+    for statement in ast.parse(source).body:
+        where = f"line {statement.lineno}: "
+        if not (
+            isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.target, ast.Name)
+            and statement.value is not None
+            and statement.lineno == statement.end_lineno
+        ):
+            raise ParameterError(where + "write `name: type = default  # [unit] allowed | text`")
+        name = statement.target.id
+        if name in {e.name for e in entries}:
+            raise ParameterError(where + f"{name} is there twice")
+        entries.append(_entry(name, statement, comments.get(statement.lineno, ""), where))
+    return entries
+
+
+def _entry(name: str, statement: ast.AnnAssign, comment: str, where: str) -> Parameter:
+    kind = ast.unparse(statement.annotation)
+    element = kind[5:-1] if kind.startswith("list[") else kind
+    if element not in TYPES or kind == "list[bool]":
+        raise ParameterError(
+            where + f"{name}: type {kind!r} is none of int, float, str, bool or a "
+            "list of int, float, str"
+        )
+    match = _COMMENT.fullmatch(comment)
+    if not match:
+        raise ParameterError(
+            where + f"{name}: the comment must read `# [unit] allowed | description`"
+        )
+    try:
+        default = ast.literal_eval(statement.value)
+    except ValueError:
+        raise ParameterError(where + f"{name}: the default must be a literal") from None
+    draft = Parameter(name, kind, default, match["unit"], match["allowed"], match["text"])
+    try:
+        entry = replace(draft, **_allowed(draft))
+        parsed = entry.parse(default)
+        if parsed != default:  # text that would only be understood as the type
+            raise ParameterError(f"{name}: default {default!r} is not a {kind}")
+    except ParameterError as error:
+        raise ParameterError(where + str(error)) from None
+    return replace(entry, default=parsed)
+
+
+def _allowed(draft: Parameter) -> dict:
+    """``low``, ``high`` or ``choices`` of the text between unit and bar."""
+    text, element = draft.allowed, draft._element
+    if text == "any":
+        return {}
+    if not text:
+        raise ParameterError(f"{draft.name}: say what is allowed: low..high, a, b, c or any")
+    bounds = _RANGE.fullmatch(text)
+    if bounds and element in ("int", "float"):
+        low, high = (
+            _scalar(element, end.strip(), draft) if end.strip() else None
+            for end in (bounds["low"], bounds["high"])
+        )
+        if low is not None and high is not None and low > high:
+            raise ParameterError(f"{draft.name}: the range {text} is empty")
+        return {"low": low, "high": high}
+    return {"choices": tuple(_scalar(element, item, draft) for item in _split(text))}
+
+
+def _scalar(kind: str, value, parameter: Parameter):
+    """``value`` as ``int``, ``float``, ``str`` or ``bool``; nothing is rounded or guessed."""
+    if isinstance(value, str):
+        text = value.strip()
+        if kind == "str":
+            return value
+        if kind == "bool" and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if kind == "int" and _INTEGER.fullmatch(text):
+            return int(text)
+        if kind == "float":
+            try:
+                value = float(text)
+            except ValueError:
+                pass
+    if isinstance(value, bool):
+        if kind == "bool":
+            return value
+    elif kind == "int" and isinstance(value, int):
+        return value
+    elif kind == "float" and isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    raise ParameterError(
+        f"{parameter.name}: {value!r} is not {'an' if kind == 'int' else 'a'} "
+        f"{kind} ({parameter.type}, allowed: {parameter.allowed or '?'})"
+    )
+
+
+def _split(text: str) -> list[str]:
+    """The items of ``[a, "b", c]`` or ``a, b, c``, without their quotes."""
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1].strip()
+    items = [item.strip() for item in text.split(",")] if text else []
+    return [i[1:-1] if len(i) > 1 and i[0] == i[-1] and i[0] in "\"'" else i for i in items]

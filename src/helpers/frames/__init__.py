@@ -1,0 +1,1 @@
+"""Labelled frames: sets on disk, what other programs wrote, checks, labels, sampling."""

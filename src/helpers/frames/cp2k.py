@@ -1,0 +1,290 @@
+"""Density-functional theory by CP2K: the check of the labels that the reference gives.
+
+PBE-D3 with the settings of the molecular dynamics that the reference was fitted to (Quickstep,
+DZVP-GTH-PBE on C, H, N and DZVP-MOLOPT-SR-GTH on Zn, GTH-PBE pseudopotentials, 600 Ry; the input
+of that work is in folder 095 of fxcoudert/citable-data). Where those settings say nothing, ours:
+diagonalisation with Broyden mixing, whose number of steps each frame records (``scf_steps``).
+
+Needs the program ``cp2k.psmp`` (Debian: ``apt-get install cp2k``); everything else works without.
+
+Energies are those of the pseudo-atoms: only differences within one composition mean something,
+also against the reference. Units: eV, A, eV/A, eV/A^3 (stress in ASE's sign: positive = tension).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import ase.io
+import dpdata
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.stress import full_3x3_to_voigt_6_stress
+from tqdm import tqdm
+
+from helpers import paths, processes, provenance
+from helpers.errors import NotThere, Unfit
+from helpers.frames import dataset, formats
+
+PROGRAM = "cp2k.psmp"
+LEVEL = "CP2K PBE-D3, 600 Ry, DZVP-GTH-PBE (Zn: DZVP-MOLOPT-SR-GTH), GTH-PBE"
+_BASIS = {"Zn": "DZVP-MOLOPT-SR-GTH"}
+_ELECTRONS = {"H": 1, "C": 4, "N": 5, "Zn": 12}
+_INPUT, _OUTPUT = "cp2k.inp", "cp2k.out"
+# Debian's CP2K is built with OpenMPI, which takes as variables what another mpirun would reject
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+}
+
+
+class DFTFailed(RuntimeError):
+    """CP2K is not installed, died, or did not converge."""
+
+
+def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
+    """The input of one energy, forces and stress of ``atoms``; cutoff: plane waves, in Ry.
+
+    Raises
+    ------
+    ValueError
+        an element other than C, H, N, Zn.
+    """
+    elements = sorted(set(atoms.symbols))
+    if unknown := [e for e in elements if e not in _ELECTRONS]:
+        raise Unfit(
+            f"no basis set is chosen for {', '.join(unknown)}; add it to helpers.frames.cp2k"
+        )
+    cell = "\n".join(
+        f"      {axis} " + " ".join(f"{x:.10f}" for x in vector)
+        for axis, vector in zip("ABC", atoms.cell.array, strict=True)
+    )
+    coordinates = "\n".join(
+        f"      {symbol} " + " ".join(f"{x:.10f}" for x in position)
+        for symbol, position in zip(atoms.symbols, atoms.positions, strict=True)
+    )
+    kinds = "\n".join(
+        f"    &KIND {e}\n      BASIS_SET {_BASIS.get(e, 'DZVP-GTH-PBE')}\n"
+        f"      POTENTIAL GTH-PBE-q{_ELECTRONS[e]}\n    &END KIND"
+        for e in elements
+    )
+    return f"""&GLOBAL
+  PROJECT frame
+  RUN_TYPE ENERGY_FORCE
+  PRINT_LEVEL MEDIUM
+&END GLOBAL
+&FORCE_EVAL
+  METHOD QUICKSTEP
+  STRESS_TENSOR ANALYTICAL
+  &PRINT
+    &FORCES ON
+    &END FORCES
+    &STRESS_TENSOR ON
+    &END STRESS_TENSOR
+  &END PRINT
+  &DFT
+    BASIS_SET_FILE_NAME BASIS_SET
+    BASIS_SET_FILE_NAME BASIS_MOLOPT
+    POTENTIAL_FILE_NAME POTENTIAL
+    &MGRID
+      CUTOFF {cutoff:g}
+      REL_CUTOFF 40
+    &END MGRID
+    &SCF
+      SCF_GUESS ATOMIC
+      EPS_SCF 1.0E-5
+      MAX_SCF 60
+      &DIAGONALIZATION
+        ALGORITHM STANDARD
+      &END DIAGONALIZATION
+      &MIXING
+        METHOD BROYDEN_MIXING
+        ALPHA 0.4
+        NBUFFER 4
+      &END MIXING
+      &PRINT
+        &RESTART OFF
+        &END RESTART
+      &END PRINT
+    &END SCF
+    &XC
+      &XC_FUNCTIONAL PBE
+      &END XC_FUNCTIONAL
+      &VDW_POTENTIAL
+        POTENTIAL_TYPE PAIR_POTENTIAL
+        &PAIR_POTENTIAL
+          TYPE DFTD3
+          PARAMETER_FILE_NAME dftd3.dat
+          REFERENCE_FUNCTIONAL PBE
+          R_CUTOFF 16
+        &END PAIR_POTENTIAL
+      &END VDW_POTENTIAL
+    &END XC
+  &END DFT
+  &SUBSYS
+    &CELL
+{cell}
+    &END CELL
+    &COORD
+{coordinates}
+    &END COORD
+{kinds}
+  &END SUBSYS
+&END FORCE_EVAL
+"""
+
+
+def label(
+    structures: Sequence[Atoms], directory: Path, *, ranks: int = 1, cutoff: float = 600.0
+) -> list[Atoms]:
+    """Structures with CP2K's energy, forces and stress attached, in input order.
+
+    Every frame is a directory ``<key>`` of its input below ``directory``, written last of all
+    ``provenance.json``: killed, the same call goes on with the first unfinished frame. The info of
+    a frame gains ``dft_seconds`` and ``scf_steps``.
+
+    Raises
+    ------
+    DFTFailed
+        see the class; the last lines of CP2K's output are in the message.
+    """
+    labelled = []
+    for atoms in tqdm(structures, desc="CP2K", unit="frame"):
+        text = cp2k_input(atoms, cutoff)
+        recipe = {"input": text, "program": PROGRAM}
+        target = Path(directory) / provenance.key(recipe)
+        if not (target / provenance.FILE).is_file():
+            with provenance.lock(target):
+                _run(target, text, recipe, ranks)
+        labelled.append(_read(target, atoms))
+    return labelled
+
+
+def launcher(program: str, ranks: int) -> list[str]:
+    """What CP2K is started with: its own MPI's mpirun. The first one on the PATH of our
+    environment is LAMMPS's, of another MPI."""
+    if ranks == 1:
+        return []
+    own = Path(program).with_name("mpirun")
+    if not own.exists():
+        raise DFTFailed(
+            f"no mpirun lies beside {program}, and another MPI's would start {ranks} "
+            f"processes that do not know each other: take one rank"
+        )
+    return [str(own), "-np", str(ranks)]
+
+
+def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
+    program = shutil.which(PROGRAM)
+    if not program:
+        raise DFTFailed(f"{PROGRAM} is not installed; Debian and Ubuntu: apt-get install cp2k")
+    (target / _INPUT).write_text(text)
+    (target / _OUTPUT).unlink(missing_ok=True)  # CP2K appends
+    command = [*launcher(program, ranks), program, "-i", _INPUT, "-o", _OUTPUT]
+    began = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=target,
+        env=os.environ | _ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        preexec_fn=processes.die_with_parent,
+    )
+    output = (target / _OUTPUT).read_text() if (target / _OUTPUT).exists() else done.stdout
+    steps = re.findall(r"SCF run converged in\s+(\d+) steps", output)
+    if done.returncode or not steps or "PROGRAM ENDED" not in output:
+        raise DFTFailed(
+            f"{paths.relative(target)}: CP2K ended with {done.returncode}; "
+            f"{processes.last_lines(output + done.stderr)}"
+        )
+    provenance.write(
+        target, kind="dft", recipe=recipe, description=LEVEL,
+        seconds=time.monotonic() - began, scf_steps=int(steps[-1]), ranks=ranks,
+        version=re.search(r"CP2K version ([\d.]+)", output)[1],
+    )  # fmt: skip
+
+
+def _read(target: Path, atoms: Atoms) -> Atoms:
+    """Energy and forces by dpdata's parser, which does not see the stress of this CP2K."""
+    output = target / _OUTPUT
+    system = dpdata.LabeledSystem(str(output), fmt="cp2k/output")
+    made = json.loads((target / provenance.FILE).read_text())
+    if [system["atom_names"][t] for t in system["atom_types"]] != list(atoms.symbols):
+        raise DFTFailed(f"{paths.relative(output)} holds other atoms; remove the folder")
+    labelled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
+    labelled.info = dict(atoms.info) | {
+        "dft_seconds": made["seconds"], "scf_steps": made["scf_steps"]
+    }  # fmt: skip
+    labelled.calc = SinglePointCalculator(
+        labelled, energy=float(system["energies"][0]), forces=system["forces"][0],
+        stress=full_3x3_to_voigt_6_stress(_stress(output)),
+    )  # fmt: skip
+    return labelled
+
+
+def _stress(output: Path) -> np.ndarray:
+    """Stress (3, 3) in eV/A^3, ASE's sign."""
+    try:
+        stress = formats.cp2k_stress(output)
+    except dataset.BadFrames as error:
+        raise DFTFailed(str(error)) from error
+    if stress is None:
+        raise DFTFailed(f"{paths.relative(output)} holds no stress tensor; remove the folder")
+    return -stress
+
+
+# ---------------------------------------------------------------- the shipped frames
+
+
+def systems() -> list[str]:
+    """Names of the systems with CP2K frames in ``data/dft``."""
+    return sorted(file.stem for file in paths.DFT.glob("*.extxyz"))
+
+
+def read(system: str) -> list[Atoms]:
+    """The CP2K frames of a system. Each says in its info where it comes from (``origin``).
+
+    Atoms stand in the order of the type map. Where the reference knows the composition, its labels
+    stand beside: ``reference_energy`` and ``reference_stress`` in the info, ``reference_forces``
+    in the arrays.
+
+    Raises
+    ------
+    FileNotFoundError
+        no such system; the message lists those there are.
+    """
+    file = paths.DFT / f"{system}.extxyz"
+    if not file.is_file():
+        raise NotThere(
+            f"{paths.relative(file)} does not exist; there are: {', '.join(systems()) or 'none'}"
+        )
+    return ase.io.read(file, index=":", format="extxyz")
+
+
+def median_seconds() -> dict[str, float]:
+    """Wall time of a frame (s), the median of each system, as the machine that made it saw it."""
+    return {name: float(np.median([a.info["dft_seconds"] for a in read(name)]))
+            for name in systems()}  # fmt: skip
+
+
+def make(system: str) -> Path:
+    """The shipped frames of a system, labelled again by CP2K here: ``build/dft/<system>.extxyz``.
+
+    Raises
+    ------
+    DFTFailed
+    """
+    target = paths.BUILD / "dft" / f"{system}.extxyz"
+    labelled = label(read(system), paths.BUILD / "dft")
+    ase.io.write(target, labelled, format="extxyz")
+    return target

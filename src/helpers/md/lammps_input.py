@@ -1,0 +1,128 @@
+"""LAMMPS' input for a heating run (metal units: eV, A, ps, K, bar)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers import units
+from helpers.md import model_deviation, protocol, reaxff, thermo, trajectory
+from helpers.structures import TYPE_MAP
+
+CLOSEST_A = 0.5  # shorter than any bond: H2 in its strongest vibrations stays above
+
+
+def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -> str:
+    """The LAMMPS input (metal units) that goes on from ``first``; 0 starts from start.data."""
+    r = heating
+    p0_v = f"{r.pressure_bar!r}*vol/{units.EV_PER_A3_IN_BAR!r}"
+    lines = [
+        "units metal",
+        f"atom_style {atom_style(r)}",
+        "boundary p p p",
+        "box tilt large",
+        f"read_restart restart.{first}" if first else "read_data start.data",
+        *_force(r),
+        "neighbor 1.0 bin",
+        "neigh_modify every 5 delay 0 check yes",
+        f"timestep {r.timestep_fs / 1000!r}",
+    ]
+    if not first:
+        # Half of the kinetic energy of a start at rest goes into the potential energy.
+        lines.append(
+            f"velocity all create {2 * r.temperature_start_K!r} {r.seed} "
+            f"mom yes rot no dist gaussian"
+        )
+    lines += [
+        "fix drift all momentum 200 linear 1 1 1 rescale",
+        f"compute near all coord/atom cutoff {CLOSEST_A}",
+        "variable near atom c_near>0",
+        "compute close all reduce sum v_near",
+        # stride() never names the current step: no sample is written twice where parts meet
+        f"variable row equal stride(0,1000000000,{r.steps(r.thermo_every_ps)})",
+        f"variable frame equal stride(0,1000000000,{r.steps(r.frame_every_ps)})",
+        f"variable enthalpy equal etotal+{p0_v}",
+        "variable stage equal 0",
+        "variable target equal 0",
+        'fix table all print v_row "'
+        + ",".join(
+            (
+                "$(step:%.0f)",
+                f"$(step*{r.timestep_fs / 1000!r}:%.4f)",
+                "$(v_stage:%.0f)",
+                "$(v_target:%.3f)",
+                "$(temp:%.4f)",
+                "$(press:%.3f)",
+                "$(vol:%.4f)",
+                "$(density:%.7f)",
+                "$(pe:%.6f)",
+                "$(ke:%.6f)",
+                "$(v_enthalpy:%.6f)",
+                "$(cella:%.5f)",
+                "$(cellb:%.5f)",
+                "$(cellc:%.5f)",
+                "$(cellalpha:%.5f)",
+                "$(cellbeta:%.5f)",
+                "$(cellgamma:%.5f)",
+                "$(c_close:%.0f)",
+            )
+        )
+        + f'" append {thermo.FILE} screen no title "#"',
+        f"dump frames all custom 1 {trajectory.FILE} id type element xu yu zu",
+        f"dump_modify frames every v_frame sort id append yes element {' '.join(TYPE_MAP)} "
+        "format float %.4f",
+        f"restart {max(r.steps(restart_every_ps), 1)} restart.*",
+        "thermo_style custom step temp press vol density pe etotal",
+        f"thermo {r.steps(r.thermo_every_ps) * 10}",
+    ]
+    for i, stage in enumerate(r.stages(), start=int(not r.steps(r.equilibration_ps))):
+        if stage.last <= first:
+            continue
+        a, b, t0, t1 = stage.first, stage.last, stage.start_K, stage.end_K
+        lines += [
+            f"variable stage equal {i}",
+            f"variable target equal {t0!r}+({t1 - t0!r})*(step-{a})/{b - a}",
+            f"fix npt all nvt temp {t0!r} {t1!r} {r.thermostat_ps!r}"
+            if r.coupling == "none"
+            else f"fix npt all npt temp {t0!r} {t1!r} {r.thermostat_ps!r} "
+            f"{r.coupling} {r.pressure_bar!r} {r.pressure_bar!r} {r.barostat_ps!r} "
+            "flip no",  # the cell vectors stay those of the structure
+            f"run {b} upto start {a} stop {b}",
+        ]
+    return "\n".join([*lines, "write_restart restart.*"]) + "\n"
+
+
+def atom_style(heating: protocol.HeatingRun) -> str:
+    """LAMMPS' name for what an atom has: a charge with ReaxFF."""
+    return reaxff.ATOM_STYLE if heating.potential == reaxff.NAME else "atomic"
+
+
+def links(heating: protocol.HeatingRun) -> list[str]:
+    """Names of the model files beside the input: it travels, and so does the log."""
+    if heating.potential == reaxff.NAME:
+        return ["ffield.reaxff"]
+    return ["potential.pb", *(f"ensemble{i}.pb" for i in range(1, len(heating.ensemble) + 1))]
+
+
+def _force(heating: protocol.HeatingRun) -> list[str]:
+    """The input lines of the potential."""
+    if heating.potential == reaxff.NAME:
+        return reaxff.lines(*links(heating))
+    compared = (
+        [
+            "out_freq",
+            str(heating.steps(heating.deviation_every_ps)),
+            "out_file",
+            model_deviation.FILE,
+        ]
+        if heating.ensemble
+        else []
+    )
+    return [
+        " ".join(["pair_style deepmd", *links(heating), *compared]),
+        f"pair_coeff * * {' '.join(TYPE_MAP)}",
+    ]
+
+
+def deepmd(model: Path) -> list[str]:
+    """Input lines of a deep potential."""
+    return [f"pair_style deepmd {model.resolve()}", f"pair_coeff * * {' '.join(TYPE_MAP)}"]

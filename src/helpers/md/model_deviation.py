@@ -1,0 +1,77 @@
+"""The table in which LAMMPS writes how far an ensemble of potentials disagrees along a run.
+
+Units: eV/A (forces), eV (virials).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import paths
+from helpers.md import thermo
+
+FILE = "model_deviation.out"
+
+#: as LAMMPS writes them; `read` keeps the step and the forces
+COLUMNS = ("step", "max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f", "min_devi_f",
+           "avg_devi_f")  # fmt: skip
+
+
+def read(run: Path | str) -> pd.DataFrame:
+    """step, target_temperature_K, max_eV_per_A, avg_eV_per_A of a run directory, each step once.
+
+    Raises
+    ------
+    FileNotFoundError
+        the run has no ensemble, or wrote nothing yet.
+    ValueError
+        the file is not such a table, or its steps do not increase.
+    """
+    file = Path(run) / FILE
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"no {paths.relative(file)}: the run has no ensemble of potentials to be compared with"
+        )
+    rows = [line.split() for line in whole_rows(file)]
+    if not rows or any(len(row) < len(COLUMNS) for row in rows):
+        raise ValueError(f"{paths.relative(file)} holds no table of {len(COLUMNS)} columns")
+    data = np.array([row[: len(COLUMNS)] for row in rows], dtype=float)
+    table = pd.DataFrame(data, columns=list(COLUMNS))
+    # LAMMPS evaluates the first step of every stage twice: as the last one of the stage before
+    table = table.drop_duplicates("step", keep="first").reset_index(drop=True)
+    if not (table["step"].diff().dropna() > 0).all():
+        raise ValueError(f"{paths.relative(file)}: steps do not increase; the table is damaged")
+    targets = thermo.read(run)
+    return pd.DataFrame(
+        {
+            "step": table["step"].astype(int),
+            "target_temperature_K": np.interp(
+                table["step"], targets["step"], targets["target_temperature_K"]
+            ),
+            "max_eV_per_A": table["max_devi_f"],
+            "avg_eV_per_A": table["avg_devi_f"],
+        }
+    )
+
+
+def whole_rows(file: Path) -> list[str]:
+    """The rows of LAMMPS' table that end with a newline; a kill may leave half a row."""
+    if not file.exists():
+        return []
+    lines = file.read_text().splitlines(keepends=True)
+    return [x for x in lines if x.endswith("\n") and x.split()[:1] and x.split()[0].isdigit()]
+
+
+def truncate(file: Path, step: int) -> None:
+    """Keep the rows up to ``step``, each once."""
+    kept = {}
+    for line in whole_rows(file):
+        if int(line.split()[0]) <= step:
+            kept.setdefault(int(line.split()[0]), line)
+    header = f"#{' '.join(COLUMNS)}\n"
+    part = file.with_suffix(".part")
+    part.write_text(header + "".join(kept[s] for s in sorted(kept)))
+    part.replace(file)

@@ -1,0 +1,213 @@
+"""Snapshots near a temperature, from a heating run or from labelled reference frames alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from helpers import provenance
+from helpers.frames import dataset
+from helpers.md.trajectory import Trajectory
+
+
+class NoSnapshots(ValueError):
+    """There is no frame of this kind, or none near this temperature."""
+
+
+def fitting(names: Iterable[str], n_atoms: int) -> list[str]:
+    """Those sets that have ``n_atoms`` atoms and know temperatures. names: see `of_sets`.
+
+    Raises
+    ------
+    NoSnapshots
+        none has; says what they hold.
+    """
+    found, seen = [], []
+    for name in list(names) or dataset.names():
+        system = dataset.load(name)
+        seen.append(f"{name} ({system.get_natoms()} atoms)")
+        if system.get_natoms() == n_atoms and "temperature_K" in system.data:
+            found.append(name)
+    if not found:
+        raise NoSnapshots(
+            f"no labelled frames of {n_atoms} atoms with a temperature in "
+            f"{', '.join(seen) or 'no set'}; choose other sets or another structure"
+        )
+    return found
+
+
+def origins(names: Iterable[str]) -> pd.DataFrame:
+    """Who sampled each of these sets, and how, as its provenance says it."""
+    rows = []
+    for name in names:
+        record = provenance.read(dataset.locate(name))
+        how = record.get("sampling", {})
+        rows.append(
+            {
+                "set": name,
+                "frames": sum(record["frames"].values()),
+                "sampled by": how.get("sampler", "-"),
+                "method": how.get("method", record["description"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def of_sets(names: Iterable[str], n_atoms: int) -> Trajectory:
+    """The frames of labelled sets as one trajectory of ``n_atoms`` atoms.
+
+    names: sets in data/frames or build/frames; empty takes every set with this number of atoms.
+    Frames keep the target temperature of their sampling; they do not follow each other in time
+    (times are NaN, positions may be wrapped): good for averages, not for motion. Frames without
+    a temperature (relaxations, strained crystals) are left out.
+
+    Raises
+    ------
+    NoSnapshots
+        no such frames; names what the sets hold.
+    """
+    chosen = fitting(names, n_atoms)
+    parts = [dataset.load(name) for name in chosen]
+    symbols = [np.array(p["atom_names"])[p["atom_types"]] for p in parts]
+    if any((s != symbols[0]).any() for s in symbols):
+        raise NoSnapshots(f"the sets {', '.join(chosen)} hold different atoms: choose among them")
+    temperature = np.concatenate([p["temperature_K"].ravel() for p in parts])
+    warm = temperature > 0
+    return Trajectory(
+        symbols=symbols[0],
+        steps=np.arange(len(temperature))[warm],
+        times_ps=np.full(warm.sum(), np.nan),
+        temperatures_K=temperature[warm],
+        cells=np.concatenate([p["cells"] for p in parts])[warm],
+        positions=np.concatenate([p["coords"] for p in parts])[warm],
+    )
+
+
+def near(
+    trajectory: Trajectory, temperature_K: float, width_K: float = 50.0, n: int | None = None
+) -> Trajectory:
+    """Frames whose temperature is within ``width_K`` of ``temperature_K``; at most ``n`` of them,
+    spread evenly.
+
+    Raises
+    ------
+    NoSnapshots
+        none there; says which temperatures there are.
+    """
+    close = np.flatnonzero(np.abs(trajectory.temperatures_K - temperature_K) <= width_K)
+    if not len(trajectory):
+        raise NoSnapshots(f"no frame within {width_K:g} K of {temperature_K:g} K: there is none")
+    if not len(close):
+        low, high = trajectory.temperatures_K.min(), trajectory.temperatures_K.max()
+        raise NoSnapshots(
+            f"no frame within {width_K:g} K of {temperature_K:g} K: "
+            f"they span {low:.0f}-{high:.0f} K"
+        )
+    if n is not None and len(close) > n:
+        close = close[np.linspace(0, len(close) - 1, n).round().astype(int)]
+    return trajectory[close]
+
+
+def actual_temperatures(trajectory: Trajectory, table: pd.DataFrame) -> np.ndarray:
+    """Instantaneous temperature (K) of each frame, (F,), from the run's table.
+
+    The temperature of a trajectory is the thermostat's target, which a run that blows up leaves.
+    table: of ``thermo.read``. Interpolated in time; NaN before its first row and behind its last.
+    """
+    if not len(table):
+        return np.full(len(trajectory), np.nan)
+    return np.interp(
+        trajectory.times_ps, table["time_ps"], table["temperature_K"], left=np.nan, right=np.nan
+    )
+
+
+def fluctuation(temperature_K, n_atoms: int):
+    r"""Standard deviation (K) of the instantaneous temperature of ``n_atoms`` in equilibrium.
+
+    .. math:: \sigma_T = T \sqrt{2 / (3 N - 3)}
+
+    of a canonical ensemble without motion of the centre of mass (Frenkel & Smit, Understanding
+    Molecular Simulation, 2nd ed., 2002, sec. 6.1). temperature_K: scalar or array.
+    """
+    return temperature_K * np.sqrt(2 / (3 * n_atoms - 3))
+
+
+def at_temperature(trajectory: Trajectory, table: pd.DataFrame, sigmas: float = 4.0) -> Trajectory:
+    """Frames whose actual temperature is their target's, within ``sigmas`` standard deviations.
+
+    May be empty. Frames of which it is not known (``actual_temperatures``) are left out.
+    """
+    off = np.abs(actual_temperatures(trajectory, table) - trajectory.temperatures_K)
+    limit = sigmas * fluctuation(trajectory.temperatures_K, len(trajectory.symbols))
+    return trajectory[off <= limit]
+
+
+def spaced(trajectory: Trajectory, at_least_ps: float) -> Trajectory:
+    """Frames that follow each other by ``at_least_ps``, the first among them.
+
+    Nearer ones see the same event twice. Frames without a time are all kept.
+    """
+    kept, last = [], -np.inf
+    for index, time in enumerate(trajectory.times_ps):
+        if not time - last < at_least_ps - 1e-9:
+            kept.append(index)
+            last = time
+    return trajectory[kept]
+
+
+def common(
+    run: Trajectory,
+    reference: Trajectory,
+    temperature_K: float,
+    width_K: float = 50.0,
+    n: int | None = None,
+) -> tuple[float, Trajectory, Trajectory]:
+    """The reference's temperature nearest to ``temperature_K`` that the run has reached, too.
+
+    Returns it (K), and the frames of the run and of the reference near it (``near``). Reached it
+    has what lies between its lowest and highest temperature, or outside by a fifth of the width.
+
+    Raises
+    ------
+    NoSnapshots
+        there is none; says which temperatures both have.
+    """
+    if not len(run):
+        raise NoSnapshots("the run has no frames to compare")
+    have = np.unique(reference.temperatures_K)
+    low, high = run.temperatures_K.min() - width_K / 5, run.temperatures_K.max() + width_K / 5
+    for temperature in have[np.argsort(np.abs(have - temperature_K), kind="stable")]:
+        if low <= temperature <= high:
+            return (
+                float(temperature),
+                near(run, temperature, width_K, n),
+                near(reference, temperature, width_K),
+            )
+    raise NoSnapshots(
+        f"no temperature in common: the run spans {run.temperatures_K.min():.0f}-"
+        f"{run.temperatures_K.max():.0f} K, the reference has "
+        f"{', '.join(f'{t:.0f}' for t in have)} K"
+    )
+
+
+def stages(
+    trajectory: Trajectory, step_K: float, width_K: float | None = None, n: int | None = None
+) -> dict[float, Trajectory]:
+    """Snapshots at every multiple of ``step_K`` the trajectory passes: temperature -> frames.
+
+    width_K: half width of a stage, by default half a step. Without frames there is no stage.
+    """
+    if not len(trajectory):
+        return {}
+    width_K = step_K / 2 if width_K is None else width_K
+    low, high = trajectory.temperatures_K.min(), trajectory.temperatures_K.max()
+    first, last = round(low / step_K), round(high / step_K)
+    found = {}
+    for temperature in step_K * np.arange(first, last + 1):
+        try:
+            found[float(temperature)] = near(trajectory, temperature, width_K, n)
+        except NoSnapshots:
+            continue
+    return found

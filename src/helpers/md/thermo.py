@@ -1,0 +1,162 @@
+"""The thermodynamic table of a heating run: one row every ``thermo_every_ps``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import paths, statistics
+from helpers.errors import Unfit
+
+FILE = "thermo.csv"
+
+COLUMNS = (
+    "step",
+    "time_ps",
+    "stage",  # 0: equilibration, 1, 2, ...: parts of the heating protocol
+    "target_temperature_K",
+    "temperature_K",
+    "pressure_bar",
+    "volume_A3",
+    "density_g_cm3",
+    "potential_energy_eV",
+    "kinetic_energy_eV",
+    "enthalpy_eV",
+    "cell_a_A",
+    "cell_b_A",
+    "cell_c_A",
+    "cell_alpha_deg",
+    "cell_beta_deg",
+    "cell_gamma_deg",
+    "close_atoms",  # atoms with another one closer than lammps_input.CLOSEST_A
+)
+
+
+def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
+    """Table of a run directory (finished or not) or of a ``thermo.csv``.
+
+    The enthalpy is H = E_kin + E_pot + P0 V with the *external* pressure P0 of the run, not the
+    instantaneous one, whose fluctuations would drown it.
+
+    Parameters
+    ----------
+    run: run directory, or the file itself.
+    equilibration: False leaves out the rows before the heating starts (stage 0).
+
+    Raises
+    ------
+    FileNotFoundError
+        there is no table yet: the run was never started, or stopped within its first 0.1 ps.
+    ValueError
+        the file is not such a table, or its steps do not increase.
+    """
+    file = _file(run)
+    table = pd.read_csv(file, comment="#")
+    table = table if len(table) else table.astype(float)  # a run may explode before its first row
+    if missing := [c for c in COLUMNS if c not in table.columns]:
+        raise ValueError(
+            f"{paths.relative(file)} has no column {', '.join(missing)}; "
+            f"delete the run's directory and run it again"
+        )
+    if len(table) and not np.all(np.diff(table["step"]) > 0):
+        raise ValueError(f"{paths.relative(file)}: steps do not increase; the table is damaged")
+    return table if equilibration else table[table["stage"] > 0].reset_index(drop=True)
+
+
+def ramps(runs: Mapping) -> dict:
+    """The table of each run without its equilibration; one that has none is said and left out.
+
+    runs: key -> run directory. A run that exploded before its ramp, or in its first row, has none.
+
+    Raises
+    ------
+    Unfit
+        none of the runs has one.
+    """
+    tables = {key: read(run, equilibration=False) for key, run in runs.items()}
+    for key, table in tables.items():
+        if table.empty:
+            print(f"left out: {Path(runs[key]).name} ended before its ramp began")
+    if not any(map(len, tables.values())):
+        raise Unfit(
+            "none of these runs reached its ramp; look at what each says of its end, and "
+            "lower temperature_start, or take another potential"
+        )
+    return {key: table for key, table in tables.items() if len(table)}
+
+
+def swing(time_ps, values) -> float:
+    r"""Period (ps) of the slowest regular oscillation of ``values``, such as a barostat's.
+
+    Twice the lag at which the autocorrelation is lowest,
+
+    .. math:: \rho(t) = \langle \delta x(0)\, \delta x(t) \rangle / \langle \delta x^2 \rangle,
+
+    over lags up to half the length. time_ps: (M,), evenly spaced. NaN for fewer than eight samples.
+    """
+    x = np.asarray(values, float) - np.mean(values)
+    if len(x) < 8:
+        return float("nan")
+    lags = np.arange(1, len(x) // 2 + 1)
+    rho = [np.mean(x[:-lag] * x[lag:]) for lag in lags]
+    return float(2 * lags[int(np.argmin(rho))] * np.diff(time_ps).mean())
+
+
+def density(
+    table: pd.DataFrame, temperature_K: float, *, skip_ps: float = 0.0, blocks: int = 5
+) -> dict:
+    """Mean density at one temperature of an NPT run, with an error from means over blocks.
+
+    table: `read` of a run. Rows whose target is within 1 K count, without the first
+    ``skip_ps`` of them. error_g_cm3 = standard deviation of the block means / sqrt(blocks); blocks
+    shorter than the barostat's period make it too small, so duration_ps is returned beside it.
+
+    Raises
+    ------
+    ValueError
+        fewer than two rows a block are left.
+    """
+    rows = table[(table["target_temperature_K"] - temperature_K).abs() <= 1]
+    rows = rows[rows["time_ps"] >= rows["time_ps"].min() + skip_ps]
+    if len(rows) < 2 * blocks:
+        raise ValueError(
+            f"{len(rows)} rows at {temperature_K:g} K after the first {skip_ps:g} ps are too few "
+            f"for {blocks} blocks; hold the temperature longer"
+        )
+    means = statistics.block_means(rows["density_g_cm3"].to_numpy(), blocks)
+    return {
+        "density_g_cm3": float(means.mean()),
+        "error_g_cm3": float(means.std(ddof=1) / np.sqrt(blocks)),
+        "duration_ps": float(rows["time_ps"].iloc[-1] - rows["time_ps"].iloc[0]),
+        "n": len(rows),
+    }
+
+
+def whole_rows(file: Path) -> list[str]:
+    """The whole rows of a table; LAMMPS adds a "#" line per session, a kill may cut off the last,
+    a full disk may glue two together."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    return [
+        x for x in lines if x[0].isdigit() and x.endswith("\n") and x.count(",") == len(COLUMNS) - 1
+    ]
+
+
+def truncate(file: Path, step: int) -> None:
+    """Keep the header and the whole rows up to ``step``."""
+    kept = [row for row in whole_rows(file) if int(row.split(",", 1)[0]) <= step]
+    part = file.with_suffix(".part")
+    part.write_text("".join([",".join(COLUMNS) + "\n", *kept]))
+    part.replace(file)
+
+
+def _file(run: Path | str) -> Path:
+    file = Path(run)
+    file = file / FILE if file.is_dir() or not file.suffix else file
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"no {paths.relative(file)}: start the run with heating.run, or wait for its first row"
+        )
+    return file

@@ -1,0 +1,332 @@
+"""The stages of a heating run, found in its density, from crystal to melt; where motion sets in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from helpers import statistics
+
+NAMES = ("crystal", "pre-melt", "low density", "return", "dense", "melt")
+_SHORTEST = 3  # bins; two points are always a line
+
+
+@dataclass(frozen=True)
+class Stage:
+    """name: of ``NAMES``. low_K, high_K: its ends. low_error_K: standard error of where it begins.
+
+    density, slope_per_K: mean and slope, in the unit of the density. deviation: mean of the
+    density over the line of the crystal, minus 1.
+    """
+
+    name: str
+    low_K: float
+    high_K: float
+    low_error_K: float
+    density: float
+    slope_per_K: float
+    deviation: float
+
+
+def find(
+    temperature_K,
+    density,
+    melt_K: float | None = None,
+    width_K: float = 20.0,
+    min_change: float = 0.03,
+    most: int = 6,
+    n_bootstrap: int = 50,
+    seed: int = 0,
+) -> list[Stage]:
+    r"""Cut a heating run where its density changes its course, and name the parts.
+
+    Density is averaged in bins of ``width_K``. The best k straight pieces, free to jump, are found
+    exactly by dynamic programming (Bellman, Commun. ACM 4, 284 (1961)) for k = 1 ... ``most``;
+    the number of pieces has the lowest
+
+    .. math:: \mathrm{BIC} = n_e \ln(S_k / n) + 3 k \ln n_e
+
+    S_k: sum of squares. n_e: the n bins over the ``statistical_inefficiency`` of the residuals,
+    at first those of one line, since the slow breathing of a small cell is no stage; when more
+    pieces are granted all the same, it is taken from theirs, and the question is put again.
+    Errors of the cuts: ``n_bootstrap`` resamplings of blocks of residuals.
+
+    The first piece is the crystal; its line, extended, is what the others are compared with. A
+    piece that follows it and stays within ``min_change`` (relative) plus three standard errors of
+    the extended line is crystal as well, and the line goes through both. Every other piece is named
+    by what it does:
+
+    - *pre-melt*: follows the crystal and falls, from less than ``min_change`` below the line to
+      more;
+    - *low density*: its mean lies lower than the line by ``min_change`` or more;
+    - *return*: follows one of these two and its mean is nearer to the line than to the lowest of
+      them, or within ``min_change`` of the line: an excursion back, or the end of the low density;
+    - *dense*: its mean lies higher than the line by ``min_change`` or more.
+
+    From ``melt_K`` on, given by the motion of the atoms and not by the density, all is melt.
+
+    temperature_K, density: (M,) in order of time. Raises ValueError for arrays that do not fit or
+    hold nothing. A run too short to be cut is one stage.
+    """
+    T, rho = _checked(temperature_K, density)
+    span = np.nanmin(T), np.nanmax(T)
+    T, rho, cut, errors, noise = _cut(T, rho, width_K, most, n_bootstrap, seed)
+    return _named(T, rho, cut, errors, noise, melt_K, min_change, span)
+
+
+@dataclass(frozen=True)
+class Onset:
+    """Where a quantity leaves its course: temperature_K and its standard error, error_K.
+
+    before: what its course would give behind the onset. after: its mean there.
+    """
+
+    temperature_K: float
+    error_K: float
+    before: float
+    after: float
+
+
+def onset(
+    temperature_K,
+    values,
+    rise: float = 0.5,
+    width_K: float = 20.0,
+    most: int = 6,
+    n_bootstrap: int = 50,
+    seed: int = 0,
+) -> Onset | None:
+    r"""The temperature at which a quantity that grows slowly begins to grow otherwise, or None.
+
+    Straight pieces are laid through ``values`` as in ``find``. The onset is the first cut behind
+    which the mean of a piece exceeds the line of the pieces before, extended to it, by ``rise``
+    (relative) and by three standard errors of that line. For a root-mean-square displacement of
+    vibrating atoms, which grows as :math:`\sqrt{T}`, a rise by half is one that vibration does
+    not make: atoms leave their sites.
+
+    temperature_K, values: (M,) in order of time. Raises ValueError for arrays that do not fit or
+    hold nothing finite. A run too short to be cut has no onset.
+    """
+    T, values = _checked(temperature_K, values)
+    T, values, cut, errors, noise = _cut(T, values, width_K, most, n_bootstrap, seed)
+    for k, (a, b, _) in enumerate(_lines(T, values, cut)):
+        if k == 0:
+            continue
+        expected, unsure = (part.mean() for part in _extended(T, values, a, T[a:b], noise))
+        excess = values[a:b].mean() - expected
+        if excess > max(rise * expected, 3 * unsure):
+            return Onset(
+                float((T[a - 1] + T[a]) / 2),
+                float(errors[k]),
+                float(expected),
+                float(values[a:b].mean()),
+            )
+    return None
+
+
+def stays_above(temperature_K, values, threshold: float) -> float | None:
+    """Temperature from which on ``values`` stay above ``threshold`` until the end, or None.
+
+    At least a hundredth of the samples must lie behind it.
+    """
+    T, values = np.asarray(temperature_K, float), np.asarray(values, float)
+    low = np.flatnonzero(~(values > threshold))
+    first = low[-1] + 1 if len(low) else 0
+    return float(T[first]) if len(T) - first >= max(1, len(T) / 100) else None
+
+
+def table(found: list[Stage]) -> pd.DataFrame:
+    """Stages as rows for a page."""
+    return pd.DataFrame(
+        {
+            "stage": [s.name for s in found],
+            "from (K)": [
+                f"{s.low_K:.0f}" + (f" ± {s.low_error_K:.0f}" if np.isfinite(s.low_error_K) else "")
+                for s in found
+            ],
+            "to (K)": [f"{s.high_K:.0f}" for s in found],
+            "density (g/cm³)": [f"{s.density:.3f}" for s in found],
+            "against the crystal's line (%)": [f"{100 * s.deviation:+.1f}" for s in found],
+        }
+    )
+
+
+def _checked(temperature_K, values):
+    T, values = np.asarray(temperature_K, float), np.asarray(values, float)
+    if T.shape != values.shape or T.ndim != 1 or not np.isfinite(T + values).any():
+        raise ValueError(
+            f"temperatures {T.shape} and values {values.shape} do not fit: two arrays "
+            "of the same length with finite numbers are needed"
+        )
+    return T, values
+
+
+def _cut(T, rho, width_K, most, n_bootstrap, seed):
+    """Bins (T, rho), first bins of the pieces granted, errors of the cuts (K), standard error."""
+    binned = statistics.bin_by_temperature(T, rho, width_K)
+    T, rho = binned["temperature_K"].to_numpy(), binned["mean"].to_numpy()
+    cuts = _pieces(T, rho, max(1, min(most, len(T) // _SHORTEST)))
+    residual = [rho - _model(T, rho, cut) for cut in cuts]
+    best, granted = 0, -1
+    while best > granted:
+        granted = best
+        alike = statistics.statistical_inefficiency(residual[best])
+        best = max(granted, _granted(residual, rho, alike))
+    errors = _cut_errors(T, rho, cuts[best], residual[best], alike, n_bootstrap, seed)
+    return T, rho, cuts[best], errors, np.sqrt((residual[best] ** 2).mean() * alike)
+
+
+def _pieces(T, rho, most: int) -> list[np.ndarray]:
+    """For k = 1 ... ``most`` the first bins of the best k pieces."""
+    n = len(T)
+    cost = np.full((n + 1, n + 1), np.inf)  # of one line through bins i ... j - 1
+    t, y = T - T.mean(), rho - rho.mean()
+    sums = [np.concatenate([[0], np.cumsum(a)]) for a in (np.ones(n), t, y, t * t, t * y, y * y)]
+    i, j = np.triu_indices(n + 1, min(_SHORTEST, n))
+    m, st, sy, stt, sty, syy = (s[j] - s[i] for s in sums)
+    vt, cty, vy = stt - st * st / m, sty - st * sy / m, syy - sy * sy / m
+    cost[i, j] = np.maximum(vy - cty**2 / np.maximum(vt, 1e-12), 0)
+    best, back = cost[0], []
+    found = [np.array([0])]
+    for _ in range(1, most):
+        total = best[:, None] + cost
+        back.append(total.argmin(axis=0))
+        best = total.min(axis=0)
+        if not np.isfinite(best[n]):
+            break
+        starts, end = [], n
+        for step in reversed(back):
+            end = int(step[end])
+            starts.append(end)
+        found.append(np.array([0, *reversed(starts)]))
+    return found
+
+
+def _granted(residual, rho, alike) -> int:
+    """Index of the lowest BIC."""
+    independent = max(len(rho) / alike, 2.0)
+    floor = (1e-9 * np.abs(rho).max()) ** 2 + 1e-300  # a density without noise has S = 0
+    return int(
+        np.argmin(
+            [
+                independent * np.log((rest**2).mean() + floor) + 3 * (k + 1) * np.log(independent)
+                for k, rest in enumerate(residual)
+            ]
+        )
+    )
+
+
+def _lines(T, rho, cut):
+    """(first bin, behind the last, line) of each piece."""
+    for a, b in zip(cut, [*cut[1:], len(T)], strict=True):
+        yield a, b, np.polyfit(T[a:b] - T[a:b].mean(), rho[a:b], 1) if b - a > 1 else (0, rho[a])
+
+
+def _model(T, rho, cut):
+    return np.concatenate(
+        [np.polyval(line, T[a:b] - T[a:b].mean()) for a, b, line in _lines(T, rho, cut)]
+    )
+
+
+def _cut_errors(T, rho, cut, residual, alike, n_bootstrap, seed) -> np.ndarray:
+    if len(cut) == 1:
+        return np.array([np.nan])
+    rng = np.random.default_rng(seed)
+    size = int(np.clip(np.ceil(2 * alike), 3, len(T) // 3))
+    model = rho - residual
+    tries = [
+        _pieces(T, model + statistics.resample_blocks(rng, residual, size), len(cut))[-1]
+        for _ in range(n_bootstrap)
+    ]
+    scatter = np.std([T[t] for t in tries], axis=0)
+    spacing = np.median(np.diff(T))  # a jump inside a bin may fall to either side of it
+    return np.concatenate([[np.nan], np.hypot(scatter[1:], spacing)])
+
+
+def _named(T, rho, cut, errors, noise, melt_K, min_change, span) -> list[Stage]:
+    solid, lowest, found = 0, 0.0, []  # bins that are crystal so far; lowest mean of a piece
+    for k, (a, b, line) in enumerate(_lines(T, rho, cut)):
+        solid = solid or b
+        expected, unsure = _extended(T, rho, solid, T[a:b], noise)
+        piece = np.polyval(line, T[a:b] - T[a:b].mean())
+        excess = np.abs(piece / expected - 1) - 3 * unsure / expected
+        before, after = (piece / expected - 1)[[0, -1]]
+        mean = (rho[a:b] / expected).mean() - 1
+        if k == 0 or (solid == a and max(excess[0], excess[-1]) < min_change):
+            name, solid = "crystal", b
+        elif solid == a and after <= -min_change < before:
+            name = "pre-melt"
+        elif mean >= min_change:
+            name = "dense"
+        elif mean <= -min_change and mean <= lowest / 2:
+            name = "low density"
+        else:
+            name = "return"
+        lowest = min(lowest, mean) if name in ("pre-melt", "low density") else lowest
+        low = span[0] if k == 0 else (T[a - 1] + T[a]) / 2
+        high = span[1] if b == len(T) else (T[b - 1] + T[b]) / 2
+        found.append(Stage(name, low, high, errors[k], rho[a:b].mean(), line[0], mean))
+    return _joined(_melted(found, melt_K))
+
+
+def _extended(T, rho, solid, at, noise):
+    """The line through the first ``solid`` bins at other temperatures, and its error there."""
+    t = T[:solid] - T[:solid].mean()
+    line = np.polyfit(t, rho[:solid], 1) if solid > 1 else (0.0, rho[0])
+    x = at - T[:solid].mean()
+    return np.polyval(line, x), noise * np.sqrt(1 / solid + x**2 / max((t**2).sum(), 1e-12))
+
+
+def _melted(found, melt_K):
+    if melt_K is None:
+        return found
+    parts = []
+    for s in found:
+        if s.low_K < melt_K:
+            parts.append(
+                Stage(
+                    s.name,
+                    s.low_K,
+                    min(s.high_K, melt_K),
+                    s.low_error_K,
+                    s.density,
+                    s.slope_per_K,
+                    s.deviation,
+                )
+            )
+        if s.high_K > melt_K:
+            parts.append(
+                Stage(
+                    "melt",
+                    max(s.low_K, melt_K),
+                    s.high_K,
+                    np.nan,
+                    s.density,
+                    s.slope_per_K,
+                    s.deviation,
+                )
+            )
+    return parts
+
+
+def _joined(found):
+    """Neighbours of one name as one stage, means weighted by their length."""
+    joined = [found[0]]
+    for s in found[1:]:
+        last = joined[-1]
+        if s.name != last.name:
+            joined.append(s)
+            continue
+        share = (s.high_K - s.low_K) / (s.high_K - last.low_K)
+        mixed = [
+            x + share * (y - x)
+            for x, y in (
+                (last.density, s.density),
+                (last.slope_per_K, s.slope_per_K),
+                (last.deviation, s.deviation),
+            )
+        ]
+        joined[-1] = Stage(s.name, last.low_K, s.high_K, last.low_error_K, *mixed)
+    return joined

@@ -1,0 +1,108 @@
+"""Rates of rare events: what a count says about a rate, and how a rate grows with temperature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2
+
+from helpers import units
+
+CONFIDENCE = 0.95
+
+
+class ActivationNotDetermined(ValueError):
+    """Too few events, or all at one temperature."""
+
+
+def poisson_limits(count, confidence: float = CONFIDENCE) -> tuple[np.ndarray, np.ndarray]:
+    """Exact limits of the mean of a Poisson distribution of which ``count`` was drawn.
+
+    Garwood, Biometrika 28, 437 (1936): ``chi2(a/2, 2n) / 2`` and ``chi2(1 - a/2, 2n + 2) / 2``,
+    a = 1 - confidence. Of no event only an upper limit is asked for, one-sided:
+    ``-ln(1 - confidence)``, 3.0 events at 95 %.
+    """
+    count = np.asarray(count)
+    if (count < 0).any():
+        raise ValueError(f"a number of events is not negative: {count.min()}")
+    tail = (1 - confidence) / 2
+    low = np.where(count > 0, chi2.ppf(tail, 2 * np.maximum(count, 1)) / 2, 0.0)
+    high = np.where(count > 0, chi2.ppf(1 - tail, 2 * count + 2) / 2, -np.log(1 - confidence))
+    return low, high
+
+
+@dataclass(frozen=True)
+class Arrhenius:
+    r"""``k(T) = A exp(-E_a / RT)`` fitted to counted events.
+
+    E_a, error: kJ/mol. prefactor: A in events per ns. n_events: what it rests on.
+    """
+
+    E_a: float
+    error: float
+    prefactor: float
+    n_events: int
+    _middle: float
+    _log_rate: float
+    _covariance: np.ndarray
+
+    def rate(self, temperature_K) -> tuple[np.ndarray, np.ndarray]:
+        """Rate per ns at ``temperature_K`` and the standard error of its natural logarithm."""
+        x = _inverse(temperature_K) - self._middle
+        C = self._covariance
+        return (
+            np.exp(self._log_rate - self.E_a * x),
+            np.sqrt(C[0, 0] - 2 * x * C[0, 1] + x**2 * C[1, 1]),
+        )
+
+
+def arrhenius(temperature_K, events, exposure_ns) -> Arrhenius:
+    r"""Maximum-likelihood Arrhenius law of Poisson counts.
+
+    .. math:: n_i \sim \mathrm{Poisson}(t_i A e^{-E_a / R T_i})
+
+    Bins without an event count as they should: a line through the logarithms of rates would have
+    to leave them out and come out too flat. Newton's method; errors from Fisher's information.
+
+    temperature_K, events, exposure_ns (observed time, of all bonds together): (M,).
+
+    Raises
+    ------
+    ActivationNotDetermined
+        fewer than five events, or two temperatures with any.
+    """
+    T, n, t = (np.asarray(a, float) for a in (temperature_K, events, exposure_ns))
+    used = np.isfinite(T) & (t > 0)
+    T, n, t = T[used], n[used], t[used]
+    if n.sum() < 5 or (n > 0).sum() < 2:
+        raise ActivationNotDetermined(
+            f"{int(n.sum())} events at {(n > 0).sum()} temperatures: an activation energy needs "
+            "five at two temperatures or more"
+        )
+    x = _inverse(T)
+    middle = (n * x).sum() / n.sum()  # near where the events are the two parameters decouple
+    design = np.stack([np.ones_like(x), middle - x], axis=1)
+    at = np.array([np.log(n.sum() / t.sum()), 0.0])
+    for _ in range(200):
+        mean = t * np.exp(np.clip(design @ at, -700, 700))
+        information = design.T @ (design * mean[:, None])
+        step = np.linalg.solve(information, design.T @ (n - mean))
+        limit = np.array([2.0, 1.0 / np.abs(design[:, 1]).max()])
+        at += step * min(1.0, (limit / np.maximum(np.abs(step), 1e-300)).min())
+        if np.all(np.abs(step) < 1e-10 * (1 + np.abs(at))):
+            break
+    covariance = np.linalg.inv(information)
+    return Arrhenius(
+        float(at[1]),
+        float(np.sqrt(covariance[1, 1])),
+        float(np.exp(at[0] + at[1] * middle)),
+        int(n.sum()),
+        float(middle),
+        float(at[0]),
+        covariance,
+    )
+
+
+def _inverse(temperature_K):
+    return 1 / (units.GAS_CONSTANT_KJ_PER_MOL_K * np.asarray(temperature_K, float))

@@ -1,0 +1,55 @@
+"""The heat capacity as the slope of the enthalpy of a heating run. Units: eV, K, J/mol/K."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from helpers import statistics, units
+
+_J_MOL = 1000 * units.EV_IN_KJ_PER_MOL  # of 1 eV a particle
+
+
+def heat_capacity(
+    temperature_K, enthalpy_eV, n_atoms: int, mass_u: float | None = None, window_K: float = 100.0
+) -> pd.DataFrame:
+    """Heat capacity at constant pressure ``C_p = dH/dT`` along a heating run.
+
+    The slope of a straight line fitted to H(T) inside each window of ``window_K``, its error
+    widened by the correlation of the samples (``statistical_inefficiency``). H is the
+    enthalpy of the whole cell with kinetic energy (``etotal + P V``); without it, add 3/2 k_B an
+    atom. Classical nuclei: at least 3 k_B an atom for harmonic vibrations, where quantum ones of
+    stiff bonds are frozen at these temperatures.
+
+    temperature_K, enthalpy_eV: (M,). mass_u: mass of the cell. Returns temperature_K, cp_kB (k_B
+    an atom), error_kB, cp_J_mol_K (a mole of atoms), and cp_J_g_K if ``mass_u`` is given.
+    Windows with fewer than three samples are left out.
+    """
+    T, H = np.asarray(temperature_K, float), np.asarray(enthalpy_eV, float)
+    window = statistics.bins(T, window_K)
+    rows = []
+    for one in np.unique(window[np.isfinite(window)]):
+        inside = window == one
+        t = T[inside] - T[inside].mean()
+        if inside.sum() < 3 or (t**2).sum() == 0:
+            continue
+        slope, offset = np.polyfit(t, H[inside], 1)
+        rest = H[inside] - slope * t - offset
+        error = np.sqrt(
+            (rest**2).sum()
+            / (inside.sum() - 2)
+            / (t**2).sum()
+            * statistics.statistical_inefficiency(rest)
+        )
+        kB = n_atoms * units.BOLTZMANN_EV_PER_K
+        row = {
+            "temperature_K": T[inside].mean(),
+            "cp_kB": slope / kB,
+            "error_kB": error / kB,
+            "cp_J_mol_K": slope * _J_MOL / n_atoms,
+        }
+        if mass_u is not None:
+            row["cp_J_g_K"] = slope * _J_MOL / mass_u
+        rows.append(row)
+    columns = ["temperature_K", "cp_kB", "error_kB", "cp_J_mol_K"]
+    return pd.DataFrame(rows, columns=columns + ["cp_J_g_K"] * (mass_u is not None))

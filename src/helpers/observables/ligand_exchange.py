@@ -1,0 +1,292 @@
+"""Which ligand is bound to which metal atom over time: bonds, their lifetimes, ligand exchange."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from helpers.observables import event_rates, molecules, neighbors
+
+
+@dataclass(frozen=True)
+class Bonds:
+    """The bond of every N to a Zn along a trajectory.
+
+    zn: (F,n) index of the Zn each N is bound to, -1 where it is free. image: (F,n,3) the image of
+    that Zn, counted from the N's molecule made whole. times_ps, temperatures_K: (F,). nitrogen,
+    ligand: (n,) index of the atom, number of its molecule in the first frame. metal: indices of
+    all Zn.
+    """
+
+    zn: np.ndarray
+    image: np.ndarray
+    times_ps: np.ndarray
+    temperatures_K: np.ndarray
+    nitrogen: np.ndarray
+    ligand: np.ndarray
+    metal: np.ndarray
+
+    @property
+    def n_ligands(self) -> int:
+        return len(np.unique(self.ligand))
+
+    @property
+    def held(self) -> np.ndarray:
+        """(F, len(metal)) how many N each Zn holds, a stretched bond counted up to ``release``."""
+        node = np.searchsorted(self.metal, self.zn)
+        return np.stack(
+            [(node == k).sum(axis=1, where=self.zn >= 0) for k in range(len(self.metal))], axis=1
+        )
+
+    @cached_property
+    def _partner(self) -> np.ndarray:
+        """(F,n) one number for each Zn image, -1 for none."""
+        low, span = self.image.min(axis=(0, 1)), np.ptp(self.image, axis=(0, 1)) + 1
+        x, y, z = np.moveaxis(self.image - low, 2, 0)
+        number = ((self.zn * span[0] + x) * span[1] + y) * span[2] + z
+        return np.where(self.zn < 0, -1, number)
+
+    @cached_property
+    def episodes(self) -> pd.DataFrame:
+        """One row a bond, from the frame it is first seen in to the first frame without it.
+
+        nitrogen, ligand, zn: atoms. start, end: frames. outcome: "exchanged" (the next Zn that
+        this N binds to is another one, zn_to, from frame bound_again on), "returned" (it is the
+        same), "open" (it binds to none any more), "end" (still there in the last frame).
+        """
+        partner = self._partner.T  # (n, F)
+        first = np.ones(partner.shape, bool)
+        first[:, 1:] = partner[:, 1:] != partner[:, :-1]
+        atom, start = np.nonzero(first)
+        last_of_atom = np.append(atom[1:] != atom[:-1], True)
+        end = np.where(last_of_atom, partner.shape[1], np.append(start[1:], 0))
+        bound = partner[atom, start] >= 0
+        atom, start, end = atom[bound], start[bound], end[bound]
+        number, zn = partner[atom, start], self.zn.T[atom, start]
+        follows = np.append(atom[1:] == atom[:-1], False)[: len(atom)]
+        next_number, next_zn, next_start = (
+            np.append(a[1:], -1)[: len(a)] for a in (number, zn, start)
+        )
+        outcome = np.select(
+            [follows & (next_number != number), follows, end == partner.shape[1]],
+            ["exchanged", "returned", "end"],
+            "open",
+        )
+        exchanged = outcome == "exchanged"
+        return pd.DataFrame(
+            {
+                "nitrogen": self.nitrogen[atom],
+                "ligand": self.ligand[atom],
+                "zn": zn,
+                "start": start,
+                "end": end,
+                "outcome": outcome,
+                "zn_to": np.where(exchanged, next_zn, -1),
+                "bound_again": np.where(follows, next_start, -1),
+            }
+        )
+
+    @property
+    def exchanges(self) -> pd.DataFrame:
+        """The episodes that ended with an exchange, in order of time."""
+        found = self.episodes
+        return found[found["outcome"] == "exchanged"].sort_values("bound_again", kind="stable")
+
+    @cached_property
+    def moves(self) -> pd.DataFrame:
+        """Ligands that hold other Zn than before: frame, ligand, replaced, flipped.
+
+        Compared are the frames in which all N of a ligand are bound, with the last such frame
+        before. replaced: how many of its Zn are new. flipped: none is, but its N swapped them.
+        """
+        partner, rows = self._partner, []
+        for ligand in self.exchanges["ligand"].unique():
+            mine = partner[:, self.ligand == ligand]
+            settled = np.flatnonzero((mine >= 0).all(axis=1))
+            mine = mine[settled]
+            for k in np.flatnonzero((mine[1:] != mine[:-1]).any(axis=1)) + 1:
+                new = (Counter(mine[k].tolist()) - Counter(mine[k - 1].tolist())).total()
+                rows.append((settled[k], ligand, new, new == 0))
+        found = pd.DataFrame(rows, columns=["frame", "ligand", "replaced", "flipped"])
+        return found.astype(
+            {"frame": int, "ligand": int, "replaced": int, "flipped": bool}
+        ).sort_values("frame", kind="stable")
+
+    def cumulative(self, frames) -> np.ndarray:
+        """Events up to each frame, (F,), given the frames of the events."""
+        return np.cumsum(np.bincount(np.asarray(frames, int), minlength=len(self.zn)))
+
+    def rates(self, edges_K) -> pd.DataFrame:
+        r"""Rates of breaking and of exchange a Zn-N bond, in windows of temperature.
+
+        .. math:: k = n / t, \qquad t = \sum_f n_\mathrm{bound}(f) \, \Delta t_f
+
+        n: events in the window, t: time that all bonds together were observed. 1/k is the maximum
+        likelihood mean lifetime of a bond, those still there at the end counted in. Limits at
+        95 %, Poisson (``event_rates.poisson_limits``); of no event an upper limit.
+
+        edges_K: (B+1,) windows [low, high). Returns for each window with frames temperature_K,
+        exposure_ns, broken, exchanged, and for either rate break_per_ns, break_low, break_high,
+        exchange_per_ns, exchange_low, exchange_high.
+
+        Raises
+        ------
+        ValueError
+            the times of the frames are unknown or do not increase.
+        """
+        step = np.diff(self.times_ps)
+        if not (np.isfinite(step).all() and (step > 0).all()):
+            raise ValueError(
+                "rates need the times of the frames, increasing; a trajectory without its "
+                "thermo.csv has none"
+            )
+        exposure = (self.zn[:-1] >= 0).sum(axis=1) * step / 1000
+        ended = self.episodes[self.episodes["outcome"] != "end"]
+        window = np.digitize(self.temperatures_K, edges_K) - 1
+        rows = []
+        for b in range(len(edges_K) - 1):
+            inside = window == b
+            time = exposure[inside[:-1]].sum()
+            if not time > 0:
+                continue
+            mine = inside[ended["end"] - 1]
+            row = {
+                "temperature_K": self.temperatures_K[inside].mean(),
+                "exposure_ns": time,
+                "broken": int(mine.sum()),
+                "exchanged": int((mine & (ended["outcome"] == "exchanged")).sum()),
+            }
+            for name, n in (("break", row["broken"]), ("exchange", row["exchanged"])):
+                low, high = event_rates.poisson_limits(n)
+                row |= {
+                    f"{name}_per_ns": n / time,
+                    f"{name}_low": low / time,
+                    f"{name}_high": high / time,
+                }
+            rows.append(row)
+        columns = [
+            "temperature_K",
+            "exposure_ns",
+            "broken",
+            "exchanged",
+            *(
+                f"{name}_{part}"
+                for name in ("break", "exchange")
+                for part in ("per_ns", "low", "high")
+            ),
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def table(rate: pd.DataFrame) -> pd.DataFrame:
+    """``Bonds.rates`` as a table for a page: rates with their 95 % limits, or an upper limit."""
+
+    def cells(name):
+        return [
+            f"{k:.3g} ({low:.2g} to {high:.3g})" if n else f"below {high:.3g}"
+            for n, k, low, high in zip(
+                rate["broken" if name == "break" else "exchanged"],
+                rate[f"{name}_per_ns"],
+                rate[f"{name}_low"],
+                rate[f"{name}_high"],
+                strict=True,
+            )
+        ]
+
+    return pd.DataFrame(
+        {
+            "temperature (K)": [f"{T:.0f}" for T in rate["temperature_K"]],
+            "bond time watched (ns)": [f"{t:.3f}" for t in rate["exposure_ns"]],
+            "broken": rate["broken"].to_numpy(),
+            "exchanged": rate["exchanged"].to_numpy(),
+            "breaks of a bond (1/ns)": cells("break"),
+            "exchanges of a bond (1/ns)": cells("exchange"),
+        }
+    )
+
+
+def bonds(
+    positions,
+    cells,
+    symbols,
+    times_ps=None,
+    temperatures_K=None,
+    center: str = "Zn",
+    neighbor: str = "N",
+    cutoff: float = 2.5,
+    release: float = 3.5,
+) -> Bonds:
+    """Follow the bond of every N along a trajectory.
+
+    An N keeps its Zn as long as it is nearer than ``cutoff`` (A). Beyond, it goes over to the
+    nearest other Zn below ``cutoff``; where there is none, it keeps its own up to ``release`` and
+    is free behind. ``cutoff`` is the paper's for Zn-N; ``release`` lies behind the barrier, so
+    that a stretched bond that crosses the cutoff again and again is not counted as broken each
+    time (stable states: Laage & Hynes, J. Phys. Chem. B 112, 7697 (2008)). A periodic image of
+    the same Zn is another Zn. Ligands are the molecules of the first frame.
+
+    positions: (F,N,3) A, *unwrapped* and in order of time. cells: (F,3,3) A. times_ps,
+    temperatures_K: (F,), NaN when not given.
+
+    Raises
+    ------
+    ValueError
+        arrays that do not fit, no frames, NaN, no such element; release below cutoff; positions
+        that jump by half a cell from one frame to the next (wrapped, or not consecutive).
+    """
+    positions, cells, symbols = neighbors.frames(positions, cells, symbols)
+    if release < cutoff:
+        raise ValueError(f"release {release} A is below the cutoff {cutoff} A")
+    centers = neighbors.select(symbols, center)
+    others = neighbors.select(symbols, neighbor)
+    _refuse_jumps(positions[:, np.union1d(centers, others)], cells)
+    first = molecules.find(positions[0], cells[0], symbols, metal=center)
+    held = np.full((len(positions) + 1, len(others), 4), -1)
+    for f, (frame, cell) in enumerate(zip(positions, cells, strict=True)):
+        i, j, distance, shift = neighbors.pairs(frame, cell, others, centers, release, shifts=True)
+        shift = shift + first.whole[i]
+        held[f + 1] = _next(
+            held[f], np.searchsorted(others, i), np.column_stack([j, shift]), distance, cutoff
+        )
+    unknown = np.full(len(positions), np.nan)
+    return Bonds(
+        zn=held[1:, :, 0],
+        image=held[1:, :, 1:],
+        times_ps=unknown if times_ps is None else np.asarray(times_ps, float),
+        temperatures_K=unknown if temperatures_K is None else np.asarray(temperatures_K, float),
+        nitrogen=others,
+        ligand=first.label[others],
+        metal=centers,
+    )
+
+
+def _next(held, atom, partner, distance, cutoff) -> np.ndarray:
+    """What each N holds now, given what it held and the pairs nearer than ``release``."""
+    nearest = np.full(len(held), -1)
+    order = np.argsort(-distance)
+    nearest[atom[order]] = order  # the nearest is written last and stays
+    own = np.full(len(held), np.inf)
+    same = (partner == held[atom]).all(axis=1)
+    own[atom[same]] = distance[same]
+    closest = np.where(nearest >= 0, np.append(distance, np.inf)[nearest], np.inf)
+    now = np.where(np.isfinite(own)[:, None], held, -1)
+    change = (own >= cutoff) & (closest < cutoff)
+    now[change] = partner[nearest[change]]
+    return now
+
+
+def _refuse_jumps(positions, cells) -> None:
+    previous = None
+    for frame, cell in zip(positions, cells, strict=True):
+        fractional = frame @ np.linalg.inv(cell)
+        jump = 0.0 if previous is None else np.abs(fractional - previous).max()
+        if jump > 0.5:
+            raise ValueError(
+                f"an atom moves by {jump:.2f} of a cell from one frame to the next: exchange needs "
+                "unwrapped positions of consecutive frames (trajectory.read gives them)"
+            )
+        previous = fractional

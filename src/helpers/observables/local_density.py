@@ -1,0 +1,222 @@
+"""Atoms counted in small boxes: local density, as a map and a distribution; unevenness; voids.
+
+The question is whether a density that differs from box to box says anything. Atoms thrown at
+random differ more from box to box than those of any solid or liquid, so the measure is the
+variance of the counts over that of a random gas of as many atoms (S(k) near zero, Torquato &
+Stillinger, Phys. Rev. E 68, 041113 (2003)), and its correlation in space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from ase.data import atomic_masses, atomic_numbers
+
+from helpers import units
+
+
+@dataclass(frozen=True)
+class LocalDensity:
+    """counts: (F,nx,ny,nz) atoms a box. density: (F,nx,ny,nz) atoms/A^3.
+
+    edges: (3,) A, the true edges of a box along the cell vectors, mean over frames: the cell is
+    cut into the whole number of boxes that comes nearest to the edge asked for.
+    mass_density: (F,nx,ny,nz) g/cm3, None when the symbols were not given.
+    cell: (3,3) A, mean over frames.
+    """
+
+    counts: np.ndarray
+    density: np.ndarray
+    edges: np.ndarray
+    mass_density: np.ndarray | None = None
+    cell: np.ndarray | None = None
+
+    def distribution(self) -> tuple[np.ndarray, np.ndarray]:
+        """(density in atoms/A^3, share of boxes), one entry for each whole number of atoms.
+
+        Over all boxes and frames; the number of atoms is divided by the mean volume of a box.
+        """
+        share = np.bincount(self.counts.ravel()) / self.counts.size
+        return np.arange(len(share)) * self.density.mean() / self.counts.mean(), share
+
+    def slice(self, axis: int = 2, frames=slice(None)) -> np.ndarray:
+        """Density (atoms/A^3) averaged over ``frames`` and along ``axis``: a map to look at."""
+        return self.density[frames].mean(axis=(0, axis + 1))
+
+    def map(self) -> np.ndarray:
+        """Density (atoms/A^3) of each box, averaged over the frames, (nx,ny,nz)."""
+        return self.density.mean(axis=0)
+
+    def unevenness(self) -> float:
+        """Variance of the counts over that of as many atoms thrown at random; gas 1, crystal < 1.
+
+        .. math:: I = \\langle (n - \\bar n)^2 \\rangle / [N p (1 - p)], \\quad p = 1/M
+
+        over all M boxes and frames. Two phases, each larger than a box, drive it above the value
+        of either. NaN for one box.
+        """
+        boxes = self.counts[0].size
+        atoms = self.counts[0].sum()
+        if boxes < 2:
+            return np.nan
+        return float(self.counts.var(axis=(1, 2, 3)).mean() / (atoms * (boxes - 1) / boxes**2))
+
+    def unevenness_error(self, blocks: int = 5) -> float:
+        """Standard error of ``unevenness`` from blocks of frames; NaN for fewer frames."""
+        if len(self.counts) < blocks:
+            return np.nan
+        variance = [part.mean() for part in np.array_split(self.counts.var(axis=(1, 2, 3)), blocks)]
+        return float(
+            self.unevenness() * np.std(variance, ddof=1) / np.sqrt(blocks) / np.mean(variance)
+        )
+
+    def correlation(self, width: float | None = None) -> pd.DataFrame:
+        r"""How the densities of two boxes go together, against their distance.
+
+        .. math:: C(d) = \langle \delta n(x)\, \delta n(x + d) \rangle / \langle \delta n^2 \rangle
+
+        distance_A, correlation, error (standard error over five blocks of frames, NaN with fewer)
+        and pairs, in bins of ``width`` (A, by default the longest edge of a box), without
+        distance zero, where C = 1. In a random gas C = -1/(M-1) everywhere, M boxes. Regions of
+        another density show as C > 0 up to their size.
+        """
+        delta = self.counts - self.counts.mean(axis=(1, 2, 3), keepdims=True)
+        power = np.abs(np.fft.fftn(delta, axes=(1, 2, 3))) ** 2
+        together = np.fft.ifftn(power, axes=(1, 2, 3)).real / delta[0].size
+        shape = delta.shape[1:]
+        step = np.stack(np.meshgrid(*[np.fft.fftfreq(n) for n in shape], indexing="ij"), -1)
+        images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
+        distance = np.min(
+            [np.linalg.norm((step + image) @ self.cell, axis=-1) for image in images], axis=0
+        )
+        bins = np.rint(distance / (width or self.edges.max())).astype(int)
+        if delta[0].size > 1:
+            bins.flat[1:] = np.maximum(bins.flat[1:], 1)  # only the box and itself is at zero
+        variance = together[:, 0, 0, 0]
+        blocks = [np.arange(len(delta))]
+        if len(delta) >= 5:
+            blocks = np.array_split(blocks[0], 5)
+        rows = []
+        for b in range(1, bins.max() + 1):
+            inside = bins == b
+            if not inside.any() or not variance.sum():
+                continue
+            each = [together[f][:, inside].mean() / variance[f].mean() for f in blocks]
+            rows.append(
+                {
+                    "distance_A": distance[inside].mean(),
+                    "correlation": together[:, inside].mean() / variance.mean(),
+                    "error": np.std(each, ddof=1) / np.sqrt(5) if len(each) == 5 else np.nan,
+                    "pairs": int(inside.sum() * delta[0].size // 2),
+                }
+            )
+        return pd.DataFrame(rows, columns=["distance_A", "correlation", "error", "pairs"])
+
+
+def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDensity:
+    """Count the atoms in boxes of about ``edge`` (A) that fill the cell.
+
+    Boxes are parallelepipeds along the cell vectors and breathe with the cell, so that every
+    point belongs to one box and the mean over boxes is N/V. Atoms outside the cell are wrapped
+    into it. An edge that does not divide the cell is changed to the nearest one that does (a cell
+    of 15.4 A has three boxes of 5.13 A); cubes of exactly 5 A would leave a strip at the side, or
+    count it twice.
+
+    positions: (F,N,3) A. cells: (F,3,3) A. symbols: (N,), for the mass density.
+
+    Raises
+    ------
+    ValueError
+        shapes that do not fit, NaN, no frames, or an edge that is not positive.
+    """
+    positions, cells = np.asarray(positions, float), np.asarray(cells, float)
+    if positions.ndim != 3 or cells.shape != (len(positions), 3, 3) or not len(positions):
+        raise ValueError(
+            f"positions {positions.shape} and cells {cells.shape} do not fit: "
+            "(frames, atoms, 3) and (frames, 3, 3) are needed, one frame at least"
+        )
+    if edge <= 0 or not (np.isfinite(positions).all() and np.isfinite(cells).all()):
+        raise ValueError("local density needs a positive edge and finite positions and cells")
+    mass = None
+    if symbols is not None:
+        if len(symbols) != positions.shape[1]:
+            raise ValueError(f"{len(symbols)} symbols for {positions.shape[1]} atoms")
+        mass = atomic_masses[[atomic_numbers[s] for s in symbols]]
+    length = np.linalg.norm(cells, axis=2).mean(axis=0)
+    shape = np.maximum(1, np.rint(length / edge).astype(int))
+    size = int(shape.prod())
+    counts = np.empty((len(positions), size), int)
+    masses = np.empty((len(positions), size)) if mass is not None else None
+    for f, (frame, cell) in enumerate(zip(positions, cells, strict=True)):
+        fractional = frame @ np.linalg.inv(cell)
+        # min: a coordinate of -1e-17 wraps to exactly 1.0
+        box = np.minimum((fractional % 1.0 * shape).astype(int), shape - 1)
+        flat = np.ravel_multi_index(tuple(box.T), shape)
+        counts[f] = np.bincount(flat, minlength=size)
+        if mass is not None:
+            masses[f] = np.bincount(flat, weights=mass, minlength=size)
+    volume = (np.abs(np.linalg.det(cells)) / size)[:, None]
+    shape = (-1, *shape)
+    return LocalDensity(
+        counts.reshape(shape),
+        (counts / volume).reshape(shape),
+        length / shape[1:],
+        None if mass is None else units.density_g_cm3(masses, volume).reshape(shape),
+        cells.mean(axis=0),
+    )
+
+
+def thrown_at_random(n_atoms: int, cells, edge: float = 5.0, seed: int = 0) -> LocalDensity:
+    """``local_density`` of as many atoms without order in the same cells: what noise looks like."""
+    cells = np.asarray(cells, float)
+    rng = np.random.default_rng(seed)
+    positions = np.einsum("fni,fij->fnj", rng.random((len(cells), n_atoms, 3)), cells)
+    return local_density(positions, cells, edge)
+
+
+def heterogeneity(stages: dict[str, LocalDensity]) -> pd.DataFrame:
+    """One row a stage: are the differences between boxes more than noise, and do they last?
+
+    stage, mean and standard deviation of the density (1/A^3), ``unevenness`` with its error,
+    lasting_percent: the share of the variance between boxes that the mean over the stage's frames
+    keeps (the map; 100 % in a frozen structure, 100/F % when F frames have nothing in common),
+    neighbour correlation (``correlation`` of boxes side by side) with its error, empty_percent.
+    """
+    rows = []
+    for name, one in stages.items():
+        near = one.correlation().iloc[:1]
+        variance = one.counts.var(axis=(1, 2, 3)).mean()
+        rows.append(
+            {
+                "stage": name,
+                "mean_per_A3": one.density.mean(),
+                "deviation_per_A3": one.density.std(),
+                "unevenness": one.unevenness(),
+                "unevenness_error": one.unevenness_error(),
+                "lasting_percent": 100 * one.counts.mean(axis=0).var() / variance
+                if variance
+                else np.nan,
+                "neighbour_correlation": near["correlation"].sum() if len(near) else np.nan,
+                "neighbour_error": near["error"].iloc[0] if len(near) else np.nan,
+                "empty_percent": 100 * (one.counts == 0).mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def table(uneven: pd.DataFrame) -> pd.DataFrame:
+    """``heterogeneity`` as a table for a page."""
+    return pd.DataFrame(
+        {
+            "window": uneven["stage"],
+            "mean density (1/Å³)": uneven["mean_per_A3"].map("{:.4f}".format),
+            "unevenness": [
+                f"{u:.2f} ± {e:.2f}" if np.isfinite(e) else f"{u:.2f}"
+                for u, e in zip(uneven["unevenness"], uneven["unevenness_error"], strict=True)
+            ],
+            "lasting (%)": uneven["lasting_percent"].map("{:.1f}".format),
+            "empty boxes (%)": uneven["empty_percent"].map("{:.1f}".format),
+        }
+    )

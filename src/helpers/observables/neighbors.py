@@ -1,0 +1,324 @@
+"""All pairs of atoms nearer than a distance, periodic images counted, in any triclinic cell.
+
+Cell lists in numba (Allen & Tildesley, *Computer Simulation of Liquids*, 5.3.2): atoms are sorted
+into boxes along the cell vectors, and each box meets the boxes that can hold an atom nearer than
+``r_max``. Boxes of one column lie behind each other in memory, so that the innermost loop runs over
+many atoms at once. Compiled once and kept on disk; a call that has to compile says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+
+class Pairs(NamedTuple):
+    """Directed pairs centre -> neighbour. Same meaning as ASE's ``neighbor_list("ijdS")``.
+
+    i, j: (M,) indices of the two atoms. distance: (M,) in A.
+    shift: (M,3) cell vectors to add to atom j, ``r_j + shift @ cell - r_i`` is the bond; None if
+    not asked for.
+    """
+
+    i: np.ndarray
+    j: np.ndarray
+    distance: np.ndarray
+    shift: np.ndarray | None = None
+
+
+def pairs(positions, cell, centers, neighbors, r_max: float, shifts: bool = False) -> Pairs:
+    """Pairs (i in ``centers``, j in ``neighbors``) with a distance below ``r_max`` (A).
+
+    positions: (N,3) A, wrapped or not. cell: (3,3) A, rows are the cell vectors.
+    centers, neighbors: indices of atoms. A pair of an atom with itself is left out, one with its
+    own periodic image is not: in a cell narrower than ``2 r_max`` every image counts, none twice.
+
+    Raises
+    ------
+    ValueError
+        positions or cell hold NaN, the cell has no volume, or ``r_max`` is not positive.
+    """
+    positions, cell = checked(positions, cell, r_max)
+    centers, neighbors = np.asarray(centers, int), np.asarray(neighbors, int)
+    box = _boxes(positions, cell, neighbors, r_max, finest=2)
+    image = np.floor(positions[centers] @ box.inverse)
+    inside = positions[centers] - image @ cell
+    announce_compilation(_directed)
+    i, j, distance, shift = _directed(
+        inside,
+        _box_of(inside @ box.inverse, box.shape),
+        centers,
+        box.xyz,
+        box.atom,
+        box.start,
+        box.shape,
+        cell,
+        box.reach,
+        box.z_low,
+        box.z_high,
+        float(r_max),
+    )
+    if shifts:
+        whole = np.zeros((len(positions), 3), int)
+        whole[neighbors], whole[centers] = box.image, image
+        shift = shift + whole[i] - whole[j]
+    return Pairs(i, j, distance, shift if shifts else None)
+
+
+def histogram(positions, cell, kind, n_kinds: int, r_max: float, n_bins: int) -> np.ndarray:
+    """Histogram of all distances below ``r_max`` (A), every pair of kinds apart, in one pass.
+
+    positions: (N,3) A. cell: (3,3) A. kind: (N,) integers 0 ... n_kinds - 1, of elements say.
+    Returns counts (n_kinds, n_kinds, n_bins) of *directed* pairs, from the first kind to the
+    second, so ``counts[a, b] == counts[b, a]`` and the sum over all kinds counts each pair twice;
+    bin k holds ``k <= r / (r_max / n_bins) < k + 1``. Images count as in ``pairs``.
+
+    Raises
+    ------
+    ValueError
+        as ``pairs``.
+    """
+    positions, cell = checked(positions, cell, r_max)
+    box = _boxes(positions, cell, np.arange(len(positions)), r_max, finest=3)
+    kind = np.ascontiguousarray(np.asarray(kind)[box.atom], np.int64)
+    flat = np.zeros(n_kinds * n_kinds * (n_bins + 1), np.int64)
+    announce_compilation(_count)
+    _count(
+        box.xyz,
+        kind,
+        box.start,
+        box.shape,
+        cell,
+        box.reach,
+        box.z_low,
+        box.z_high,
+        n_bins / r_max,
+        n_kinds,
+        n_bins,
+        flat,
+    )
+    counts = flat.reshape(n_kinds, n_kinds, n_bins + 1)[:, :, :n_bins]
+    return counts + counts.transpose(1, 0, 2)
+
+
+def widest_radius(cells) -> float:
+    """Half the shortest distance between opposite faces of the narrowest cell, A.
+
+    Up to there a pair of atoms meets in one image only. cells: (3,3) or (F,3,3) A.
+    """
+    inverse = np.linalg.inv(np.asarray(cells, float))
+    return float(0.5 / np.linalg.norm(inverse, axis=-2).max())
+
+
+def select(symbols, element: str) -> np.ndarray:
+    """Indices of the atoms of ``element``; raises ValueError when there are none."""
+    symbols = np.asarray(symbols)
+    found = np.flatnonzero(symbols == element)
+    if not len(found):
+        raise ValueError(
+            f"no atom of element {element!r} in the structure; it has {sorted(set(symbols))}"
+        )
+    return found
+
+
+def frames(positions, cells, symbols) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The three as arrays (F,N,3), (F,3,3), (N,); raises ValueError when they do not fit."""
+    positions, cells = np.asarray(positions, float), np.asarray(cells, float)
+    symbols = np.asarray(symbols)
+    wanted = (len(positions), len(symbols), 3)
+    if positions.shape != wanted or cells.shape != (len(positions), 3, 3):
+        raise ValueError(
+            f"positions {positions.shape}, cells {cells.shape} and {len(symbols)} symbols do not "
+            "fit; they must be (frames, atoms, 3), (frames, 3, 3) and one symbol an atom"
+        )
+    if not len(positions):
+        raise ValueError("no frames: the chosen range of the trajectory is empty")
+    return positions, cells, symbols
+
+
+def checked(positions, cell, r_max: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """One frame as contiguous floats; raises ValueError for what no distance can be taken in."""
+    positions = np.ascontiguousarray(positions, float)
+    cell = np.ascontiguousarray(cell, float)
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        raise ValueError("positions or cell hold NaN or infinity: look at the frame's source")
+    if abs(np.linalg.det(cell)) < 1e-6:
+        raise ValueError(f"the cell {cell.tolist()} has no volume: a periodic cell is needed")
+    if not r_max > 0:
+        raise ValueError(f"r_max is {r_max} A; it must be positive")
+    return positions, cell
+
+
+def announce_compilation(kernel) -> None:
+    """Say on standard error that a numba kernel is about to be compiled, if it is."""
+    if kernel.signatures:
+        return
+    try:
+        known = kernel._cache._cache_file._load_index()  # numba has no public way to ask
+    except (AttributeError, OSError):
+        known = {}
+    if not known:
+        print(
+            f"helpers: compiling {kernel.__name__.strip('_')}, once; later runs load it from "
+            "the cache",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+class _Boxes(NamedTuple):
+    """Atoms sorted by box: xyz (3,N) wrapped, atom and image in the order given to ``_boxes``."""
+
+    xyz: np.ndarray
+    atom: np.ndarray
+    image: np.ndarray
+    start: np.ndarray
+    shape: np.ndarray
+    inverse: np.ndarray
+    reach: np.ndarray
+    z_low: np.ndarray
+    z_high: np.ndarray
+
+
+def _boxes(positions, cell, atoms, r_max, finest) -> _Boxes:
+    inverse = np.linalg.inv(cell)
+    height = 1 / np.linalg.norm(inverse, axis=0)
+    spacing = (abs(np.linalg.det(cell)) / max(len(atoms), 1)) ** (1 / 3)
+    shape = np.maximum(1, np.floor(height / max(r_max / finest, spacing))).astype(np.int64)
+    fractional = positions[atoms] @ inverse
+    image = np.floor(fractional)
+    box = _box_of(fractional - image, shape)
+    order = np.argsort(box, kind="stable")
+    start = np.searchsorted(box[order], np.arange(shape.prod() + 1))
+    reach, low, high = _reach(cell, shape, r_max)
+    inside = positions[atoms] - image @ cell
+    return _Boxes(
+        np.ascontiguousarray(inside[order].T),
+        atoms[order],
+        image.astype(int),
+        start,
+        shape,
+        inverse,
+        reach,
+        low,
+        high,
+    )
+
+
+def _box_of(fractional, shape) -> np.ndarray:
+    # clip: -1e-17 wraps to exactly 1, and a wrapped position may come back as -1e-17
+    x, y, z = np.clip((fractional * shape).astype(np.int64), 0, shape - 1).T
+    return (x * shape[1] + y) * shape[2] + z
+
+
+def _reach(cell, shape, r_max):
+    """How many boxes to go along a and b, and the range along c for each of these steps.
+
+    In a frame where the cell is lower triangular, the components of the vector between two points
+    of boxes d apart lie in intervals; the nearest ends give a bound that no pair falls below.
+    """
+    step = np.linalg.cholesky(cell @ cell.T) / shape[:, None]
+    height = 1 / np.linalg.norm(np.linalg.inv(step), axis=0)
+    reach = np.ceil(r_max / height).astype(np.int64)
+    d = [np.arange(-n, n + 1) for n in reach]
+    grid = np.stack(np.meshgrid(*d, indexing="ij"), axis=-1)
+    low = np.zeros(grid.shape[:3])
+    for k in range(3):
+        middle = grid @ step[:, k]
+        low += np.maximum(0, np.abs(middle) - np.abs(step[:, k]).sum()) ** 2
+    near = low < r_max**2 * (1 + 1e-9)
+    first = np.where(near.any(axis=2), near.argmax(axis=2) - reach[2], 1)
+    last = np.where(near.any(axis=2), reach[2] - near[:, :, ::-1].argmax(axis=2), 0)
+    return reach, first, last
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _count(xyz, kind, start, shape, cell, reach, z_low, z_high, per_A, n_kinds, n_bins, flat):
+    """Each unordered pair once: boxes ahead, and in the own column boxes above."""
+    x, y, z = xyz[0], xyz[1], xyz[2]
+    nx, ny, nz = shape
+    bins = np.empty(len(x), np.int32)
+    row = np.empty(n_kinds, np.int64)
+    top = float(n_bins)
+    for bx in range(nx):
+        for by in range(ny):
+            for bz in range(nz):
+                box = (bx * ny + by) * nz + bz
+                if start[box] == start[box + 1]:
+                    continue
+                for dx in range(reach[0] + 1):
+                    ix, tx = divmod(bx + dx, nx)
+                    for dy in range(-reach[1] if dx else 0, reach[1] + 1):
+                        own = dx == 0 and dy == 0
+                        iy, ty = divmod(by + dy, ny)
+                        at = bz + (0 if own else z_low[dx + reach[0], dy + reach[1]])
+                        end = bz + z_high[dx + reach[0], dy + reach[1]]
+                        while at <= end:  # the part of the column inside one image
+                            iz, tz = divmod(at, nz)
+                            last = min(nz - 1, tz + end - at)
+                            column = (tx * ny + ty) * nz
+                            j0, j1 = start[column + tz], start[column + last + 1]
+                            sx = ix * cell[0, 0] + iy * cell[1, 0] + iz * cell[2, 0]
+                            sy = ix * cell[0, 1] + iy * cell[1, 1] + iz * cell[2, 1]
+                            sz = ix * cell[0, 2] + iy * cell[1, 2] + iz * cell[2, 2]
+                            for i in range(start[box], start[box + 1]):
+                                first = i + 1 if own and at == bz else j0
+                                if first >= j1:
+                                    continue
+                                px, py, pz = x[i] - sx, y[i] - sy, z[i] - sz
+                                for k in range(first, j1):
+                                    ax, ay, az = x[k] - px, y[k] - py, z[k] - pz
+                                    far = np.sqrt(ax * ax + ay * ay + az * az) * per_A
+                                    bins[k - first] = np.int32(far if far < top else top)
+                                for a in range(n_kinds):
+                                    row[a] = (kind[i] * n_kinds + a) * (n_bins + 1)
+                                for k in range(first, j1):
+                                    flat[row[kind[k]] + bins[k - first]] += 1
+                            at += last - tz + 1
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _directed(points, boxes, centers, xyz, atom, start, shape, cell, reach, z_low, z_high, r_max):
+    x, y, z = xyz[0], xyz[1], xyz[2]
+    nx, ny, nz = shape
+    size, n = 8 * len(points) + 64, 0
+    out_i, out_j = np.empty(size, np.int64), np.empty(size, np.int64)
+    out_d, out_s = np.empty(size), np.empty((size, 3), np.int64)
+    for p in range(len(points)):
+        bx, rest = divmod(boxes[p], ny * nz)
+        by, bz = divmod(rest, nz)
+        for dx in range(-reach[0], reach[0] + 1):
+            ix, tx = divmod(bx + dx, nx)
+            for dy in range(-reach[1], reach[1] + 1):
+                iy, ty = divmod(by + dy, ny)
+                at = bz + z_low[dx + reach[0], dy + reach[1]]
+                end = bz + z_high[dx + reach[0], dy + reach[1]]
+                while at <= end:
+                    iz, tz = divmod(at, nz)
+                    last = min(nz - 1, tz + end - at)
+                    column = (tx * ny + ty) * nz
+                    px = points[p, 0] - (ix * cell[0, 0] + iy * cell[1, 0] + iz * cell[2, 0])
+                    py = points[p, 1] - (ix * cell[0, 1] + iy * cell[1, 1] + iz * cell[2, 1])
+                    pz = points[p, 2] - (ix * cell[0, 2] + iy * cell[1, 2] + iz * cell[2, 2])
+                    for k in range(start[column + tz], start[column + last + 1]):
+                        ax, ay, az = x[k] - px, y[k] - py, z[k] - pz
+                        square = ax * ax + ay * ay + az * az
+                        if square >= r_max * r_max:
+                            continue
+                        if atom[k] == centers[p] and ix == 0 and iy == 0 and iz == 0:
+                            continue
+                        if n == size:
+                            size *= 2
+                            more_i, more_j = np.empty(size, np.int64), np.empty(size, np.int64)
+                            more_d, more_s = np.empty(size), np.empty((size, 3), np.int64)
+                            more_i[:n], more_j[:n] = out_i, out_j
+                            more_d[:n], more_s[:n] = out_d, out_s
+                            out_i, out_j, out_d, out_s = more_i, more_j, more_d, more_s
+                        out_i[n], out_j[n], out_d[n] = centers[p], atom[k], np.sqrt(square)
+                        out_s[n, 0], out_s[n, 1], out_s[n, 2] = ix, iy, iz
+                        n += 1
+                    at += last - tz + 1
+    return out_i[:n].copy(), out_j[:n].copy(), out_d[:n].copy(), out_s[:n].copy()

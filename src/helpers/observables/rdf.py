@@ -1,0 +1,321 @@
+"""Radial distribution functions g(r), of all pairs of elements in one pass over the neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from helpers.observables import neighbors
+
+BLOCKS = 16  # a run is kept as at least this many blocks, at most twice as many
+
+
+@dataclass(frozen=True)
+class RDF:
+    """A radial distribution function.
+
+    pair: the two elements, or None for all atoms. r: (B,) bin centres, A. g: (B,).
+    n: (B,) running coordination number, the mean number of neighbours inside the *upper edge*
+    of each bin (``edges[1:]``). counts: (B,) pairs found, from the first element to the second.
+    ideal: (B,) pairs an ideal gas would show, so that ``g = counts / ideal``.
+    block_counts, block_share: (K,B) and (K,), the same pairs in K blocks of frames in the order
+    they came, and the share that each block has in ``ideal``; they give the errors.
+    """
+
+    pair: tuple[str, str] | None
+    r: np.ndarray
+    g: np.ndarray
+    n: np.ndarray
+    n_frames: int
+    edges: np.ndarray
+    counts: np.ndarray
+    ideal: np.ndarray
+    block_counts: np.ndarray | None = None
+    block_share: np.ndarray | None = None
+
+    @property
+    def label(self) -> str:
+        return "total" if self.pair is None else "–".join(self.pair)
+
+    @property
+    def error(self) -> np.ndarray:
+        """Standard error of g, (B,), from the scatter of the blocks; NaN with one block.
+
+        .. math:: s^2 = \\frac{K}{K-1} \\sum_k w_k^2 (g_k - g)^2, \\quad \\sum_k w_k = 1
+
+        True when a block is longer than the memory of the dynamics (Flyvbjerg & Petersen,
+        J. Chem. Phys. 91, 461 (1989)); too small for frames nearer in time than that.
+        """
+        return self._error(self.g, self._block_g())
+
+    @property
+    def n_error(self) -> np.ndarray:
+        """Standard error of n, (B,), like ``error``."""
+        scale = self.n[-1] / max(self.counts.sum(), 1)
+        if self.block_counts is None:
+            return np.full(len(self.n), np.nan)
+        blocks = scale * np.cumsum(self.block_counts, axis=1) / self.block_share[:, None]
+        return self._error(self.n, blocks)
+
+    def resampled(self, seed: int, n: int) -> Iterator[RDF]:
+        """n RDFs of blocks drawn with replacement: what other runs like this one could show.
+
+        Raises ValueError when there are fewer than two blocks.
+        """
+        if self.block_counts is None or len(self.block_share) < 2:
+            raise ValueError("resampling g(r) needs two frames or more")
+        rng = np.random.default_rng(seed)
+        for _ in range(n):
+            drawn = rng.integers(len(self.block_share), size=len(self.block_share))
+            counts, share = self.block_counts[drawn].sum(axis=0), self.block_share[drawn].sum()
+            ideal = self.ideal * share
+            yield replace(
+                self,
+                counts=counts,
+                ideal=ideal,
+                g=counts / ideal,
+                block_counts=None,
+                block_share=None,
+            )
+
+    def standard_error(
+        self, quantity: Callable[[RDF], float], n: int = 100, seed: int = 0
+    ) -> float:
+        """Bootstrap error of a number read off g(r), a peak's width say; NaN where it has none.
+
+        quantity: RDF -> number; where it raises ValueError that sample is left out, and when more
+        than half are, the result is NaN.
+        """
+        if self.block_counts is None or len(self.block_share) < 2:
+            return np.nan
+        values = []
+        for sample in self.resampled(seed, n):
+            try:
+                values.append(quantity(sample))
+            except ValueError:
+                continue
+        return float(np.std(values, ddof=1)) if len(values) > max(1, n / 2) else np.nan
+
+    def _block_g(self):
+        if self.block_counts is None:
+            return None
+        return self.block_counts / (self.ideal * self.block_share[:, None])
+
+    def _error(self, mean, blocks):
+        if blocks is None or len(blocks) < 2:
+            return np.full(len(mean), np.nan)
+        size = len(blocks)
+        square = (self.block_share[:, None] * (blocks - mean)) ** 2
+        return np.sqrt(size / (size - 1) * square.sum(axis=0))
+
+
+class Accumulator:
+    """All g(r) of a trajectory, frame by frame: memory does not grow with their number.
+
+    symbols: (N,). r_max, bin_width: A. images: count periodic images beyond half the cell.
+
+    >>> found = Accumulator(symbols, r_max=10.0)
+    >>> for positions, cell in frames:
+    ...     found.add(positions, cell)
+    >>> found.results()["Zn", "N"].g
+    """
+
+    def __init__(self, symbols, r_max: float = 10.0, bin_width: float = 0.05, images: bool = False):
+        self.symbols = np.asarray(symbols).astype(str)
+        self.elements = sorted(set(self.symbols), key=lambda s: -atomic_numbers[s])
+        self.edges = _edges(r_max, bin_width)
+        self.images = images
+        self.n_frames = 0
+        self._kind = np.array([self.elements.index(symbol) for symbol in self.symbols], int)
+        self._counts, self._density = [], []  # of each block: pairs, and the sum of 1/V
+        self._length, self._in_last = 1, 0  # frames of a block, and in the last one so far
+
+    def add(self, positions, cell) -> None:
+        """One frame: positions (N,3) A, wrapped or not; cell (3,3) A, rows are the vectors.
+
+        Raises
+        ------
+        ValueError
+            another number of atoms, NaN, a cell without volume, or r_max beyond half the cell
+            (unless ``images``).
+        """
+        positions, cell = neighbors.checked(positions, cell)
+        if positions.shape != (len(self.symbols), 3):
+            raise ValueError(
+                f"positions {positions.shape} do not fit: ({len(self.symbols)}, 3) "
+                "is needed, one row for each symbol"
+            )
+        r_max, legal = self.edges[-1], neighbors.widest_radius(cell)
+        if not self.images and r_max > legal * (1 + 1e-9):
+            raise ValueError(
+                f"r_max {r_max:g} A reaches beyond half the cell (frame {self.n_frames}); the "
+                f"largest legal value is {np.floor(legal * 1000) / 1000:.3f} A. With images=True "
+                "periodic images are counted there: then g(r) shows the period, too"
+            )
+        counts = neighbors.histogram(
+            positions, cell, self._kind, len(self.elements), r_max, len(self.edges) - 1
+        )
+        if self._in_last in (0, self._length):
+            self._new_block()
+        self._counts[-1] += counts
+        self._density[-1] += 1 / abs(np.linalg.det(cell))
+        self._in_last += 1
+        self.n_frames += 1
+
+    def _new_block(self):
+        if len(self._counts) == 2 * BLOCKS:
+            self._counts = [a + b for a, b in zip(*[iter(self._counts)] * 2, strict=True)]
+            self._density = [a + b for a, b in zip(*[iter(self._density)] * 2, strict=True)]
+            self._length *= 2
+        size = len(self.elements)
+        self._counts.append(np.zeros((size, size, len(self.edges) - 1), np.int64))
+        self._density.append(0.0)
+        self._in_last = 0
+
+    def results(self) -> RDFs:
+        """What the frames so far give. Raises ValueError when there were none."""
+        if not self.n_frames:
+            raise ValueError("no frames: the chosen range of the trajectory is empty")
+        return RDFs(self)
+
+
+class RDFs:
+    """g(r) of all pairs of elements and of all atoms, from one pass.
+
+    ``rdfs["Zn", "N"]`` is Zn -> N (n(r) counts N around Zn), ``rdfs[None]`` the total;
+    ``rdfs.pairs`` lists every pair once, heaviest element first.
+    """
+
+    def __init__(self, found: Accumulator):
+        self._elements, self._edges = found.elements, found.edges
+        self._blocks = np.array(found._counts)
+        self._density = np.array(found._density)
+        self._n_frames = found.n_frames
+        self._number = np.bincount(found._kind, minlength=len(found.elements))
+        self.pairs = element_pairs(self._elements)
+
+    def __getitem__(self, pair: tuple[str, str] | None) -> RDF:
+        if pair is None:
+            blocks, alpha, beta = self._blocks.sum(axis=(1, 2)), *2 * (self._number.sum(),)
+        else:
+            for element in pair:
+                if element not in self._elements:
+                    raise ValueError(
+                        f"no atom of element {element!r} in the structure; it has "
+                        f"{sorted(self._elements)}"
+                    )
+            a, b = (self._elements.index(element) for element in pair)
+            blocks, alpha, beta = self._blocks[:, a, b], self._number[a], self._number[b]
+            pair = tuple(pair)
+        counts = blocks.sum(axis=0)
+        shell = 4 / 3 * np.pi * np.diff(self._edges**3)
+        ideal = alpha * beta * shell * self._density.sum()
+        return RDF(
+            pair=pair,
+            r=(self._edges[1:] + self._edges[:-1]) / 2,
+            g=counts / ideal,
+            n=np.cumsum(counts) / (alpha * self._n_frames),
+            n_frames=self._n_frames,
+            edges=self._edges,
+            counts=counts,
+            ideal=ideal,
+            block_counts=blocks,
+            block_share=self._density / self._density.sum(),
+        )
+
+
+def rdfs(
+    frames: Iterable[tuple[np.ndarray, np.ndarray]],
+    symbols,
+    r_max: float = 10.0,
+    bin_width: float = 0.05,
+    images: bool = False,
+) -> RDFs:
+    r"""g(r) of all atoms and of every pair of elements, averaged over frames.
+
+    .. math::
+        g_{\alpha\beta}(r) = \frac{\sum_f h_f(r)}{\sum_f N_\alpha \rho_{\beta,f} \, v(r)}, \quad
+        \rho_{\beta,f} = N_\beta / V_f, \quad v = \tfrac{4\pi}{3}(r_+^3 - r_-^3)
+
+    with h the histogram of distances from alpha to beta (an atom and itself not counted) and v
+    the shell between the bin's edges. In a cell of N like atoms without order g = 1 - 1/N, not 1.
+
+    frames: (positions (N,3) A, cell (3,3) A) one after the other, from a list or a stream; the
+    cell may change. symbols: (N,). r_max, bin_width: A. images: allow ``r_max`` beyond half the
+    cell and count periodic images there, where what g(r) shows is the period, too.
+
+    Raises
+    ------
+    ValueError
+        arrays that do not fit, NaN, no frames, ``r_max`` no multiple of ``bin_width``, or beyond
+        half the cell (names the largest legal value).
+    """
+    found = Accumulator(symbols, r_max, bin_width, images)
+    for positions, cell in frames:
+        found.add(positions, cell)
+    return found.results()
+
+
+def rdf(
+    positions,
+    cells,
+    symbols,
+    pair: tuple[str, str] | None = None,
+    r_max: float = 10.0,
+    bin_width: float = 0.05,
+    images: bool = False,
+) -> RDF:
+    """One of ``rdfs``, from arrays: positions (F,N,3) A, cells (F,3,3) A; pair None: all atoms."""
+    positions, cells, symbols = neighbors.frames(positions, cells, symbols)
+    return rdfs(zip(positions, cells, strict=True), symbols, r_max, bin_width, images)[pair]
+
+
+def deviation_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float = np.inf) -> float:
+    r"""How far one g(r) is from another, in percent, between ``r_min`` and ``r_max`` (A).
+
+    .. math:: R = 100 \sqrt{\sum_r r^2 [g(r) - g_{ref}(r)]^2 / \sum_r r^2 g_{ref}(r)^2}
+
+    Wright's R_chi of the total correlation function ``T(r) = 4 pi rho r g(r)`` (J. Non-Cryst.
+    Solids 159, 264 (1993)), densities taken as equal. 0: the same; glasses that are said to be
+    well described reach some 5 %. Raises ValueError when the bins differ.
+    """
+    _same_bins(one, reference)
+    return _percent(one.g - reference.g, reference, r_min, r_max)
+
+
+def noise_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float = np.inf) -> float:
+    """The ``deviation_percent`` that the standard errors of both g(r) alone would give.
+
+    Two samples of one and the same system are that far apart; NaN where one has no error.
+    """
+    _same_bins(one, reference)
+    return _percent(np.hypot(one.error, reference.error), reference, r_min, r_max)
+
+
+def _same_bins(one, reference):
+    if one.edges.shape != reference.edges.shape or not np.allclose(one.edges, reference.edges):
+        raise ValueError("the two g(r) have different bins: compute both with one r_max, bin_width")
+
+
+def _percent(difference, reference, r_min, r_max):
+    inside = (reference.r > r_min) & (reference.r < r_max)
+    square = (reference.r * difference)[inside] ** 2
+    total = ((reference.r * reference.g)[inside] ** 2).sum()
+    return float(100 * np.sqrt(square.sum() / total)) if total else np.nan
+
+
+def element_pairs(symbols) -> list[tuple[str, str]]:
+    """Every pair of elements once, heaviest first: Zn-Zn, Zn-N, ... H-H."""
+    elements = sorted(set(map(str, symbols)), key=lambda s: -atomic_numbers[s])
+    return list(combinations_with_replacement(elements, 2))
+
+
+def _edges(r_max: float, bin_width: float) -> np.ndarray:
+    n_bins = round(r_max / bin_width)
+    if n_bins < 1 or not np.isclose(n_bins * bin_width, r_max):
+        raise ValueError(f"r_max {r_max} A is no multiple of the bin width {bin_width} A")
+    return np.linspace(0, r_max, n_bins + 1)

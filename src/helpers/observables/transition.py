@@ -1,0 +1,186 @@
+"""What a heating run shows as it gets hotter: bins, heat capacity, transition temperature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import f as f_distribution
+
+from helpers import statistics
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The temperature where the density begins to fall, or why there is none.
+
+    found; Tf, error (K, NaN if not found); drop: relative fall of the density below the line
+    of the solid at ``fit_until_K``; fallen_K: where the fall ends (NaN if not found); lines: (3,)
+    a, b, c of ``a + b T + c min(max(0, T - Tf), fallen_K - Tf)``; reason: one sentence. ``str()``
+    gives the sentence to print.
+    """
+
+    found: bool
+    Tf: float
+    error: float
+    drop: float
+    fit_until_K: float
+    lines: np.ndarray
+    reason: str
+    fallen_K: float = np.nan
+    method: str = "line with a fall, block bootstrap"
+
+    def __str__(self) -> str:
+        if not self.found:
+            return f"no transition found: {self.reason}"
+        return f"Tf = {self.Tf:.0f} +- {self.error:.0f} K: {self.reason}"
+
+
+def transition_temperature(
+    temperature_K,
+    density,
+    width_K: float = 20.0,
+    min_drop: float = 0.03,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> Transition:
+    r"""Temperature Tf at which the density of a heated crystal begins to fall significantly.
+
+    Density is averaged in bins of ``width_K``. The fit looks at the part of the run up to where the
+    density (running mean of three bins) is lowest, so that what follows, a collapse into a denser
+    liquid, does not bend the lines. There
+
+    .. math:: \rho(T) = a + bT + c \min\{\max(0, T - T_f),\ T_1 - T_f\}
+
+    is fitted by least squares: the solid expands, its density falls from Tf to T1 and then goes on
+    beside the line of the solid, as in a low-density phase; where T1 is the end of the fit there is
+    none. The error of Tf is the standard deviation over ``n_bootstrap`` resamplings of the
+    residuals, in blocks of three bins or of twice their ``statistical_inefficiency``, if that is
+    more.
+
+    A transition is found when, at the end of the fit, the density lies at least ``min_drop``
+    (relative) below the extrapolated line of the solid, and as far below its value at Tf from T1
+    on, the fall lowers the residual of a straight line with F-test probability below 0.1 % (of as
+    many bins as are independent), the line of the solid has three bins or more, and Tf is sharper
+    than a quarter of the fitted range. The paper reads Tf off by eye (Fig. 6b).
+
+    temperature_K, density: (M,), any unit of density. Never raises for a run without a
+    transition, however short; raises ValueError for no sample or arrays that do not fit.
+    """
+    temperature_K, density = np.asarray(temperature_K, float), np.asarray(density, float)
+    if temperature_K.shape != density.shape or temperature_K.ndim != 1 or not len(density):
+        raise ValueError(
+            f"temperatures {temperature_K.shape} and densities {density.shape} do not fit: two "
+            "arrays of the same length, one sample at least, are needed"
+        )
+    binned = statistics.bin_by_temperature(temperature_K, density, width_K)
+    T, rho = binned["temperature_K"].to_numpy(), binned["mean"].to_numpy()
+
+    def none(reason, until=T[-1], lines=(np.nan,) * 3, drop=np.nan):
+        return Transition(False, np.nan, np.nan, drop, float(until), np.array(lines), reason)
+
+    if len(T) < 10:
+        return none(
+            f"the run covers {T[0]:.0f}-{T[-1]:.0f} K, {len(T)} bins of {width_K:.0f} K; "
+            "10 are needed"
+        )
+    smooth = pd.Series(rho).rolling(3, center=True, min_periods=1).mean().to_numpy()
+    end = int(np.argmin(smooth))
+    if end + 1 < 8:
+        end = len(T) - 1
+    T, rho = T[: end + 1], rho[: end + 1]
+
+    Tf, T1, lines, square = _fall(T, rho)
+    model = _model(T, Tf, T1, lines)
+    drop = float(-lines[2] * (T1 - Tf) / (lines[0] + lines[1] * T[-1]))
+    straight = np.polyval(np.polyfit(T, rho, 1), T)
+    alike = statistics.statistical_inefficiency(rho - model)
+    independent = max(1.0, len(T) / alike - 5)
+    F = ((rho - straight) ** 2).sum() - square
+    F = F / (3 * alike) / max(square / (len(T) - 5), 1e-30)
+    chance = f_distribution.sf(F, 3, independent)
+    fall = float(-(lines[1] + lines[2]) * (T1 - Tf) / (lines[0] + lines[1] * Tf))
+    if min(drop, fall) < min_drop:
+        way = "rises" if rho[-3:].mean() > rho[:3].mean() else "falls too little"
+        return none(
+            f"up to {T[-1]:.0f} K the density {way} (by {100 * fall:.1f} % from the "
+            f"bend on, {100 * drop:.1f} % below the line of the solid; "
+            f"{100 * min_drop:.0f} % are needed)",
+            T[-1],
+            lines,
+            drop,
+        )
+    if chance > 1e-3:
+        return none(
+            f"a fall is not significantly better than a straight line (F-test p = "
+            f"{chance:.2g}; 0.001 or less is asked for)",
+            T[-1],
+            lines,
+            drop,
+        )
+    rng = np.random.default_rng(seed)
+    size = int(np.clip(np.ceil(2 * alike), 3, len(T) // 3))
+    tries = [
+        _fall(T, model + statistics.resample_blocks(rng, rho - model, size))[0]
+        for _ in range(n_bootstrap)
+    ]
+    error = float(np.std(tries))
+    if error > 0.25 * (T[-1] - T[0]) or Tf <= T[2] + 0.25 * width_K:
+        return none(f"the fall from {Tf:.0f} +- {error:.0f} K on is too vague", T[-1], lines, drop)
+    return Transition(
+        True,
+        float(Tf),
+        error,
+        drop,
+        float(T[-1]),
+        lines,
+        f"density falls by {100 * drop:.1f} % below the line of the solid up to {T1:.0f} K",
+        float(T1),
+    )
+
+
+def _model(T, Tf: float, T1: float, lines: np.ndarray) -> np.ndarray:
+    return lines[0] + lines[1] * T + lines[2] * np.clip(T - Tf, 0, T1 - Tf)
+
+
+def _fall(T, rho, coarse: int = 40, refined: int = 3) -> tuple[float, float, np.ndarray, float]:
+    """Best Tf and T1, coefficients (a, b, c) and sum of squares of `_model`.
+
+    All pairs of ``coarse`` temperatures are tried, then ``refined`` times the neighbourhood of the
+    best pair on a grid four times as fine; the fall may begin at the third bin at the earliest.
+    """
+    first, last = T[2], T[-1]
+    grid = np.linspace(first, last, coarse)
+    step = grid[1] - grid[0]
+    begin, stop = (grid[i] for i in np.triu_indices(coarse, 1))
+    for _ in range(refined + 1):
+        best = _least_squares(T, rho, begin, stop)
+        step /= 4
+        near = step * np.arange(-4, 5)
+        begin, stop = (x.ravel() for x in np.meshgrid(best[0] + near, best[1] + near))
+        begin, stop = begin.clip(first, T[-3]), stop.clip(first, last)
+        apart = stop - begin > 0.5 * (last - first) / len(T)
+        begin, stop = begin[apart], stop[apart]
+    return best
+
+
+def _least_squares(T, rho, begin, stop) -> tuple[float, float, np.ndarray, float]:
+    """The best of the pairs ``begin``, ``stop`` (K,), as `_fall` returns it."""
+    step = np.clip(T[None], begin[:, None], stop[:, None]) - begin[:, None]
+    ones = np.ones_like(step)
+    matrix = np.stack([ones, ones * (T - T.mean()), step], axis=2)  # (pairs, bins, 3)
+    normal = np.swapaxes(matrix, 1, 2) @ matrix
+    normal += 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3)
+    right = np.swapaxes(matrix, 1, 2) @ rho
+    found = np.linalg.solve(normal, right[..., None])[..., 0]
+    square = ((rho - (matrix @ found[..., None])[..., 0]) ** 2).sum(axis=1)
+    falls = found[:, 2] < 0  # where nothing falls the least wrong of all is as good
+    best = int(np.argmin(np.where(falls, square, np.inf) if falls.any() else square))
+    a, b, c = found[best]
+    return (
+        float(begin[best]),
+        float(stop[best]),
+        np.array([a - b * T.mean(), b, c]),
+        float(square[best]),
+    )

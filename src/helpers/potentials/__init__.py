@@ -1,0 +1,1 @@
+"""Potentials: DeePMD-kit's program, finished ones, trainings, their errors on frames."""

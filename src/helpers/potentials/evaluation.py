@@ -1,0 +1,177 @@
+"""What a potential says of labelled frames, beside the labels.
+
+Units: eV, A, eV/A; energies and virials per atom in meV.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import dpdata
+import numpy as np
+
+from helpers import paths
+from helpers.potentials import deepmd, store
+from helpers.structures import TYPE_MAP
+
+ERRORS = ("energy_rmse_meV_per_atom", "force_rmse_eV_per_A", "virial_rmse_meV_per_atom")
+PARITY = (("energy", "eV/atom"), ("force", "eV/A"), ("virial", "eV/atom"))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a potential says of labelled frames, beside the labels.
+
+    energy: (F,) eV; force: (F, N, 3) eV/A; virial: (F, 3, 3) eV; ``*_reference``: the labels.
+    elements: (N,) symbols. virial_reference is None where the frames carry none.
+    """
+
+    energy: np.ndarray
+    force: np.ndarray
+    virial: np.ndarray
+    energy_reference: np.ndarray
+    force_reference: np.ndarray
+    virial_reference: np.ndarray | None
+    elements: np.ndarray
+
+    def metrics(self) -> dict:
+        """Errors as root mean squares over frames, atoms and components.
+
+        energy_rmse_meV_per_atom = sqrt(<(E - E_ref)^2>) / N, force_rmse_eV_per_A =
+        sqrt(<(F - F_ref)^2>), virial_rmse_meV_per_atom = sqrt(<(W - W_ref)^2>) / N: the
+        definitions of ``dp test``. energy_bias_meV_per_atom = <E - E_ref> / N is the part of the
+        first that all frames share. force_rms_eV_per_A is the size of the reference forces
+        themselves, beside which an error means something; energy_spread_meV_per_atom likewise.
+        energy_relative_percent is the error over the mean |E|, as the paper's Table 1 gives it.
+        """
+        n_atoms = len(self.elements)
+        error = self.force - self.force_reference
+        virial = None
+        if self.virial_reference is not None:
+            virial = 1e3 * _rms(self.virial - self.virial_reference) / n_atoms
+        energy = _rms(self.energy - self.energy_reference)
+        present = [e for e in TYPE_MAP if (self.elements == e).any()]
+        return {
+            "n_frames": len(self.energy),
+            "energy_rmse_meV_per_atom": 1e3 * energy / n_atoms,
+            "energy_bias_meV_per_atom": float(
+                1e3 * (self.energy - self.energy_reference).mean() / n_atoms
+            ),
+            "energy_relative_percent": float(100 * energy / np.abs(self.energy_reference).mean()),
+            "energy_spread_meV_per_atom": float(1e3 * self.energy_reference.std() / n_atoms),
+            "force_rmse_eV_per_A": _rms(error),
+            "force_rms_eV_per_A": _rms(self.force_reference),
+            "force_rmse_by_element_eV_per_A": {
+                e: _rms(error[:, self.elements == e]) for e in present
+            },
+            "virial_rmse_meV_per_atom": virial,
+        }
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def predict(potential: str | Path, system: dpdata.LabeledSystem) -> Prediction:
+    """Energies, forces and virials of a potential for labelled frames.
+
+    Raises
+    ------
+    store.BadPotential
+        see `store.check_potential`.
+    """
+    elements = np.array(system["atom_names"])[system["atom_types"]]
+    model = store.check_potential(potential, elements)
+    types = [model.get_type_map().index(e) for e in elements]
+    n = len(system)
+    with store.quiet():
+        energy, force, virial = model.eval(
+            system["coords"].reshape(n, -1), system["cells"].reshape(n, -1), types
+        )
+    reference = system.data.get("virials")
+    return Prediction(
+        energy=energy.reshape(n),
+        force=force.reshape(n, -1, 3),
+        virial=virial.reshape(n, 3, 3),
+        energy_reference=np.asarray(system["energies"]).reshape(n),
+        force_reference=np.asarray(system["forces"]),
+        virial_reference=None if reference is None else np.asarray(reference),
+        elements=elements,
+    )
+
+
+def evaluate(potential: str | Path, system: dpdata.LabeledSystem) -> dict:
+    """Errors of a potential on labelled frames: :meth:`Prediction.metrics`."""
+    return predict(potential, system).metrics()
+
+
+def over_all(errors: list[dict]) -> dict[str, float]:
+    """Root mean square errors over all frames of several sets; virials where there are any."""
+    result = {}
+    for key in ERRORS:
+        known = [(e["n_frames"], e[key]) for e in errors if e[key] is not None]
+        if known:
+            frames_ = sum(n for n, _ in known)
+            result[key] = math.sqrt(sum(n * x**2 for n, x in known) / frames_)
+    return result
+
+
+def parity(predictions: dict[str, Prediction]) -> dict[str, tuple]:
+    """Points of parity plots: quantity of :data:`PARITY` -> (reference, predicted, groups).
+
+    Energies per atom, from the mean of all reference energies, grouped by set; force components
+    grouped by element; virial components per atom, grouped by set.
+    """
+    energy, force, virial = [], [], []
+    for name, p in predictions.items():
+        n = len(p.elements)
+        energy.append((p.energy_reference / n, p.energy / n, [name] * len(p.energy)))
+        elements = np.broadcast_to(p.elements[None, :, None], p.force.shape)
+        force.append((p.force_reference.ravel(), p.force.ravel(), elements.ravel()))
+        if p.virial_reference is not None:
+            groups = [name] * p.virial.size
+            virial.append((p.virial_reference.ravel() / n, p.virial.ravel() / n, groups))
+    joined = [tuple(map(np.concatenate, zip(*q, strict=True))) for q in (energy, force, virial)]
+    zero = joined[0][0].mean()
+    joined[0] = (joined[0][0] - zero, joined[0][1] - zero, joined[0][2])
+    return {quantity: points for (quantity, _), points in zip(PARITY, joined, strict=True)}
+
+
+def write_metrics(directory: Path, metrics: dict) -> Path:
+    """Write ``metrics.json`` (set -> errors) beside a potential, at once or not at all."""
+    target = Path(directory) / "metrics.json"
+    if not all(math.isfinite(m["force_rmse_eV_per_A"]) for m in metrics.values()):
+        raise deepmd.DPFailed(f"{paths.relative(directory)}: the trained potential predicts NaN")
+    part = target.with_suffix(".part")
+    part.write_text(json.dumps(metrics, indent=1) + "\n")
+    part.replace(target)
+    return target
+
+
+def dp_test(potential: str | Path, part_directory: Path) -> dict:
+    """Errors as ``dp test`` prints them: the independent check of :func:`evaluate`.
+
+    part_directory: a part of a set, e.g. ``dataset.locate("abw") / "validation"``. Keys as in
+    :func:`evaluate`.
+    """
+    file = store.model_file(potential).resolve()
+    with tempfile.TemporaryDirectory() as work:
+        text = deepmd.run(
+            Path(work), None, "test", "-m", str(file), "-s", str(Path(part_directory).resolve()),
+            "-n", "0",  # all frames
+        )  # fmt: skip
+
+    def value(label: str, scale: float) -> float | None:
+        found = re.findall(rf"{label}\s*:\s*([-+.\deE]+)", text)
+        return float(found[-1]) * scale if found else None
+
+    return {
+        "energy_rmse_meV_per_atom": value("Energy RMSE/Natoms", 1e3),
+        "force_rmse_eV_per_A": value("Force  RMSE", 1.0),
+        "virial_rmse_meV_per_atom": value("Virial RMSE/Natoms", 1e3),
+    }

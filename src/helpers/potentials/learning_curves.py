@@ -1,0 +1,63 @@
+"""How the errors of a training fell: DeePMD-kit's own table, and that of the kept snapshots."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import paths
+from helpers.errors import NotThere
+from helpers.potentials import store
+
+# ---------------------------------------------------------------- learning
+
+
+def read_learning(potential: str | Path) -> pd.DataFrame:
+    """Errors of the snapshots of a training against its steps.
+
+    Columns: step, role (``validation``, ``watched``), energy_rmse_meV_per_atom,
+    force_rmse_eV_per_A, virial_rmse_meV_per_atom.
+
+    Raises
+    ------
+    FileNotFoundError
+        the training kept none (too short, or made before snapshots were kept).
+    """
+    file = store.load_potential(potential) / store.LEARNING
+    if not file.is_file():
+        raise NotThere(f"{paths.relative(file)} is missing: no snapshots were kept")
+    return pd.DataFrame([
+        {"step": row["step"], "role": role} | row[role]
+        for row in json.loads(file.read_text()) for role in ("validation", "watched") if row[role]
+    ])  # fmt: skip
+
+
+def read_lcurve(path: Path) -> pd.DataFrame:
+    """``lcurve.out`` of a training (a file or its directory) as a table.
+
+    Columns as DeePMD-kit names them: ``step``, ``rmse_val``, ``rmse_trn`` (square root of the
+    loss), ``rmse_e_*`` (eV/atom), ``rmse_f_*`` (eV/A), ``rmse_v_*`` (eV/atom) on one batch each,
+    ``lr``. Steps that were repeated after a restart count once; a line being written is left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        no such file.
+    """
+    path = Path(path)
+    path = path / "lcurve.out" if path.is_dir() else path
+    if not path.is_file():
+        raise NotThere(f"{paths.relative(path)} is missing; train first")
+    columns, rows = [], []
+    for line in path.read_text().splitlines(keepends=True):
+        if line.startswith("#"):
+            if "step" in line:
+                columns = line[1:].split()
+        elif line.endswith("\n") and len(line.split()) == len(columns):
+            rows.append([float(number) for number in line.split()])
+    table = pd.DataFrame(rows, columns=columns or ["step"])
+    table["step"] = table["step"].astype(int)
+    # After a restart the steps behind the checkpoint are written again.
+    return table.drop_duplicates("step", keep="last").sort_values("step", ignore_index=True)

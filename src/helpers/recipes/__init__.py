@@ -1,0 +1,1 @@
+"""The recipes in data/{sets,potentials,runs}.yaml, and how each is followed."""

@@ -1,0 +1,234 @@
+"""The labelled trajectories that a set is packed from: sampled, labelled, resumed.
+
+A trajectory is sampled by the reference itself, by a relaxation, by a potential until a guard
+objects, or taken from a heating run. It lies in ``build/sampling/<set>/<run>`` and says in
+``origin.json`` what it is of.
+
+Units: A, eV/A, K.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from tqdm import tqdm
+
+from helpers import paths, provenance, structures
+from helpers.frames import reference, sampling
+from helpers.md import trajectory
+from helpers.potentials import conversion, store
+from helpers.recipes import catalogue, runs
+
+STRUCTURES_VARIABLE = "ZIF4_STRUCTURES"
+EXTERNAL = {
+    **{f"glass{i:02d}": f"aZIF-4_AIMD-glass{i:02d}_Gaillac2020.extxyz" for i in range(1, 6)},
+    "Znim2-SOD": "SOD-Znim2_SALEM-2_PBE-D3opt_Durholt2019.extxyz",
+    "ZIF-8": "ZIF-8_CH3_PBE-D3opt_Durholt2019.extxyz",
+    "ZIF-62": "ZIF-62_im1.75bim0.25_ordered_DFTopt_Widmer2019.extxyz",
+}
+
+# A potential on trial leaves what it knows sooner or later. Its frames are worth a label until
+# then: farther than these distances (A), no force above, no hotter than.
+GUARD_DISTANCES = {
+    ("H", "H"): 1.2, ("C", "H"): 0.85, ("C", "C"): 1.1, ("C", "N"): 1.05, ("N", "N"): 1.7,
+    ("H", "N"): 1.5, ("N", "Zn"): 1.55, ("Zn", "Zn"): 2.4, ("C", "Zn"): 1.9, ("H", "Zn"): 1.7,
+}  # fmt: skip
+GUARD_FORCE, GUARD_TEMPERATURE = 18.0, 4500.0  # eV/A, K
+# What the label says of such a frame: these forces (eV/A), and this error of the sampler's.
+WORTH_FORCE, WORTH_ERROR = 25.0, 2.7
+
+
+ORIGIN = "origin.json"
+
+
+def _origin(plan: catalogue.SetRecipe, run: str, calculator: Calculator | None) -> dict:
+    """All that determines the labelled frames of a run, sampler and heating run by content."""
+    origin = {
+        "sampler": plan.sampler, "options": plan.common | plan.runs[run],
+        "labels": reference.SHA256 if calculator is None else type(calculator).__name__,
+    }  # fmt: skip
+    if plan.sampler == "runs":
+        origin["run_key"] = provenance.key(catalogue.run_recipe(run).recipe())
+    elif plan.sampler not in ("reference", "relaxation"):
+        frozen = store.load_potential(plan.sampler) / store.FROZEN
+        origin["sampler_sha256"] = provenance.sha256(frozen)
+    return json.loads(json.dumps(origin))
+
+
+def _claim(folder: Path, origin: dict) -> None:
+    """Write down what the frames of a folder are of, or refuse those that are of something else."""
+    file = folder / ORIGIN
+    if not any(f for f in folder.glob("[!.]*") if f != file):
+        file.write_text(json.dumps(origin, indent=1) + "\n")
+        return
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    if changed := sorted(k for k in known | origin if known.get(k) != origin.get(k)):
+        what = f"are of another recipe ({', '.join(changed)})" if known else "do not say of what"
+        raise catalogue.BadRecipe(
+            f"{paths.relative(folder)}: the frames there {what}; remove the folder to "
+            f"make them again, or give the set a new name"
+        )
+
+
+def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
+    """The labelled trajectory (extxyz) of one sampling run of a set: found, resumed, or made.
+
+    It is empty where the guard, or the label, refused every frame. ``origin.json`` beside it says
+    what it was made with.
+
+    Raises
+    ------
+    BadRecipe
+        see :func:`recipe`; frames are there, but of another recipe, potential or heating run.
+    """
+    plan = catalogue.set_recipe(name)
+    if run not in plan.runs:
+        raise catalogue.BadRecipe(
+            f"set {name!r} has no run {run!r}; it has: {', '.join(plan.runs)}"
+        )
+    folder = paths.BUILD / "sampling" / name / run
+    final, origin = folder / "labelled.extxyz", _origin(plan, run, calculator)
+    if final.is_file():
+        _claim(folder, origin)
+        provenance.announce("reused", final, "labelled before")
+        return final
+    with provenance.lock(folder):
+        _claim(folder, origin)
+        part = folder / "trajectory.extxyz"
+        options = plan.common | plan.runs[run]
+        if plan.sampler == "relaxation":
+            atoms = _start(options.pop("start"), calculator)
+            strain = options.pop("strain", 0.0)
+            atoms.set_cell(atoms.cell.array * (1 + strain), scale_atoms=True)
+            sampling.relax(atoms, calculator or reference.Reference(), part, **options)
+        elif plan.sampler == "reference":
+            atoms = _start(options.pop("start"), calculator)
+            sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
+        else:
+            source = folder / "sampled.extxyz"
+            if plan.sampler == "runs":
+                _take(run, source, **options)
+            elif not (folder / "sampled").is_file():
+                start = _start(options.pop("start"), calculator)
+                _explore(plan.sampler, start, _ramp(options), source)
+                (folder / "sampled").touch()
+            _label(source, part, calculator or reference.Reference())
+        part.rename(final)
+    return final
+
+
+def _ramp(options: dict) -> sampling.Ramp:
+    try:
+        return sampling.Ramp(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+        )
+    except TypeError as error:
+        raise catalogue.BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
+
+
+def _start(text: str, calculator: Calculator | None = None) -> Atoms:
+    """``ZIF-4`` (shipped), ``glass01`` (external), or ``set/run@frame`` of another set."""
+    if "@" in text:
+        where, _, index = text.partition("@")
+        return _bare(ase.io.read(labels(*where.split("/"), calculator), index=int(index)))
+    if text in EXTERNAL:
+        return _bare(ase.io.read(external(text)))
+    return structures.load(text)
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+
+
+def external(name: str) -> Path:
+    """A published structure that is not shipped, in the folder that ``$ZIF4_STRUCTURES`` names.
+
+    Raises
+    ------
+    BadRecipe
+        no such file there; the message says where it was published.
+    """
+    file = Path(os.environ.get(STRUCTURES_VARIABLE, ""), EXTERNAL[name])
+    if not file.is_file():
+        raise catalogue.BadRecipe(
+            f"{name} starts from {EXTERNAL[name]}: put it (extended XYZ, from "
+            f"github.com/fxcoudert/citable-data, folders 013, 107, 109, 113, 129, CC BY 4.0) into "
+            f"a folder and name that in ${STRUCTURES_VARIABLE}"
+        )
+    return file
+
+
+def unphysical(atoms: Atoms) -> str | None:
+    """What says that a potential has left physics, in a frame with its forces; None if nothing."""
+    from ase.neighborlist import neighbor_list
+
+    closest = neighbor_list("d", atoms, GUARD_DISTANCES)
+    if len(closest):
+        return f"two atoms at {closest.min():.2f} A"
+    force = np.abs(atoms.get_forces()).max()
+    if force > GUARD_FORCE:
+        return f"a force of {force:.0f} eV/A"
+    if atoms.get_temperature() > GUARD_TEMPERATURE:
+        return f"{atoms.get_temperature():.0f} K"
+    return None
+
+
+def _explore(potential: str, start: Atoms, ramp: sampling.Ramp, path: Path) -> None:
+    from deepmd.calculator import DP
+
+    calculator = DP(model=str(conversion.compress(potential)))
+    try:
+        sampling.run(start, ramp, calculator, path, guard=unphysical)
+    except sampling.Unphysical as end:
+        print(f"{end}: the frames before are kept", flush=True)
+
+
+def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
+    """Evenly chosen frames of a heating run, the first left out, as extxyz.
+
+    frames: how many, the first one counted; from_K: none before the run is this hot.
+    """
+    whole = trajectory.read(runs.run(run))
+    if not (hot := np.flatnonzero(whole.temperatures_K >= from_K)).size:
+        raise catalogue.BadRecipe(f"the run {run} has no frame at {from_K:g} K; see from_K")
+    volume = structures.load("ZIF-4").get_volume()
+    frames_ = []
+    for i in np.linspace(hot[0], len(whole) - 1, frames).round().astype(int)[1:]:
+        frame = whole.atoms(i)
+        frame.wrap()
+        frame.info = {
+            "step": int(whole.steps[i]), "temperature_K": float(whole.temperatures_K[i]),
+            "strain": float((frame.get_volume() / volume) ** (1 / 3) - 1),
+        }  # fmt: skip
+        frames_.append(frame)
+    ase.io.write(path, frames_, format="extxyz")
+
+
+def _label(source: Path, target: Path, calculator: Calculator) -> None:
+    """Frames of ``source`` with the reference's labels appended to ``target``, from where it ends.
+
+    The first frame of a sampling run is its start, which is no news; frames whose label shows
+    that the sampler was lost are left out, and the first whose error is beyond all use ends it.
+    """
+    done = sampling.whole_frames(target)
+    target.touch()
+    wanted = [f for f in sampling.whole_frames(source) if f.info["step"] > 0]
+    have = {f.info["step"] for f in done}
+    for frame in tqdm(wanted, desc=f"label {source.parent.name}", unit="frame"):
+        if frame.info["step"] in have:
+            continue
+        labelled = reference.label(_bare(frame), calculator)
+        labelled.info = dict(frame.info)
+        if frame.calc is not None:
+            error = frame.get_forces() - labelled.get_forces()
+            labelled.info["dp_force_rmse"] = float(np.sqrt(np.mean(error**2)))
+        if labelled.info.get("dp_force_rmse", 0) > WORTH_ERROR:
+            break
+        if np.abs(labelled.get_forces()).max() < WORTH_FORCE:
+            ase.io.write(target, labelled, format="extxyz", append=True)

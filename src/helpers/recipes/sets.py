@@ -1,0 +1,174 @@
+"""From a recipe in ``data/sets.yaml`` to a set of labelled frames, by one call.
+
+A set is sampled (by the reference itself, by a relaxation, by an earlier potential, or by a heating
+run), labelled by the reference, and packed. Sampling and labels lie in ``build/sampling/<set>`` and
+are resumable; the finished set is ``build/frames/<set>`` unless it is shipped.
+
+Concurrent learning in the manner of DP-GEN (Zhang et al., Comput. Phys. Commun. 253, 107206 (2020))
+is written as such recipes: the potential of a round samples what the next one is trained on. dpgen
+itself wants a queue, a scratch machine and VASP- or CP2K-like labels; on two cores a round is three
+commands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import ase.io
+import pandas as pd
+from ase.calculators.calculator import Calculator
+
+from helpers import paths, provenance
+from helpers.frames import checks, dataset, formats, reference
+from helpers.recipes import catalogue, labelling
+
+LEVEL = "NequIP potential fitted to CP2K PBE-D3 molecular dynamics; not DFT itself"
+
+
+def make(name: str, *, again: bool = False, calculator: Calculator | None = None) -> Path:
+    """The set ``name``: found (shipped or made here), resumed, or made. Returns its directory.
+
+    again: make it here even though it is shipped. calculator: what labels (and, where the sampler
+    is the reference, what samples) instead of the reference, e.g. ASE's of VASP or CP2K.
+
+    Raises
+    ------
+    BadRecipe
+        see :func:`recipe`; a start that does not exist; a set or labels that are there, but were
+        made by another recipe.
+    reference.ReferenceUnavailable
+        the labeller is not installed.
+    dataset.BadFrames
+        the result does not pass the checks.
+    """
+    plan = catalogue.set_recipe(name)
+    target = paths.made("frames", name)
+    for found in [target] if again else [paths.shipped("frames", name), target]:
+        if (found / provenance.FILE).is_file():
+            if changed := _changed(found, plan):
+                raise catalogue.BadRecipe(
+                    f"{paths.relative(found)} was made by another recipe than {name!r} of "
+                    f"{paths.relative(paths.SETS)} is now ({', '.join(changed)}); give the new "
+                    f"recipe a new name, or remove the set to make it again"
+                )
+            provenance.announce("reused", found, "made before")
+            return found
+    files = {run: labelling.labels(name, run, calculator) for run in plan.runs}
+    origins = {
+        run: json.loads((file.parent / labelling.ORIGIN).read_text()) for run, file in files.items()
+    }
+    files = {run: file for run, file in files.items() if file.stat().st_size}
+    level, source = LEVEL, reference.SOURCE
+    if calculator is not None:
+        level = source = f"ASE calculator {type(calculator).__name__}"
+    return pack(
+        list(files.values()), name, directory=target, description=plan.what,
+        sampling=described(plan, origins) | _judged(files), level_of_theory=level, source=source,
+        keep_every=plan.keep_every, n_blocks=plan.n_blocks,
+        validation_share=plan.validation_share,
+    )  # fmt: skip
+
+
+def rounds(names: Sequence[str]) -> pd.DataFrame:
+    """How far the sampler of each set was from the label: the progress of concurrent learning.
+
+    One row a frame of those sets that a potential sampled: sampler (which potential), set, run,
+    force_rmse_eV_per_A (sampler against label, over atoms and components of the frame).
+    """
+    rows = []
+    for name in names:
+        said = provenance.read(dataset.locate(name)).get("sampling", {})
+        for run, errors in said.get("sampler_force_rmse_eV_per_A", {}).items():
+            rows += [(said["sampler"], name, run, error) for error in errors]
+    columns = ["sampler", "set", "run", "force_rmse_eV_per_A"]
+    return pd.DataFrame(rows, columns=columns).sort_values("sampler", ignore_index=True)
+
+
+def _changed(directory: Path, plan: catalogue.SetRecipe) -> list[str]:
+    """Fields in which a finished set differs from its recipe of today."""
+    made = provenance.read(directory)
+    said = made["sampling"] | made["recipe"]
+    fields = ["keep_every", "n_blocks", "validation_share"]
+    if "common" in said:  # sets of the first days told their runs in another form
+        fields += ["sampler", "runs", "common"]
+    wanted = json.loads(json.dumps({field: getattr(plan, field) for field in fields}))
+    return [field for field in fields if said.get(field) != wanted[field]]
+
+
+def described(plan: catalogue.SetRecipe, origins: dict[str, dict]) -> dict:
+    """The sampling of a set as its provenance tells it; origins: what `labels` wrote, by run."""
+    method = {
+        "reference": "molecular dynamics driven by the reference itself, every step labelled",
+        "relaxation": "BFGS relaxation by the reference, every step labelled",
+        "runs": "frames of heating runs, labelled by the reference",
+    }.get(plan.sampler, "molecular dynamics by a potential until a guard objected, then labelled")
+    said = {"method": method, "sampler": plan.sampler, "runs": plan.runs, "common": plan.common}
+    if plan.sampler == "runs":
+        said["run_keys"] = {run: origin["run_key"] for run, origin in origins.items()}
+    elif plan.sampler not in ("reference", "relaxation"):
+        (said["sampler_sha256"],) = {origin["sampler_sha256"] for origin in origins.values()}
+    return said
+
+
+def taken_from(name: str) -> dict[str, str]:
+    """Heating runs that the frames of a set were taken from: name -> key of its recipe.
+
+    Empty for a set that was sampled otherwise. The key tells whether a run that has this name today
+    (after its potential was trained anew, say) is still the one that was labelled.
+    """
+    return provenance.read(dataset.locate(name)).get("sampling", {}).get("run_keys", {})
+
+
+def _judged(files: dict[str, Path]) -> dict:
+    """How far the sampler was from the label, frame by frame: the progress of the rounds."""
+    errors = {}
+    for run, file in files.items():
+        images = ase.io.read(file, index=":")
+        if all("dp_force_rmse" in a.info for a in images):
+            errors[run] = [round(float(a.info["dp_force_rmse"]), 3) for a in images]
+    return {"sampler_force_rmse_eV_per_A": errors} if errors else {}
+
+
+def pack(
+    trajectory: Path | Sequence[Path],
+    name: str,
+    *,
+    description: str,
+    sampling: dict,
+    level_of_theory: str,
+    source: str,
+    keep_every: int = 1,
+    start: int = 0,
+    stop: int | None = None,
+    n_blocks: int = 10,
+    validation_share: float = 0.2,
+    directory: Path | None = None,
+    overwrite: bool = False,
+    **limits,
+) -> Path:
+    """Trajectories of labelled steps (extxyz) -> the checked set ``data/frames/<name>``.
+
+    Several trajectories of the same atoms are joined in the given order; ``start``, ``stop`` and
+    ``keep_every`` hold for each. limits: passed on to `checks.check`. Returns the
+    set's directory.
+    """
+    files = (
+        [Path(trajectory)] if isinstance(trajectory, str | Path) else list(map(Path, trajectory))
+    )
+    system = dataset.joined([formats.from_extxyz(file, keep_every, start, stop) for file in files])
+    checks.check(system, **limits)
+    inputs = {file.parent.name + "/" + file.name: provenance.sha256(file) for file in files}
+    recipe = {
+        "trajectories": list(inputs.values()), "keep_every": keep_every, "start": start,
+        "stop": stop, "n_blocks": n_blocks, "validation_share": validation_share,
+    }  # fmt: skip
+    target = dataset.save(
+        system, directory or paths.shipped("frames", name),
+        dataset.split_blocks(len(system), min(n_blocks, len(system)), validation_share),
+        description=description, recipe=recipe, inputs=inputs, sampling=sampling,
+        level_of_theory=level_of_theory, source=source, overwrite=overwrite,
+    )  # fmt: skip
+    provenance.announce("made", target, f"{len(system)} frames of {system.get_natoms()} atoms")
+    return target

@@ -1,0 +1,1 @@
+"""What a page shows: the paper's numbers, figures, tables, structures, claims."""

@@ -1,0 +1,663 @@
+"""What the chapters conclude on each claim of the paper, written from the numbers of a page.
+
+A difference counts when it is larger than two standard errors; where an error is missing or
+larger, the verdict is that the run cannot tell. The paper's numbers come from
+`helpers.report.paper`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from helpers.observables import event_rates
+from helpers.observables.density_stages import Onset, Stage
+from helpers.observables.ligand_exchange import Bonds
+from helpers.observables.molecules import Census
+from helpers.observables.transition import Transition
+from helpers.report import paper, tables
+
+LOW = ("pre-melt", "low density")
+_SURE = 2.0  # standard errors
+
+
+@dataclass(frozen=True)
+class Finding:
+    """claim: what is judged. verdict: in a few words. paper, here: what either says, sentences."""
+
+    claim: str
+    verdict: str
+    paper: str
+    here: str
+
+    def __str__(self) -> str:
+        return f"**{self.claim}: {self.verdict}.** Paper: {self.paper} Here: {self.here}"
+
+
+def markdown(findings: Sequence[Finding]) -> str:
+    """A list for a page."""
+    return "\n".join(f"- {one}" for one in findings)
+
+
+def accuracy(tests: pd.DataFrame) -> Finding:
+    """Claim (1): the potential is accurate over a wide range of temperature.
+
+    tests: the rows of ``metrics.json`` of test sets, index the sets. The paper gives no measure;
+    here a force error below a fifth of the RMS force of its set counts as accurate.
+    """
+    theirs = [paper.value(f"table1.ZIF-4_{T}K.force_rmse_eV_per_A") for T in (300, 2500)]
+    says = (
+        f"force errors of {theirs[0].number:g} eV/A at 300 K and {theirs[1]} at 2500 K are "
+        "called accurate; it does not say how large the forces are."
+    )
+    if tests.empty:
+        return Finding(
+            "Claim (1), accurate over a wide range of temperature",
+            "cannot tell, since there are no test sets",
+            says,
+            "nothing was judged.",
+        )
+    share = 100 * tests["force_rmse_eV_per_A"] / tests["force_rms_eV_per_A"]
+    poor = share[share >= 20]
+    energy = tests["energy_rmse_meV_per_atom"]
+    return Finding(
+        "Claim (1), accurate over a wide range of temperature",
+        "holds for this potential on frames"
+        if poor.empty
+        else f"does not hold on {', '.join(f'{name} ({x:.0f} %)' for name, x in poor.items())}",
+        says,
+        f"on {len(tests)} test sets the force error is {share.min():.0f} to "
+        f"{share.max():.0f} % of the RMS force ({share.idxmin()}, {share.idxmax()}), the energy "
+        f"error {energy.min():.2g} to {energy.max():.2g} meV/atom ({energy.idxmin()}, "
+        f"{energy.idxmax()}).",
+    )
+
+
+def slow_heating(by_rate: Mapping[float, Transition]) -> Finding:
+    """Claim (2): slow heating reveals a transition before melting.
+
+    by_rate: heating rate (K/ps) -> what was found there (``transition_of_seeds.of_rates``).
+    """
+    found = {q: t for q, t in by_rate.items() if t.found}
+    lacking = [q for q, t in by_rate.items() if not t.found]
+    if not found:
+        verdict = "not seen at the rates of this page"
+    elif not lacking:
+        verdict = "a fall at every rate of this page; that it takes slow heating is not tested"
+    elif max(found) < min(lacking):
+        verdict = f"agrees in kind, the fall is significant at {max(found):g} K/ps and slower only"
+    else:
+        verdict = "a fall is found, but not at the slow rates alone"
+    slow = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
+    return Finding(
+        "Claim (2), slow heating reveals a transition before melting",
+        verdict,
+        f"seen at {slow:g} K/ps and slower, not at 4 or 20 K/ps.",
+        "; ".join(
+            [
+                *(f"{q:g} K/ps: {t}" for q, t in found.items()),
+                *([f"none at {', '.join(f'{q:g}' for q in lacking)} K/ps"] if lacking else []),
+            ]
+        )
+        + ". Whether anything melts is asked in chapter 5.",
+    )
+
+
+def rate_dependence(by_rate: Mapping[float, Transition]) -> Finding:
+    """Claim (3): the transition temperature falls as heating gets slower. by_rate as above.
+
+    The fastest and the slowest rate with a transition are compared.
+    """
+    found = sorted((q, t) for q, t in by_rate.items() if t.found)
+    claim = "Claim (3), the transition temperature falls with the rate"
+    says = (
+        ", ".join(
+            f"{paper.value(f'transition.{name}_Tf_K')} at "
+            f"{paper.value(f'table3.{name}.heating_rate_K_per_ps').number:g} K/ps"
+            for name in ("DPMD-1K", "DPMD-0.5K", "DPMD-0.1K")
+        )
+        + "."
+    )
+    here = ", ".join(f"{t.Tf:.0f} ± {t.error:.0f} K at {q:g} K/ps" for q, t in found)
+    if len(found) < 2:
+        return Finding(
+            claim,
+            f"cannot tell, since a transition is found at {len(found)} of {len(by_rate)} rates",
+            says,
+            f"{here or 'none'}.",
+        )
+    (_, slow), (_, fast) = found[0], found[-1]
+    change, error = fast.Tf - slow.Tf, float(np.hypot(slow.error, fast.error))
+    verdict = {
+        1: "agrees",
+        0: "cannot tell, the difference is within two errors",
+        -1: "does not agree, it rises",
+    }[sign(change, error)]
+    return Finding(
+        claim,
+        verdict,
+        says,
+        f"{here}; from the fastest to the slowest {-change:+.0f} ± {error:.0f} K.",
+    )
+
+
+def sign(value: float, error: float) -> int | None:
+    """1 or -1 for a value that is above or below zero by two standard errors, 0 for one that is
+    not, None where value or error is unknown."""
+    if not (np.isfinite(value) and np.isfinite(error)):
+        return None
+    return int(np.sign(value)) if abs(value) > _SURE * error else 0
+
+
+def melting(melt_K: float | None, zinc_A, half_A: float) -> str:
+    """Whether Zn passed the melt criterion, in a sentence.
+
+    melt_K: from where on Zn stays farther from its site than ``half_A``, half the way to the next
+    Zn (``density_stages.stays_above``), or None. zinc_A: (F,) root-mean-square displacement of Zn,
+    A.
+    """
+    rule = f"farther from its site than half the way to the next Zn, {half_A:.2f} A, until the end"
+    if melt_K is not None:
+        return f"Zn passed the melt criterion ({rule}) at {melt_K:.0f} K."
+    hottest = np.asarray(zinc_A)[-max(1, len(zinc_A) // 5) :]
+    return (
+        f"Zn did not pass the melt criterion ({rule}): {hottest.mean():.2f} A in the last "
+        f"fifth of the run, at most {np.max(zinc_A):.2f} A."
+    )
+
+
+def densities(found: Sequence[Stage]) -> str:
+    """The paper's crystal beside the stages found here: which is it nearest to?"""
+    theirs = paper.value("stages.density_crystal_g_per_cm3")
+    against = ", ".join(
+        f"{s.name} {s.density:.3f} g/cm3 ({_percent(theirs.number / s.density)})" for s in found
+    )
+    return (
+        f"What the paper calls crystal has about {theirs}. In brackets, how much that is "
+        f"against the stages of this run: {against}.{_nearest(found, theirs.number)}"
+    )
+
+
+def low_density(
+    found: Sequence[Stage], bend: Transition, melt_K: float | None, heating_rate_K_per_ps: float
+) -> Finding:
+    """Claim (4), first half: a low-density state appears before melting.
+
+    found: of ``density_stages.find``, with ``melt_K``. bend: of
+    ``transition_of_seeds.transition_by_methods``.
+    """
+    low = [s for s in found if s.name in LOW]
+    if low and bend.found:
+        verdict = "a low-density state appears, as in the paper" + (
+            ", before melting" if melt_K else "; no melting follows in this run"
+        )
+    elif low or bend.found:
+        verdict = "cannot tell, since the stages and the fit of the fall do not say the same"
+    elif found[-1].high_K < paper.value("stages.low_density_start_K").number:
+        verdict = f"cannot tell, since this run ends at {found[-1].high_K:.0f} K"
+    else:
+        verdict = "no low-density state"
+    theirs = paper.value("stages.density_crystal_g_per_cm3")
+    return Finding(
+        "Claim (4), a low density before melting",
+        verdict,
+        f"about {theirs} falls at {paper.value('transition.DPMD-1K_Tf_K')} at 1 K/ps.",
+        f"at {heating_rate_K_per_ps:g} K/ps the stages are "
+        + ", ".join(f"{s.name} ({s.density:.3f} g/cm3)" for s in found)
+        + f"; {bend}."
+        + (f" Zn passes the melt criterion at {melt_K:.0f} K." if melt_K else "")
+        + _nearest(found, theirs.number),
+    )
+
+
+def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
+    """Claim (4), second half: the low density comes from ligand exchange.
+
+    A cause comes before what it makes. Compared are the first broken bond and the first exchange
+    with the fall of the density, from ``Tf`` to ``fallen_K``, two errors of Tf either way.
+    """
+    claim, T = "Claim (4), ligand exchange as its cause", bonds.temperatures_K
+    ended = bonds.episodes[bonds.episodes["outcome"] != "end"]
+    broken, moved = np.sort(T[ended["end"]]), np.sort(T[bonds.exchanges["bound_again"]])
+    says = "ligand exchange makes the low-density state; exchanges are not counted."
+    counted = (
+        _first(broken, "Zn–N bond broken", "Zn–N bonds broken")
+        + "; "
+        + _first(moved, "bond exchanged", "bonds exchanged")
+        + "."
+    )
+    if not bend.found:
+        return Finding(
+            claim, "cannot tell, since no fall of the density is found in this run", says, counted
+        )
+    if T.min() > bend.Tf or T.max() < bend.fallen_K:
+        return Finding(
+            claim, "cannot tell, since the trajectory does not cover the fall", says, counted
+        )
+    margin = _SURE * bend.error
+    begins, ends = bend.Tf - margin, bend.fallen_K + margin
+    by_then = int((broken <= bend.fallen_K).sum()), int((moved <= bend.fallen_K).sum())
+    if not len(broken) or broken[0] > ends:
+        verdict = (
+            "here the low-density state forms with every Zn–N bond intact, against the "
+            "paper's claim that ligand exchange makes it"
+        )
+    elif not len(moved) or moved[0] > ends:
+        verdict = (
+            "here the density has fallen before any ligand is exchanged, against the "
+            "paper's claim; open bonds, not exchange, may come early enough to be its cause"
+        )
+    elif moved[0] < begins:
+        verdict = (
+            "exchange comes before the fall, as a cause must; that it is the cause is not "
+            "shown by this"
+        )
+    else:
+        verdict = (
+            "cannot tell, since the first exchange and the fall are within the error of the "
+            "fall's temperature"
+        )
+    return Finding(
+        claim,
+        verdict,
+        says,
+        f"the density falls from {bend.Tf:.0f} ± {bend.error:.0f} K to {bend.fallen_K:.0f} K. By "
+        f"then {by_then[0]} of {len(bonds.nitrogen)} Zn–N bonds had broken (an N farther than "
+        f"{release_A:g} A from its Zn) and {by_then[1]} had been exchanged. In the whole run: "
+        + counted,
+    )
+
+
+def exchange_at_paper_rate(rate: pd.DataFrame, n_bonds_of_zn: float) -> Finding:
+    """Could ligands be exchanged in the paper's low-density stage, heated at its rate?
+
+    rate: of ``ligand_exchange.Bonds.rates``. The rate above the start of the stage, with its upper
+    limit at 95 %, bounds the rate in the stage, since it grows with temperature.
+    """
+    low, high = (paper.value(f"stages.low_density_{end}_K").number for end in ("start", "end"))
+    slow = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
+    says = f"exchange from {low} to {high} K, at {slow:g} K/ps."
+    hot = rate[rate["temperature_K"] >= low]
+    watched = hot["exposure_ns"].sum()
+    if not watched > 0:
+        return Finding(
+            "Exchange in the paper's stage",
+            "cannot tell, since this run ends below it",
+            says,
+            f"no window of temperature above {low} K.",
+        )
+    n = int(hot["exchanged"].sum())
+    most = float(
+        n_bonds_of_zn * event_rates.poisson_limits(n)[1] / watched * (high - low) / slow / 1000
+    )
+    return Finding(
+        "Exchange in the paper's stage",
+        "hardly any"
+        if most < 0.1
+        else f"cannot tell, since this run allows up to {_short(most)} exchanges for each Zn",
+        says,
+        f"{_count(n, 'exchange', 'exchanges')} in {_short(watched)} ns of bond time above "
+        f"{low} K; at 95 % and {slow:g} K/ps that is at most {_short(most)} for each Zn between "
+        f"{low} and {high} K.",
+    )
+
+
+def undercoordination(
+    rule: pd.DataFrame, share: pd.DataFrame, bonds: Bonds, cutoff_A: float
+) -> Finding:
+    """Does undercoordinated Zn mean that ligands have come off?
+
+    rule, share: Zn with fewer than four N in percent, by the cutoff and by the bonds followed in
+    time, binned alike (``statistics.bin_by_temperature``). A share that never changes in a bin is
+    known to one Zn.
+    """
+    says = f"Zn with fewer than four N within {cutoff_A:g} A grow in number as ligands come off."
+    if rule.empty or share.empty:
+        return Finding(
+            "Undercoordination",
+            "cannot tell, since there are too few frames",
+            says,
+            "no window of temperature with an error.",
+        )
+    (by_rule, e_rule), (by_bonds, e_bonds) = (
+        (one["mean"].iloc[-1], one["error"].iloc[-1]) for one in (rule, share)
+    )
+    n_broken = int((bonds.episodes["outcome"] != "end").sum())
+    one_zn = 100 / len(bonds.metal)
+    sure = [
+        error if error > 0 or value == 0 else one_zn
+        for value, error in ((by_rule, e_rule), (by_bonds, e_bonds))
+    ]
+    grown = [
+        sign(one["mean"].iloc[-1] - one["mean"].iloc[0], np.hypot(e, one["error"].iloc[0]))
+        for e, one in zip(sure, (rule, share), strict=True)
+    ]
+    more = sign(by_rule - by_bonds, np.hypot(*sure))
+    if len(rule) < 2 or len(share) < 2 or None in (*grown, more):
+        verdict = "cannot tell, since there are too few frames"
+    elif grown[1] == 1:
+        verdict = "agrees, bonds do open" + (
+            f", but {100 * (1 - by_bonds / by_rule):.0f} % of the Zn that the rule counts have "
+            "stretched bonds only"
+            if more == 1
+            else ""
+        )
+    elif grown[0] == 1 and not n_broken:
+        verdict = "does not agree: the rule counts stretched bonds, no bond opens"
+    elif grown[0] == 1:
+        verdict = (
+            f"cannot tell, since {_count(n_broken, 'bond', 'bonds')} opened, too few for "
+            "the share to grow beyond its error"
+        )
+    else:
+        verdict = "not seen"
+    return Finding(
+        "Undercoordination",
+        verdict,
+        says,
+        f"at {rule['temperature_K'].iloc[-1]:.0f} K {_with_error(by_rule, e_rule)} % of Zn by that "
+        f"rule, {_with_error(by_bonds, e_bonds)} % by the bonds; at "
+        f"{rule['temperature_K'].iloc[0]:.0f} K {rule['mean'].iloc[0]:.2g} % and "
+        f"{share['mean'].iloc[0]:.2g} %.",
+    )
+
+
+def motion(
+    onsets: Mapping[str, Onset | None],
+    moved: Mapping[str, np.ndarray],
+    temperature_K,
+    metal: str = "Zn",
+) -> Finding:
+    """Do the elements of the ligands set out before the metal?
+
+    onsets: element -> where its root-mean-square displacement leaves the course of a vibration
+    (``density_stages.onset``). moved: element -> (F,) displacement, A. temperature_K: (F,).
+    """
+    T, mine = np.asarray(temperature_K), onsets.get(metal)
+    ligands = {e: o for e, o in onsets.items() if e != metal}
+    says = f"{', '.join(ligands) or 'ligands'} set out before {metal}."
+    seen = {e: o for e, o in onsets.items() if o is not None}
+    where = "; ".join(f"{e} at {o.temperature_K:.0f} ± {o.error_K:.0f} K" for e, o in seen.items())
+    below = T < min((o.temperature_K for o in seen.values()), default=np.inf)
+    below = below if below.any() else np.ones(len(T), bool)
+    widest = sorted(moved, key=lambda e: -moved[e][below].mean())
+    here = (
+        f"{where or 'no element leaves its sites'}. "
+        + ("Below the first of these" if seen else "Over the run")
+        + " the displacements are "
+        + ", ".join(f"{e} {moved[e][below].mean():.2f} A" for e in widest)
+        + ": how far an element swings, which does not say who sets out first."
+    )
+    if not seen or not ligands or metal not in onsets:
+        verdict = "cannot tell, since nothing sets out in this run"
+    elif mine is None:
+        verdict = (
+            f"agrees, {', '.join(seen)} set out and {metal} does not"
+            if len(seen) == len(ligands)
+            else f"cannot tell, since only {', '.join(seen)} set out"
+        )
+    else:
+        gaps = {
+            e: (mine.temperature_K - o.temperature_K, np.hypot(mine.error_K, o.error_K))
+            for e, o in ligands.items()
+            if o is not None
+        }
+        signs = {e: sign(*gap) for e, gap in gaps.items()}
+        early, late = ([e for e, one in signs.items() if one == way] for way in (1, -1))
+        if late:
+            verdict = f"does not agree, {metal} sets out before {', '.join(late)}"
+        elif len(gaps) < len(ligands):
+            unseen = [e for e in ligands if e not in gaps]
+            verdict = f"cannot tell, since no onset is seen of {', '.join(unseen)}"
+        elif len(early) == len(ligands):
+            verdict = "agrees"
+        else:
+            resolved = max(_SURE * error for _, error in gaps.values())
+            verdict = (
+                "cannot tell, "
+                + (
+                    f"only {', '.join(early)} is earlier for sure"
+                    if early
+                    else "all set out together"
+                )
+                + f" and differences below {resolved:.0f} K are not resolved"
+            )
+    return Finding("Motion", verdict, says, here)
+
+
+def peaks_alike(growth: pd.DataFrame, up_to_K: float) -> Finding:
+    """Do both peaks widen alike in the crystal? growth: ``peaks.growth`` below ``up_to_K``."""
+    return _compared(
+        growth,
+        f"Peaks up to {up_to_K:g} K",
+        "Zn–N and Zn–Zn widen alike.",
+        {
+            0: "agrees, no difference beyond the errors"
+            if _sharp(growth)
+            else "cannot tell, one could widen twice as fast within the errors",
+            1: "does not agree, Zn–N widens faster",
+            -1: "does not agree, Zn–Zn widens faster",
+        },
+    )
+
+
+def peaks_faster(growth: pd.DataFrame, from_K: float, to_K: float) -> Finding:
+    """Does Zn–N widen faster above? growth: ``peaks.growth`` between the two."""
+    return _compared(
+        growth,
+        f"Peaks from {from_K:g} to {to_K:g} K",
+        "Zn–N widens faster than Zn–Zn.",
+        {
+            0: "cannot tell, no difference beyond the errors",
+            1: "agrees",
+            -1: "does not agree, Zn–Zn widens faster",
+        },
+    )
+
+
+def peaks_plateau(growth: pd.DataFrame, from_K: float, to_K: float) -> Finding:
+    """Does Zn–N stay and Zn–Zn fall? growth: ``peaks.growth`` between the two temperatures."""
+    claim, says = f"Peaks from {from_K:g} to {to_K:g} K", "Zn–N stays, Zn–Zn gets narrower."
+    signs = {
+        pair: sign(row["change_A"], row["error_A"])
+        for pair, row in growth.set_index("pair").iterrows()
+    }
+    bond, net = signs.get("Zn–N"), signs.get("Zn–Zn")
+    if None in (bond, net):
+        return Finding(
+            claim, "cannot tell, since too few widths can be read there", says, _changes(growth)
+        )
+    verdict = {
+        -1: "agrees" if bond == 0 else "agrees for Zn–Zn, but Zn–N does not stay",
+        0: "cannot tell, Zn–Zn does not change beyond its error",
+        1: "does not agree, Zn–Zn widens",
+    }[net]
+    if net != -1 and bond != 0:
+        verdict += (
+            f"; Zn–N {'widens' if bond == 1 else 'narrows'}, too"
+            if net == bond
+            else f"; Zn–N {'widens' if bond == 1 else 'narrows'}"
+        )
+    return Finding(claim, verdict, says, _changes(growth))
+
+
+def decomposition(
+    broken: pd.DataFrame, clusters: pd.DataFrame, census: Census, temperature_K
+) -> Finding:
+    """Do ligands decompose, does hydrogen come together?
+
+    broken, clusters: ``molecules.spells`` of ``census.ligand_broken`` and of ``census.clusters``.
+    """
+    T, melting_K = np.asarray(temperature_K), paper.value("stages.melting_K").number
+    says = f"broken ligands and clusters of H above {melting_K} K."
+    n_ligands = census.ligand_broken.shape[1]
+    lasting = {
+        ("lasting broken ligand", "lasting broken ligands"): broken[broken["lasting"]],
+        ("lasting cluster of H", "lasting clusters of H"): clusters[clusters["lasting"]],
+    }
+    short = broken[~broken["lasting"]]
+    frames = (
+        len(
+            set(
+                np.concatenate(
+                    [np.arange(a, b) for a, b in zip(short["start"], short["end"], strict=True)]
+                ).tolist()
+            )
+        )
+        if len(short)
+        else 0
+    )
+    odd = int((census.clusters > 0).sum())
+    here = (
+        f"{_count(n_ligands, 'imidazolate', 'imidazolates')} in "
+        f"{_count(len(T), 'frame', 'frames')} up to {T.max():.0f} K; "
+        + "; ".join(_first(np.sort(T[one["start"]]), *names) for names, one in lasting.items())
+        + f"; {_count(frames, 'frame', 'frames')} with a ligand that is broken for a moment"
+        + (f" (in a row at most {short['frames'].max()})" if len(short) else "")
+        + f", {odd} with a cluster of H."
+        + (
+            " One is broken in the last frame: too late to see whether it stays."
+            if short["open"].any()
+            else ""
+        )
+    )
+    if not n_ligands:
+        verdict = "cannot tell, since there is no imidazolate in this cell"
+    elif any(len(one) for one in lasting.values()):
+        starts = np.concatenate([T[one["start"]] for one in lasting.values()])
+        verdict = f"seen here, too, from {starts.min():.0f} K on"
+    elif T.max() < melting_K:
+        verdict = f"cannot tell, since this run ends at {T.max():.0f} K"
+    else:
+        alone = "isolated " if frames and short["frames"].max() == 1 else ""
+        verdict = "not seen" + (
+            f"; {_count(frames, f'{alone}frame', f'{alone}frames')} with a stretched bond"
+            if frames
+            else ""
+        )
+    return Finding("Decomposition", verdict, says, here)
+
+
+def heterogeneity(uneven: pd.DataFrame) -> Finding:
+    """Do regions of different density appear?
+
+    uneven: ``local_density.heterogeneity`` of the windows, in order of temperature, without the
+    random atoms.
+    """
+    says = "regions of different density appear."
+    known = uneven.dropna(subset="unevenness")
+    if len(known) < 2:
+        return Finding(
+            "Heterogeneity",
+            "cannot tell, since there is one window only",
+            says,
+            "unevenness "
+            + (", ".join(f"{row.unevenness:.2f}" for row in known.itertuples()) or "unknown")
+            + ".",
+        )
+    first, most = known.iloc[0], known.loc[known["unevenness"].idxmax()]
+    grown = sign(
+        most["unevenness"] - first["unevenness"],
+        np.hypot(most["unevenness_error"], first["unevenness_error"]),
+    )
+    return Finding(
+        "Heterogeneity",
+        {
+            None: "cannot tell, since a window is too short for an error",
+            0: "not seen, it does not grow beyond its error",
+            1: "agrees",
+        }[grown],
+        says,
+        "the variance between boxes, over that of random atoms, is "
+        f"{_with_error(first['unevenness'], first['unevenness_error'])} in the first window (pores "
+        f"of the crystal) and at most {_with_error(most['unevenness'], most['unevenness_error'])} "
+        f"({most['stage']}).",
+    )
+
+
+def _sharp(growth) -> bool:
+    """Whether widening twice as fast would stand out."""
+    return all(
+        _SURE * np.sqrt((growth[f"error_{unit}"] ** 2).sum()) < growth[f"change_{unit}"].min()
+        for unit in ("A", "percent")
+    )
+
+
+def _compared(growth, claim, says, verdicts) -> Finding:
+    rows = growth.set_index("pair")
+    if not {"Zn–N", "Zn–Zn"} <= set(rows.index):
+        return Finding(
+            claim, "cannot tell, since too few widths can be read there", says, _changes(growth)
+        )
+    signs = [
+        sign(
+            rows.loc["Zn–N", f"change_{unit}"] - rows.loc["Zn–Zn", f"change_{unit}"],
+            np.hypot(rows.loc["Zn–N", f"error_{unit}"], rows.loc["Zn–Zn", f"error_{unit}"]),
+        )
+        for unit in ("A", "percent")
+    ]
+    if None in signs:
+        verdict = "cannot tell, since too few widths can be read there"
+    elif signs[0] == signs[1]:
+        verdict = verdicts[signs[0]]
+    else:
+        words = {
+            0: "no difference beyond the errors",
+            1: "Zn–N widens faster",
+            -1: "Zn–Zn widens faster",
+        }
+        verdict = (
+            f"depends on the measure: in A {words[signs[0]]}, in percent of the width "
+            f"{words[signs[1]]}"
+        )
+    return Finding(claim, verdict, says, _changes(growth))
+
+
+def _changes(growth) -> str:
+    known = growth.dropna(subset="change_A")
+    return (
+        ", ".join(
+            f"{row.pair} {row.change_A:+.3f} ± {row.error_A:.3f} A ({row.change_percent:+.0f} ± "
+            f"{row.error_percent:.0f} %, {row.points} points)"
+            for row in known.itertuples()
+        )
+        + "."
+        if len(known)
+        else "no line through the widths."
+    )
+
+
+def _first(temperatures, one: str, many: str) -> str:
+    if not len(temperatures):
+        return f"no {one}"
+    return f"{_count(len(temperatures), one, many)}, the first at {temperatures[0]:.0f} K"
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"
+
+
+def _nearest(found: Sequence[Stage], density: float) -> str:
+    if len(found) == 1:
+        return ""
+    name = min(found, key=lambda s: abs(s.density / density - 1)).name
+    return " Nearest to the paper's crystal is " + (
+        "the crystal here."
+        if name == "crystal"
+        else f"what is called {name} here, not the crystal."
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value:.2g}" if value < 100 else f"{value:.0f}"
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.0f} %"
+
+
+def _with_error(value: float, error: float) -> str:
+    return tables.number(value, error) if np.isfinite(error) else f"{value:.2g}"

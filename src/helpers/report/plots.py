@@ -1,0 +1,340 @@
+"""One style for all figures: units in the labels, colours a colour-blind reader can tell apart.
+
+Functions draw into given or new axes and return them; the numbers come in as arrays.
+Colours of elements and series: Okabe & Ito (2008), Color Universal Design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.report import style
+
+
+def stage_bands(ax: Axes, stages) -> Axes:
+    """The stages of a run (``density_stages.find``) as bands behind a curve, named at the top.
+
+    Every second name stands higher: a short stage between two long ones keeps its own.
+    """
+    for k, stage in enumerate(stages):
+        if k % 2:
+            ax.axvspan(stage.low_K, stage.high_K, color="#e8eef4", zorder=0, linewidth=0)
+        ax.text(
+            (stage.low_K + stage.high_K) / 2,
+            1.01 + 0.05 * (k % 2),
+            stage.name,
+            ha="center",
+            va="bottom",
+            transform=ax.get_xaxis_transform(),
+            fontsize=8,
+        )
+    return ax
+
+
+def rdf_stages(
+    curves: Mapping[str, object],
+    pairs,
+    *,
+    ncols: int = 2,
+    half_cell: float | None = None,
+    on_top: str = "",
+) -> Figure:
+    """g(r) of each pair at several stages with bands of one standard error (paper, Figs. 4c, d).
+
+    curves: stage -> ``rdf.RDFs``. pairs: of elements, None for all atoms. half_cell: A, beyond it
+    the ground is grey: periodic images. on_top: the curve that is black, dashed and above the
+    others, so that it is seen where another one coincides with it.
+    """
+    nrows = -(-len(pairs) // ncols)
+    figure, panels = style.axes(
+        ("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols, width=4.4, height=2.8, squeeze=False
+    )
+    for panel, pair in zip(panels.flat, pairs, strict=False):
+        for k, (stage, found) in enumerate(curves.items()):
+            one, colour = found[pair], style.SERIES_COLOURS[k % len(style.SERIES_COLOURS)]
+            colour = "black" if stage == on_top else colour
+            # every second series dashed: two curves that coincide are both seen
+            dashed = stage == on_top if on_top else k % 2
+            panel.plot(
+                one.r,
+                one.g,
+                color=colour,
+                label=stage,
+                linewidth=1.2,
+                linestyle="--" if dashed else "-",
+                zorder=3 if stage == on_top else 2,
+            )
+            panel.fill_between(
+                one.r, one.g - one.error, one.g + one.error, color=colour, alpha=0.3, linewidth=0
+            )
+        panel.set_title("total" if pair is None else "–".join(pair))
+        panel.set_ylim(bottom=0)
+        panel.set_xlim(0, one.edges[-1])
+        if half_cell is not None and half_cell < one.edges[-1]:
+            panel.axvspan(half_cell, one.edges[-1], color="#f0f0f0", linewidth=0, zorder=0)
+    for panel in list(panels.flat)[len(pairs) :]:
+        panel.remove()
+    panels.flat[0].legend(fontsize=8)
+    return figure
+
+
+def density_maps(maps: Mapping[str, np.ndarray], edges) -> Figure:
+    """Maps of the local density (1/A^3) side by side in one scale of colours (paper, Fig. 5b-d).
+
+    maps: stage -> (nx, ny). edges: A, of a box along the two vectors of the maps.
+    """
+    values = np.concatenate([one.ravel() for one in maps.values()])
+    low, high = values.min(), values.max()
+    width = max(2.2, 11 / len(maps)) if len(maps) > 3 else 3.2
+    figure, panels = style.axes(
+        ("along a", "A"),
+        ("along b", "A"),
+        ncols=len(maps),
+        width=width,
+        height=3.2,
+        squeeze=False,
+        sharey=True,
+    )
+    for panel, (name, one) in zip(panels.flat, maps.items(), strict=True):
+        image = panel.imshow(
+            one.T,
+            origin="lower",
+            vmin=low,
+            vmax=high,
+            cmap="cividis",
+            extent=(0, one.shape[0] * edges[0], 0, one.shape[1] * edges[1]),
+        )
+        panel.set_title(name, fontsize=9)
+        panel.grid(False)
+    figure.colorbar(image, ax=panels, label=style.label("number density", "1/Å³"))
+    return figure
+
+
+def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
+    """Shares of Zn with 0, 1, 2 ... 6 N against temperature, stacked; fourfold Zn is grey."""
+    _, ax = style.axes(("temperature", "K"), ("share of Zn with x N", "-"), width=6)
+    colours = ("#000000", "#00304d", "#0072b2", "#56b4e9", "#e3e3e3", "#e69f00", "#d55e00")
+    ax.stackplot(
+        temperature_K, shares.to_numpy().T, colors=colours, labels=[f"x = {x}" for x in shares]
+    )
+    ax.set_ylim(0, 1)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def event_rates(table: pd.DataFrame, laws: Mapping[str, object]) -> Axes:
+    """Arrhenius plot of ``ligand_exchange.Bonds.rates``: points with 95 % limits, arrows where no
+    event.
+
+    laws: "break" or "exchange" -> ``event_rates.Arrhenius``, drawn as a line.
+    """
+    _, ax = style.axes(("1000 / T", "1/K"), ("rate of one bond", "1/ns"))
+    x = 1000 / table["temperature_K"].to_numpy()
+    for colour, marker, name in zip(
+        style.SERIES_COLOURS, "os", ("break", "exchange"), strict=False
+    ):
+        rate, low, high = (table[f"{name}_{part}"].to_numpy() for part in ("per_ns", "low", "high"))
+        seen = rate > 0
+        ax.errorbar(
+            x[seen],
+            rate[seen],
+            np.stack([rate - low, high - rate])[:, seen],
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            capsize=2,
+            label=name if seen.any() else None,
+        )
+        ax.plot(
+            x[~seen],
+            high[~seen],
+            marker="v",
+            linestyle="none",
+            color=colour,
+            markersize=9 if name == "break" else 5,
+            markerfacecolor="none",
+            label=f"{name}: none seen, at most",
+        )
+        if name in laws:
+            line = np.linspace(x.min(), x.max(), 50)
+            ax.plot(line, laws[name].rate(1000 / line)[0], color=colour, linewidth=1)
+    ax.set_yscale("log")
+    ax.legend(fontsize=8)
+    return ax
+
+
+def ring_sizes(counts: Mapping[str, np.ndarray], n_metal: int) -> Axes:
+    """Rings for each Zn by their size, one group of bars a size, one bar a stage."""
+    _, ax = style.axes(("Zn in a ring", "-"), ("rings for each Zn", "-"))
+    sizes = np.arange(2, len(next(iter(counts.values()))))
+    width = 0.8 / len(counts)
+    for k, (name, count) in enumerate(counts.items()):
+        ax.bar(
+            sizes + (k - (len(counts) - 1) / 2) * width,
+            count[2:] / n_metal,
+            width,
+            label=name,
+            color=style.SERIES_COLOURS[k % len(style.SERIES_COLOURS)],
+        )
+    ax.set_xticks(sizes)
+    ax.legend(fontsize=8)
+    return ax
+
+
+def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
+    """FWHM and Lindemann ratio of first peaks against temperature (paper, Fig. 6a).
+
+    widths: ``peaks.track`` of the pairs, one below the other; points with errors are the widths
+    at half height, crosses those of a fitted Gaussian. plateau: (from, to) in K, shaded, and
+    equal_up_to (K), dotted: what the paper says of its curves.
+    """
+    figure, panels = style.axes(("temperature", "K"), ("FWHM of the first peak", "A"), ncols=2)
+    panels[1].set_ylabel("Lindemann ratio, FWHM / position")
+    columns = (("fwhm_A", "fwhm_error_A"), ("lindemann", "lindemann_error"))
+    for panel, (column, error) in zip(panels, columns, strict=True):
+        panel.axvspan(*plateau, color="#ececec", linewidth=0, zorder=0)
+        panel.axvline(equal_up_to, color="black", linestyle=":", linewidth=1)
+        for colour, (pair, one) in zip(
+            style.SERIES_COLOURS, widths.groupby("pair", sort=False), strict=False
+        ):
+            x = one["temperature_K"]
+            panel.errorbar(
+                x,
+                one[column],
+                one[error].fillna(0),
+                fmt="o-",
+                markersize=4,
+                capsize=2,
+                color=colour,
+                label=pair,
+            )
+            panel.plot(
+                x,
+                one["fitted_fwhm_A"] * (one[column] / one["fwhm_A"]),
+                "x",
+                markersize=5,
+                color=colour,
+            )
+    panels[0].legend()
+    return figure
+
+
+def rdf_temperatures(
+    curves: Mapping[float, object], valley: tuple[float, float] = (2.2, 4.5), sharpest: float = 7.0
+) -> Figure:
+    """g(r) of one pair at rising temperatures, and its valley enlarged (paper, Fig. 3b).
+
+    curves: temperature (K) -> ``rdf.RDF``, with bands of one standard error. valley, sharpest: A,
+    range of the second panel, end of the first.
+    """
+    figure, panels = style.axes(("r", "A"), ("g(r)", "-"), ncols=2, width=4.4)
+    top = 0.0
+    for temperature, one in curves.items():
+        colour = style.temperature_colour(temperature)
+        inside = (one.r > valley[0] + 0.5) & (one.r < valley[1] - 1.0)
+        top = max(top, np.nanmax(one.g[inside], initial=0))
+        for panel in panels:
+            panel.plot(one.r, one.g, color=colour, linewidth=1.2, label=f"{temperature:.0f} K")
+            panel.fill_between(
+                one.r, one.g - one.error, one.g + one.error, color=colour, alpha=0.3, linewidth=0
+            )
+    name = next(iter(curves.values())).label
+    panels[0].set(xlim=(1.5, sharpest), ylim=(0, None), title=name)
+    panels[1].set(xlim=valley, ylim=(0, 1.5 * top or 0.1), title=f"{name}, the valley")
+    panels[0].legend(fontsize=8)
+    return figure
+
+
+def mean_force(works: Mapping[float, object], title: str = "") -> Axes:
+    """Potentials of mean force at rising temperatures with bands of one standard error (Fig. 3c).
+
+    works: temperature (K) -> ``pmf.PMF``, kJ/mol.
+    """
+    _, ax = style.axes(("r", "A"), ("F(r)", "kJ/mol"))
+    for temperature, work in works.items():
+        colour = style.temperature_colour(temperature)
+        ax.plot(work.r, work.w, color=colour, linewidth=1.2, label=f"{temperature:.0f} K")
+        if work.error is not None:
+            ax.fill_between(
+                work.r,
+                work.w - work.error,
+                work.w + work.error,
+                color=colour,
+                alpha=0.25,
+                linewidth=0,
+            )
+    ax.set(xlim=(1.5, 7), title=title)
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def activation(
+    table: pd.DataFrame,
+    line,
+    others: Mapping[str, tuple[float, float]],
+    range_K: tuple[float, float] = (300.0, 2100.0),
+) -> Axes:
+    """Activation free energies, our line with its 95 % band, and lines of others (paper, Fig. 3d).
+
+    table: of ``pmf.bootstrap``; a bound is drawn as an open triangle. line: ``pmf.FreeEnergyLine``
+    or None. others: name -> (dU kJ/mol, dS J/mol/K).
+    """
+    _, ax = style.axes(("temperature", "K"), ("ΔF‡", "kJ/mol"))
+    T, blue = np.linspace(*range_K, 50), style.SERIES_COLOURS[0]
+    sampled, bounded = (table.dropna(subset=c) for c in ("dF_kJ_mol", "lower_bound_kJ_mol"))
+    if len(sampled):
+        ax.errorbar(
+            sampled["temperature_K"],
+            sampled["dF_kJ_mol"],
+            sampled["error_kJ_mol"],
+            fmt="o",
+            capsize=3,
+            color=blue,
+            label="this book",
+        )
+    if len(bounded):
+        ax.plot(
+            bounded["temperature_K"],
+            bounded["lower_bound_kJ_mol"],
+            "^",
+            fillstyle="none",
+            color=blue,
+            label="this book, at least",
+        )
+    if line is not None:
+        ax.plot(T, line.at(T)[0], color=blue, label="this book, line")
+        if line.samples is not None:
+            ax.fill_between(T, *line.interval(T).T, color=blue, alpha=0.2, linewidth=0)
+    for line, (name, (dU, dS)) in zip(
+        (":", "-.", "--", (0, (5, 1, 1, 1, 1, 1))), others.items(), strict=False
+    ):
+        ax.plot(T, dU - T * dS / 1000, linestyle=line, color="#4d4d4d", linewidth=1.2, label=name)
+    ax.set_ylim(bottom=0)
+    ax.legend(fontsize=8)
+    return ax
+
+
+def mean_squared_displacements(moved: Mapping[float, tuple], elements: tuple[str, str]) -> Axes:
+    """MSD of two elements, lines and dots, against the lag at rising temperatures.
+
+    moved: temperature (K) -> (lags in ps, element -> MSD in A^2), lag zero first.
+    """
+    _, ax = style.axes(("time", "ps"), ("mean squared displacement", "A^2"))
+    for temperature, (lag, squared) in moved.items():
+        for element, line in zip(elements, ("-", ":"), strict=True):
+            ax.plot(
+                lag[1:],
+                squared[element][1:],
+                line,
+                color=style.temperature_colour(temperature),
+                label=f"{temperature:.0f} K" if line == "-" else None,
+                linewidth=1.2,
+            )
+    ax.set(xscale="log", yscale="log", title=f"{elements[0]} (lines) and {elements[1]} (dots)")
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax

@@ -1,0 +1,164 @@
+"""Figures of a potential: parity, learning curves, calibration of an ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from helpers import units
+from helpers.report import style
+
+_POINTS_DRAWN = 20_000
+
+
+def parity(
+    reference,
+    predicted,
+    quantity: str,
+    unit: str,
+    *,
+    ax: Axes | None = None,
+    groups=None,
+    colours: Mapping[str, str] | None = None,
+) -> Axes:
+    """Predicted against reference with the diagonal; RMSE = sqrt(mean((p - r)^2)) in the corner.
+
+    reference, predicted: arrays of one shape, in ``unit``. groups: a label per point (elements,
+    sets), drawn in colours of their own. The RMSE counts all points; at most 20 000, drawn by a
+    fixed seed, are plotted.
+
+    Raises
+    ------
+    ValueError
+        shapes differ, there are no points, or a value is not finite.
+    """
+    reference, predicted = np.asarray(reference, float), np.asarray(predicted, float)
+    if reference.shape != predicted.shape:
+        raise ValueError(
+            f"parity of {quantity}: reference has shape {reference.shape}, "
+            f"predicted {predicted.shape}"
+        )
+    reference, predicted = reference.ravel(), predicted.ravel()
+    if not reference.size:
+        raise ValueError(f"parity of {quantity}: no points")
+    if not (np.isfinite(reference).all() and np.isfinite(predicted).all()):
+        raise ValueError(f"parity of {quantity}: a value is not finite; find its frame first")
+    groups = np.full(reference.size, "") if groups is None else np.asarray(groups).ravel()
+    if groups.size != reference.size:
+        raise ValueError(f"parity of {quantity}: {groups.size} labels, {reference.size} points")
+    if ax is None:
+        _, ax = style.axes(
+            (f"reference {quantity}", unit), (f"predicted {quantity}", unit), width=4.2, height=4.0
+        )
+
+    drawn = np.arange(reference.size)
+    if drawn.size > _POINTS_DRAWN:
+        drawn = np.sort(np.random.default_rng(0).choice(drawn, _POINTS_DRAWN, replace=False))
+    names = list(dict.fromkeys(groups.tolist()))
+    many = len(names) > len(style.SERIES_COLOURS)
+    series = plt.get_cmap("tab20").colors if many else style.SERIES_COLOURS
+    for i, name in enumerate(names):
+        chosen = drawn[groups[drawn] == name]
+        colour = (colours or {}).get(name) or style.ELEMENT_COLOURS.get(
+            name, series[i % len(series)]
+        )
+        ax.plot(
+            reference[chosen],
+            predicted[chosen],
+            ".",
+            markersize=3,
+            alpha=0.35,
+            color=colour,
+            label=name or None,
+            rasterized=True,
+        )
+    ends = np.array([min(reference.min(), predicted.min()), max(reference.max(), predicted.max())])
+    ax.plot(ends, ends, color="black", linewidth=0.8)
+    rmse = float(np.sqrt(np.mean((predicted - reference) ** 2)))
+    ax.text(
+        0.04,
+        0.96,
+        f"RMSE {rmse:.3g} {units.pretty(unit)}\n{reference.size} points",
+        transform=ax.transAxes,
+        va="top",
+    )
+    ax.set_aspect("equal", adjustable="datalim")
+    if any(groups):
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3, "fontsize": 7}
+        legend = ax.legend(markerscale=3, **below if many else {"loc": "lower right"})
+        for handle in legend.legend_handles:
+            handle.set_alpha(1)
+    return ax
+
+
+def learning_curves(lcurve: pd.DataFrame) -> Figure:
+    """Training and validation RMSE against step, one panel each for energy, force and virial.
+
+    lcurve: DeePMD-kit's ``lcurve.out`` as a table with its own column names (``step``,
+    ``rmse_e_val``, ``rmse_e_trn``, ``rmse_f_val`` ...), eV/atom and eV/A. Panels are shown for
+    the quantities it has.
+
+    Raises
+    ------
+    ValueError
+        no ``step`` or no RMSE column.
+    """
+    kinds = {
+        "e": ("energy RMSE", "meV/atom", 1e3),
+        "f": ("force RMSE", "eV/A", 1.0),
+        "v": ("virial RMSE", "meV/atom", 1e3),
+    }
+    kinds = {k: v for k, v in kinds.items() if f"rmse_{k}_trn" in lcurve}
+    if "step" not in lcurve or not kinds:
+        raise ValueError(
+            f"learning curve has columns {', '.join(map(str, lcurve.columns))}; "
+            f"needed: step and rmse_e_trn, rmse_f_trn or rmse_v_trn"
+        )
+    figure, panels = style.axes(
+        ("step", "-"), ("", "-"), ncols=len(kinds), width=3.6, height=3.2, squeeze=False
+    )
+    for panel, (kind, (quantity, unit, factor)) in zip(panels.flat, kinds.items(), strict=True):
+        for part, name, colour in (("trn", "training", 0), ("val", "validation", 1)):
+            if f"rmse_{kind}_{part}" in lcurve:
+                panel.plot(
+                    lcurve["step"],
+                    lcurve[f"rmse_{kind}_{part}"] * factor,
+                    label=name,
+                    color=style.SERIES_COLOURS[colour],
+                    linewidth=1,
+                )
+        panel.set_yscale("log")
+        panel.set_ylabel(style.label(quantity, unit))
+        panel.legend(frameon=False)
+    return figure
+
+
+def calibration(table: pd.DataFrame, what: str, *, ax: Axes) -> Axes:
+    """True force error against model deviation, a point a frame, a colour a set, and the diagonal.
+
+    table: of `ensemble.calibrate`. what: ``avg`` or ``max``, over the atoms of a frame.
+    """
+    x, y = f"{what}_eV_per_A", f"{what}_error_eV_per_A"
+    for i, (name, rows) in enumerate(table.groupby("set", sort=False)):
+        ax.plot(
+            rows[x], rows[y], "os^"[i // len(style.SERIES_COLOURS) % 3], ms=3, alpha=0.7, label=name
+        )
+    ends = [table[[x, y]].min().min(), table[[x, y]].max().max()]
+    ax.plot(ends, ends, color="black", linewidth=0.8)
+    ax.set(
+        xscale="log",
+        yscale="log",
+        title={"avg": "mean over atoms", "max": "largest of a frame"}[what],
+    )
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+    ax.legend(fontsize=7)
+    return ax

@@ -1,0 +1,296 @@
+"""Structures to look at: a still image that every page shows, and nglview where it can live.
+
+A static page has no kernel behind it and may be read offline, so the image always comes along.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.neighborlist import natural_cutoffs, neighbor_list
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from helpers.report import style
+
+_SLABS = 24  # back to front; finer slabs change nothing that can be seen
+_CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+
+
+def view(
+    atoms: Atoms,
+    *,
+    repeat: tuple[int, int, int] = (1, 1, 1),
+    title: str = "",
+    interactive: bool | None = None,
+) -> StructureView:
+    """Show a cell, repeated ``repeat`` times along a, b and c, as the last line of a cell.
+
+    interactive: None shows the nglview widget beside the image when a notebook front-end is
+    there; True or False insist.
+    """
+    return StructureView(atoms, repeat, title, front_end() if interactive is None else interactive)
+
+
+class StructureView:
+    """What ``view`` returns: Jupyter displays it; ``png()`` and ``widget()`` give its two forms."""
+
+    def __init__(self, atoms: Atoms, repeat=(1, 1, 1), title: str = "", interactive: bool = False):
+        if len(atoms) == 0:
+            raise ValueError("there is no atom to show; load a structure first")
+        if len(repeat) != 3 or min(repeat) < 1:
+            raise ValueError(f"repeat is {tuple(repeat)}; give three whole numbers >= 1")
+        self.atoms = atoms.repeat(tuple(int(n) for n in repeat))
+        self.unit_cell = np.array(atoms.cell)
+        self.title = title
+        self.interactive = interactive
+
+    def png(self, width: int = 900) -> bytes:
+        """The still image, ``width`` pixels wide."""
+        return still(self.atoms, unit_cell=self.unit_cell, title=self.title, width=width)
+
+    def widget(self):
+        """The nglview widget with the cell's edges."""
+        import nglview  # takes a second and needs ipywidgets: only where it is shown
+
+        widget = nglview.show_ase(self.atoms)
+        widget.clear_representations()
+        widget.add_ball_and_stick()
+        widget.add_unitcell()
+        widget.camera = "orthographic"
+        return widget
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import Image, display
+
+        if self.interactive:
+            display(self.widget())
+        name = f"{self.title or self.atoms.get_chemical_formula()}: {len(self.atoms)} atoms"
+        display(Image(data=self.png(), format="png", width=560, alt=name))
+
+    def __repr__(self) -> str:
+        return f"StructureView({self.atoms.get_chemical_formula()}, {len(self.atoms)} atoms)"
+
+
+def boxes(density, cell, *, title: str = "", interactive: bool | None = None) -> BoxView:
+    """Show a local density as balls in the middle of its boxes, to be turned like a structure.
+
+    density: (nx,ny,nz), atoms/A^3 (``LocalDensity.map``). cell: (3,3) A.
+    """
+    return BoxView(density, cell, title, front_end() if interactive is None else interactive)
+
+
+class BoxView(StructureView):
+    """What ``boxes`` returns: a helium atom in each box, coloured by its density."""
+
+    def __init__(self, density, cell, title: str = "", interactive: bool = False):
+        self.density = np.asarray(density, float)
+        at = np.stack(
+            np.meshgrid(*[(np.arange(n) + 0.5) / n for n in self.density.shape], indexing="ij"),
+            axis=-1,
+        ).reshape(-1, 3)
+        atoms = Atoms(f"He{len(at)}", scaled_positions=at, cell=cell, pbc=True)
+        atoms.set_array("bfactor", 1000 * self.density.ravel())  # PDB keeps two decimals
+        super().__init__(atoms, (1, 1, 1), title, interactive)
+
+    def png(self, width: int = 900) -> bytes:
+        turn = _rotation(-75.0, 20.0)
+        place = self.atoms.positions @ turn.T
+        edges = _edges(np.array(self.atoms.cell)) @ turn.T
+        order = np.argsort(place[:, 2])  # far ones first
+        figure = Figure(figsize=(width / 100, width / 120), dpi=100, layout="constrained")
+        FigureCanvasAgg(figure)
+        ax = figure.add_subplot()
+        ax.set_aspect("equal")
+        ax.axis("off")
+        ax.set_title(self.title, loc="left", fontsize=15)
+        ax.add_collection(LineCollection(edges[..., :2], colors="black", linewidths=0.8))
+        near = place[order, 2] - place[:, 2].min()
+        size = 0.35 * (self.atoms.get_volume() / len(place)) ** (1 / 3)
+        balls = EllipseCollection(
+            *[np.full(len(place), 2 * size) * (0.75 + 0.25 * near / max(near.max(), 1.0))] * 2,
+            np.zeros(len(place)),
+            units="xy",
+            offsets=place[order, :2],
+            offset_transform=ax.transData,
+            cmap="cividis",
+            edgecolors="white",
+            linewidths=0.5,
+        )
+        balls.set_array(self.density.ravel()[order])
+        ax.add_collection(balls)
+        ax.autoscale_view()
+        figure.colorbar(balls, ax=ax, shrink=0.6, label=style.label("local density", "1/Å³"))
+        target = io.BytesIO()
+        figure.savefig(target, format="png")
+        return target.getvalue()
+
+    def widget(self):
+        import nglview
+
+        widget = nglview.show_ase(self.atoms)
+        widget.clear_representations()
+        values = self.atoms.get_array("bfactor")
+        widget.add_spacefill(
+            color_scheme="bfactor",
+            color_scale=["#00204d", "#7c7b78", "#ffea46"],
+            color_domain=[float(values.min()), float(values.max())],
+            radius=1.6,
+        )
+        widget.add_unitcell()
+        widget.camera = "orthographic"
+        return widget
+
+
+def still(
+    atoms: Atoms,
+    *,
+    unit_cell: np.ndarray | None = None,
+    title: str = "",
+    width: int = 900,
+    tilt_deg: tuple[float, float] = (-75.0, 20.0),
+) -> bytes:
+    """PNG of a structure: atoms, bonds and cell edges, orthographic, far things paler.
+
+    Bonds join pairs within 1.2 times the sum of covalent radii that need no periodic image.
+    unit_cell: (3, 3), a cell to draw in bold inside that of ``atoms``. tilt_deg: rotation about
+    the axes x and then y of the page; 0, 0 looks down c.
+    """
+    turn = _rotation(*tilt_deg)
+    edges = [_edges(np.array(atoms.cell)) @ turn.T]
+    if unit_cell is not None and not np.allclose(unit_cell, atoms.cell):
+        edges.append(_edges(np.asarray(unit_cell)) @ turn.T)
+    place = atoms.get_positions() @ turn.T
+    bonds = _bonds(atoms)
+
+    everything = np.concatenate([place, *(e.reshape(-1, 3) for e in edges)])
+    low, high = everything.min(axis=0) - 1.0, everything.max(axis=0) + 1.0
+    inches, header = width / 100, 0.55  # the header holds title and legend
+    picture = inches * float(np.clip((high - low)[1] / (high - low)[0], 0.4, 1.6))
+    figure = Figure(figsize=(inches, picture + header), dpi=100)
+    FigureCanvasAgg(figure)
+    ax = figure.add_axes((0.01, 0.01, 0.98, picture / (picture + header) - 0.01))
+    ax.set_aspect("equal")
+    ax.axis("off")
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    for lines, weight in zip(edges, (0.8, 2.0), strict=False):
+        ax.add_collection(
+            LineCollection(
+                lines[..., :2],
+                colors="black",
+                linewidths=weight,
+                zorder=0 if weight < 1 else _SLABS + 3,
+            )
+        )
+
+    colours = np.array(
+        [to_rgb(style.ELEMENT_COLOURS.get(s, "#cc79a7")) for s in atoms.get_chemical_symbols()]
+    )
+    depth = place[:, 2].max() - place[:, 2]
+    near = 1 - depth / max(depth.max(), 1.0)
+    colours = 1 - (1 - colours) * (0.35 + 0.65 * near)[:, None]
+    diameter = 0.8 * covalent_radii[atoms.numbers]
+    scale = (high - low)[0] * 72 * inches * 0.98  # points per width of the axes
+    bond_width = 0.22 * scale / (high - low)[0] ** 2
+    slab = np.minimum((near * _SLABS).astype(int), _SLABS - 1)
+    middles = place[bonds].mean(axis=1) if len(bonds) else np.empty((0, 3))
+    for layer in range(_SLABS):
+        for end in (0, 1):  # each half of a bond in the colour of its atom, drawn with it
+            mine = slab[bonds[:, end]] == layer
+            segments = np.stack([place[bonds[mine, end]], middles[mine]], axis=1)[..., :2]
+            ax.add_collection(
+                LineCollection(
+                    segments,
+                    colors=colours[bonds[mine, end]],
+                    linewidths=bond_width,
+                    capstyle="round",
+                    zorder=layer + 1,
+                )
+            )
+        mine = slab == layer
+        ax.add_collection(
+            EllipseCollection(
+                diameter[mine],
+                diameter[mine],
+                np.zeros(mine.sum()),
+                units="xy",
+                offsets=place[mine, :2],
+                offset_transform=ax.transData,
+                facecolors=colours[mine],
+                edgecolors="white",
+                linewidths=0.3,
+                zorder=layer + 1.5,
+            )
+        )
+    _legend(ax, atoms, title)
+    target = io.BytesIO()
+    figure.savefig(target, format="png")
+    return target.getvalue()
+
+
+def front_end() -> bool:
+    """True when a notebook with widgets (Jupyter, VS Code, Colab) drives this kernel.
+
+    papermill and nbclient start kernels that nobody looks at: no front-end.
+    """
+    if "ipykernel" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    vscode = shell is not None and "__vsc_ipynb_file__" in shell.user_ns
+    # set by jupyter_server for the kernels it starts
+    return vscode or "google.colab" in sys.modules or bool(os.environ.get("JPY_SESSION_NAME"))
+
+
+def _bonds(atoms: Atoms) -> np.ndarray:
+    """Pairs (bonds, 2) of bonded atoms inside the cell as it is drawn."""
+    first, second, shift = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=1.2))
+    inside = (first < second) & ~shift.any(axis=1)
+    return np.stack([first[inside], second[inside]], axis=1)
+
+
+def _edges(cell: np.ndarray) -> np.ndarray:
+    """The twelve edges (12, 2, 3) of a cell."""
+    pairs = [(a, b) for a in _CORNERS for b in _CORNERS if (b - a).sum() == 1 and (b >= a).all()]
+    return np.array(pairs) @ cell
+
+
+def _rotation(about_x_deg: float, about_y_deg: float) -> np.ndarray:
+    x, y = np.radians([about_x_deg, about_y_deg])
+    about_x = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
+    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    return about_y @ about_x
+
+
+def _legend(ax, atoms: Atoms, title: str) -> None:
+    symbols = list(dict.fromkeys(sorted(atoms.get_chemical_symbols())))
+    handles = [
+        Line2D(
+            [],
+            [],
+            marker="o",
+            linestyle="",
+            markersize=8,
+            label=s,
+            color=style.ELEMENT_COLOURS.get(s, "#cc79a7"),
+        )
+        for s in symbols
+    ]
+    ax.set_title(title, loc="left", fontsize=15)
+    ax.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        frameon=False,
+        fontsize=14,
+        ncols=len(symbols),
+    )

@@ -1,0 +1,154 @@
+"""One style for all figures: units in the labels, colours a colour-blind reader can tell apart."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers import units
+from helpers.report.paper import Value
+
+ELEMENT_COLOURS = {"C": "#4d4d4d", "H": "#e69f00", "N": "#0072b2", "Zn": "#d55e00"}
+SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "axes.prop_cycle": plt.cycler(color=SERIES_COLOURS),
+}
+
+
+def axes(
+    x: tuple[str, str],
+    y: tuple[str, str],
+    *,
+    nrows: int = 1,
+    ncols: int = 1,
+    width: float = 5.2,
+    height: float = 3.6,
+    **options,
+) -> tuple[Figure, Axes | np.ndarray]:
+    """A figure in the book's style whose axes say quantity and unit.
+
+    x, y: (quantity, unit) with "-" for none. width, height: of one panel, inches. options: as for
+    ``Figure.subplots`` (``sharex``, ``sharey`` ...). With one panel the second result is its Axes.
+    """
+    # Outside of rc_context: the first figure of a notebook switches its backend on, and the
+    # context would switch it off again at its end.
+    figure = plt.figure(figsize=(width * ncols, height * nrows), dpi=110, layout="constrained")
+    with plt.rc_context(STYLE):
+        panels = figure.subplots(nrows, ncols, **options)
+        for panel in np.atleast_1d(panels).flat:
+            panel.set_xlabel(label(*x))
+            panel.set_ylabel(label(*y))
+            if options.get("sharex") or options.get("sharey"):
+                panel.label_outer()
+    return figure, panels
+
+
+def label(quantity: str, unit: str) -> str:
+    """``label("r", "A")`` -> ``"r (Å)"``; a pure number carries no brackets."""
+    return f"{quantity} ({units.pretty(unit)})" if unit not in ("-", "") else quantity
+
+
+def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float = 2500.0):
+    """Colour of a temperature, cold is dark, hot is light (plasma)."""
+    share = (temperature_K - low_K) / (high_K - low_K)
+    return plt.get_cmap("plasma")(float(np.clip(share, 0, 1)) * 0.88)
+
+
+def element_colour(symbol: str) -> str:
+    """Colour of an element of the type map.
+
+    Raises
+    ------
+    KeyError
+        no colour is set for it.
+    """
+    if symbol not in ELEMENT_COLOURS:
+        raise KeyError(f"no colour for element {symbol!r}; known: {', '.join(ELEMENT_COLOURS)}")
+    return ELEMENT_COLOURS[symbol]
+
+
+def running_mean(values, window: int) -> np.ndarray:
+    """Centred mean over ``window`` samples; NaN where the window reaches past an end.
+
+    Raises
+    ------
+    ValueError
+        the window is below 1 or longer than the series.
+    """
+    values = np.asarray(values, float)
+    if not 1 <= window <= values.size:
+        raise ValueError(
+            f"running mean over {window} of {values.size} samples; use 1..{values.size}"
+        )
+    return pd.Series(values).rolling(window, center=True).mean().to_numpy()
+
+
+def against_temperature(
+    temperature_K,
+    values,
+    quantity: str,
+    unit: str,
+    *,
+    window: int = 1,
+    name: str = "",
+    colour=None,
+    ax: Axes | None = None,
+) -> Axes:
+    """A thermo column against temperature: every sample pale, its running mean on top.
+
+    temperature_K, values: (samples,) in the order of time. The mean is taken of both, so that a
+    noisy temperature does not shift the curve.
+    """
+    if ax is None:
+        _, ax = axes(("temperature", "K"), (quantity, unit))
+    temperature_K, values = np.asarray(temperature_K, float), np.asarray(values, float)
+    colour = colour or ax._get_lines.get_next_color()
+    if window > 1:
+        ax.plot(temperature_K, values, color=colour, alpha=0.18, linewidth=0.6, rasterized=True)
+    ax.plot(
+        running_mean(temperature_K, window),
+        running_mean(values, window),
+        color=colour,
+        label=name or None,
+        linewidth=1.6,
+    )
+    if name:
+        ax.legend(frameon=False)
+    return ax
+
+
+def paper_line(ax: Axes, value: Value, axis: str = "y") -> Axes:
+    """A dashed line at the paper's number, labelled with its place; ``axis`` is where it is read.
+
+    Raises
+    ------
+    ValueError
+        ``axis`` is neither "x" nor "y".
+    """
+    if axis not in ("x", "y"):
+        raise ValueError(f"axis is {axis!r}; use 'x' or 'y'")
+    draw = ax.axvline if axis == "x" else ax.axhline
+    draw(value.number, color="black", linestyle="--", linewidth=1, label=f"paper, {value.place}")
+    ax.legend(frameon=False)
+    return ax
+
+
+def banded(ax: Axes, x, values, errors, *, name: str = "", colour=None, marker: str = "o") -> Axes:
+    """A line through points with a pale band of one standard error around it (none where NaN)."""
+    x, values, errors = (np.asarray(a, float) for a in (x, values, errors))
+    (line,) = ax.plot(x, values, marker=marker, markersize=3, color=colour, label=name or None)
+    ax.fill_between(
+        x, values - errors, values + errors, color=line.get_color(), alpha=0.25, linewidth=0
+    )
+    return ax

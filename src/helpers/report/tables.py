@@ -1,0 +1,275 @@
+"""Tables that put the paper beside this book, as HTML in a page and as text in a terminal."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from helpers import units
+from helpers.report import paper
+
+NOT_COMPUTED = "not computed yet"
+NOT_GIVEN = "not given"
+NOT_DETERMINED = "not determined"
+_UNBROKEN = {"", "unit", "paper", "this book"}  # columns whose cells stay on one line
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity: what the paper gives and what this book finds.
+
+    quantity: its name. unit: ASCII, "-" without one. paper: the paper's value, or None where it
+    gives none. ours: number, tuple of numbers, word, or ``NOT_COMPUTED``. error: standard error
+    of ``ours``, in ``unit``. run: the run, set or potential that made ``ours``.
+    """
+
+    quantity: str
+    unit: str
+    paper: paper.Value | None
+    ours: float | int | str | tuple
+    error: float | None = None
+    run: str = ""
+
+
+class Table:
+    """A table that a notebook renders as HTML and a terminal as aligned text."""
+
+    def __init__(self, frame: pd.DataFrame, caption: str = ""):
+        self.frame = frame
+        self.caption = caption
+
+    def styler(self) -> pd.io.formats.style.Styler:
+        """The table as a pandas Styler, without index, escaped; the same table, the same HTML."""
+        content = self.caption + self.frame.to_csv()
+        styler = self.frame.style.hide(axis="index").format(escape="html")
+        styler.set_uuid(hashlib.sha256(content.encode()).hexdigest()[:8])
+        styler.set_table_attributes('class="table paper-table"')
+        styler.set_table_styles(
+            [
+                {"selector": "caption", "props": "caption-side: top; text-align: left;"},
+                {"selector": "th", "props": "text-align: left;"},
+                {"selector": "td", "props": "text-align: left; vertical-align: top;"},
+                *(
+                    {"selector": f"td.col{i}", "props": "white-space: nowrap;"}
+                    for i, column in enumerate(self.frame.columns)
+                    if column in _UNBROKEN
+                ),
+            ]
+        )
+        return styler.set_caption(self.caption) if self.caption else styler
+
+    def _repr_html_(self) -> str:
+        return self.styler().to_html()
+
+    def __repr__(self) -> str:
+        cells = [list(self.frame.columns), *self.frame.astype(str).values.tolist()]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+        lines = [
+            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+        lines.insert(1, "  ".join("-" * w for w in widths))
+        return "\n".join([self.caption, *lines] if self.caption else lines)
+
+
+def row(
+    key: str,
+    ours,
+    *,
+    error: float | None = None,
+    run: str = "",
+    quantity: str = "",
+    unit: str | None = None,
+) -> Row:
+    """A row for the paper's value of this name; ``quantity`` says it in words.
+
+    Raises
+    ------
+    paper.UnknownKey
+        the paper's data have no such entry.
+    ValueError
+        ``unit``, the unit of ``ours``, is not the paper's.
+    """
+    theirs = paper.value(key)
+    if unit is not None and unit != theirs.unit:
+        raise ValueError(
+            f"{key}: the paper's value is in {theirs.unit!r}, yours in {unit!r}; convert it first"
+        )
+    return Row(quantity or key, theirs.unit, theirs, ours, error, run)
+
+
+def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
+    """*paper | this book*: quantity, unit, paper's value, its place, ours with error, made by.
+
+    A value of ours that is missing is an error, unless the caller says ``NOT_COMPUTED``.
+
+    Raises
+    ------
+    ValueError
+        no rows; ours is None or not a finite number; an error is negative or not finite; a number
+        of ours does not say which run made it.
+    """
+    if not rows:
+        raise ValueError("side_by_side got no rows; pass at least one tables.row(...)")
+    for entry in rows:
+        _check(entry)
+    return Table(
+        pd.DataFrame(
+            {
+                "quantity": [r.quantity for r in rows],
+                "unit": [units.pretty(r.unit) for r in rows],
+                "paper": [NOT_GIVEN if r.paper is None else _plain(r.paper.number) for r in rows],
+                "place": ["" if r.paper is None else r.paper.place for r in rows],
+                "this book": [number(r.ours, r.error) for r in rows],
+                "made by": [r.run for r in rows],
+            }
+        ),
+        caption,
+    )
+
+
+def of_paper(group: str, caption: str = "") -> Table:
+    """A table of the paper alone, ``of_paper("table3")``: units in the header, place above.
+
+    Raises
+    ------
+    paper.UnknownKey
+        ``group`` is not a table of the paper.
+    """
+    rows = paper.rows(group)
+    first = next(iter(rows.values()))
+    columns = {"": [name.replace("_", " ") for name in rows]}
+    for name, value in first.items():
+        columns[_header(name, value.unit)] = [_plain(r[name].number) for r in rows.values()]
+    place = next(iter(first.values())).place
+    return Table(pd.DataFrame(columns), caption or f"The paper, {place}")
+
+
+def activation(
+    lines: Mapping[str, object], caption: str = "", at_1800K: Mapping[str, str] | None = None
+) -> Table:
+    """The paper's Table 2 (all its rows) with lines of ours in further columns.
+
+    lines: name -> ``pmf.FreeEnergyLine`` or None (not computed); a line shows its standard errors
+    and, where it was bootstrapped, 95 % intervals. at_1800K: name -> what is known at 1800 K where
+    there is no line; the other rows are then not determined.
+    """
+    quantities = {
+        "dU_kJ_per_mol": "ΔU‡ (kJ/mol)",
+        "dS_J_per_mol_K": "ΔS‡ (J/(mol K))",
+        "dF_840K_kJ_per_mol": "ΔF‡(840 K) (kJ/mol)",
+        "dF_1800K_kJ_per_mol": "ΔF‡(1800 K) (kJ/mol)",
+    }
+    columns = {"": list(quantities.values())}
+    for name, values in paper.rows("table2").items():
+        columns[f"{name} (Table 2)"] = [_plain(values[key].number) for key in quantities]
+    for name, line in lines.items():
+        columns[name] = [NOT_COMPUTED] * 4
+        if line is None:
+            if name in (at_1800K or {}):
+                columns[name] = [NOT_DETERMINED] * 3 + [at_1800K[name]]
+            continue
+        means, errors = zip(
+            (line.dU, line.dU_error),
+            (line.dS, line.dS_error),
+            line.at(840),
+            line.at(1800),
+            strict=True,
+        )
+        cells = [
+            number(float(m), float(e) if math.isfinite(e) else None)
+            for m, e in zip(means, errors, strict=True)
+        ]
+        if line.samples is not None:
+            limits = [*line.interval(), *line.interval([840, 1800])]
+            cells = [
+                f"{c} [{low:.0f}, {high:.0f}]" for c, (low, high) in zip(cells, limits, strict=True)
+            ]
+        columns[name] = cells
+    return Table(pd.DataFrame(columns), caption)
+
+
+def facts(entries: Mapping[str, object], caption: str = "") -> Table:
+    """Two columns, name and value, for what a page says about itself (profile, run, time ...)."""
+    return Table(
+        pd.DataFrame({"": list(entries), "value": [_plain(v) for v in entries.values()]}), caption
+    )
+
+
+_ENDINGS = {  # of column names -> unit, the longest first
+    "us_per_atom_step": "µs/atom/step", "meV_per_atom": "meV/atom", "ns_per_day": "ns/day",
+    "s_per_step": "s/step", "eV_per_A": "eV/A", "percent": "%", "g_cm3": "g/cm3", "MiB": "MiB",
+    "K": "K",
+}  # fmt: skip
+
+
+def headed(frame: pd.DataFrame, caption: str = "") -> Table:
+    """A computed table as a page shows it: words and units for names of columns, four digits.
+
+    ``force_rmse_eV_per_A`` becomes "force RMSE (eV/Å)"; the field's names stay in the code.
+    """
+    names = {}
+    for column in frame.columns:
+        ending = next((e for e in _ENDINGS if str(column).endswith(f"_{e}")), None)
+        name = str(column).removesuffix(f"_{ending}").replace("_", " ").replace("rmse", "RMSE")
+        names[column] = f"{name} ({units.pretty(_ENDINGS[ending])})" if ending else name
+    shown = {
+        column: [
+            "-" if isinstance(v, float) and math.isnan(v) else _plain(v) for v in frame[column]
+        ]
+        for column in frame.columns
+    }
+    return Table(pd.DataFrame(shown).rename(columns=names), caption)
+
+
+def number(value, error: float | None = None) -> str:
+    """``value ± error``: the error to two significant digits, the value to the same place.
+
+    Without an error, four significant digits; whole numbers and words stay as they are.
+    """
+    if isinstance(value, str) or error is None:
+        return _plain(value)
+    if error == 0:
+        return f"{value:g} ± 0"
+    decimals = 1 - math.floor(math.log10(error))
+    if round(error, decimals) >= 10 ** (2 - decimals):  # 0.0996 -> 0.10, not 0.100
+        decimals -= 1
+    shown = max(decimals, 0)
+    return f"{round(value, decimals):.{shown}f} ± {round(error, decimals):.{shown}f}"
+
+
+def _check(entry: Row) -> None:
+    name = f"row {entry.quantity!r}"
+    if entry.ours is None:
+        raise ValueError(
+            f"{name} has no value of ours; compute it, or say so with tables.NOT_COMPUTED"
+        )
+    if isinstance(entry.ours, str):
+        return
+    values = entry.ours if isinstance(entry.ours, (tuple, list)) else (entry.ours,)
+    if not all(isinstance(v, str) or math.isfinite(v) for v in values):
+        raise ValueError(f"{name}: ours is {entry.ours}; a table shows finite numbers only")
+    if entry.error is not None and not (math.isfinite(entry.error) and entry.error >= 0):
+        raise ValueError(f"{name}: error is {entry.error}; give a finite one >= 0, or None")
+    if not entry.run:
+        raise ValueError(f"{name} does not say what made {entry.ours}; give run=...")
+
+
+def _plain(value) -> str:
+    if isinstance(value, (tuple, list)):
+        return " - ".join(_plain(v) for v in value)
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        return str(value)
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", " ") if abs(value) >= 1e5 else f"{int(value)}"
+    return f"{value:.4g}"
+
+
+def _header(name: str, unit: str) -> str:
+    suffix = "_" + unit.replace("/", "_per_", 1).replace("/", "_").replace("%", "percent")
+    words = name.removesuffix(suffix).replace("_", " ").replace("rmse", "RMSE")
+    return f"{words} ({units.pretty(unit)})" if unit != "-" else words

@@ -1,0 +1,223 @@
+"""Errors of a potential on every set of frames, and beside density-functional theory.
+
+Units: energies and virials in meV/atom, forces in eV/A.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from helpers import paths, provenance, statistics
+from helpers.frames import cp2k, dataset, formats
+from helpers.potentials import evaluation, store
+from helpers.recipes import catalogue
+
+
+def compare(
+    potential: str | Path | None = None, chosen: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """CP2K, the reference and a potential (if one is given) on the same frames, by system.
+
+    Columns: system, frames, atoms; force_rms_eV_per_A of CP2K; for each of the pairs
+    reference-CP2K, potential-CP2K and potential-reference the root mean square difference of
+    energies (meV/atom, the mean difference of the system removed: the zeros of energy are
+    unrelated), forces (eV/A) and virials (meV/atom). NaN where the reference knows nothing, and
+    where a single frame leaves no energy difference.
+    """
+    rows = []
+    for name in chosen or cp2k.systems():
+        images = cp2k.read(name)
+        system = formats.from_extxyz(paths.DFT / f"{name}.extxyz")
+        by_dft = (system["energies"], system["forces"], system["virials"])
+        predicted = reference = None
+        if potential is not None:
+            said = evaluation.predict(potential, system)
+            predicted = (said.energy, said.force, said.virial)
+        if all("reference_energy" in a.info for a in images):
+            reference = (
+                np.array([a.info["reference_energy"] for a in images]),
+                np.array([a.arrays["reference_forces"] for a in images]),
+                np.array([-a.get_volume() * voigt_6_to_full_3x3_stress(a.info["reference_stress"])
+                          for a in images]),
+            )  # fmt: skip
+        row = {
+            "system": name, "frames": len(images), "atoms": len(images[0]),
+            "force_rms_eV_per_A": float(np.sqrt(np.mean(system["forces"] ** 2))),
+        }  # fmt: skip
+        pairs = {"reference-CP2K": (reference, by_dft)}
+        if potential is not None:
+            pairs |= {
+                "potential-CP2K": (predicted, by_dft),
+                "potential-reference": (predicted, reference),
+            }
+        for pair, (a, b) in pairs.items():
+            row |= {f"{pair} {k}": v for k, v in _difference(a, b).items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _difference(a: tuple | None, b: tuple | None) -> dict[str, float]:
+    """Root mean square differences of two (energies, forces, virials) of the same frames."""
+    keys = ("energy_meV_per_atom", "force_eV_per_A", "virial_meV_per_atom")
+    if a is None or b is None:
+        return dict.fromkeys(keys, np.nan)
+    energy, force, virial = (x - y for x, y in zip(a, b, strict=True))
+    n_atoms = force.shape[1]
+    spread = energy.std() if len(energy) > 1 else np.nan
+    values = (
+        1e3 * spread / n_atoms,
+        np.sqrt(np.mean(force**2)),
+        1e3 * np.sqrt(np.mean(virial**2)) / n_atoms,
+    )
+    return dict(zip(keys, map(float, values), strict=True))
+
+
+def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
+    """Errors of a potential on every set, written to its ``metrics.json``; the same as plain data.
+
+    Of a set that it was trained on, the validation frames count; of any other, all. A set whose
+    copy, split at random, it was trained on is left out: nearly all of its frames were seen. At
+    most ``evaluated_frames`` frames of each set, evenly chosen. Keys: set -> errors as
+    `evaluation.Prediction.metrics` gives them, and ``role``: ``validation`` or ``test``
+    (``unseen`` for a set that is no test by declaration but in no training of this potential).
+    """
+    directory = store.load_potential(name)
+    trained, declared = provenance.read(directory).get("sets", []), catalogue.test_sets()
+    seen = {s.removesuffix(dataset.RANDOM) for s in trained if s.endswith(dataset.RANDOM)}
+    result = {}
+    for set_name in dict.fromkeys([*(n for n in dataset.names() if n not in seen), *trained]):
+        known = set_name in trained
+        system = dataset.load(set_name, "validation" if known else None)
+        errors = evaluation.evaluate(directory, dataset.thinned(system, evaluated_frames))
+        role = "validation" if known else "test" if set_name in declared else "unseen"
+        result[set_name] = {"role": role, **errors}
+    evaluation.write_metrics(directory, result)
+    return result
+
+
+def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> pd.DataFrame:
+    """Errors of a potential on the frames of a set, in ranges of temperature of ``width_K``.
+
+    Meant for frames of a heating run of the potential itself, labelled afterwards: where a
+    potential is wrong about what it made, it made it for the wrong reason. One row a range:
+    from_K, to_K, frames, energy_bias_meV_per_atom = <E - E_ref> / N, and the errors of
+    `evaluation.ERRORS`.
+
+    Raises
+    ------
+    ValueError
+        the frames carry no temperature.
+    """
+    system = dataset.load(set_name)
+    if "temperature_K" not in system.data:
+        raise ValueError(f"the frames of {set_name} carry no temperature")
+    low = statistics.bins(system.data["temperature_K"].ravel(), width_K, close_end=True)
+    rows = []
+    for start in np.unique(low):
+        found = evaluation.predict(name, system.sub_system(np.flatnonzero(low == start)))
+        errors = found.metrics()
+        bias = 1e3 * (found.energy - found.energy_reference).mean() / len(found.elements)
+        rows.append(
+            {
+                "from_K": start,
+                "to_K": start + width_K,
+                "frames": errors["n_frames"],
+                "energy_bias_meV_per_atom": float(bias),
+                **{key: errors[key] for key in evaluation.ERRORS},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def bias_between(judged: pd.DataFrame, below_K: float, above_K: float) -> float:
+    """By how much the energy bias of `by_temperature` rises from below one temperature to above
+    another, in meV/atom: means over the frames of the ranges that lie wholly on either side.
+
+    NaN where a side has no frame. A potential shifts the balance of two phases by this.
+    """
+    sides = [judged[judged["to_K"] <= below_K], judged[judged["from_K"] >= above_K]]
+    if not all(side["frames"].sum() for side in sides):
+        return float("nan")
+    low, high = (
+        np.average(side["energy_bias_meV_per_atom"], weights=side["frames"]) for side in sides
+    )
+    return float(high - low)
+
+
+def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -> pd.DataFrame:
+    """Errors of several potentials from their ``metrics.json``, averaged over sets by frames.
+
+    One row a potential and role: potential, role, training_frames (all it was trained on), steps,
+    sets and frames it is judged on, and root mean squares of energy (meV/atom), force (eV/A) and
+    virial (meV/atom) errors over all of those frames that have the label.
+    """
+    rows = []
+    for name in names:
+        made = provenance.read(store.load_potential(name))
+        errors = metrics(name).values()
+        for role in roles:
+            chosen = [e for e in errors if e["role"] == role]
+            rows.append(
+                {
+                    "potential": name,
+                    "role": role,
+                    "steps": made["recipe"]["steps"],
+                    "training_frames": made["training_frames"],
+                    "sets": len(chosen),
+                    "frames": sum(e["n_frames"] for e in chosen),
+                }
+                | dict.fromkeys(evaluation.ERRORS, np.nan)
+                | evaluation.over_all(chosen)
+            )
+    return pd.DataFrame(rows)
+
+
+def as_errors(row: pd.Series) -> dict:
+    """A system of `compare` under the names of ``metrics.json``."""
+    keys = {
+        "energy": "energy_rmse_meV_per_atom",
+        "force": "force_rmse_eV_per_A",
+        "virial": "virial_rmse_meV_per_atom",
+    }
+    units = {"energy": "meV_per_atom", "force": "eV_per_A", "virial": "meV_per_atom"}
+    errors = {keys[q]: float(row[f"potential-CP2K {q}_{units[q]}"]) for q in keys}
+    return {k: v for k, v in errors.items() if np.isfinite(v)} | {
+        "n_frames": int(row["frames"]), "force_rms_eV_per_A": float(row["force_rms_eV_per_A"]),
+    }  # fmt: skip
+
+
+def metrics(name: str | Path) -> dict:
+    """``metrics.json`` of a potential.
+
+    Raises
+    ------
+    BadRecipe
+        it was not evaluated on all sets (training itself writes those of its own validation).
+    """
+    directory = store.load_potential(name)
+    file = directory / "metrics.json"
+    result = json.loads(file.read_text()) if file.is_file() else {"": {}}
+    if not all("role" in errors for errors in result.values()):
+        raise catalogue.BadRecipe(
+            f"{paths.relative(directory)} was not evaluated: make evaluate POTENTIAL={name}"
+        )
+    return result
+
+
+def evaluated(names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that are here and have been evaluated, each once."""
+    found = []
+    for name in dict.fromkeys(names):
+        try:
+            metrics(name)
+        except (catalogue.BadRecipe, store.BadPotential) as missing:
+            print(f"left out: {missing}")
+        else:
+            found.append(name)
+    return found

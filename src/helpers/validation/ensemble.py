@@ -1,0 +1,371 @@
+"""Model deviation: how far an ensemble of potentials disagrees, and what its disagreement is worth.
+
+The potentials of an ensemble differ in the seed of their training, or in their size. Where there
+was data they agree, elsewhere each has made up something of its own. For the force on atom i
+(Zhang et al., Phys. Rev. Materials 3, 023804 (2019))
+
+    eps_i = sqrt(<|F_i - <F_i>|^2>),
+
+the mean taken over the potentials; the largest and average eps_i of a frame are kept. LAMMPS'
+``pair_style deepmd`` writes them along a run (`read`); `of_frames` evaluates them afterwards on the
+saved frames of any run. What all potentials of an ensemble get wrong alike no disagreement shows,
+so that `calibrate` holds it against the true error on labelled frames.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from helpers import paths, provenance, statistics
+from helpers.frames import dataset
+from helpers.md import thermo, trajectory
+from helpers.potentials import store
+from helpers.structures import TYPE_MAP
+
+_ROWS = "rows.csv"
+_MEASURED = ("max_eV_per_A", "avg_eV_per_A", "element")
+_ERRORS = ("max_error_eV_per_A", "avg_error_eV_per_A", "correlation")
+
+
+# ---------------------------------------------------------------- afterwards, on saved frames
+
+
+def spread(forces: np.ndarray) -> np.ndarray:
+    """eps_i = sqrt(<|F_i - <F_i>|^2>) over the first axis: (P, ..., N, 3) -> (..., N), eV/A."""
+    return np.sqrt(((forces - forces.mean(axis=0)) ** 2).sum(axis=-1).mean(axis=0))
+
+
+def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) -> pd.DataFrame:
+    """The model deviation of ``potentials`` on evenly chosen saved frames of a finished run.
+
+    At most ``n_frames``, the first and the last among them. Columns as of `read`, and ``element``:
+    that of the atom with the largest deviation. Kept in ``build/validation`` (shipped:
+    ``data/validation``) for the content of run and potentials: found it is reused, broken off it
+    goes on behind its last frame.
+
+    Raises
+    ------
+    ValueError
+        fewer than two potentials, one of them twice, or fewer than two frames wanted.
+    store.BadPotential
+        see `store.check_potential`.
+    provenance.NoProvenance, FileNotFoundError
+        the run is unfinished, or has no table or no trajectory.
+    FloatingPointError
+        a force is NaN or infinite.
+    """
+    run, members = Path(run), _ensemble(potentials)
+    if n_frames < 2:
+        raise ValueError(f"n_frames = {n_frames}; a run is compared on 2 frames at least")
+    provenance.read(run)
+    thermo.read(run)
+    # A shipped run has fewer frames, but the table is that of the run it was thinned from.
+    recipe = {
+        "check": "deviation",
+        "run": provenance.sha256(run / thermo.FILE),
+        "models": sorted(members.values()),
+        "frames": n_frames,
+    }
+
+    def plan():
+        every = trajectory.read(run)
+        some = every[np.unique(np.linspace(0, len(every) - 1, n_frames).round().astype(int))]
+        evaluate = _forces(potentials, some.symbols)
+        labels = [
+            {"step": int(s), "target_temperature_K": f"{t:.7g}"}
+            for s, t in zip(some.steps, some.temperatures_K, strict=True)
+        ]
+
+        def measure(i):
+            return _of_atoms(spread(evaluate(some.positions[i], some.cells[i])), some.symbols)
+
+        return labels, measure
+
+    return _kept(
+        f"deviation-{run.name}",
+        recipe,
+        plan,
+        _MEASURED,
+        f"model deviation of {_names(potentials)} on frames of {run.name}",
+        {"run": recipe["run"]} | members,
+    )
+
+
+def calibrate(
+    potentials: Sequence[str | Path], sets: Sequence[str], n_frames: int
+) -> pd.DataFrame:  # fmt: skip
+    """Model deviation beside the true error of the first potential, on frames of labelled sets.
+
+    One row for each of at most ``n_frames`` evenly chosen frames a set: set, frame, max_eV_per_A,
+    avg_eV_per_A (deviation), element, max_error_eV_per_A, avg_error_eV_per_A (largest and mean of
+    |F_i - F_i,label|), correlation (Pearson's r of deviation and error over the atoms of the
+    frame). The potentials may not have been trained on the sets. Kept like `of_frames`.
+
+    Raises
+    ------
+    ValueError, store.BadPotential, FloatingPointError
+        see `of_frames`.
+    FileNotFoundError, dataset.BadFrames
+        see `dataset.load`.
+    """
+    members = _ensemble(potentials)
+    if not sets:
+        raise ValueError("no sets of labelled frames; a calibration needs one at least")
+    inputs = {name: provenance.sha256(dataset.locate(name)) for name in sets}
+    first, *others = members.values()
+    recipe = {
+        "check": "calibration",
+        "model": first,
+        "models": sorted(others),
+        "sets": inputs,
+        "frames": n_frames,
+    }
+
+    def plan():
+        systems = {name: dataset.thinned(dataset.load(name), n_frames) for name in sets}
+        symbols = {n: np.array(s["atom_names"])[s["atom_types"]] for n, s in systems.items()}
+        evaluate = {n: _forces(potentials, symbols[n]) for n in sets}
+        labels = [{"set": n, "frame": i} for n in sets for i in range(len(systems[n]))]
+
+        def measure(row):
+            name, i = labels[row].values()
+            system = systems[name]
+            forces = evaluate[name](system["coords"][i], system["cells"][i])
+            deviation = spread(forces)
+            error = np.linalg.norm(forces[0] - system["forces"][i], axis=-1)
+            return _of_atoms(deviation, symbols[name]) | {
+                "max_error_eV_per_A": error.max(),
+                "avg_error_eV_per_A": error.mean(),
+                "correlation": np.corrcoef(deviation, error)[0, 1],
+            }
+
+        return labels, measure
+
+    return _kept(
+        f"calibration-{Path(potentials[0]).stem}",
+        recipe,
+        plan,
+        _MEASURED + _ERRORS,
+        f"model deviation of {_names(potentials)} beside the error of the first",
+        inputs | members,
+    )
+
+
+def by_temperature(table: pd.DataFrame, width_K: float = 300.0) -> pd.DataFrame:
+    """A short summary of `read` or `of_frames`: one row for each ``width_K`` of temperature.
+
+    from_K, to_K, frames, the means of max_eV_per_A and avg_eV_per_A, and, where it is known, how
+    often (%) the atom with the largest deviation is of each element.
+    """
+    T = table["target_temperature_K"]
+    low = pd.Series(statistics.bins(T, width_K, close_end=True), T.index, name="from_K")
+    grouped = table.groupby(low)
+    rows = grouped[["max_eV_per_A", "avg_eV_per_A"]].mean()
+    rows.insert(0, "frames", grouped.size())
+    rows.insert(0, "to_K", rows.index + width_K)
+    if "element" in table:
+        share = 100 * pd.crosstab(low, table["element"], normalize="index")
+        for element in TYPE_MAP:
+            rows[f"{element}_percent"] = share[element] if element in share else 0.0
+    return rows.reset_index()
+
+
+def by_set(calibration: pd.DataFrame) -> pd.DataFrame:
+    """Means over the frames of each set of a `calibrate` table, with error / deviation (ratio)."""
+    grouped = calibration.groupby("set", sort=False)
+    rows = grouped[["avg_eV_per_A", "avg_error_eV_per_A", "max_eV_per_A", "max_error_eV_per_A",
+                    "correlation"]].mean()  # fmt: skip
+    rows.insert(0, "frames", grouped.size())
+    rows.insert(3, "ratio", rows["avg_error_eV_per_A"] / rows["avg_eV_per_A"])
+    return rows.reset_index()
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a deviation says of the error. r_*: Pearson's r of their logarithms over frames (of the
+    largest, of the average) and of themselves over the atoms of one frame (mean); error_per_max,
+    error_per_max_95: median and 95th percentile of largest error / largest deviation."""
+
+    r_max: float
+    r_avg: float
+    r_atoms: float
+    error_per_max: float
+    error_per_max_95: float
+
+    def __str__(self) -> str:
+        return (
+            f"Over frames the correlation of deviation and error is {self.r_max:.2f} (largest)"
+            f" and {self.r_avg:.2f} (average), over the atoms of one frame {self.r_atoms:.2f}. "
+            f"The largest error of a frame is {self.error_per_max:.1f} times its largest "
+            f"deviation (median); in 5 % of the frames more than {self.error_per_max_95:.1f} "
+            f"times."
+        )
+
+
+def worth(calibration: pd.DataFrame) -> Worth:
+    """What the deviation is worth, from a `calibrate` table. Logarithms, as both span decades."""
+    log = np.log(calibration[[c for c in calibration if c.endswith("eV_per_A")]])
+    ratio = calibration["max_error_eV_per_A"] / calibration["max_eV_per_A"]
+    return Worth(
+        r_max=float(log["max_eV_per_A"].corr(log["max_error_eV_per_A"])),
+        r_avg=float(log["avg_eV_per_A"].corr(log["avg_error_eV_per_A"])),
+        r_atoms=float(calibration["correlation"].mean()),
+        error_per_max=float(ratio.median()), error_per_max_95=float(ratio.quantile(0.95)),
+    )  # fmt: skip
+
+
+def _names(potentials: Sequence[str | Path]) -> str:
+    return ", ".join(Path(p).stem for p in potentials)
+
+
+def _ensemble(potentials: Sequence[str | Path]) -> dict[str, str]:
+    """Name -> sha256 of the model files, in the order given."""
+    if isinstance(potentials, (str, Path)) or len(potentials) < 2:
+        raise ValueError(f"potentials is {potentials!r}; an ensemble has two at least")
+    members = {
+        paths.relative(p) if os.sep in str(p) else str(p): provenance.sha256(store.model_file(p))
+        for p in potentials
+    }
+    if len(set(members.values())) < len(potentials):
+        raise ValueError(
+            f"{_names(potentials)} name one potential twice; potentials that are the "
+            f"same cannot disagree"
+        )
+    return members
+
+
+def _forces(potentials: Sequence[str | Path], symbols: np.ndarray) -> Callable:
+    """Function of positions (N, 3) and cell (3, 3), A: forces (P, N, 3) of all potentials, eV/A."""
+    opened = [store.check_potential(p, symbols) for p in potentials]
+    types = [TYPE_MAP.index(s) for s in symbols]
+
+    def evaluate(positions, cell):
+        forces = np.array([m.eval(positions.reshape(1, -1), cell.reshape(1, 9), types)[1][0]
+                           for m in opened])  # fmt: skip
+        if wrong := [
+            str(p) for p, f in zip(potentials, forces, strict=True) if not np.isfinite(f).all()
+        ]:
+            raise FloatingPointError(f"a force of {', '.join(wrong)} is NaN or infinite")
+        return forces
+
+    return evaluate
+
+
+def _of_atoms(deviation: np.ndarray, symbols: np.ndarray) -> dict:
+    return {
+        "max_eV_per_A": deviation.max(),
+        "avg_eV_per_A": deviation.mean(),
+        "element": symbols[deviation.argmax()],
+    }
+
+
+def _kept(
+    name: str, recipe: dict, plan: Callable, columns: Sequence[str], description: str, inputs: dict
+) -> pd.DataFrame:  # fmt: skip
+    """The table of a recipe: found, resumed behind its last whole row, or made row by row.
+
+    plan: returns what is to be measured, a dict of labels a row, and a function from the number of
+    a row to a dict of its ``columns``; called only where rows are missing.
+    """
+    if found := provenance.find("validation", recipe):
+        provenance.announce("reused", found)
+        return _table(found)
+    with provenance.lock(provenance.directory("validation", name, recipe)) as directory:
+        labels, measure = plan()
+        file, began = directory / _ROWS, time.monotonic()
+        starts = [",".join(map(str, label.values())) + "," for label in labels]
+        lines = file.read_text().splitlines(keepends=True)[1:] if file.exists() else []
+        whole = [line for line, _ in itertools.takewhile(
+            lambda pair: pair[0].startswith(pair[1]) and pair[0].endswith("\n"),
+            zip(lines, starts, strict=False))]  # fmt: skip
+        provenance.announce(
+            "resumed" if whole else "made", directory, f"row {len(whole)} of {len(labels)}"
+        )
+        part = file.with_suffix(".part")
+        part.write_text(",".join([*labels[0], *columns]) + "\n" + "".join(whole))
+        part.replace(file)
+        with (
+            open(file, "a") as out,
+            tqdm(total=len(labels), initial=len(whole), desc=name, unit="frame") as bar,
+        ):
+            for i in range(len(whole), len(labels)):
+                values = measure(i)
+                out.write(starts[i] + ",".join(
+                    v if isinstance(v, str) else f"{v:.7g}" for v in map(values.get, columns))
+                    + "\n")  # fmt: skip
+                out.flush()
+                bar.update()
+        provenance.write(
+            directory, kind="validation", recipe=recipe, description=description, inputs=inputs,
+            seconds=None if whole else time.monotonic() - began,
+        )  # fmt: skip
+    return _table(directory)
+
+
+def _table(directory: Path) -> pd.DataFrame:
+    return pd.read_csv(directory / _ROWS)
+
+
+# ---------------------------------------------------------------- where a run leaves what is known
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Where a run leaves what its potential knows. temperature_K: NaN when it does not."""
+
+    temperature_K: float
+    limit_eV_per_A: float
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def trust(table: pd.DataFrame, limit_eV_per_A: float, width_K: float = 50.0) -> Trust:
+    """The temperature above which the largest force deviation stays above ``limit_eV_per_A``.
+
+    table: of `read` or `of_frames`. The mean of the largest deviations is taken in bins of
+    ``width_K``, or of a multiple of it that holds five frames, so that one atom of one frame
+    decides nothing; the answer is the lower edge of the first bin after the last one that lies
+    below the limit. The mean of a bin before that may lie above it, too.
+    """
+    spacing = np.ptp(table["target_temperature_K"]) / max(len(table) - 1, 1)
+    width_K *= max(1, np.ceil(5 * spacing / width_K))
+    single = (
+        f" (means of {width_K:.0f} K; {table['max_eV_per_A'].max():.2g} eV/A in the worst frame)"
+    )
+    low = statistics.bins(table["target_temperature_K"], width_K, close_end=True)
+    mean = table["max_eV_per_A"].groupby(low).mean()
+    below = np.flatnonzero(mean <= limit_eV_per_A)
+    first, last = table["target_temperature_K"].min(), table["target_temperature_K"].max()
+    if not len(below):
+        return Trust(
+            float(first),
+            limit_eV_per_A,
+            f"the potentials disagree by more than "
+            f"{limit_eV_per_A:g} eV/A from the start ({first:.0f} K){single}",
+        )
+    if below[-1] == len(mean) - 1:
+        return Trust(
+            float("nan"),
+            limit_eV_per_A,
+            f"the potentials agree within "
+            f"{limit_eV_per_A:g} eV/A up to the end ({last:.0f} K){single}",
+        )
+    edge = mean.index[below[-1] + 1]
+    return Trust(
+        float(edge),
+        limit_eV_per_A,
+        f"above {edge:.0f} K the potentials disagree by more "
+        f"than {limit_eV_per_A:g} eV/A{single}: there the run is outside of what they "
+        f"were trained on",
+    )

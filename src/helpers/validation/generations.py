@@ -1,0 +1,112 @@
+"""What it would take: the errors of a potential's generations against steps, frames, and goals.
+
+Errors of deep potentials fall with training roughly as a power of the number of steps,
+e = a n^-b (Hestness et al., arXiv:1712.00409, for networks in general). Two or three generations
+allow no more than a first guess of b, and frames grow along with steps; it is printed as such.
+
+Units: energies and virials meV/atom, forces eV/A.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import paths, provenance
+from helpers.potentials import evaluation, store
+from helpers.recipes import catalogue
+from helpers.validation import accuracy
+
+KEPT = paths.DATA / "bench" / "generations.json"
+
+#: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial)
+GOALS = {
+    "300 K": (("test_0300",), (0.5, 0.06, 5.0)),
+    "300 K, reference's MD": (("reference_0300",), (0.5, 0.06, 5.0)),
+    "2500 K": (("test_2500",), (2.0, 0.30, 10.0)),
+    "low density": (("test_low_density",), (2.0, 0.30, 10.0)),
+    "melt": (("test_melt",), (2.0, 0.30, 10.0)),
+}
+
+FALLS = 0.05  # a smaller exponent is no fall: a tenth of the error would take 10^20 times the steps
+
+
+def generations(names: Sequence[str] = ()) -> pd.DataFrame:
+    """Errors of the kept generations, and of the potentials ``names``, on the sets of `GOALS`.
+
+    One row a potential and group, in the order of their steps: potential, group, steps (of its
+    training and of those whose weights it went on from), training_frames, and the errors of
+    `evaluation.ERRORS`, over all frames of the group's sets. A potential that is here counts as it
+    is now; one that is not, as it was kept (`keep`).
+
+    Raises
+    ------
+    catalogue.BadRecipe
+        a potential that was not evaluated.
+    """
+    rows = json.loads(KEPT.read_text()) if KEPT.is_file() else []
+    rows = [row for row in rows if row["potential"] not in names]
+    for name in names:
+        made = provenance.read(store.load_potential(name))
+        steps = made["recipe"]["steps"] + sum(catalogue.lineage(name).values())
+        errors = accuracy.metrics(name)
+        for group, (sets, _) in GOALS.items():
+            known = [errors[s] for s in sets if s in errors]
+            if known:
+                rows.append({"potential": name, "group": group, "steps": steps,
+                             "training_frames": made["training_frames"]}
+                            | evaluation.over_all(known))  # fmt: skip
+    return pd.DataFrame(rows).sort_values("steps", kind="stable", ignore_index=True)
+
+
+def keep(names: Sequence[str]) -> Path:
+    """Write `generations` of ``names`` beside the kept ones: 8 MB of weights are not shipped each.
+
+    `make potential` trains them again from their recipes.
+    """
+    return provenance.write_text(
+        KEPT, generations(names).to_json(orient="records", indent=1) + "\n"
+    )
+
+
+def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
+    """(a, b) of e = a n^-b, the straight line through log e against log n.
+
+    Raises
+    ------
+    ValueError
+        fewer than two different numbers of steps, or an error that is not positive.
+    """
+    steps, errors = np.asarray(steps, float), np.asarray(errors, float)
+    if len(set(steps)) < 2 or (errors <= 0).any() or (steps <= 0).any():
+        raise ValueError(f"no power law through errors {errors} at steps {steps}")
+    slope, intercept = np.polyfit(np.log(steps), np.log(errors), 1)
+    return float(np.exp(intercept)), float(-slope)
+
+
+def outlook(table: pd.DataFrame) -> pd.DataFrame:
+    """How far each goal is, by the power law through all generations of `generations`.
+
+    Columns: group, error (name), now (of the last generation), goal, reached, exponent b (NaN of a
+    single generation), steps_for_goal (extrapolated total; NaN where it is reached, or where the
+    error did not fall).
+    """
+    rows = []
+    for group, (_, goals) in GOALS.items():
+        known = table[table["group"] == group].sort_values("steps")
+        for key, goal in zip(evaluation.ERRORS, goals, strict=True):
+            if known.empty:
+                continue
+            now, exponent, needed = float(known[key].iloc[-1]), np.nan, np.nan
+            if known["steps"].nunique() > 1:
+                prefactor, exponent = power_law(known["steps"], known[key])
+                if now > goal and exponent > FALLS:
+                    needed = (prefactor / goal) ** (1 / exponent)
+            rows.append({"group": group, "error": key, "now": now, "goal": goal,
+                         "reached": bool(now <= goal), "exponent": exponent,
+                         "steps_for_goal": needed})  # fmt: skip
+    return pd.DataFrame(rows)

@@ -1,0 +1,255 @@
+"""The whole path on a tiny book: snakemake, papermill, jupyter-book and the check of the HTML."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from conftest import REPOSITORY, tiny_project, use
+from PIL import Image
+
+from helpers import paths
+from helpers.book import chapters, page_check, render
+from helpers.book.render import BookError
+
+
+def zif4(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "helpers.cli", *arguments],
+        cwd=paths.ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A tiny project whose book has been built; the tests work on copies of it."""
+    root = tiny_project(tmp_path_factory.mktemp("first") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        use(root, patch)
+        done = zif4("book")
+    assert done.returncode == 0, done.stderr
+    assert "3 pages, 1 figures, all well" in done.stdout
+    return root
+
+
+@pytest.fixture
+def built(first, tmp_path, monkeypatch):
+    root = tmp_path / "project"
+    shutil.copytree(first, root)
+    use(root, monkeypatch)
+    return root
+
+
+def stale():
+    """The chapters that snakemake would execute, and whether it would render."""
+    done = zif4("book", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    rules = set(re.findall(r"^(?:local)?rule (\w+):", said, re.M))
+    if not rules:
+        assert "Nothing to be done" in said
+    return {r.removeprefix("chapter_") for r in rules if r.startswith("chapter_")}, "html" in rules
+
+
+def append(file, text):
+    with open(file, "a") as stream:
+        stream.write(text)
+
+
+@pytest.mark.parametrize(
+    "file, text, chapters_stale",
+    [
+        ("src/helpers/addition.py", "# changed\n", {"01_first", "02_second"}),
+        ("src/helpers/power.py", "# changed\n", {"02_second"}),
+        ("src/helpers/deep/down/factor.py", "# three packages down\n", {"02_second"}),
+        ("src/helpers/cli.py", "# changed\n", set()),
+        ("data/numbers/few.txt", "4\n", {"01_first"}),
+        ("notebooks/02_second.py", "# more\n", {"02_second"}),
+        ("data/profiles/small.yaml", "# a remark changes no value\n", set()),
+    ],
+)
+def test_a_change_makes_exactly_the_chapters_that_depend_on_it_stale(
+    built, file, text, chapters_stale
+):
+    append(built / file, text)
+    assert stale() == (chapters_stale, bool(chapters_stale))
+
+
+def test_only_the_changed_section_of_a_profile_counts(built):
+    profile = built / "data/profiles/small.yaml"
+    profile.write_text("01_first: {count: 3}\n02_second: {exponent: 3}")
+    assert stale() == ({"02_second"}, True)
+
+
+def test_a_chapter_depends_on_the_one_that_makes_what_it_reads(built):
+    """``live: true``; the tiny chapters get the numbers of a maker and its reader."""
+    for old, new in (("01_first", "02_first"), ("02_second", "04_second")):
+        (built / f"notebooks/{old}.py").rename(built / f"notebooks/{new}.py")
+        for file in ("_toc.yml", "book/index.md", "data/profiles/small.yaml"):
+            text = (built / file).read_text().replace(old, new)
+            (built / file).write_text(text)
+    append(built / "data/profiles/small.yaml", "live: true\n")
+    assert zif4("book").returncode == 0
+    append(built / "data/numbers/few.txt", "4\n")
+    assert stale() == ({"02_first", "04_second"}, True)
+
+
+def test_new_dates_of_unchanged_files_make_nothing_stale(built):
+    for file in built.rglob("*"):
+        if file.is_file() and "build" not in file.parts and ".snakemake" not in file.parts:
+            os.utime(file)
+    assert stale() == (set(), False)
+
+
+def test_a_changed_page_renders_again_without_executing(built):
+    append(built / "book/index.md", "\nMore.\n")
+    assert stale() == (set(), True)
+
+
+def test_a_failing_chapter_fails_the_book_and_says_so_last(first, built):
+    append(built / "notebooks/02_second.py", "\n# %%\nraise ValueError('no such ligand')\n")
+    done = zif4("book")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "02_second, cell [4], ValueError: no such ligand",
+        "the book of profile small was not built",
+    ]
+    assert "no such ligand" in (built / "build/small/failed/02_second.txt").read_text()
+    assert not paths.executed("small", "02_second.ipynb").exists()
+    page = built / "build/small/html/notebooks/02_second.html"
+    assert page.read_bytes() == (first / page.relative_to(built)).read_bytes()  # the last book
+
+
+def test_a_bad_profile_is_refused_before_anything_runs(built):
+    shutil.rmtree(built / "build")
+    (built / "data/profiles/small.yaml").write_text("02_second: {exponet: 3}")
+    done = zif4("book")
+    assert done.returncode == 1 and not (built / "build").exists()
+    assert done.stderr == (
+        "02_second: unknown parameter 'exponet' (profile); did you mean 'exponent'?\n"
+    )
+
+
+def test_a_broken_reference_fails_the_build_and_keeps_the_last_book(built):
+    append(built / "book/index.md", "\nSee {doc}`/notebooks/03_third`.\n")
+    with pytest.raises(BookError, match=r"book/index.md:\d: WARNING: unknown document.*log: build"):
+        render.build("small")
+    assert (render.html("small") / "index.html").is_file()
+
+
+def test_the_check_passes_on_the_built_book(built):
+    assert page_check.check(render.html("small")) == 1
+
+
+def figure(html):
+    (file,) = (html / "_images").glob("*.png")
+    return file
+
+
+def blank(html):
+    Image.new("RGB", (64, 48), "white").save(figure(html))
+
+
+def truncated(html):
+    figure(html).write_bytes(figure(html).read_bytes()[:200])
+
+
+def edit(page, old, new):
+    def change(html):
+        text = (html / page).read_text()
+        assert old in text
+        (html / page).write_text(text.replace(old, new))
+
+    return change
+
+
+def edit_cell(change):
+    def edit(html):
+        file = html / "_sources/notebooks/01_first.ipynb"
+        notebook = nbformat.read(file, 4)
+        change([c for c in notebook.cells if c.cell_type == "code"][2])
+        nbformat.write(notebook, file)
+
+    return edit
+
+
+def fail_cell(cell):
+    cell.outputs = [nbformat.v4.new_output("error", ename="OSError", evalue="gone", traceback=[])]
+
+
+@pytest.mark.parametrize(
+    "harm, message",
+    [
+        (
+            lambda html: (html / "notebooks/02_second.html").unlink(),
+            "notebooks/02_second: not in the",
+        ),
+        (edit_cell(lambda cell: cell.update(execution_count=None)), "code cell 3 has not run"),
+        (edit_cell(fail_cell), "01_first: code cell 3 ends in OSError: gone"),
+        (edit("notebooks/01_first.html", 'class="cell_input', 'class="lost'), "0 code cells"),
+        (
+            edit("book/index.html", "../notebooks/02_second.html", "../notebooks/03.html"),
+            "broken a to",
+        ),
+        (
+            edit(
+                "book/index.html",
+                "../notebooks/02_second.html",
+                "../notebooks/02_second.html#nowhere",
+            ),
+            "no such anchor",
+        ),
+        (lambda html: figure(html).unlink(), "is not there"),
+        (truncated, "does not decode"),
+        (blank, r"01_first.html: figure \w+.png is of one colour"),
+    ],
+)
+def test_the_check_finds_what_a_reader_would_stumble_over(built, harm, message):
+    html = render.html("small")
+    harm(html)
+    with pytest.raises(BookError, match=message):
+        page_check.check(html)
+
+
+def test_chapters_and_toc_name_the_same(built):
+    (built / "notebooks/03_third.py").write_text("# %%\n")
+    with pytest.raises(BookError, match="_toc.yml names .*, notebooks/ holds .*03_third"):
+        render.assemble("small")
+
+
+def test_an_unexecuted_chapter_cannot_be_assembled(built):
+    paths.executed("small", "01_first.ipynb").unlink()
+    with pytest.raises(BookError, match="01_first is not executed under profile small"):
+        render.assemble("small")
+
+
+def test_a_page_says_what_the_chapters_found(built):
+    second = paths.executed("small", "02_second.ipynb")
+    shown = "- **Claim (9), it melts: cannot tell.** Here: 3 K.\n- **Motion: none.** Here: 0 A."
+    output = nbformat.v4.new_output("display_data", {"text/markdown": shown})
+    cell = nbformat.v4.new_code_cell("", outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), second)
+    page = built / "book/index.md"
+    page.write_text(f"{page.read_text()}\n{render.FINDINGS}\n")
+    text = (render.assemble("small") / "book/index.md").read_text()
+    assert "- **Claim (9), it melts: cannot tell.** ([chapter 2](/notebooks/02_sec" in text
+    assert "Motion" not in text and render.FINDINGS not in text
+    second.write_text(paths.executed("small", "01_first.ipynb").read_text())
+    with pytest.raises(BookError, match="no chapter states a finding"):
+        render.assemble("small")
+
+
+def test_the_real_toc_names_every_chapter_and_every_page():
+    assert [p.removeprefix("notebooks/") for p in render.pages() if p.startswith("notebooks/")] == (
+        chapters.names()
+    )
+    written = {
+        f.relative_to(REPOSITORY).with_suffix("").as_posix()
+        for f in (REPOSITORY / "book").glob("*.md")
+    }
+    assert written == {p for p in render.pages() if p.startswith("book/")}

@@ -1,0 +1,106 @@
+"""Our inner loops against those of DeePMD-kit's wheel: function by function, and in LAMMPS."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from helpers import paths, structures
+from helpers.md import kernels, lammps
+from helpers.potentials import conversion, store
+
+pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no g++ to compile kernels with")
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """A build folder of its own, and no memory of a library found before."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    monkeypatch.delenv(kernels.SWITCH, raising=False)
+    kernels.library.cache_clear()
+    yield tmp_path
+    kernels.library.cache_clear()
+
+
+def test_compiled_once_and_the_same(fresh, capfd):
+    made = kernels.library()
+    assert kernels.compare(made) < kernels.TOLERANCE
+    assert "[made]" in capfd.readouterr().out
+    kernels.library.cache_clear()
+    assert kernels.library() == made and not capfd.readouterr().out
+    preloaded = lammps.environment()["LD_PRELOAD"].split(":")  # before what the launcher wants
+    before = lammps.environment(native=False).get("LD_PRELOAD")
+    assert preloaded == [str(made), *([before] if before else [])]
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ("s1 += g * r1[k]", "s1 += g * r2[k]"),  # a gradient
+        ("o3[k] += g * e3", "o3[k] += g * e2"),  # the descriptor
+        ("{row, max - (", "{row, x - ("),  # beyond the table
+        ("const T times = padding ? nnei - j : 1", "const T times = 1"),  # padding
+        ("* rij[ij * 3 + c]", "* rij[ij * 3 + d]"),  # the virial
+        ("prod_virial_a_cpu", "prod_virial_b_cpu"),  # a name that is not there
+    ],
+)
+def test_a_wrong_kernel_is_not_used(right, wrong, fresh, monkeypatch, capfd):
+    text = kernels.SOURCE.read_text()
+    assert right in text
+    (fresh / "wrong.cc").write_text(text.replace(right, wrong))
+    monkeypatch.setattr(kernels, "SOURCE", fresh / "wrong.cc")
+    assert kernels.library() is None
+    assert "DeePMD-kit's own kernels are used" in capfd.readouterr().out
+    assert lammps.environment() == lammps.environment(native=False)
+
+
+def test_switched_off(fresh, monkeypatch):
+    monkeypatch.setenv(kernels.SWITCH, "off")
+    assert kernels.library() is None and not list(fresh.iterdir())
+
+
+def test_forces_are_those_of_the_uncompressed_model(tmp_path, monkeypatch):
+    """<= 1e-3 eV/A to DeepPot on the frozen model, for a crystal with displaced atoms."""
+    atoms = structures.load("Znim2-ABW")
+    atoms.rattle(0.1, seed=1)
+    lammps.write_data(tmp_path / "start.data", atoms)
+    model = conversion.compress("atp")
+    (tmp_path / "in.forces").write_text(
+        "\n".join(
+            [
+                "units metal",
+                "atom_style atomic",
+                "box tilt large",
+                "read_data start.data",
+                f"pair_style deepmd {model}",
+                "pair_coeff * * C H N Zn",
+                "run 0",
+                "print 'virial $(press:%.6f)'",
+                "write_dump all custom forces id fx fy fz modify sort id format float %.8f",
+            ]
+        )
+        + "\n"
+    )
+    forces, pressure = {}, {}
+    for native in (True, False):
+        done = subprocess.run(
+            [*lammps.command(), "-in", "in.forces", "-log", "none"],
+            cwd=tmp_path,
+            text=True,
+            env=lammps.environment(native=native),
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stdout[-1000:]
+        forces[native] = np.loadtxt(tmp_path / "forces", skiprows=9)[:, 1:]
+        pressure[native] = float(re.search(r"^virial (\S+)", done.stdout, re.M)[1])
+    assert np.abs(forces[True] - forces[False]).max() < 1e-4
+    assert pressure[True] == pytest.approx(pressure[False], rel=1e-4)
+    types = ["CHNZn".index(s) if s != "Zn" else 3 for s in atoms.get_chemical_symbols()]
+    exact = store.check_potential("atp").eval(
+        atoms.positions.reshape(1, -1), atoms.cell.array.reshape(1, 9), types
+    )[1][0]
+    difference = np.abs(forces[True] - exact).max()
+    print(f"compressed and native against uncompressed: {difference:.1e} eV/A")
+    assert difference < 1e-3 and np.abs(exact).max() > 1

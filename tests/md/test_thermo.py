@@ -1,0 +1,78 @@
+"""The table of a heating run: read whole or refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.md import thermo
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run directory of three rows, one of equilibration, as LAMMPS leaves it after a restart."""
+    rows = pd.DataFrame({c: np.arange(3.0) for c in thermo.COLUMNS}).assign(
+        step=[200, 400, 600], stage=[0, 1, 1]
+    )
+    lines = rows.to_csv(index=False).splitlines()
+    (tmp_path / thermo.FILE).write_text("\n".join([*lines[:2], "#", *lines[2:]]) + "\n")
+    return tmp_path
+
+
+def test_reads_directory_and_file(run):
+    assert thermo.read(run)["step"].tolist() == [200, 400, 600]
+    pd.testing.assert_frame_equal(thermo.read(run), thermo.read(run / thermo.FILE))
+
+
+def test_heating_part(run):
+    heated = thermo.read(run, equilibration=False)
+    assert heated["step"].tolist() == [400, 600] and heated.index.tolist() == [0, 1]
+
+
+def test_runs_without_a_ramp_are_said_and_left_out(run, tmp_path, capsys):
+    short = tmp_path / "short"
+    short.mkdir()
+    thermo.read(run).iloc[:1].to_csv(short / thermo.FILE, index=False)
+    found = thermo.ramps({(20.0, 1): run, (20.0, 2): short})
+    assert list(found) == [(20.0, 1)] and found[20.0, 1]["step"].tolist() == [400, 600]
+    assert "left out: short ended before its ramp" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="none of these runs reached its ramp"):
+        thermo.ramps({0: short})
+
+
+def test_missing_table(tmp_path):
+    with pytest.raises(FileNotFoundError, match="heating.run"):
+        thermo.read(tmp_path)
+
+
+def test_missing_column(run):
+    thermo.read(run).drop(columns="density_g_cm3").to_csv(run / thermo.FILE, index=False)
+    with pytest.raises(ValueError, match="no column density_g_cm3"):
+        thermo.read(run)
+
+
+def test_damaged_table(run):
+    pd.concat([thermo.read(run)] * 2).to_csv(run / thermo.FILE, index=False)
+    with pytest.raises(ValueError, match="steps do not increase"):
+        thermo.read(run)
+
+
+def test_the_period_of_a_swing():
+    """A damped oscillation of 2.2 ps in noise, sampled every 0.1 ps."""
+    time, rng = np.arange(100) * 0.1, np.random.default_rng(2)
+    values = 1.2 + 0.05 * np.exp(-time / 6) * np.cos(2 * np.pi * time / 2.2 + 1)
+    assert thermo.swing(time, values + rng.normal(0, 0.01, 100)) == pytest.approx(2.2, abs=0.21)
+    assert np.isnan(thermo.swing(time[:5], values[:5]))
+
+
+def test_density_and_its_error():
+    rng = np.random.default_rng(6)
+    held = pd.DataFrame({"time_ps": np.arange(500) * 0.1, "target_temperature_K": 300.0,
+                         "density_g_cm3": 1.2 + 0.01 * rng.normal(size=500)})  # fmt: skip
+    held.loc[:99, "density_g_cm3"] = 1.5  # before it settled
+    hot = held.assign(time_ps=held["time_ps"] + 50, target_temperature_K=600.0, density_g_cm3=0.9)
+    found = thermo.density(pd.concat([held, hot]), 300, skip_ps=10, blocks=20)
+    assert found["n"] == 400 and found["duration_ps"] == pytest.approx(39.9)
+    assert found["density_g_cm3"] == pytest.approx(1.2, abs=4 * found["error_g_cm3"])
+    assert found["error_g_cm3"] == pytest.approx(0.01 / np.sqrt(400), rel=0.5)
+    with pytest.raises(ValueError, match="0 rows at 900 K"):
+        thermo.density(held, 900)

@@ -1,0 +1,161 @@
+"""Trajectories against ASE and MDAnalysis, orthogonal and triclinic; cut-off files."""
+
+import gzip
+import re
+import warnings
+
+import ase.io
+import MDAnalysis
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.geometry import cellpar_to_cell
+
+from helpers.md import thermo, trajectory
+
+ORTHOGONAL, TRICLINIC = (9.0, 10.0, 11.0, 90, 90, 90), (9.0, 10.0, 11.0, 65, 80, 118)
+SYMBOLS = ["Zn", "N", "C", "H", "H"]
+
+
+def dump(file, cellpar, steps=(40, 80, 120), origin=0.0):
+    """Write a dump as LAMMPS does; its atoms, unwrapped, lie up to two cells outside."""
+    rng = np.random.default_rng(1)
+    frames, text = [], ""
+    for i, step in enumerate(steps):
+        cell = cellpar_to_cell(cellpar) * (1 + 0.01 * i)
+        xyz = rng.uniform(-1, 2, (5, 3)) @ cell
+        frames.append(Atoms(SYMBOLS, xyz, cell=cell, pbc=True))
+        (lx, _, _), (xy, ly, _), (xz, yz, lz) = cell
+        tilted = cellpar is TRICLINIC
+        low = [min(0, xy, xz, xy + xz), min(0, yz), 0]
+        high = [lx + max(0, xy, xz, xy + xz), ly + max(0, yz), lz]
+        text += f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n5\n"
+        text += f"ITEM: BOX BOUNDS {'xy xz yz ' if tilted else ''}pp pp pp\n"
+        for a, b, tilt in zip(low, high, (xy, xz, yz), strict=True):
+            text += f"{a + origin:.16e} {b + origin:.16e}" + (f" {tilt:.16e}\n" if tilted else "\n")
+        text += "ITEM: ATOMS id type element xu yu zu\n"
+        for n, (symbol, p) in enumerate(zip(SYMBOLS, xyz + origin, strict=True)):
+            text += f"{n + 1} {'CHNZn'.index(symbol) + 1} {symbol} "
+            text += " ".join(f"{x:.6f}" for x in p) + "\n"
+    file.write_text(text)
+    return frames
+
+
+@pytest.mark.parametrize("cellpar", [ORTHOGONAL, TRICLINIC])
+@pytest.mark.parametrize("origin", [0.0, -3.5])
+def test_reads_what_was_written(tmp_path, cellpar, origin):
+    frames = dump(tmp_path / trajectory.FILE, cellpar, origin=origin)
+    read = trajectory.read(tmp_path)
+    assert read.symbols.tolist() == SYMBOLS and read.steps.tolist() == [40, 80, 120]
+    np.testing.assert_allclose(read.cells, [a.cell.array for a in frames], atol=1e-6)
+    np.testing.assert_allclose(read.positions, [a.positions for a in frames], atol=1e-6)
+    assert np.isnan(read.times_ps).all()  # no thermo.csv beside it
+
+
+@pytest.mark.parametrize("cellpar", [ORTHOGONAL, TRICLINIC])
+def test_ase_and_mdanalysis_read_the_same(tmp_path, cellpar):
+    file = tmp_path / trajectory.FILE
+    dump(file, cellpar)
+    read = trajectory.read(file)
+    by_ase = ase.io.read(file, ":", format="lammps-dump-text")
+    np.testing.assert_allclose([a.positions for a in by_ase], read.positions, atol=1e-5)
+    np.testing.assert_allclose([a.cell.array for a in by_ase], read.cells, atol=1e-5)
+    assert by_ase[0].get_chemical_symbols() == read.symbols.tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe(
+            str(file),
+            format="LAMMPSDUMP",
+            topology_format="LAMMPSDUMP",
+            lammps_coordinate_convention="unwrapped",
+        )
+    for step, positions, cell in zip(universe.trajectory, read.positions, read.cells, strict=True):
+        np.testing.assert_allclose(step.positions, positions, atol=1e-4)
+        np.testing.assert_allclose(step.triclinic_dimensions, cell, atol=1e-4)
+
+
+def test_gzip_and_every(tmp_path):
+    dump(tmp_path / "plain", TRICLINIC, steps=range(0, 100, 10))
+    with gzip.open(tmp_path / f"{trajectory.FILE}.gz", "wb") as file:
+        file.write((tmp_path / "plain").read_bytes())
+    whole, some = trajectory.read(tmp_path), trajectory.read(tmp_path, every=3)
+    assert some.steps.tolist() == [0, 30, 60, 90]
+    np.testing.assert_array_equal(some.positions, whole.positions[::3])
+
+
+def test_a_cut_off_frame_is_left_out(tmp_path):
+    file = tmp_path / trajectory.FILE
+    dump(file, ORTHOGONAL)
+    whole = file.read_bytes()
+    third = whole.rindex(b"ITEM: TIMESTEP")
+    for cut in range(third, len(whole), 7):
+        file.write_bytes(whole[:cut])
+        assert trajectory.read(file).steps.tolist() == [40, 80], cut
+    file.write_bytes(whole[:30])
+    with pytest.raises(ValueError, match="no whole frame"):
+        trajectory.read(file)
+
+
+@pytest.mark.parametrize("step, left", [(39, 0), (40, 1), (100, 2), (120, 3), (500, 3)])
+def test_truncate(tmp_path, step, left):
+    file = tmp_path / trajectory.FILE
+    dump(file, ORTHOGONAL)
+    whole = file.read_text()
+    trajectory.truncate(file, step)
+    assert file.read_text().count("ITEM: TIMESTEP") == left and whole.startswith(file.read_text())
+    assert trajectory.steps(file) == [40, 80, 120][:left]
+
+
+def test_steps_end_at_damage(tmp_path):
+    """A cut-off line, or two glued together as by a disk that was full for a while."""
+    file = tmp_path / trajectory.FILE
+    dump(file, ORTHOGONAL)
+    whole = file.read_text()
+    second, third = (i.start() for i in list(re.finditer("ITEM: TIMESTEP", whole))[1:])
+    for cut in range(second, third, 11):
+        file.write_text(whole[:cut] + whole[cut + 5 :])
+        assert trajectory.steps(file)[:1] == [40]
+        assert trajectory.steps(file) in ([40], [40, 80, 120]), cut
+
+
+@pytest.mark.parametrize("every, kept", [(1, 6), (2, 3), (4, 2), (9, 1)])
+def test_thin(tmp_path, every, kept):
+    plain, source, target = (tmp_path / name for name in ("plain", "a.gz", "b.gz"))
+    dump(plain, TRICLINIC, steps=range(10, 70, 10))
+    source.write_bytes(gzip.compress(plain.read_bytes()))
+    assert trajectory.thin(source, target, every) == kept
+    whole, thinned = trajectory.read(source), trajectory.read(target)
+    assert thinned.steps.tolist() == sorted({*range(10 * every, 70, 10 * every), 60})
+    np.testing.assert_array_equal(
+        thinned.positions, whole[np.isin(whole.steps, thinned.steps)].positions
+    )
+
+
+def test_slices_and_temperatures():
+    steps = np.arange(10)
+    frames = trajectory.Trajectory(
+        np.array(["H"]),
+        steps,
+        steps * 0.1,
+        300.0 + 10 * steps,
+        np.tile(np.eye(3), (10, 1, 1)),
+        np.zeros((10, 1, 3)),
+    )
+    assert frames.between(320, 350).steps.tolist() == [2, 3, 4]
+    assert frames.last(2).steps.tolist() == [8, 9] and len(frames.last(99)) == 10
+    assert frames[::4].steps.tolist() == [0, 4, 8] and frames[3].steps.tolist() == [3]
+    assert frames.atoms(0).get_chemical_symbols() == ["H"]
+
+
+def test_bad_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="heating.run"):
+        trajectory.read(tmp_path)
+    file = tmp_path / trajectory.FILE
+    dump(file, ORTHOGONAL)
+    file.write_text(file.read_text().replace("xu yu zu", "x y z"))
+    with pytest.raises(ValueError, match="no column xu, yu, zu"):
+        trajectory.read(file)
+    dump(file, ORTHOGONAL)
+    (tmp_path / thermo.FILE).write_text(",".join(thermo.COLUMNS) + "\n")
+    with pytest.raises(ValueError, match="thermo.csv has no row"):
+        trajectory.read(file)

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from scipy.stats import poisson
+
+from helpers import units
+from helpers.observables import event_rates
+
+
+def test_limits_are_garwoods():
+    low, high = event_rates.poisson_limits([0, 1, 10])
+    np.testing.assert_allclose(low, [0, 0.0253, 4.795], atol=5e-4)
+    np.testing.assert_allclose(high, [2.996, 5.572, 18.39], atol=5e-3)
+    assert poisson.cdf(0, high[0]) == pytest.approx(0.05)
+    assert poisson.sf(9, low[2]) == pytest.approx(0.025)
+    assert poisson.cdf(10, high[2]) == pytest.approx(0.025)
+    with pytest.raises(ValueError, match="-1"):
+        event_rates.poisson_limits([-1])
+
+
+T = np.arange(800.0, 2000.0, 50.0)
+EXPOSURE = np.full(len(T), 0.5)
+
+
+def law(E_a, per_ns_at_1500):
+    R = units.GAS_CONSTANT_KJ_PER_MOL_K
+    return per_ns_at_1500 * np.exp(-E_a / R * (1 / T - 1 / 1500))
+
+
+def test_planted_activation_energy_is_found_within_its_error():
+    rng = np.random.default_rng(0)
+    fits = [
+        event_rates.arrhenius(T, rng.poisson(EXPOSURE * law(120, 10)), EXPOSURE) for _ in range(200)
+    ]
+    pull = np.array([(fit.E_a - 120) / fit.error for fit in fits])
+    assert abs(pull.mean()) < 0.25 and 0.85 < pull.std() < 1.2
+    logs = np.array([(np.log(fit.rate(1500)[0] / 10) / fit.rate(1500)[1]) for fit in fits])
+    assert abs(logs.mean()) < 0.25 and 0.85 < logs.std() < 1.2
+
+
+def test_exact_rates_give_the_exact_law():
+    fit = event_rates.arrhenius(T, 1e6 * EXPOSURE * law(90, 3), 1e6 * EXPOSURE)
+    assert fit.E_a == pytest.approx(90, rel=1e-6)
+    R = units.GAS_CONSTANT_KJ_PER_MOL_K
+    assert fit.prefactor == pytest.approx(3 * np.exp(90 / R / 1500), rel=1e-5)
+    np.testing.assert_allclose(fit.rate(T)[0], law(90, 3), rtol=1e-6)
+
+
+@pytest.mark.parametrize("events", [np.zeros(len(T)), np.eye(len(T))[5] * 40])
+def test_no_events_or_one_temperature_is_no_law(events):
+    with pytest.raises(event_rates.ActivationNotDetermined, match="temperatures"):
+        event_rates.arrhenius(T, events, EXPOSURE)

@@ -1,0 +1,191 @@
+"""Kissinger's law: known activation energies found again, limits, and the paper's three points."""
+
+import numpy as np
+import pytest
+
+from helpers import units
+from helpers.observables import kissinger, transition_of_seeds
+
+R = units.GAS_CONSTANT_KJ_PER_MOL_K
+
+
+def rate(T, E, C):
+    """The law solved for the rate: q = T^2 exp(C - E/RT)."""
+    return T**2 * np.exp(C - E / (R * T))
+
+
+@pytest.mark.parametrize("E, C", [(300.0, 11.0), (120.0, 2.0), (600.0, 30.0)])
+def test_activation_energy_is_found_again(E, C):
+    T = np.linspace(1000, 1500, 6)
+    law = kissinger.fit(rate(T, E, C), T)
+    assert law.E_kJ_per_mol == pytest.approx(E, rel=1e-4) and law.scatter_K < 1e-3
+    far = np.array([500.0, 700.0])  # fourteen powers of ten away
+    np.testing.assert_allclose(law.temperature(rate(far, E, C)), far, rtol=1e-3)
+
+
+def test_an_activated_transition_obeys_it():
+    """A share x of sites with dx/dt = -k(T) x on a ramp is fastest at Kissinger's temperature."""
+    E, frequency = 200.0, 1e3  # kJ/mol, 1/ps
+    peaks, rates = [], [0.1, 1.0, 10.0, 100.0]
+    for q in rates:
+        T = np.linspace(300, 6000, 400_000)
+        k = frequency * np.exp(-E / (R * T))
+        x = np.exp(-np.concatenate([[0], np.cumsum(k[:-1] * np.diff(T) / q)]))
+        peaks.append(T[np.argmax(k * x)])
+    assert kissinger.fit(rates, peaks).E_kJ_per_mol == pytest.approx(E, rel=2e-3)
+
+
+def test_errors_cover_the_truth():
+    """95 % intervals of extrapolations from noisy points hold the truth in about 95 of 100."""
+    rng = np.random.default_rng(1)
+    E, C, T = 300.0, 11.0, np.array([1250.0, 1300, 1350, 1400, 1450])
+    q, held = rate(T, E, C), 0
+    target = rate(900.0, E, C)
+    for _ in range(100):
+        law = kissinger.fit(q, T + rng.normal(0, 10, 5), np.full(5, 10.0))
+        low, high = law.interval(target, n=300)
+        held += low <= 900 <= high
+    assert held >= 88
+
+
+def test_scatter_beyond_the_errors_widens_them():
+    T = np.array([1300.0, 1350, 1400, 1450])
+    q = rate(T, 300.0, 11.0)
+    noisy = T + np.array([20, -20, 20, -20])
+    small, none = kissinger.fit(q, noisy, np.full(4, 0.1)), kissinger.fit(q, noisy)
+    assert small.error == pytest.approx(none.error, rel=1e-2) and none.error > 30
+
+
+def test_the_paper_s_points():
+    """By hand: (1, 1432) and (0.2, 1352) give E/R = 36 300 K or so, and 680 K at 10 K/min."""
+    law = kissinger.fit([1, 0.5, 0.2], [1432, 1418, 1352])
+    assert 200 < law.E_kJ_per_mol < 400
+    slow = units.K_per_min_to_K_per_ps(10)
+    low, high = law.interval(slow)
+    assert low < law.temperature(slow) < high and high - low > 200
+
+
+def test_too_few():
+    with pytest.raises(kissinger.TooFewPoints, match="found at 2 heating rates"):
+        kissinger.fit([1, 1, 2], [1400, 1410, 1450])
+
+
+def test_transition_by_methods():
+    rng = np.random.default_rng(0)
+    T = np.linspace(300, 2100, 9000)
+    noise = rng.normal(0, 0.01, 9000)
+    density = 1.2 - 2e-5 * T - 8e-4 * np.clip(T - 1400, 0, 200) + noise
+    found = transition_of_seeds.transition_by_methods(T, density)
+    assert found.found and abs(found.Tf - 1400) < 5 * found.error + 10
+    flat = transition_of_seeds.transition_by_methods(T, 1.2 - 2e-5 * T + noise)
+    assert not flat.found and "no transition" in str(flat)
+
+
+def slow_noise(seed, scale, n=900, correlation=60):
+    """Noise that lasts: what one small cell makes of its density."""
+    white = np.random.default_rng(seed).normal(0, scale, n + correlation)
+    return np.convolve(white, np.ones(correlation), "valid")[:n] / correlation**0.5
+
+
+def test_seeds_together_find_what_one_cell_hides():
+    T = np.linspace(300, 2100, 900)
+    clean = 1.2 - 2e-5 * T - 8e-4 * np.clip(T - 1400, 0, 200)
+    runs = [(T, clean + slow_noise(seed, 0.03)) for seed in range(8)]
+    pooled = transition_of_seeds.transition_of_seeds(runs)
+    assert pooled.found and abs(pooled.Tf - 1400) < 3 * pooled.error
+    alone = [transition_of_seeds.transition_by_methods(*run) for run in runs]
+    assert sum(t.found for t in alone) < len(runs)
+    flat = [(T, 1.2 - 2e-5 * T + slow_noise(seed, 0.03)) for seed in range(8)]
+    assert not transition_of_seeds.transition_of_seeds(flat).found
+
+
+def test_a_cell_that_opens_closes_and_opens_again():
+    """The fall that counts is the first; without the way back the whole run shows it."""
+    T = np.linspace(600, 1600, 2500)
+    open_ = ((T > 1080) & (T < 1220)) | (T > 1290)
+    rho = 1.16 - 4e-5 * (T - 600) - 0.15 * open_ + slow_noise(3, 0.02, n=len(T), correlation=40)
+    found = transition_of_seeds.transition_by_methods(T, rho)
+    assert found.found and found.Tf == pytest.approx(1080, abs=40)
+    assert "comes back at 12" in found.reason
+
+
+def test_one_seed_is_that_run_and_spread_of_seeds_joins_the_error():
+    T = np.linspace(300, 2100, 900)
+    runs = [
+        (T, 1.2 - 2e-5 * T - 8e-4 * np.clip(T - bend, 0, 200) + slow_noise(seed, 0.004))
+        for seed, bend in enumerate((1300, 1500))
+    ]
+    alone = [transition_of_seeds.transition_by_methods(*run) for run in runs]
+    assert transition_of_seeds.transition_of_seeds(runs[:1]).Tf == alone[0].Tf
+    pooled = transition_of_seeds.transition_of_seeds(runs)
+    assert pooled.found and pooled.Tf == pytest.approx((alone[0].Tf + alone[1].Tf) / 2)
+    assert pooled.error >= abs(alone[0].Tf - alone[1].Tf) / 2
+    assert abs(pooled.Tf - 1400) < 3 * pooled.error and "mean of" in pooled.reason
+
+
+def test_every_rate_gets_the_scatter_of_all_seeds():
+    T = np.linspace(300, 2100, 900)
+
+    def run(bend, seed):
+        return T, 1.2 - 2e-5 * T - 8e-4 * np.clip(T - bend, 0, 200) + slow_noise(seed, 0.004)
+
+    runs = {
+        (50.0, 1): run(1400, 4),
+        (50.0, 2): run(1401, 5),
+        (20.0, 1): run(1300, 1),
+        (20.0, 2): run(1500, 2),
+        (4.0, 1): run(1200, 3),
+    }
+    alone = {key: transition_of_seeds.transition_by_methods(*one) for key, one in runs.items()}
+    found = transition_of_seeds.of_rates(runs, alone)
+    apart = {rate: alone[rate, 1].Tf - alone[rate, 2].Tf for rate in (50.0, 20.0)}
+    scatter = np.sqrt((apart[50.0] ** 2 / 2 + apart[20.0] ** 2 / 2) / 2)  # one freedom each
+    assert found[50.0].error > scatter / 2**0.5 > 5 * abs(apart[50.0])
+    assert found[20.0].error < np.hypot(apart[20.0] / 2, alone[20.0, 1].error)
+    assert (
+        found[20.0].Tf == transition_of_seeds.transition_of_seeds([runs[20.0, 1], runs[20.0, 2]]).Tf
+    )
+    assert found[4.0].Tf == alone[4.0, 1].Tf
+    assert found[4.0].error == pytest.approx(np.hypot(alone[4.0, 1].error, scatter))
+    flat = (T, 1.2 - 2e-5 * T)  # one seed of two falls: their mean curve does, and needs it, too
+    runs[10.0, 1], runs[10.0, 2] = run(1400, 6), flat
+    alone |= {
+        key: transition_of_seeds.transition_by_methods(*runs[key]) for key in ((10.0, 1), (10.0, 2))
+    }
+    assert alone[10.0, 1].found and not alone[10.0, 2].found
+    bare = transition_of_seeds.transition_of_seeds([runs[10.0, 1], runs[10.0, 2]])
+    half = transition_of_seeds.of_rates(runs, alone)[10.0]
+    assert half.Tf == bare.Tf and "between seeds" in half.reason
+    assert half.error == pytest.approx(np.hypot(bare.error, scatter / 2**0.5))
+    other = transition_of_seeds.of_found(
+        alone
+    )  # leaves the flat one out, and its rate has one seed then
+    assert other[10.0].Tf == alone[10.0, 1].Tf
+    assert other[10.0].error == pytest.approx(np.hypot(alone[10.0, 1].error, scatter))
+    assert other[20.0].Tf == found[20.0].Tf
+    assert other[20.0].error == pytest.approx(found[20.0].error)
+    assert 3.0 not in transition_of_seeds.of_found({(3.0, 1): alone[10.0, 2]})
+    only = {(4.0, 1): runs[4.0, 1]}
+    assert transition_of_seeds.of_rates(only, alone)[4.0].error == alone[4.0, 1].error
+
+
+def _noisy_line(n_atoms, low, high, seed):
+    """A density that is a line with noise of 0.8 g/cm3 divided by the root of the atoms."""
+    T = np.linspace(low, high, 4000)
+    return T, 1.2 - 1e-4 * T + np.random.default_rng(seed).normal(0, 0.8 / n_atoms**0.5, len(T))
+
+
+def test_density_fluctuates_as_one_over_the_root_of_the_atoms():
+    ramps = [_noisy_line(100, 300, 2100, 1), _noisy_line(800, 600, 1700, 2)]
+    table = transition_of_seeds.by_size(ramps, [100, 800])
+    np.testing.assert_allclose(table[["low_K", "high_K"]], [[600, 1700]] * 2, atol=1)
+    np.testing.assert_allclose(table["fluctuation"], [0.08, 0.08 / 8**0.5], rtol=0.05)
+    np.testing.assert_allclose(table["fluctuation"], table["expected"], rtol=0.1)
+    assert not any(Tf.found for Tf in table["transition"])  # a line with noise does not fall
+
+
+def test_sizes_over_different_temperatures_are_not_compared():
+    with pytest.raises(ValueError, match="no temperature is in all ramps: 300–500 K, 600–900 K"):
+        transition_of_seeds.by_size(
+            [_noisy_line(100, 300, 500, 1), _noisy_line(800, 600, 900, 2)], [100, 800]
+        )

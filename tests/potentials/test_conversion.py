@@ -1,0 +1,33 @@
+"""Another backend gives the same forces; what is missing for one is said."""
+
+import numpy as np
+import pytest
+
+from helpers import paths, structures
+from helpers.md import lammps, lammps_input
+from helpers.potentials import conversion, store
+
+
+@pytest.mark.parametrize("name", conversion.BACKENDS)
+def test_same_forces(name, tmp_path, monkeypatch):
+    if reason := conversion.missing(name):
+        pytest.skip(reason)
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    atoms = structures.load("Znim2-ABW")
+    atoms.rattle(0.05, seed=1)
+    expected = lammps.single_point(atoms, lammps_input.deepmd(store.model_file("atp")))
+    found = lammps.single_point(atoms, lammps_input.deepmd(conversion.convert("atp", name)))
+    np.testing.assert_allclose(found[1], expected[1], atol=2e-3)
+    assert conversion.convert("atp", name).is_relative_to(tmp_path)
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr(conversion, "_there", lambda module: module == "torch")
+    assert "no jax in this environment" in conversion.missing("JAX")
+    assert conversion.missing("PyTorch").startswith("no nvidia.cuda_runtime in")
+    monkeypatch.setattr(conversion, "_there", lambda module: True)
+    assert not any(map(conversion.missing, conversion.BACKENDS))
+
+
+def test_a_module_without_a_parent_is_missing():
+    assert not conversion._there("no_such_package.part") and conversion._there("importlib.metadata")

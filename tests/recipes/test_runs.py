@@ -1,0 +1,198 @@
+"""data/runs.yaml: the paper's table, names, and what shipping keeps."""
+
+import gzip
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from helpers import cli, paths, provenance
+from helpers.book import chapters
+from helpers.md import protocol, thermo, trajectory
+from helpers.recipes import catalogue, runs
+from helpers.report import paper
+
+
+@pytest.mark.parametrize("name", catalogue.run_names("paper"))
+def test_table_3(name):
+    """Range, rate, steps and size of every run of the paper; its slowest by its steps."""
+    row, run = paper.rows("table3")[name], catalogue.run_recipe(name)
+    assert run.total_steps == row["steps"].number
+    assert (run.temperature_start_K, run.temperature_end_K) == (
+        row["start_K"].number,
+        row["end_K"].number,
+    )
+    listed = row["heating_rate_K_per_ps"].number
+    assert run.heating_rate_K_per_ps == (0.1 if name == "DPMD-0.1K" else listed)
+    assert len(protocol.structure(run)) == paper.value("systems.supercell_atoms").number
+    assert (run.coupling, run.pressure_bar, run.thermo_every_ps) == ("iso", 0, 0.1)
+
+
+def test_table_3_is_whole():
+    assert catalogue.run_names("paper") == list(paper.rows("table3"))
+
+
+@pytest.mark.parametrize("name", catalogue.run_names())
+def test_every_run_is_possible(name):
+    run = catalogue.run_recipe(name)
+    assert run.total_steps > 0 and set(protocol.structure(run).symbols) <= {"C", "H", "N", "Zn"}
+
+
+def test_the_small_book_shows_the_ladder():
+    """What chapter 4 asks for under ``small`` are runs of the ladder, seed by seed."""
+    values = chapters.values("04_heating_rates", "small")
+    known = {
+        (r.heating_rate_K_per_ps, r.seed)
+        for r in map(catalogue.run_recipe, catalogue.run_names("ladder"))
+        if (r.potential, r.equilibration_ps, r.frame_every_ps, r.supercell, r.ensemble)
+        == (
+            values["potential"],
+            values["equilibration"],
+            values["frame_every"],
+            tuple(values["supercell"]),
+            (),
+        )
+    }
+    rates, seeds = values["heating_rates"], values["seeds"]
+    assert known >= {
+        (rate, seed)
+        for rate in rates
+        for seed in (seeds if rate in values["seeded_rates"] else seeds[:1])
+    }
+    assert set(values["named_runs"]) <= set(catalogue.run_names("ladder"))
+
+
+def test_the_full_book_shows_the_runs_of_the_paper():
+    """What ``make runs PROFILE=full`` makes is what the chapters ask for."""
+    assert set(chapters.values("04_heating_rates", "full")["named_runs"]) | {"DPMD-Test"} == set(
+        catalogue.run_names("paper")
+    )
+    for chapter, name, potential in (
+        ("03_test_vs_atp", "DPMD-20K", "potential"),
+        ("03_test_vs_atp", "DPMD-Test", "test_potential"),
+        ("05_low_density_phase", "DPMD-1K", "potential"),
+    ):
+        values = chapters.values(chapter, "full")
+        assert catalogue.run_recipe(name) == protocol.HeatingRun(
+            structure=values["structure"],
+            supercell=tuple(values["supercell"]),
+            potential=values[potential],
+            temperature_start_K=values["temperature_start"],
+            temperature_end_K=values["temperature_end"],
+            heating_rate_K_per_ps=values["heating_rate"],
+            equilibration_ps=values["equilibration"],
+            segment_K=values.get("segment", 0),
+            hold_ps=values.get("hold", 0),
+            sample_ps=values.get("sample", 0),
+            timestep_fs=values["timestep"],
+            frame_every_ps=values["frame_every"],
+            seed=values["seed"],
+        )
+
+
+def test_runs_of_another_kind_are_left_out_and_said(capsys):
+    alike = catalogue.runs_alike(
+        ["atp-50Kps", "test-20Kps", "DPMD-4K"], potential="atp", supercell=(1, 1, 1)
+    )
+    assert alike == [catalogue.run_recipe("atp-50Kps")]
+    said = capsys.readouterr().out
+    assert "test-20Kps has potential test, not atp" in said
+    assert "DPMD-4K has supercell (3, 3, 3), not (1, 1, 1)" in said
+
+
+def test_unknown_names(capsys):
+    with pytest.raises(catalogue.BadRecipe, match="no run 'atp-100'; did you mean 'atp-100Kps'"):
+        catalogue.run_recipe("atp-100")
+    assert cli.main(["run", "atp-100"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A data/ and build/ of our own, with one run of 68 atoms in runs.yaml."""
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "data" / "runs.yaml")
+    (tmp_path / "data").mkdir()
+    for shared in ("potentials", "structures"):
+        (tmp_path / "data" / shared).symlink_to(paths.ROOT / "data" / shared)
+
+    def write(**fields):
+        paths.RUNS.write_text(
+            yaml.safe_dump(
+                {
+                    "defaults": {
+                        "structure": "Znim2-ABW",
+                        "potential": "atp",
+                        "equilibration_ps": 0.0,
+                        "temperature_start_K": 300,
+                        "temperature_end_K": 310,
+                        "heating_rate_K_per_ps": 1000,
+                        "thermo_every_ps": 0.001,
+                        "frame_every_ps": 0.001,
+                    },
+                    "groups": {"own": {"fields": {}, "runs": {"short": fields}}},
+                }
+            )
+        )
+
+    write()
+    return write
+
+
+def test_bad_entries(own):
+    own(heating_rat=3)
+    with pytest.raises(
+        catalogue.BadRecipe, match="'heating_rat'; did you mean 'heating_rate_K_per"
+    ):
+        catalogue.run_recipe("short")
+    own(temperature_end_K=100)
+    with pytest.raises(catalogue.BadRecipe, match="short: temperature_end_K = 100 lies below"):
+        catalogue.run_recipe("short")
+
+
+def test_run_and_ship(own, capfd):
+    with pytest.raises(provenance.NoProvenance, match="make run RUN=short"):
+        runs.ship("short")
+    made = runs.run("short", compress=False)
+    frames = trajectory.read(made)
+    assert len(frames) == 10 and runs.find("short") == made
+    size = (made / f"{trajectory.FILE}.gz").stat().st_size
+    shipped = runs.ship("short", megabytes=size / 2.5 / 1e6)  # every third frame
+    assert shipped == paths.shipped("runs", "short") and runs.find("short") == shipped
+    thinned = trajectory.read(shipped)
+    assert thinned.steps.tolist() == [6, 12, 18, 20]  # and the last one
+    np.testing.assert_array_equal(thinned.positions[0], frames.positions[2])
+    assert len(thermo.read(shipped)) == 10 and not made.exists()
+    record = provenance.read(shipped)
+    assert record["thinned"] == 3 and record["key"] == provenance.key(record["recipe"])
+    assert len(trajectory.read(paths.BUILD / "unthinned" / "short")) == 10
+    assert runs.run("short") == shipped == runs.ship("short")
+    assert "[reused]" in capfd.readouterr().out
+    other = json.loads((shipped / provenance.FILE).read_text()) | {"key": "000000000000"}
+    (shipped / provenance.FILE).write_text(json.dumps(other))
+    runs.run("short", compress=False)
+    with pytest.raises(FileExistsError, match="another run of this name"):
+        runs.ship("short")
+    assert cli.main(["ship-run", "short"]) == 1
+
+
+def test_a_run_that_is_shipped_with_an_ensemble_is_found_and_stays_where_it_is(own, capsys):
+    compared = paths.shipped("runs", "compared")
+    compared.mkdir(parents=True)
+    run = replace(catalogue.run_recipe("short"), ensemble=("split-block",))
+    provenance.write(compared, kind="runs", description="with an ensemble", recipe=run.recipe())
+    assert runs.find("short") == compared == runs.ship("short")
+    assert "[reused]" in capsys.readouterr().out and (compared / provenance.FILE).is_file()
+    assert cli.main(["runs", "--list"]) == 0 and "compared" in capsys.readouterr().out
+
+
+def test_shipped_trajectories_are_small():
+    """60 MB for all runs together; no file is cut off."""
+    files = list(paths.shipped("runs").rglob("*"))
+    assert sum(f.stat().st_size for f in files if f.is_file()) <= 60e6
+    for file in (f for f in files if f.suffix == ".gz"):
+        with gzip.open(file) as content:
+            assert content.readline() == b"ITEM: TIMESTEP\n"

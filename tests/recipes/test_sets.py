@@ -1,0 +1,202 @@
+"""Sets by recipe: the shipped recipes make sense, and one is followed from start to packed set."""
+
+import shutil
+
+import ase.io
+import numpy as np
+import pytest
+import yaml
+
+from helpers import paths, provenance, structures
+from helpers.frames import dataset
+from helpers.potentials import store
+from helpers.recipes import catalogue, labelling, sets
+
+
+def test_every_shipped_set_has_a_recipe_that_can_be_followed():
+    known = catalogue.set_recipes()
+    assert set(dataset.names()) <= set(known) | {n for n in dataset.names() if _made_here(n)}
+    for name, plan in known.items():
+        assert plan.runs and plan.what, name
+        for options in plan.runs.values():
+            start = options.get("start", "")
+            if "@" in start:
+                source, _, run = start.partition("@")[0].partition("/")
+                assert run in known[source].runs, (name, start)
+            elif start:
+                assert start in labelling.EXTERNAL or start in structures.names(), (name, start)
+            if plan.sampler not in ("relaxation", "runs"):
+                assert labelling._ramp(
+                    {k: v for k, v in (plan.common | options).items() if k != "start"}
+                )
+
+
+def _made_here(name):
+    return not (paths.shipped("frames", name) / provenance.FILE).is_file()
+
+
+def test_an_unknown_set_or_field_is_named(monkeypatch, tmp_path):
+    with pytest.raises(catalogue.BadRecipe, match="did you mean 'crystal_0300'"):
+        catalogue.set_recipe("cristal_0300")
+    _recipes(monkeypatch, tmp_path, {"x": {"what": "x", "sampler": "reference", "rums": {}}})
+    with pytest.raises(catalogue.BadRecipe, match="rums"):
+        catalogue.set_recipes()
+
+
+def test_a_published_start_that_is_not_here_says_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv(labelling.STRUCTURES_VARIABLE, str(tmp_path))
+    with pytest.raises(catalogue.BadRecipe, match="citable-data"):
+        labelling.external("glass01")
+
+
+def test_the_guard_names_what_is_wrong():
+    atoms = structures.load("Znim2-ABW")
+    atoms.calc = _potential()
+    assert labelling.unphysical(atoms) is None
+    hot = atoms.copy()
+    hot.calc = atoms.calc
+    hot.set_momenta(np.full((len(hot), 3), 30.0))
+    assert "K" in labelling.unphysical(hot)
+    hydrogen = [a.index for a in atoms if a.symbol == "H"][:2]
+    atoms.positions[hydrogen[1]] = atoms.positions[hydrogen[0]] + [0.7, 0, 0]
+    assert "two atoms at 0.70 A" in labelling.unphysical(atoms)
+
+
+@pytest.fixture
+def house(monkeypatch, tmp_path):
+    """Recipes of three sets: driven by the label, explored by a potential, and relaxed."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    run = {"start": "Znim2-ABW", "steps": 12, "temperature_K": [300, 600], "seed": 1}
+    _recipes(monkeypatch, tmp_path, {
+        "driven": {"what": "driven", "sampler": "reference", "runs": {"a": run},
+                   "n_blocks": 4, "keep_every": 2},
+        "explored": {"what": "explored", "sampler": "atp", "n_blocks": 3, "test": True,
+                     "common": {"keep_every": 3},
+                     "runs": {"b": run | {"start": "driven/a@-1"}, "c": run | {"seed": 2}}},
+        "relaxed": {"what": "relaxed", "sampler": "relaxation", "n_blocks": 2,
+                    "validation_share": 0.5,
+                    "runs": {"+2": {"start": "Znim2-ABW", "strain": 0.02, "fmax": 0.01,
+                                    "steps": 3}}},
+    })  # fmt: skip
+
+
+def _recipes(monkeypatch, tmp_path, table):
+    file = tmp_path / "sets.yaml"
+    file.write_text(yaml.safe_dump(table, sort_keys=False))
+    monkeypatch.setattr(paths, "SETS", file)
+
+
+def _potential():
+    from deepmd.calculator import DP
+
+    return DP(model=str(store.load_potential("atp") / store.FROZEN))
+
+
+def test_a_set_is_sampled_labelled_packed_and_then_reused(house, capfd):
+    label = _potential()
+    driven = sets.make("driven", calculator=label)
+    system = dataset.load(driven)
+    assert sorted(system["step"].ravel()) == [0, 2, 4, 6, 8, 10]
+    explored = dataset.load(sets.make("explored", calculator=label))
+    assert sorted(explored["step"].ravel()) == [3, 3, 6, 6, 9, 9]  # starts are no news
+    record = provenance.read(paths.made("frames", "explored"))["sampling"]
+    assert record["sampler"] == "atp" and record["sampler_sha256"]
+    # sampler and label are one potential here, compressed and not
+    errors = np.concatenate(list(record["sampler_force_rmse_eV_per_A"].values()))
+    assert len(errors) == 6 and errors.max() < 2e-3
+    assert catalogue.test_sets() == ["explored"]
+    capfd.readouterr()
+    assert sets.make("driven", calculator=label) == driven
+    assert "[reused]" in capfd.readouterr().out
+
+
+def test_a_set_is_not_reused_under_a_changed_recipe(house, monkeypatch, tmp_path):
+    label = _potential()
+    made = sets.make("driven", calculator=label)
+    table = yaml.safe_load(paths.SETS.read_text())
+    table["driven"]["runs"]["a"]["seed"] = 3
+    _recipes(monkeypatch, tmp_path, table)
+    with pytest.raises(catalogue.BadRecipe, match=r"frames/driven was made by another .*\(runs\)"):
+        sets.make("driven", calculator=label)
+    shutil.rmtree(made)
+    with pytest.raises(
+        catalogue.BadRecipe, match=r"driven/a: .* another recipe \(options\); remove"
+    ):
+        sets.make("driven", calculator=label)
+    shutil.rmtree(paths.BUILD / "sampling/driven/a")
+    assert (
+        provenance.read(sets.make("driven", calculator=label))["sampling"]["runs"]["a"]["seed"] == 3
+    )
+
+
+def test_labels_are_refused_when_their_sampler_or_run_has_changed(house, monkeypatch, capsys):
+    label = _potential()
+    whole = labelling.labels("explored", "c", label)
+    assert (
+        labelling.labels("explored", "c", label) == whole and "[reused]" in capsys.readouterr().out
+    )
+    other = paths.shipped("potentials", "split-block")
+    with monkeypatch.context() as trained_again:
+        trained_again.setattr(store, "load_potential", lambda name: other)
+        with pytest.raises(catalogue.BadRecipe, match=r"\(sampler_sha256\)"):
+            labelling.labels("explored", "c", label)
+    (whole.parent / "origin.json").unlink()
+    with pytest.raises(catalogue.BadRecipe, match="do not say of what; remove"):
+        labelling.labels("explored", "c", label)
+
+
+def test_every_shipped_set_is_of_its_recipe():
+    shipped = {name: plan for name, plan in catalogue.set_recipes().items() if not _made_here(name)}
+    assert shipped and {
+        n: sets._changed(paths.shipped("frames", n), p) for n, p in shipped.items()
+    } == dict.fromkeys(shipped, [])
+
+
+def test_labelling_goes_on_after_a_kill(house):
+    label = _potential()
+    whole = labelling.labels("explored", "c", label)
+    text = whole.read_text()
+    part = whole.with_name("trajectory.extxyz")
+    whole.rename(part)
+    part.write_text(text[: len(text) // 2])  # cut off within a frame
+    again = ase.io.read(labelling.labels("explored", "c", label), index=":")
+    assert [a.info["step"] for a in again] == [3, 6, 9]
+    for a, b in zip(again, ase.io.read(whole, index=":"), strict=True):
+        np.testing.assert_allclose(a.positions, b.positions)
+
+
+def test_a_relaxation_starts_at_its_strain_and_comes_to_rest(house):
+    images = ase.io.read(labelling.labels("relaxed", "+2", _potential()), index=":")
+    volume = structures.load("Znim2-ABW").get_volume()
+    assert images[0].get_volume() == pytest.approx(1.02**3 * volume)
+    assert images[-1].get_potential_energy() < images[0].get_potential_energy()
+
+
+def test_frames_of_a_heating_run_are_taken_from_a_temperature_on(tmp_path):
+    labelling._take("atp-400Kps", tmp_path / "hot.extxyz", frames=5, from_K=1500)
+    labelling._take("atp-400Kps", tmp_path / "all.extxyz", frames=5)
+    hot, whole = (ase.io.read(tmp_path / f"{name}.extxyz", ":") for name in ("hot", "all"))
+    assert len(hot) == len(whole) == 4
+    assert hot[-1].info == whole[-1].info  # both end with the last frame of the run
+    assert hot[0].info["step"] > whole[0].info["step"]
+    crystal = structures.load("ZIF-4").get_volume()
+    for frame in hot:
+        assert frame.get_volume() == pytest.approx(crystal * (1 + frame.info["strain"]) ** 3)
+    with pytest.raises(catalogue.BadRecipe, match="no frame at 9000 K"):
+        labelling._take("atp-400Kps", tmp_path / "none.extxyz", frames=5, from_K=9000)
+
+
+def test_labelled_frames_of_the_ladder_are_of_the_run_that_is_shipped():
+    for run, key in sets.taken_from("heated_atp").items():
+        assert key == provenance.read(paths.shipped("runs", run))["key"], run
+    assert sets.taken_from("heated_atp") and not sets.taken_from("nvt_0300")
+
+
+def test_pack_thins_splits_and_says_so(extxyz, tmp_path):
+    packed = sets.pack(extxyz, "lj", directory=tmp_path / "lj", description="LJ", source="test",
+                         sampling={"rattle_A": 0.02}, level_of_theory="LJ", keep_every=2,
+                         n_blocks=5)  # fmt: skip
+    record = provenance.read(packed)
+    assert record["sampling"] == {"rattle_A": 0.02}
+    assert record["frames"] == {"training": 12, "validation": 3}
+    assert len(record["recipe"]["trajectories"]) == 1

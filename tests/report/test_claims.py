@@ -1,0 +1,371 @@
+"""The verdicts of the chapters: each must follow from the numbers, whatever they are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.observables import density_stages, ligand_exchange, molecules, peaks
+from helpers.observables.transition import Transition
+from helpers.report import claims
+
+T = np.arange(300.0, 2100.0, 10.0)
+NO_FALL = Transition(False, np.nan, np.nan, np.nan, 2100.0, np.full(3, np.nan), "it rises")
+
+
+def fall(Tf=1067.0, error=49.0, to=1093.0):
+    return Transition(True, Tf, error, 0.14, 2100.0, np.ones(3), "density falls by 14 %", to)
+
+
+def stage(name, low, high, density, melt=None):
+    return density_stages.Stage(name, low, high, np.nan, density, 0.0, 0.0)
+
+
+CRYSTAL = [stage("crystal", 300, 2100, 1.15)]
+FALLEN = [stage("crystal", 300, 1080, 1.15), stage("low density", 1080, 2100, 0.97)]
+
+
+def bonds(broken=(), exchanged=(), temperatures=T):
+    """Four N on two Zn; the first N leaves and comes back, the others go over, at these T."""
+    zn = np.tile([0, 0, 1, 1], (len(temperatures), 1))
+    for at in broken:
+        zn[np.searchsorted(temperatures, at), 0] = -1
+    for n, at in enumerate(exchanged, start=1):
+        zn[np.searchsorted(temperatures, at) :, n] = 1 - zn[0, n]
+    return ligand_exchange.Bonds(
+        zn,
+        np.zeros((*zn.shape, 3), int),
+        np.arange(len(zn)) * 0.5,
+        np.asarray(temperatures, float),
+        np.arange(2, 6),
+        np.array([0, 0, 1, 1]),
+        np.array([0, 1]),
+    )
+
+
+def test_a_difference_counts_from_two_errors_on():
+    assert [claims.sign(v, 1.0) for v in (3.0, 1.9, -1.9, -3.0)] == [1, 0, 0, -1]
+    assert claims.sign(0.0, 0.0) == 0 and claims.sign(1.0, np.nan) is None
+
+
+@pytest.mark.parametrize(
+    "found, bend, melt, verdict",
+    [
+        (FALLEN, fall(), None, "appears, as in the paper; no melting"),
+        (FALLEN, fall(), 1900.0, "appears, as in the paper, before melting"),
+        (FALLEN, NO_FALL, None, "cannot tell"),
+        (CRYSTAL, fall(), None, "cannot tell"),
+        (CRYSTAL, NO_FALL, None, "no low-density state"),
+        (
+            [stage("crystal", 300, 700, 1.15)],
+            NO_FALL,
+            None,
+            "cannot tell, since this run ends at 700",
+        ),
+    ],
+)
+def test_low_density(found, bend, melt, verdict):
+    assert verdict in claims.low_density(found, bend, melt, 20.0).verdict
+
+
+def test_density_of_the_papers_crystal_is_set_beside_the_stages():
+    said = claims.densities(FALLEN)
+    assert "crystal 1.150 g/cm3 (-17 %)" in said and "low density 0.970 g/cm3 (-2 %)" in said
+    assert "called low density here, not the crystal" in said
+    assert "Nearest" not in claims.densities(CRYSTAL)
+    light = [stage("crystal", 300, 900, 0.96), stage("dense", 900, 2100, 1.2)]
+    assert "is the crystal here" in claims.densities(light)
+
+
+@pytest.mark.parametrize(
+    "broken, exchanged, bend, verdict",
+    [
+        ([], [], fall(), "with every Zn–N bond intact, against"),
+        ([1450, 1700], [2010], fall(), "with every Zn–N bond intact, against"),
+        ([600], [2010], fall(), "fallen before any ligand is exchanged, against"),
+        ([600], [], fall(), "fallen before any ligand is exchanged, against"),
+        ([500], [600, 700], fall(), "before the fall, as a cause must"),
+        ([], [1040], fall(), "cannot tell, since the first exchange and the fall"),
+        ([], [1150], fall(), "cannot tell, since the first exchange and the fall"),
+        ([], [1250], fall(), "with every Zn–N bond intact, against"),
+        ([], [600], NO_FALL, "cannot tell, since no fall"),
+        ([], [], fall(2200.0, 10.0, 2300.0), "cannot tell, since the trajectory"),
+        ([], [], fall(250.0, 10.0, 400.0), "cannot tell, since the trajectory"),
+    ],
+)
+def test_a_cause_comes_before_what_it_makes(broken, exchanged, bend, verdict):
+    said = claims.cause(bonds(broken, exchanged), bend, 3.5)
+    assert verdict in said.verdict
+    n = len(broken) + len(exchanged)  # an exchange breaks a bond, too
+    assert f"{n} Zn–N bond" in said.here if n else "no Zn–N bond broken" in said.here
+
+
+def test_exchange_at_the_papers_rate_is_bounded_by_poisson():
+    edges = np.arange(300, 2200, 100)
+    hot = bonds([], [1900])
+    rate = hot.rates(edges)
+    watched = rate.loc[rate["temperature_K"] >= 1400, "exposure_ns"].sum()
+    most = 2 * 5.572 / watched * 0.15  # of one event, 150 K at 1 K/ps, two bonds a Zn
+    assert f"up to {most:.2g} exchanges" in claims.exchange_at_paper_rate(rate, 2).verdict
+    rare = rate.assign(exposure_ns=1e6, exchanged=0)
+    assert claims.exchange_at_paper_rate(rare, 2).verdict == "hardly any"
+    for cold in (rate[rate["temperature_K"] < 1400], rate.iloc[:0]):
+        assert "run ends below" in claims.exchange_at_paper_rate(cold, 2).verdict
+
+
+def binned(*means, error=1.0):
+    return pd.DataFrame(
+        {
+            "temperature_K": np.linspace(350, 2050, len(means)),
+            "mean": np.array(means, float),
+            "error": error,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "rule, share, broken, verdict",
+    [
+        (binned(0, 33), binned(0, 7), [1500], "agrees, bonds do open, but 79 %"),
+        (binned(0, 33), binned(0, 33), [1500], "agrees, bonds do open"),
+        (binned(0, 33), binned(0, 0, error=0), [], "no bond opens"),
+        (binned(0, 33), binned(0, 1), [1500], "cannot tell, since 1 bond opened, too few"),
+        (
+            binned(0, 33),
+            binned(0, 20, error=0),
+            [1500],
+            "cannot tell, since 1 bond opened, too few",
+        ),
+        (binned(0, 0, error=0), binned(0, 0, error=0), [], "not seen"),
+        (binned(0, 33, error=np.nan), binned(0, 7), [1500], "cannot tell"),
+        (binned(3), binned(0), [], "cannot tell, since there are too few frames"),
+        (binned(), binned(), [], "cannot tell, since there are too few frames"),
+    ],
+)
+def test_undercoordination_compares_zn_with_zn(rule, share, broken, verdict):
+    found = claims.undercoordination(rule, share, bonds(broken), 2.5)
+    assert verdict in found.verdict
+
+
+def onset(at, error=20.0):
+    return density_stages.Onset(at, error, 0.5, 1.5)
+
+
+@pytest.mark.parametrize(
+    "onsets, verdict",
+    [
+        ({"C": onset(800), "H": onset(850), "N": onset(900), "Zn": onset(1080)}, "agrees"),
+        (
+            {"C": onset(1080), "H": onset(1100), "N": onset(1080), "Zn": onset(1080)},
+            "cannot tell, all set out together and differences below 57 K",
+        ),
+        (
+            {"C": onset(1080), "H": onset(800), "N": onset(1080), "Zn": onset(1080)},
+            "cannot tell, only H is earlier",
+        ),
+        (
+            {"C": onset(800), "H": onset(800), "N": onset(1300), "Zn": onset(1080)},
+            "does not agree, Zn sets out before N",
+        ),
+        ({"C": onset(800), "H": None, "N": onset(800), "Zn": onset(1080)}, "no onset is seen of H"),
+        ({"C": onset(800), "H": onset(800), "N": onset(900), "Zn": None}, "agrees"),
+        ({"C": onset(800), "H": None, "N": None, "Zn": None}, "cannot tell, since only C"),
+        (dict.fromkeys(("C", "H", "N", "Zn")), "cannot tell, since nothing"),
+    ],
+)
+def test_who_sets_out_first_is_told_by_onsets_not_by_amplitudes(onsets, verdict):
+    moved = {e: np.full(len(T), a) for e, a in zip(onsets, (3.8, 4.7, 2.9, 2.6), strict=True)}
+    found = claims.motion(onsets, moved, T)
+    assert found.verdict.startswith(verdict) or verdict in found.verdict
+    assert "H 4.70 A, C 3.80 A, N 2.90 A, Zn 2.60 A" in found.here
+
+
+def grown(bond, net, error=0.01, width=0.5):
+    """Growth of both peaks in A; Zn–N is half as wide as Zn–Zn."""
+    return pd.DataFrame(
+        {
+            "pair": ["Zn–N", "Zn–Zn"],
+            "points": 5,
+            "change_A": [bond, net],
+            "error_A": error,
+            "change_percent": [200 * bond / width, 100 * net / width],
+            "error_percent": [200 * error / width, 100 * error / width],
+        }
+    )
+
+
+EMPTY = peaks.growth(
+    pd.DataFrame({"pair": [], "temperature_K": [], "fwhm_A": [], "fwhm_error_A": []}), 300, 700
+)
+
+
+def test_peaks_are_judged_with_errors_in_their_range():
+    alike, faster = (
+        lambda g: claims.peaks_alike(g, 700).verdict,
+        lambda g: claims.peaks_faster(g, 700, 1200).verdict,
+    )
+    assert faster(grown(0.3, 0.1)) == "agrees"
+    assert faster(grown(0.04, 0.16)) == "does not agree, Zn–Zn widens faster"
+    assert faster(grown(0.10, 0.16, error=0.05)).startswith("cannot tell, no difference")
+    assert "depends on the measure: in A Zn–Zn widens faster, in percent" in faster(
+        grown(0.1, 0.16)
+    )
+    assert alike(grown(0.1, 0.1)).startswith("depends on the measure: in A no difference")
+    assert alike(grown(0.3, 0.1)) == "does not agree, Zn–N widens faster"
+    assert "cannot tell, one could widen twice as fast" in alike(grown(0.1, 0.1, error=0.1))
+    same = grown(0.1, 0.1).assign(change_percent=40.0, error_percent=2.0)
+    assert alike(same).startswith("agrees")
+    for unreadable in (
+        EMPTY,
+        grown(np.nan, 0.1),
+        grown(0.1, 0.1, error=np.nan),
+        grown(0.1, 0.1).iloc[:1],
+    ):
+        for judge in (alike, faster, lambda g: claims.peaks_plateau(g, 1200, 1400).verdict):
+            assert judge(unreadable).startswith("cannot tell, since too few widths")
+
+
+@pytest.mark.parametrize(
+    "bond, net, verdict",
+    [
+        (0.00, -0.05, "agrees"),
+        (0.05, -0.05, "agrees for Zn–Zn, but Zn–N does not stay"),
+        (0.01, 0.015, "cannot tell, Zn–Zn does not change beyond its error"),
+        (0.05, 0.015, "cannot tell, Zn–Zn does not change beyond its error; Zn–N widens"),
+        (0.01, 0.06, "does not agree, Zn–Zn widens"),
+        (0.05, 0.06, "does not agree, Zn–Zn widens; Zn–N widens, too"),
+        (-0.05, 0.06, "does not agree, Zn–Zn widens; Zn–N narrows"),
+    ],
+)
+def test_the_plateau_is_judged_by_both_peaks(bond, net, verdict):
+    assert claims.peaks_plateau(grown(bond, net), 1200, 1400).verdict == verdict
+
+
+def census(n_ligands=4, broken=(), clusters=()):
+    """broken: (ligand, from frame, to frame); clusters: (from, to)."""
+    state, count = np.zeros((len(T), n_ligands), bool), np.zeros(len(T), int)
+    for ligand, start, end in broken:
+        state[start:end, ligand] = True
+    for start, end in clusters:
+        count[start:end] = 1
+    return molecules.Census(
+        n_ligands - state.sum(axis=1), n_ligands, 2 * count, count, 2 * count, [], state
+    )
+
+
+def decomposed(one, temperatures=T):
+    times = 0.12 * np.arange(len(one.clusters))
+    return claims.decomposition(
+        molecules.spells(one.ligand_broken, times),
+        molecules.spells(one.clusters > 0, times),
+        one,
+        temperatures,
+    )
+
+
+def test_isolated_frames_are_no_decomposition():
+    assert decomposed(census()).verdict == "not seen"
+    isolated = decomposed(
+        census(broken=[(0, 100, 101), (1, 100, 101), (2, 150, 151), (0, len(T) - 1, len(T))])
+    )
+    assert isolated.verdict == "not seen; 3 isolated frames with a stretched bond"
+    assert "broken in the last frame" in isolated.here
+    assert "not seen; 3 frames" in decomposed(census(broken=[(0, 100, 103)])).verdict
+
+
+def test_a_ligand_that_stays_broken_or_a_cluster_that_stays_is_decomposition():
+    said = decomposed(census(broken=[(3, 150, 160)]))
+    assert said.verdict == f"seen here, too, from {T[150]:.0f} K on"
+    assert "1 lasting broken ligand, the first" in said.here
+    assert "no lasting cluster of H" in said.here
+    said = decomposed(census(clusters=[(160, 180)]))
+    assert said.verdict == f"seen here, too, from {T[160]:.0f} K on"
+
+
+def test_decomposition_of_a_cold_run_or_without_ligands_is_unknown():
+    assert "run ends at 1195 K" in decomposed(census(), T / 2 + 150).verdict
+    assert "no imidazolate" in decomposed(census(n_ligands=0)).verdict
+
+
+def uneven(*values, error=0.05):
+    return pd.DataFrame(
+        {
+            "stage": [f"window {k}" for k in range(len(values))],
+            "unevenness": np.array(values, float),
+            "unevenness_error": error,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "table, verdict",
+    [
+        (uneven(1.09, 1.96, 1.49), "agrees"),
+        (uneven(1.09, 1.15), "not seen"),
+        (uneven(2.0, 1.0), "not seen"),
+        (uneven(1.09, 1.96, error=np.nan), "cannot tell"),
+        (uneven(1.09), "cannot tell"),
+        (uneven(np.nan, np.nan), "cannot tell"),
+    ],
+)
+def test_heterogeneity(table, verdict):
+    assert claims.heterogeneity(table).verdict.startswith(verdict)
+
+
+def test_melting_gives_its_numbers():
+    zinc = np.linspace(0.5, 2.5, 101)
+    assert claims.melting(1500.0, zinc, 2.85).endswith("at 1500 K.")
+    said = claims.melting(None, zinc, 2.85)
+    assert "did not pass the melt criterion" in said and "2.85 A" in said
+    assert said.endswith("2.31 A in the last fifth of the run, at most 2.50 A.")
+    assert "at most 0.00 A" in claims.melting(None, np.zeros(1), 2.85)
+
+
+def test_a_page_gets_one_line_a_finding():
+    text = claims.markdown(
+        [claims.Finding("A", "agrees", "x.", "y."), claims.Finding("B", "not seen", "x.", "y.")]
+    )
+    assert text == ("- **A: agrees.** Paper: x. Here: y.\n- **B: not seen.** Paper: x. Here: y.")
+
+
+@pytest.mark.parametrize(
+    "by_rate, slow, rate",
+    [
+        ({100.0: NO_FALL, 20.0: NO_FALL}, "not seen", "found at 0 of 2"),
+        ({100.0: NO_FALL, 20.0: fall()}, "at 20 K/ps and slower only", "found at 1 of 2"),
+        ({100.0: fall(), 20.0: NO_FALL}, "not at the slow rates alone", "found at 1 of 2"),
+        (
+            {100.0: fall(1400.0, 30.0, 1500.0), 20.0: fall(1100.0, 40.0, 1200.0)},
+            "every rate",
+            "agrees",
+        ),
+        (
+            {100.0: fall(1100.0, 30.0, 1200.0), 20.0: fall(1400.0, 40.0, 1500.0)},
+            "every rate",
+            "does not agree",
+        ),
+        (
+            {100.0: fall(1150.0, 90.0, 1200.0), 20.0: fall(1100.0, 90.0, 1200.0)},
+            "every rate",
+            "cannot tell",
+        ),
+    ],
+)
+def test_what_the_rates_say(by_rate, slow, rate):
+    assert slow in claims.slow_heating(by_rate).verdict
+    assert rate in claims.rate_dependence(by_rate).verdict
+
+
+def test_accuracy_is_a_share_of_the_forces():
+    tests = pd.DataFrame(
+        {
+            "force_rmse_eV_per_A": [0.06, 0.2],
+            "force_rms_eV_per_A": [0.9, 2.4],
+            "energy_rmse_meV_per_atom": [0.4, 3.2],
+        },
+        index=["cold", "hot"],
+    )
+    said = claims.accuracy(tests)
+    assert said.verdict.startswith("holds") and "7 to 8 %" in said.here
+    poor = claims.accuracy(tests.assign(force_rmse_eV_per_A=[0.06, 1.2]))
+    assert poor.verdict == "does not hold on hot (50 %)"
+    assert "cannot tell" in claims.accuracy(tests.iloc[:0]).verdict

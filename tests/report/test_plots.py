@@ -1,0 +1,268 @@
+"""Figures carry units, distinct colours and the right numbers."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.observables import pmf, rdf
+from helpers.report import paper, plots, plots_of_potentials, style
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def luminance(colour) -> float:
+    """Relative luminance, WCAG 2: linearised sRGB weighted 0.2126, 0.7152, 0.0722."""
+    c = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def deuteranope(colour) -> np.ndarray:
+    """What a deuteranope sees of a colour (Viénot, Brettel & Mollon 1999), linear RGB."""
+    c = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    seen = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
+    return seen @ linear
+
+
+@pytest.mark.parametrize("pair", [*itertools.combinations(style.ELEMENT_COLOURS, 2)])
+def test_element_colours_differ_for_a_deuteranope(pair):
+    one, other = (deuteranope(style.element_colour(symbol)) for symbol in pair)
+    assert np.linalg.norm(one - other) > 0.08
+
+
+def test_an_element_without_a_colour_is_named():
+    with pytest.raises(KeyError, match="Cu.*Zn"):
+        style.element_colour("Cu")
+
+
+def test_hot_is_lighter_than_cold():
+    assert luminance(style.temperature_colour(2000)) > luminance(style.temperature_colour(300))
+
+
+def test_axes_say_quantity_and_unit():
+    _, ax = style.axes(("r", "A"), ("g(r)", "-"))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("r (Å)", "g(r)")
+    _, panels = style.axes(("T", "K"), ("density", "g/cm3"), nrows=2, sharex=True)
+    assert [p.get_xlabel() for p in panels] == ["", "T (K)"]
+    assert panels[1].get_ylabel() == "density (g/cm³)"
+
+
+def test_the_style_stays_inside_the_figure():
+    before = dict(matplotlib.rcParams)
+    style.axes(("r", "A"), ("g(r)", "-"))
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_parity_prints_the_rmse_of_all_points():
+    """A constant offset d has RMSE d, however many points are drawn."""
+    x = np.linspace(-3, 3, 45_000).reshape(-1, 3)
+    ax = plots_of_potentials.parity(x, x + 0.25, "force", "eV/A")
+    assert "RMSE 0.25 eV/Å" in ax.texts[0].get_text()
+    assert "45000 points" in ax.texts[0].get_text()
+    assert sum(len(line.get_xdata()) for line in ax.lines[:-1]) == 20_000
+
+
+def test_parity_colours_elements_by_their_colour():
+    x = np.arange(6.0)
+    ax = plots_of_potentials.parity(x, x, "force", "eV/A", groups=["Zn", "N", "N", "C", "H", "H"])
+    drawn = {line.get_label(): line.get_color() for line in ax.lines[:-1]}
+    assert drawn == style.ELEMENT_COLOURS
+    assert sorted(len(line.get_xdata()) for line in ax.lines[:-1]) == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("reference", "predicted", "groups", "message"),
+    [
+        ([1.0, 2.0], [1.0], None, "shape"),
+        ([], [], None, "no points"),
+        ([1.0, np.nan], [1.0, 1.0], None, "finite"),
+        ([1.0, 2.0], [1.0, 2.0], ["Zn"], "labels"),
+    ],
+)
+def test_parity_refuses(reference, predicted, groups, message):
+    with pytest.raises(ValueError, match=message):
+        plots_of_potentials.parity(reference, predicted, "energy", "eV/atom", groups=groups)
+
+
+def test_learning_curves_show_energy_in_meV_and_force_as_it_is():
+    table = pd.DataFrame(
+        {
+            "step": [0, 100],
+            "rmse_e_trn": [1.0, 0.1],
+            "rmse_e_val": [1.1, 0.2],
+            "rmse_f_trn": [2.0, 0.5],
+        }
+    )
+    energy, force = plots_of_potentials.learning_curves(table).axes
+    assert energy.get_ylabel() == "energy RMSE (meV/atom)"
+    np.testing.assert_allclose(energy.lines[0].get_ydata(), [1000, 100])
+    np.testing.assert_allclose(force.lines[0].get_ydata(), [2.0, 0.5])
+    with pytest.raises(ValueError, match="rmse_e_trn"):
+        plots_of_potentials.learning_curves(table[["step"]])
+
+
+def test_running_mean_of_a_ramp_is_the_ramp():
+    ramp = np.arange(50.0)
+    mean = style.running_mean(ramp, 7)
+    np.testing.assert_allclose(mean[3:-3], ramp[3:-3])
+    assert np.isnan(mean[:3]).all() and np.isnan(mean[-3:]).all()
+    for window in (0, 51):
+        with pytest.raises(ValueError, match="1..50"):
+            style.running_mean(ramp, window)
+
+
+def test_running_mean_narrows_noise_by_the_root_of_the_window():
+    noise = np.random.default_rng(1).normal(size=20_000)
+    mean = style.running_mean(noise, 25)
+    assert np.nanstd(mean) == pytest.approx(1 / 5, rel=0.1)
+
+
+def test_against_temperature_shows_samples_and_mean():
+    temperature = np.linspace(300, 1300, 101)
+    ax = style.against_temperature(
+        temperature, temperature / 1000, "density", "g/cm3", window=5, name="run"
+    )
+    samples, mean = ax.lines
+    assert len(samples.get_xdata()) == 101
+    inside = ~np.isnan(mean.get_xdata())
+    np.testing.assert_allclose(mean.get_ydata()[inside], mean.get_xdata()[inside] / 1000)
+    assert ax.get_ylabel() == "density (g/cm³)"
+
+
+def test_the_paper_s_line_stands_where_the_paper_says():
+    _, ax = style.axes(("temperature", "K"), ("density", "g/cm3"))
+    value = paper.value("transition.DPMD-1K_Tf_K")
+    style.paper_line(ax, value, axis="x")
+    assert set(ax.lines[0].get_xdata()) == {1432}
+    assert "Fig. 6b" in ax.get_legend().get_texts()[0].get_text()
+    with pytest.raises(ValueError, match="'x' or 'y'"):
+        style.paper_line(ax, value, axis="z")
+
+
+def test_every_figure_of_a_notebook_is_shown(tmp_path):
+    """Also the second one: a style set around the first figure must not switch the backend off."""
+    script = tmp_path / "notebook.py"
+    script.write_text(
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "from IPython.utils.capture import capture_output\n"
+        "shell = InteractiveShell.instance()\n"
+        "for _ in range(2):\n"
+        "    with capture_output() as captured:\n"
+        "        shell.run_cell('from helpers.report import plots\\n'\n"
+        '                       \'style.axes(("r", "A"), ("g", "-"))[1].plot([0, 1]);\')\n'
+        "    print(sum('image/png' in output.data for output in captured.outputs))\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+    )
+    assert shown.stdout.split() == ["1", "1"]
+
+
+def test_no_event_is_an_upper_limit_and_no_point():
+    table = pd.DataFrame(
+        {
+            "temperature_K": [500.0, 1000.0],
+            "break_per_ns": [0, 4.0],
+            "break_low": [0, 1.0],
+            "break_high": [3.0, 9.0],
+            "exchange_per_ns": [0, 0],
+            "exchange_low": [0, 0],
+            "exchange_high": [3.0, 3.0],
+        }
+    )
+    ax = plots.event_rates(table, {})
+    arrows = {
+        line.get_label(): line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "v"
+    }
+    assert arrows == {
+        "break: none seen, at most": [3.0],
+        "exchange: none seen, at most": [3.0, 3.0],
+    }
+    assert ax.get_yscale() == "log"
+
+
+def test_maps_of_all_stages_share_their_colours_and_have_their_true_size():
+    maps = {"cold": np.full((3, 4), 0.1), "hot": np.full((3, 4), 0.2)}
+    figure = plots.density_maps(maps, [5.0, 4.5, 6.0])
+    images = [panel.images[0] for panel in figure.axes if panel.images]
+    assert [image.get_clim() for image in images] == [(0.1, 0.2)] * 2
+    assert images[0].get_extent() == [0, 15, 0, 18]
+
+
+@pytest.fixture(scope="module")
+def gas():
+    rng = np.random.default_rng(0)
+    frames = [(rng.random((40, 3)) * 12, np.eye(3) * 12.0) for _ in range(8)]
+    return rdf.rdfs(frames, ["Zn"] * 10 + ["N"] * 30, r_max=8.0, bin_width=0.2, images=True)
+
+
+def test_stages_of_g_are_told_apart_and_images_have_a_grey_ground(gas):
+    figure = plots.rdf_stages(
+        {"reference": gas, "potential": gas}, [None, ("Zn", "N")], half_cell=6.0
+    )
+    assert [ax.get_title() for ax in figure.axes] == ["total", "Zn–N"]
+    one, other = figure.axes[1].lines
+    np.testing.assert_array_equal(one.get_ydata(), gas["Zn", "N"].g)
+    assert one.get_color() != other.get_color() and one.get_linestyle() != other.get_linestyle()
+    assert figure.axes[0].patches[0].get_extents().width > 0
+    assert not plots.rdf_stages({"all": gas}, [None], half_cell=9.0).axes[0].patches
+    under, top, last = (
+        plots.rdf_stages({"a": gas, "b": gas, "c": gas}, [None], on_top="b").axes[0].lines
+    )
+    assert top.get_linestyle() == "--" and top.get_color() == "black"
+    assert top.get_zorder() > max(under.get_zorder(), last.get_zorder())
+    assert under.get_linestyle() == last.get_linestyle() == "-"
+
+
+def test_temperatures_of_g_and_of_its_work(gas):
+    curves = {300.0: gas["Zn", "N"], 1500.0: gas["Zn", "N"]}
+    figure = plots.rdf_temperatures(curves)
+    assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["300 K", "1500 K"]
+    assert figure.axes[1].get_xlim() == (2.2, 4.5)
+    ax = plots.mean_force({T: pmf.from_rdf(one, T) for T, one in curves.items()})
+    assert ax.get_ylabel() == "F(r) (kJ/mol)" and len(ax.collections) == 2
+
+
+def test_activation_shows_points_bounds_band_and_the_others():
+    table = pd.DataFrame(
+        {
+            "temperature_K": [1000.0, 1500.0],
+            "dF_kJ_mol": [np.nan, 70.0],
+            "error_kJ_mol": [np.nan, 3.0],
+            "lower_bound_kJ_mol": [60.0, np.nan],
+        }
+    )
+    samples = np.random.default_rng(0).normal([150, 0.05], [5, 0.003], (200, 2))
+    line = pmf.FreeEnergyLine(150, 50, 5, 3, np.cov(samples.T), 3, samples)
+    ax = plots.activation(table, line, {"Table 2, Shi": (164.3, 44.1)})
+    names = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert {"this book", "this book, at least", "this book, line", "Table 2, Shi"} == set(names)
+    drawn = {one.get_label(): one for one in ax.lines}
+    assert drawn["Table 2, Shi"].get_ydata()[0] == pytest.approx(164.3 - 300 * 0.0441)
+    assert plots.activation(table.iloc[:1], None, {}).get_legend() is not None
+
+
+def test_displacements_of_two_elements_against_the_lag():
+    lag = np.arange(5) * 0.1
+    ax = plots.mean_squared_displacements({900.0: (lag, {"Zn": lag, "N": 2 * lag})}, ("Zn", "N"))
+    zinc, nitrogen = ax.lines
+    np.testing.assert_allclose(nitrogen.get_ydata(), 2 * zinc.get_ydata())
+    assert ax.get_xscale() == "log" and "Å" in ax.get_ylabel()

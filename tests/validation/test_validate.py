@@ -1,0 +1,19 @@
+"""The command finds what is shipped."""
+
+import pytest
+
+from helpers import cli, paths
+from helpers.validation import calculators
+
+
+@pytest.mark.parametrize(
+    "check, model, made",
+    [("volume", "atp", "volume-atp"), ("labels", "atp", "labels-reference"),
+     ("elastic", "atp", "elastic-atp"), ("elastic", "reference", "elastic-reference"),
+     ("energy", "atp", "energy-atp")],
+)  # fmt: skip
+def test_shipped_results_are_reused(check, model, made, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    monkeypatch.delattr(calculators, "calculator")  # to make one would take minutes to hours
+    assert cli.main(["validate", check, model, "ZIF-4"]) == 0
+    assert f"[reused] data/validation/{made}-ZIF-4" in capsys.readouterr().out
