@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import paths
+from helpers import paths, provenance
 from helpers.md import thermo
 
 FILE = "model_deviation.out"
@@ -72,6 +72,4 @@ def truncate(file: Path, step: int) -> None:
         if int(line.split()[0]) <= step:
             kept.setdefault(int(line.split()[0]), line)
     header = f"#{' '.join(COLUMNS)}\n"
-    part = file.with_suffix(".part")
-    part.write_text(header + "".join(kept[s] for s in sorted(kept)))
-    part.replace(file)
+    provenance.write_text(file, header + "".join(kept[s] for s in sorted(kept)))

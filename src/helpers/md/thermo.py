@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import paths, statistics
+from helpers import paths, provenance, statistics
 from helpers.errors import Unfit
 
 FILE = "thermo.csv"
@@ -147,9 +147,7 @@ def whole_rows(file: Path) -> list[str]:
 def truncate(file: Path, step: int) -> None:
     """Keep the header and the whole rows up to ``step``."""
     kept = [row for row in whole_rows(file) if int(row.split(",", 1)[0]) <= step]
-    part = file.with_suffix(".part")
-    part.write_text("".join([",".join(COLUMNS) + "\n", *kept]))
-    part.replace(file)
+    provenance.write_text(file, "".join([",".join(COLUMNS) + "\n", *kept]))
 
 
 def _file(run: Path | str) -> Path:

@@ -19,7 +19,7 @@ from ase.md.verlet import VelocityVerlet
 from scipy.stats import linregress
 from tqdm import tqdm
 
-from helpers import statistics, units
+from helpers import provenance, statistics, units
 from helpers.frames.sampling import Unphysical
 from helpers.validation import calculators
 
@@ -79,12 +79,10 @@ def constant_energy(
                              atoms.get_potential_energy(), atoms.get_total_energy()))  # fmt: skip
             bar.update()
             if step % save_every == 0 or step == total:
-                part = state.with_suffix(".part")
-                with open(part, "wb") as file:
+                with provenance.replacing(state) as part, open(part, "wb") as file:
                     np.savez(file, positions=atoms.positions, momenta=atoms.get_momenta(),
                              step=step, rows=np.reshape(rows, (-1, 4)),
                              seconds=time.monotonic() - began)  # fmt: skip
-                part.replace(state)
     columns = ["time_ps", "temperature_K", "potential_energy_eV", "total_energy_eV"]
     return pd.DataFrame(rows, columns=columns)
 

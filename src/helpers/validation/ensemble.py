@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,12 +274,10 @@ def _kept(
     plan: returns what is to be measured, a dict of labels a row, and a function from the number of
     a row to a dict of its ``columns``; called only where rows are missing.
     """
-    if found := provenance.find("validation", recipe):
-        provenance.announce("reused", found)
-        return _table(found)
-    with provenance.lock(provenance.directory("validation", name, recipe)) as directory:
+
+    def make(directory: Path) -> dict:
         labels, measure = plan()
-        file, began = directory / _ROWS, time.monotonic()
+        file = directory / _ROWS
         starts = [",".join(map(str, label.values())) + "," for label in labels]
         lines = file.read_text().splitlines(keepends=True)[1:] if file.exists() else []
         whole = [line for line, _ in itertools.takewhile(
@@ -289,9 +286,7 @@ def _kept(
         provenance.announce(
             "resumed" if whole else "made", directory, f"row {len(whole)} of {len(labels)}"
         )
-        part = file.with_suffix(".part")
-        part.write_text(",".join([*labels[0], *columns]) + "\n" + "".join(whole))
-        part.replace(file)
+        provenance.write_text(file, ",".join([*labels[0], *columns]) + "\n" + "".join(whole))
         with (
             open(file, "a") as out,
             tqdm(total=len(labels), initial=len(whole), desc=name, unit="frame") as bar,
@@ -303,15 +298,11 @@ def _kept(
                     + "\n")  # fmt: skip
                 out.flush()
                 bar.update()
-        provenance.write(
-            directory, kind="validation", recipe=recipe, description=description, inputs=inputs,
-            seconds=None if whole else time.monotonic() - began,
-        )  # fmt: skip
-    return _table(directory)
+        return {"seconds": None} if whole else {}
 
-
-def _table(directory: Path) -> pd.DataFrame:
-    return pd.read_csv(directory / _ROWS)
+    found = provenance.kept("validation", recipe, make, name=name, description=description,
+                            inputs=inputs, speaks=True)  # fmt: skip
+    return pd.read_csv(found / _ROWS)
 
 
 # ---------------------------------------------------------------- where a run leaves what is known
