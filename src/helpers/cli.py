@@ -262,7 +262,7 @@ def _frames(options) -> int:
 def _potential(options) -> int:
     from helpers.recipes import potentials
 
-    print(paths.relative(potentials.make(options.name)))
+    print(paths.relative(potentials.make(options.name).directory))
     return 0
 
 
@@ -283,7 +283,7 @@ def _evaluate(options) -> int:
 def _ship(options) -> int:
     from helpers.recipes import potentials
 
-    print(paths.relative(potentials.ship(options.name)))
+    print(paths.relative(potentials.ship(options.name).directory))
     return 0
 
 
@@ -446,7 +446,7 @@ def _import(options) -> int:
 
         from helpers.potentials import store
 
-        calculator = DP(store.load_potential(options.against) / store.FROZEN)
+        calculator = DP(store.load(options.against).file)
     importing.import_set(options.source, calculator=calculator, **values)
     return 0
 

@@ -22,12 +22,12 @@ from ase import Atoms
 
 from helpers import paths, processes, provenance
 from helpers.md import (
+    force_field,
     kernels,
     lammps,
     lammps_input,
     parallel,
     protocol,
-    reaxff,
     resume,
     thermo,
     trajectory,
@@ -37,7 +37,6 @@ from helpers.md.progress import ExplodedRun, Progress
 from helpers.md.protocol import HeatingRun
 from helpers.md.resume import DamagedRun
 from helpers.md.run import Run
-from helpers.potentials import conversion, store
 
 _LOG = "lammps.log"
 _RESTART_S = (
@@ -88,26 +87,17 @@ def run(
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
         if found := find(heating):  # finished while this process waited
             return _judged(found, keep_exploded)
-        model = _model(heating.potential, atoms, compress)
-        others = [_model(potential, atoms, compress) for potential in heating.ensemble]
+        model, *others = [
+            force_field.of(potential).model(atoms.symbols, tabulated=compress)
+            for potential in (heating.potential, *heating.ensemble)
+        ]
         if heating.recipe() != recipe:
             raise DamagedRun(
                 f"the structure or a potential of {heating.name} was replaced while "
                 f"the run was being prepared; call again"
             )
-        tried = (
-            reaxff.lines(model.resolve())
-            if heating.potential == reaxff.NAME
-            else lammps_input.deepmd(model)
-        )
         ranks, threads = parallel.choose(
-            atoms,
-            tried,
-            recipe["potential"],
-            heating.total_steps,
-            ranks,
-            threads,
-            lammps_input.atom_style(heating),
+            atoms, heating.force_field, model, heating.total_steps, ranks, threads
         )
         every = restart_every_ps or min(
             1.0, _RESTART_S / (parallel.GUESS_S * len(atoms)) * heating.timestep_fs / 1000
@@ -162,20 +152,12 @@ def _judged(run: Run, keep_exploded: bool) -> Run:
 # --- inputs ---------------------------------------------------------------------------------
 
 
-def _model(potential: str, atoms: Atoms, compress: bool) -> Path:
-    """The model file for LAMMPS, after potential and structure were found to fit."""
-    if potential == reaxff.NAME:
-        return reaxff.force_field(atoms.get_chemical_symbols())
-    store.check_potential(potential, sorted(set(atoms.get_chemical_symbols())))
-    return conversion.compress(potential) if compress else store.model_file(potential)
-
-
 def _prepare(
     directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms, members: list[Path]
 ) -> None:
     (directory / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
     (directory / "in.heating").write_text(lammps_input.script(heating))
-    lammps.write_data(directory / "start.data", atoms, lammps_input.atom_style(heating))
+    lammps.write_data(directory / "start.data", atoms, heating.force_field.atom_style)
     for name, model in zip(lammps_input.links(heating), members, strict=True):
         link = directory / name
         link.unlink(missing_ok=True)
@@ -280,7 +262,7 @@ def _finish(
     inputs = {"structure": recipe["structure"], "potential": recipe["potential"]}
     ensemble = {}
     if heating.ensemble:
-        ensemble = {"ensemble": [_potential_name(potential) for potential in heating.ensemble]}
+        ensemble = {"ensemble": [force_field.of(potential).name for potential in heating.ensemble]}
         inputs |= {f"ensemble {i}": model for i, model in enumerate(recipe["ensemble"], start=1)}
     provenance.write(
         directory,
@@ -290,7 +272,7 @@ def _finish(
         inputs=inputs,
         seconds=progress.seconds,
         structure=Path(heating.structure).stem,
-        potential=_potential_name(heating.potential),
+        potential=heating.force_field.name,
         **ensemble,
         steps=progress.step if exploded else heating.total_steps,
         exploded=exploded,
@@ -334,11 +316,6 @@ def _description(heating: HeatingRun, atoms: int) -> str:
             f"sampled for {heating.sample_ps:g} ps"
         )
     return f"{Path(heating.structure).stem}, {atoms} atoms, {ensemble}, {what}"
-
-
-def _potential_name(potential: str) -> str:
-    path = Path(potential)
-    return path.parent.name if path.suffix == ".pb" else path.name
 
 
 def _rounded(x: float) -> float | None:
