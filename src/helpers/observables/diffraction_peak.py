@@ -28,9 +28,12 @@ def first_peak(Q, F, low: float = 0.6, high: float = 1.8) -> FirstPeak:
 
     Parameters
     ----------
-    Q: (K,) 1/A, ascending.
-    F: (K,).
-    low, high: where to look, 1/A.
+    Q : (K,) array
+        1/A, ascending.
+    F : (K,) array
+        structure factor, NaN where it is unknown.
+    low, high : float
+        where to look, 1/A.
 
     Raises
     ------

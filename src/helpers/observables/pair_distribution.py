@@ -27,11 +27,21 @@ class Transform:
     With F normalised to weights that add up to 1, ``D = 4 pi rho r [g(r) - 1]``. Below the first Q
     that is known F keeps its first value.
 
-    Q_max_per_A: end of the range. window: "step" M = 1; "lorch" M = sin(x)/x, x = pi Q / Q_max
-    (J. Phys. C 2, 229 (1969)); "top hat" M = 3 (sin x - x cos x) / x^3, x = Q width_A: D averaged
-    over a sphere of that radius (Soper & Barney, J. Appl. Cryst. 44, 714 (2011)).
+    Attributes
+    ----------
+    Q_max_per_A : float
+        end of the range.
+    window : str
+        "step" M = 1; "lorch" M = sin(x)/x, x = pi Q / Q_max (J. Phys. C 2, 229 (1969)); "top hat"
+        M = 3 (sin x - x cos x) / x^3, x = Q width_A: D averaged over a sphere of that radius
+        (Soper & Barney, J. Appl. Cryst. 44, 714 (2011)).
+    width_A : float
+        radius of the top hat.
 
-    Raises Unfit for another window, or for a range or a width that is not positive.
+    Raises
+    ------
+    Unfit
+        another window, or a range or a width that is not positive.
     """
 
     Q_max_per_A: float
@@ -47,7 +57,7 @@ class Transform:
             )
 
     def modification(self, Q) -> np.ndarray:
-        """M(Q), (K,), of Q in 1/A."""
+        """M(Q), (K,) array, of Q in 1/A."""
         Q = np.asarray(Q, float)
         if self.window == "step":
             return np.ones_like(Q)
@@ -57,13 +67,16 @@ class Transform:
         return 3 * (np.sin(x) - x * np.cos(x)) / x**3
 
     def __call__(self, Q, F, r) -> np.ndarray:
-        """D(r), (..., R) in 1/A^2.
+        """D(r), (..., R) array in 1/A^2.
 
         Parameters
         ----------
-        Q: (K,) 1/A, ascending.
-        F: (..., K).
-        r: (R,) A.
+        Q : (K,) array
+            1/A, ascending.
+        F : (..., K) array
+            one or several F(Q).
+        r : (R,) array
+            A.
 
         Raises
         ------
@@ -106,9 +119,19 @@ def agreement(x, model, measured, low: float, high: float) -> Agreement:
         s = \sum m c / \sum c^2
 
     every point with the same weight, as is usual for pair distribution functions (Egami &
-    Billinge, *Underneath the Bragg Peaks*). x, model, measured: (M,).
+    Billinge, *Underneath the Bragg Peaks*).
 
-    Raises Unfit when the arrays do not fit, or no point lies between.
+    Parameters
+    ----------
+    x, model, measured : (M,) array
+        the curves, and where they are known.
+    low, high : float
+        the range of x.
+
+    Raises
+    ------
+    Unfit
+        the arrays do not fit, or no point lies between.
     """
     x, model, measured = (np.asarray(a, float) for a in (x, model, measured))
     if not x.shape == model.shape == measured.shape:
@@ -132,8 +155,19 @@ def stretched(
     report alone: it tells distances that are too long from an arrangement that differs. The model
     is joined by straight lines.
 
-    r, model, measured: (M,), A. low, high: A, on the measured side. most: the factor lies within
-    1 - most ... 1 + most. Raises Unfit as ``agreement``.
+    Parameters
+    ----------
+    r, model, measured : (M,) array
+        the curves, and where they are known, A.
+    low, high : float
+        the range, A, on the measured side.
+    most : float
+        the factor lies within 1 - most ... 1 + most.
+
+    Raises
+    ------
+    Unfit
+        see `agreement`.
     """
 
     def at(factor):

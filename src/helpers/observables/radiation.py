@@ -28,14 +28,23 @@ IONS = {"Zn": 2}
 def amplitudes(
     elements, Q, radiation: str = "x-ray", charges: Mapping[str, int] | None = None
 ) -> dict[str, np.ndarray]:
-    """How strongly one atom of each element scatters: element -> (K,).
+    """How strongly one atom of each element scatters.
 
     Parameters
     ----------
-    elements: chemical symbols.
-    Q: (K,) 1/A.
-    radiation: "x-ray" (electrons) or "neutron" (fm, the same at all Q).
-    charges: element -> charge, for the form factor of an ion; others are neutral.
+    elements : iterable of str
+        chemical symbols.
+    Q : (K,) array
+        1/A.
+    radiation : str
+        "x-ray" (electrons) or "neutron" (fm, the same at all Q).
+    charges : dict, optional
+        element -> charge, for the form factor of an ion; others are neutral.
+
+    Returns
+    -------
+    dict
+        element -> (K,) array.
 
     Raises
     ------
@@ -74,24 +83,35 @@ def weights(
     normalisation: str = "mean square",
     charges: Mapping[str, int] | None = None,
 ) -> dict[tuple[str, str], np.ndarray]:
-    r"""Weight of each partial S(Q) in the total: pair -> (K,), both orders of a pair together.
+    r"""Weight of each partial S(Q) in the total.
 
     .. math:: w_{ab} = \frac{(2 - \delta_{ab}) \, c_a c_b f_a f_b}{n}, \quad
         n = \sum_a c_a f_a^2 \ \text{or} \ \Big(\sum_a c_a f_a\Big)^2
 
     Parameters
     ----------
-    elements, fractions: (E,) symbols, and their shares of the atoms.
-    Q: (K,) 1/A.
-    radiation, charges: see ``amplitudes``.
-    normalisation: n. "mean square": the scattering of the atoms one by one, so that F tends to -1
-        (nearly) at small Q and its weights add up to less than 1. "square of mean": they add up to
-        1. A measurement must say which it has (``experiment``).
+    elements : sequence of str
+        chemical symbols.
+    fractions : (E,) array
+        their shares of the atoms.
+    Q : (K,) array
+        1/A.
+    radiation, charges
+        see `amplitudes`.
+    normalisation : str
+        n. "mean square": the scattering of the atoms one by one, so that F tends to -1 (nearly) at
+        small Q and its weights add up to less than 1. "square of mean": they add up to 1. A
+        measurement must say which it has (`helpers.report.experiment`).
+
+    Returns
+    -------
+    dict
+        pair of elements -> (K,) array, both orders of a pair together.
 
     Raises
     ------
     Unfit
-        see ``amplitudes``; another normalisation.
+        see `amplitudes`; another normalisation.
     """
     if normalisation not in NORMALISATIONS:
         raise Unfit(
@@ -117,9 +137,14 @@ def contributions(
     normalisation: str = "mean square",
     charges: Mapping[str, int] | None = None,
 ) -> dict[tuple[str, str], np.ndarray]:
-    """What each pair of elements adds to F(Q), ``w_ab (S_ab - 1)``: pair -> (K,).
+    """What each pair of elements adds to F(Q), ``w_ab (S_ab - 1)``: pair -> (K,) array.
 
-    Parameters and errors as in ``weights``.
+    Parameters
+    ----------
+    partials : Partials
+        of `helpers.observables.scattering`.
+    radiation, normalisation, charges
+        see `weights`, as for what is raised.
     """
     found = weights(
         partials.elements, partials.fractions, partials.Q, radiation, normalisation, charges
@@ -133,5 +158,5 @@ def total(
     normalisation: str = "mean square",
     charges: Mapping[str, int] | None = None,
 ) -> np.ndarray:
-    """F(Q), the sum of all ``contributions``: (K,)."""
+    """F(Q), the sum of all `contributions`, which has the parameters: (K,) array."""
     return sum(contributions(partials, radiation, normalisation, charges).values())

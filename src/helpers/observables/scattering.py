@@ -10,7 +10,7 @@ Where g(r) has become 1 inside the cell and a bin of Q holds many vectors, they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +25,20 @@ WINDOWS = ("step", "lorch")
 class Partials:
     """Partial structure factors of one structure, or the mean over frames.
 
-    elements: (E,) heaviest first. fractions: (E,) share of the atoms. density: atoms/A^3.
-    Q: (K,) 1/A. S: (E,E,K), symmetric in the elements. vectors: (K,) vectors of the reciprocal
-    lattice behind each value of Q, all frames together; None for ``by_distances``.
+    Attributes
+    ----------
+    elements : tuple of str
+        E of them, heaviest first.
+    fractions : (E,) array
+        share of each element in all atoms.
+    density : float
+        atoms per A^3.
+    Q : (K,) array
+        1/A.
+    S : (E,E,K) array
+        symmetric in the elements.
+    vectors : (K,) array, optional
+        vectors of the reciprocal lattice behind each Q, all frames together; by vectors alone.
     """
 
     elements: tuple[str, ...]
@@ -64,16 +75,21 @@ def from_g(r, g, density: float, Q, window: str = "step") -> np.ndarray:
 
     Parameters
     ----------
-    r: (B,) centres of equidistant bins from 0 to R, A.
-    g: (..., B).
-    density: of all atoms, per A^3 (not of one element: that is the convention).
-    Q: (K,) 1/A, positive.
-    window: W. "step": 1 up to R, which leaves ripples of period 2 pi / R where g is not 1 there.
+    r : (B,) array
+        centres of equidistant bins from 0 to R, A.
+    g : (..., B) array
+        radial distribution functions.
+    density : float
+        of all atoms, per A^3 (not of one element: that is the convention).
+    Q : (K,) array
+        1/A, positive.
+    window : str
+        W. "step": 1 up to R, which leaves ripples of period 2 pi / R where g is not 1 there.
         "lorch": sin(pi r / R) / (pi r / R), smooth, but peaks get a width of about 4 / R.
 
     Returns
     -------
-    (..., K).
+    (..., K) array
 
     Raises
     ------
@@ -97,8 +113,35 @@ def from_g(r, g, density: float, Q, window: str = "step") -> np.ndarray:
     return 1 + density * ((np.asarray(g) - 1) * shell) @ wave
 
 
+def of_curves(curves: rdf.RDFs, Q, window: str = "lorch") -> Partials:
+    """All partial S(Q) from all g(r) of a structure or of a trajectory.
+
+    Parameters
+    ----------
+    curves : RDFs
+        of ``rdf.rdfs``: the distances of all pairs, counted once.
+    Q : (K,) array
+        1/A, positive.
+    window : str
+        see `from_g`.
+
+    Raises
+    ------
+    ValueError
+        see `from_g`.
+    """
+    size, Q = len(curves.elements), np.asarray(Q, float)
+    upper = [(a, b) for a in range(size) for b in range(a, size)]
+    g = np.array([curves[curves.elements[a], curves.elements[b]].g for a, b in upper])
+    S = np.empty((size, size, len(Q)))
+    found = from_g(curves[None].r, g, curves.density, Q, window)
+    for (a, b), one in zip(upper, found, strict=True):
+        S[a, b] = S[b, a] = one
+    return Partials(curves.elements, curves.fractions, curves.density, Q, S)
+
+
 def by_distances(
-    frames: Iterable[tuple[np.ndarray, np.ndarray]],
+    frames: Sequence[tuple[np.ndarray, np.ndarray]],
     symbols,
     Q,
     r_max: float | None = None,
@@ -108,49 +151,38 @@ def by_distances(
 ) -> Partials:
     """All partial S(Q) from the distances of all pairs of atoms: Debye's sum, with a cutoff.
 
-    One pass over the pairs of each frame (``rdf.Accumulator``), one transform at the end
-    (``from_g``). Subtracting the even density, g - 1, stands for all that lies beyond the cutoff.
+    One pass over the pairs of each frame (`rdf.rdfs`), one transform at the end (`of_curves`).
+    Subtracting the even density, g - 1, stands for all that lies beyond the cutoff.
 
     Parameters
     ----------
-    frames: (positions (N,3) A, cell (3,3) A) one after the other.
-    symbols: (N,).
-    Q: (K,) 1/A.
-    r_max: cutoff, A; None: half the cell of the first frame less 5 %, to leave room for a cell
-        that breathes.
-    bin_width: A; r_max is a multiple of it.
-    window: see ``from_g``.
-    images: go beyond half the cell. What is found there repeats the cell, as it does in
-        ``by_vectors``.
+    frames : sequence of ((N,3) array, (3,3) array)
+        positions and cell of each frame, A.
+    symbols : (N,) array of str
+        chemical symbols.
+    Q : (K,) array
+        1/A, positive.
+    r_max : float, optional
+        cutoff, A; without it half the narrowest cell.
+    bin_width : float
+        A; r_max is a multiple of it.
+    window : str
+        see `from_g`.
+    images : bool
+        go beyond half the cell. What is found there repeats the cell, as it does in `by_vectors`.
 
     Raises
     ------
     ValueError
-        see ``rdf.rdfs`` and ``from_g``.
+        see `rdf.rdfs` and `from_g`.
     """
-    found, per_volume, n = None, 0.0, 0
-    for positions, cell in frames:
-        if found is None:
-            r_max = r_max or bin_width * np.floor(0.95 * neighbors.widest_radius(cell) / bin_width)
-            found = rdf.Accumulator(symbols, r_max, bin_width, images)
-        found.add(positions, cell)
-        per_volume, n = per_volume + 1 / abs(np.linalg.det(np.asarray(cell, float))), n + 1
-    if found is None:
-        raise ValueError("no frames: the chosen range of the trajectory is empty")
-    curves, density = found.results(), len(found.symbols) * per_volume / n
-    size = len(found.elements)
-    upper = [(a, b) for a in range(size) for b in range(a, size)]
-    g = np.array([curves[found.elements[a], found.elements[b]].g for a, b in upper])
-    S = np.empty((size, size, len(Q)))
-    for (a, b), one in zip(upper, from_g(curves[None].r, g, density, Q, window), strict=True):
-        S[a, b] = S[b, a] = one
-    return Partials(
-        tuple(found.elements),
-        _fractions(found.elements, found.symbols),
-        density,
-        np.asarray(Q, float),
-        S,
-    )
+    if r_max is None:
+        if not len(frames):
+            raise ValueError("no frames: the chosen range of the trajectory is empty")
+        r_max = bin_width * np.floor(
+            neighbors.widest_radius([cell for _, cell in frames]) / bin_width
+        )
+    return of_curves(rdf.rdfs(frames, symbols, r_max, bin_width, images), Q, window)
 
 
 def by_vectors(
@@ -166,16 +198,21 @@ def by_vectors(
 
     Parameters
     ----------
-    frames: (positions (N,3) A, cell (3,3) A) one after the other.
-    symbols: (N,).
-    Q: (K,) 1/A, ascending; the borders of a bin lie half way to the next Q.
-    most: vectors in a bin and frame, spread evenly over those there are; None: all. Their number
-        grows as Q^2 V, so that a large cell needs a limit; the error of a bin of n vectors in
-        something disordered is about S / sqrt(n).
+    frames : iterable of ((N,3) array, (3,3) array)
+        positions and cell of each frame, A.
+    symbols : (N,) array of str
+        chemical symbols.
+    Q : (K,) array
+        1/A, ascending; the borders of a bin lie half way to the next Q.
+    most : int, optional
+        vectors in a bin and frame, spread evenly over those there are; without it all. Their
+        number grows as Q^2 V, so that a large cell needs a limit; the error of a bin of n vectors
+        in something disordered is about S / sqrt(n).
 
     Returns
     -------
-    Partials, NaN in a bin without a vector.
+    Partials
+        NaN in a bin without a vector.
 
     Raises
     ------
@@ -205,10 +242,8 @@ def by_vectors(
         inverse = np.linalg.inv(cell)
         hkl, bins = _lattice_vectors(inverse, edges, most or np.iinfo(np.int64).max)
         fractional = np.ascontiguousarray((positions[order] @ inverse).T)
-        for kernel in (_tables, _density_products):
-            neighbors.announce_compilation(kernel)
-        cosine, sine, offset = _tables(fractional, np.abs(hkl).max(axis=0))
-        _density_products(cosine, sine, offset, hkl, bins, start, total)
+        neighbors.announce_compilation(_density_products)
+        _density_products(fractional, hkl, bins, start, total)
         vectors += np.bincount(bins, minlength=len(Q))
         per_volume, n = per_volume + 1 / abs(np.linalg.det(cell)), n + 1
     if not n:
@@ -233,8 +268,21 @@ def of_cluster(positions, symbols, Q) -> dict[tuple[str, str], np.ndarray]:
     .. math:: P_{ab}(Q) = \sum_{i \in a} \sum_{j \in b,\, j \neq i} \frac{\sin Q r_{ij}}{Q r_{ij}}
 
     The intensity is ``sum_a N_a f_a^2 + sum_ab f_a f_b P_ab`` over all ordered pairs of elements
-    (Debye, Ann. Phys. 351, 809 (1915)). positions: (N,3) A. symbols: (N,). Q: (K,) 1/A.
-    Returns pair -> (K,), each pair of different elements once, for both orders.
+    (Debye, Ann. Phys. 351, 809 (1915)).
+
+    Parameters
+    ----------
+    positions : (N,3) array
+        A.
+    symbols : (N,) array of str
+        chemical symbols.
+    Q : (K,) array
+        1/A.
+
+    Returns
+    -------
+    dict
+        pair -> (K,) array, each pair of different elements once, for both orders.
     """
     positions, symbols = np.asarray(positions, float), np.asarray(symbols).astype(str)
     found = {}
@@ -247,10 +295,6 @@ def of_cluster(positions, symbols, Q) -> dict[tuple[str, str], np.ndarray]:
             [np.sinc(q * apart / np.pi).sum() for q in np.asarray(Q, float)]
         )
     return found
-
-
-def _fractions(elements, symbols) -> np.ndarray:
-    return np.array([(symbols == element).mean() for element in elements])
 
 
 def _lattice_vectors(inverse, edges, most):
@@ -280,20 +324,26 @@ def _lattice_vectors(inverse, edges, most):
 @njit(cache=True, nogil=True)
 def _chosen(inverse, reach, edges, available, wanted, hkl, bins):
     """Without ``wanted``: count the vectors of each bin. With it: an even choice of as many."""
-    n_bins = len(edges) - 1
-    seen = np.zeros(n_bins, np.int64)
-    n = 0
+    squares = (edges / (2 * np.pi)) ** 2
+    seen = np.zeros(len(available), np.int64)
+    n, b = 0, 0
     for h in range(reach[0] + 1):
         for k in range(-reach[1] if h else 0, reach[1] + 1):
+            x = inverse[0, 0] * h + inverse[0, 1] * k
+            y = inverse[1, 0] * h + inverse[1, 1] * k
+            z = inverse[2, 0] * h + inverse[2, 1] * k
             for m in range(-reach[2] if h or k else 1, reach[2] + 1):
-                square = 0.0
-                for axis in range(3):
-                    part = inverse[axis, 0] * h + inverse[axis, 1] * k + inverse[axis, 2] * m
-                    square += part * part
-                length = 2 * np.pi * np.sqrt(square)
-                if length < edges[0] or length >= edges[-1]:
+                square = (
+                    (x + inverse[0, 2] * m) ** 2
+                    + (y + inverse[1, 2] * m) ** 2
+                    + (z + inverse[2, 2] * m) ** 2
+                )
+                if square < squares[0] or square >= squares[-1]:
                     continue
-                b = np.searchsorted(edges, length, side="right") - 1
+                while square < squares[b]:  # the next vector is about as long as the last
+                    b -= 1
+                while square >= squares[b + 1]:
+                    b += 1
                 if len(wanted) == 0:
                     available[b] += 1
                     continue
@@ -304,40 +354,42 @@ def _chosen(inverse, reach, edges, available, wanted, hkl, bins):
                     n += 1
 
 
-@njit(cache=True, nogil=True)
-def _tables(fractional, highest):
-    """cos and sin of 2 pi n x, n up to the highest of each axis, one axis after the other."""
-    size = highest[0] + highest[1] + highest[2] + 3
-    offset = np.array([0, highest[0] + 1, highest[0] + highest[1] + 2])
-    n_atoms = fractional.shape[1]
-    cosine, sine = np.empty((size, n_atoms)), np.empty((size, n_atoms))
-    for axis in range(3):
-        for n in range(highest[axis] + 1):
-            for i in range(n_atoms):
-                phase = fractional[axis, i] * n
-                phase = 2 * np.pi * (phase - np.floor(phase))
-                cosine[offset[axis] + n, i] = np.cos(phase)
-                sine[offset[axis] + n, i] = np.sin(phase)
-    return cosine, sine, offset
+def _even_polynomial(function) -> tuple[float, ...]:
+    """Coefficients in f^2, up to f^16, of an even function of f on [-1/2, 1/2], to 1e-11."""
+    square = (np.polynomial.chebyshev.chebpts1(64) + 1) / 8  # 0 ... 1/4
+    fitted = np.polynomial.Chebyshev.fit(square, function(np.sqrt(square)), 8)
+    return tuple(float(c) for c in fitted.convert(kind=np.polynomial.Polynomial).coef)
+
+
+# cos(2 pi f) and sin(2 pi f) / f: with polynomials the loop over atoms is one of vector
+# instructions, which calls of cos and sin are not
+_COS = _even_polynomial(lambda f: np.cos(2 * np.pi * f))
+_SIN = _even_polynomial(lambda f: np.sin(2 * np.pi * f) / f)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _density_products(cosine, sine, offset, hkl, bins, start, total):
+def _horner(u, c):
+    return (
+        ((((((c[8] * u + c[7]) * u + c[6]) * u + c[5]) * u + c[4]) * u + c[3]) * u + c[2]) * u
+        + c[1]
+    ) * u + c[0]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _density_products(fractional, hkl, bins, start, total):
     """Add Re rho_a rho_b* of every vector to its bin: total (K,E,E)."""
     n_elements = len(start) - 1
+    x, y, z = fractional[0], fractional[1], fractional[2]
     real, imaginary = np.zeros(n_elements), np.zeros(n_elements)
     for v in range(len(bins)):
-        h, k, m = hkl[v]
-        x, y, z = offset[0] + abs(h), offset[1] + abs(k), offset[2] + abs(m)
-        up, over = (1.0 if k >= 0 else -1.0), (1.0 if m >= 0 else -1.0)
-        cx, sx, cy, sy, cz, sz = cosine[x], sine[x], cosine[y], sine[y], cosine[z], sine[z]
+        h, k, m = float(hkl[v, 0]), float(hkl[v, 1]), float(hkl[v, 2])
         for a in range(n_elements):
             re, im = 0.0, 0.0
             for i in range(start[a], start[a + 1]):
-                c = cx[i] * cy[i] - up * sx[i] * sy[i]
-                s = sx[i] * cy[i] + up * cx[i] * sy[i]
-                re += c * cz[i] - over * s * sz[i]
-                im += s * cz[i] + over * c * sz[i]
+                turns = h * x[i] + k * y[i] + m * z[i]
+                f = turns - np.floor(turns + 0.5)
+                re += _horner(f * f, _COS)
+                im += f * _horner(f * f, _SIN)
             real[a], imaginary[a] = re, im
         for a in range(n_elements):
             for b in range(n_elements):

@@ -27,7 +27,7 @@ TRANSFORM = Transform(Q_max_per_A=23.3625, window="top hat", width_A=0.1)
 
 #: F(Q) = [I(Q) / N - <f^2>] / <f^2>, by three signs. (1) F tends to -0.65 at small Q and 31 C: the
 #: other usual one, divided by <f>^2, would tend to about -2.2 in Zn(im)2. (2) The peak of Zn-N in
-#: D(r) at 31 C holds about four N around each Zn by this normalisation, fewer than two by the
+#: D(r) at 31 C holds four to five N around each Zn by this normalisation, fewer than two by the
 #: other. (3) The ab-initio glasses take a scale of 0.8 by this, 0.3 by the other. The scale is not
 #: exact and not the same at all temperatures: from 523 to 553 C the peak of the bonds inside the
 #: imidazolate, which hardly move, falls to half. Something less than a full beam of glass is seen
@@ -39,8 +39,18 @@ NORMALISATION = "mean square"
 class HeatedGlass:
     """F(Q) and D(r) of one sample at several temperatures, in the order of the measurement.
 
-    temperatures_C: (T,) degrees C, ascending. Q_per_A: (K,) centres of the bins. F: (T,K), see
-    ``NORMALISATION``. r_A: (R,) centres of the bins. D: (T,R) 1/A^2, see ``TRANSFORM``.
+    Attributes
+    ----------
+    temperatures_C : (T,) array
+        degrees C, ascending.
+    Q_per_A : (K,) array
+        centres of the bins.
+    F : (T,K) array
+        see `NORMALISATION`.
+    r_A : (R,) array
+        centres of the bins.
+    D : (T,R) array
+        1/A^2, see `TRANSFORM`.
     """
 
     temperatures_C: np.ndarray
