@@ -290,7 +290,8 @@ def _ship(options) -> int:
 def _run(options) -> int:
     from helpers.recipes import runs
 
-    print(paths.relative(runs.run(options.name, ranks=options.ranks, threads=options.threads)))
+    made = runs.run(options.name, ranks=options.ranks, threads=options.threads)
+    print(paths.relative(made.directory))
     return 0
 
 
@@ -298,7 +299,7 @@ def _ship_run(options) -> int:
     from helpers.recipes import runs
 
     size = options.megabytes or runs.SHIPPED_MB
-    print(paths.relative(runs.ship(options.name, megabytes=size)))
+    print(paths.relative(runs.ship(options.name, megabytes=size).directory))
     return 0
 
 
@@ -314,7 +315,7 @@ def _runs(options) -> int:
     waiting = [name for name in names if not runs.find(name)]
     for name in names:
         if name not in waiting:
-            provenance.announce("reused", runs.find(name))
+            provenance.announce("reused", runs.find(name).directory)
     if not waiting:
         return 0
     command = [
@@ -352,7 +353,7 @@ def _state_of_run(name: str) -> str:
     found = runs.find(name)
     return (
         f"{name:20s} {catalogue.run_recipe(name).total_steps:8d} steps  "
-        f"{paths.relative(found) if found else 'not finished here'}"
+        f"{paths.relative(found.directory) if found else 'not finished here'}"
     )
 
 

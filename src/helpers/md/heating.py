@@ -36,6 +36,7 @@ from helpers.md.lammps import LammpsDied
 from helpers.md.progress import ExplodedRun, Progress
 from helpers.md.protocol import HeatingRun
 from helpers.md.resume import DamagedRun
+from helpers.md.run import Run
 from helpers.potentials import conversion, store
 
 _LOG = "lammps.log"
@@ -52,10 +53,10 @@ def run(
     restart_every_ps: float | None = None,
     compress: bool = True,
     keep_exploded: bool = False,
-) -> Path:
-    """The directory of this run: found finished (made or shipped), resumed, or made.
+) -> Run:
+    """This run: found finished (made or shipped), resumed, or made.
 
-    It holds ``start.data``, ``in.heating``, ``thermo.csv`` (see `thermo.read`),
+    Its directory holds ``start.data``, ``in.heating``, ``thermo.csv`` (see `thermo.read`),
     ``trajectory.lammpstrj.gz`` (see `trajectory.read`), with an ensemble the model deviation (see
     `model_deviation.read`), the log and the provenance. How it is computed (ranks, threads,
     restart_every_ps, compress) does not determine the result. ranks, threads: as given, or what a
@@ -67,8 +68,8 @@ def run(
         no such potential, a truncated one, or one that does not know the structure's elements.
     progress.ExplodedRun
         the dynamics became unphysical. What was computed so far stays in the directory, which is
-        finished by it: the same call finds it and fails again. With ``keep_exploded`` its
-        directory is returned instead, the diagnosis printed and in the provenance (``exploded``).
+        finished by it: the same call finds it and fails again. With ``keep_exploded`` it is
+        returned instead, the diagnosis printed and in the provenance (``exploded``).
     reaxff.ReaxFFUnavailable
         the run is one of ReaxFF, it is not here yet, and its force field is not either.
     lammps.LammpsDied
@@ -80,12 +81,12 @@ def run(
         another process computes the same run.
     """
     recipe = heating.recipe()
-    if found := find(recipe):
-        provenance.announce("reused", found)
+    if found := find(heating):
+        provenance.announce("reused", found.directory)
         return _judged(found, keep_exploded)
     atoms = protocol.structure(heating)
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
-        if found := find(recipe):  # finished while this process waited
+        if found := find(heating):  # finished while this process waited
             return _judged(found, keep_exploded)
         model = _model(heating.potential, atoms, compress)
         others = [_model(potential, atoms, compress) for potential in heating.ensemble]
@@ -131,33 +132,31 @@ def run(
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             raise resume.full_disk(directory) from error
-    return _judged(directory, keep_exploded)
+    return _judged(Run.read(directory, heating), keep_exploded)
 
 
-def find(recipe: dict) -> Path | None:
+def find(heating: HeatingRun) -> Run | None:
     """The finished run of this recipe, made here or shipped, or None.
 
     One that has an ensemble beside it, which changes no force, counts as well.
     """
+    recipe = heating.recipe()
     if found := provenance.find("runs", recipe):
-        return found
-    for folder in (paths.made("runs"), paths.shipped("runs")):
-        for file in sorted(folder.glob(f"*/{provenance.FILE}")):
-            other = json.loads(file.read_text())["recipe"]
-            without = {
-                k: v for k, v in other.items() if k not in ("ensemble", "deviation_every_ps")
-            }
-            if without == recipe != other:
-                return file.parent
+        return Run.read(found, heating)
+    for directory, record in provenance.finished("runs"):
+        other = record["recipe"]
+        without = {k: v for k, v in other.items() if k not in ("ensemble", "deviation_every_ps")}
+        if without == recipe != other:
+            return Run.read(directory, heating)
     return None
 
 
-def _judged(directory: Path, keep_exploded: bool) -> Path:
-    if exploded := provenance.read(directory).get("exploded"):
+def _judged(run: Run, keep_exploded: bool) -> Run:
+    if run.exploded:
         if not keep_exploded:
-            raise ExplodedRun(exploded)
-        print(f"{directory.name}: {exploded}", flush=True)
-    return directory
+            raise ExplodedRun(run.exploded)
+        print(f"{run.name}: {run.exploded}", flush=True)
+    return run
 
 
 # --- inputs ---------------------------------------------------------------------------------
