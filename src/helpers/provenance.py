@@ -21,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from helpers import paths
+from helpers.errors import NotThere, UserError
 
 FILE = "provenance.json"
 _PACKAGES = (
@@ -36,11 +37,11 @@ _PACKAGES = (
 )
 
 
-class DirectoryBusy(RuntimeError):
+class DirectoryBusy(UserError, RuntimeError):
     """Another process works in this directory."""
 
 
-class NoProvenance(RuntimeError):
+class NoProvenance(UserError, RuntimeError):
     """A result directory is missing, unfinished or cannot say where it came from."""
 
 
@@ -61,7 +62,9 @@ def sha256(path: Path) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     if not path.is_dir():
-        raise FileNotFoundError(f"{path} is neither a file nor a directory")
+        raise NotThere(
+            f"{paths.relative(path)} is neither a file nor a directory; look at its name"
+        )
     digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file()):
         if file.name == FILE or file.name.startswith("."):

@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from helpers import paths, provenance
+from helpers.errors import UserError
 from helpers.md import resume, thermo
 from helpers.md.lammps_input import CLOSEST_A
 from helpers.md.protocol import HeatingRun
@@ -24,7 +25,7 @@ _SAY_LATEST_S = 600.0
 _SPARE_BYTES = 2**20  # on the disk, beside four restart files
 
 
-class ExplodedRun(RuntimeError):
+class ExplodedRun(UserError, RuntimeError):
     """The dynamics left physics: hot, blown up, atoms on top of each other, lost or NaN."""
 
 

@@ -20,6 +20,7 @@ from scipy.stats import linregress
 from tqdm import tqdm
 
 from helpers import provenance, statistics, units
+from helpers.errors import Unfit
 from helpers.frames.sampling import Unphysical
 from helpers.validation import calculators
 
@@ -126,7 +127,7 @@ def energy_drift(table: pd.DataFrame, n_atoms: int, blocks: int = 16) -> dict:
         fewer than two rows a block.
     """
     if len(table) < 2 * blocks:
-        raise ValueError(f"{len(table)} rows are too few for {blocks} blocks; run longer")
+        raise Unfit(f"{len(table)} rows are too few for {blocks} blocks; run longer")
     t = table["time_ps"].to_numpy()
     energy = table["total_energy_eV"].to_numpy()
     energy = 1e3 * (energy - energy[0]) / n_atoms

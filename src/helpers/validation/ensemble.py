@@ -25,6 +25,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from helpers import paths, provenance, statistics
+from helpers.errors import NotFinite, Unfit
 from helpers.frames import dataset
 from helpers.md import thermo, trajectory
 from helpers.potentials import store
@@ -64,7 +65,7 @@ def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) 
     """
     run, members = Path(run), _ensemble(potentials)
     if n_frames < 2:
-        raise ValueError(f"n_frames = {n_frames}; a run is compared on 2 frames at least")
+        raise Unfit(f"n_frames = {n_frames}; a run is compared on 2 frames at least")
     provenance.read(run)
     thermo.read(run)
     # A shipped run has fewer frames, but the table is that of the run it was thinned from.
@@ -118,7 +119,7 @@ def calibrate(
     """
     members = _ensemble(potentials)
     if not sets:
-        raise ValueError("no sets of labelled frames; a calibration needs one at least")
+        raise Unfit("no sets of labelled frames; a calibration needs one at least")
     inputs = {name: provenance.sha256(dataset.locate(name)) for name in sets}
     first, *others = members.values()
     recipe = {
@@ -229,12 +230,12 @@ def _names(potentials: Sequence[str | Path]) -> str:
 def _ensemble(potentials: Sequence[str | Path]) -> dict[str, str]:
     """Name -> sha256 of the model files, in the order given."""
     if isinstance(potentials, (str, Path)) or len(potentials) < 2:
-        raise ValueError(f"potentials is {potentials!r}; an ensemble has two at least")
+        raise Unfit(f"potentials is {potentials!r}; an ensemble has two at least")
     members = {
         paths.relative(p) if os.sep in str(p) else str(p): store.load(p).sha256 for p in potentials
     }
     if len(set(members.values())) < len(potentials):
-        raise ValueError(
+        raise Unfit(
             f"{_names(potentials)} name one potential twice; potentials that are the "
             f"same cannot disagree"
         )
@@ -252,7 +253,9 @@ def _forces(potentials: Sequence[str | Path], symbols: np.ndarray) -> Callable:
         if wrong := [
             str(p) for p, f in zip(potentials, forces, strict=True) if not np.isfinite(f).all()
         ]:
-            raise FloatingPointError(f"a force of {', '.join(wrong)} is NaN or infinite")
+            raise NotFinite(
+                f"a force of {', '.join(wrong)} is NaN or infinite; leave it out of the ensemble"
+            )
         return forces
 
     return evaluate
