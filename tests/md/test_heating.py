@@ -9,7 +9,7 @@ from ase import units
 from ase.build import bulk
 from lj_runs import heating_run, holds_every_sample_once, interrupt
 
-from helpers import paths, provenance, structures
+from helpers import paths, provenance, settings, structures
 from helpers.md import (
     heating,
     lammps,
@@ -82,9 +82,9 @@ def test_table_and_trajectory_agree(whole, potential):
     )
 
 
-def test_a_finished_run_is_found_and_tidy(whole, monkeypatch, capfd):
+def test_a_finished_run_is_found_and_tidy(whole, set_to, capfd):
     heated, directory = whole
-    monkeypatch.setattr(paths, "BUILD", directory.parents[1])
+    set_to(build=directory.parents[1])
     before = {f: f.stat().st_mtime_ns for f in directory.iterdir()}
     assert heating.run(heated, ranks=2, threads=3).directory == directory
     assert "[reused]" in capfd.readouterr().out
@@ -181,8 +181,7 @@ def compared(potential, tmp_path_factory):
     heated = heating_run(
         potential, ensemble=[str(potential.parent / "other.pb")], deviation_every_ps=0.01
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "BUILD", tmp_path_factory.mktemp("compared"))
+    with settings.use(build=tmp_path_factory.mktemp("compared")):
         interrupt(heated, rows=25)
         return heated, heating.run(heated, compress=False, restart_every_ps=0.05).directory
 
