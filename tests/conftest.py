@@ -147,7 +147,7 @@ def whole(potential, tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "BUILD", tmp_path_factory.mktemp("whole"))
-        return heated, heating.run(heated, compress=False)
+        return heated, heating.run(heated, compress=False).directory
 
 
 @pytest.fixture

@@ -262,7 +262,7 @@ def _frames(options) -> int:
 def _potential(options) -> int:
     from helpers.recipes import potentials
 
-    print(paths.relative(potentials.make(options.name)))
+    print(paths.relative(potentials.make(options.name).directory))
     return 0
 
 
@@ -283,14 +283,15 @@ def _evaluate(options) -> int:
 def _ship(options) -> int:
     from helpers.recipes import potentials
 
-    print(paths.relative(potentials.ship(options.name)))
+    print(paths.relative(potentials.ship(options.name).directory))
     return 0
 
 
 def _run(options) -> int:
     from helpers.recipes import runs
 
-    print(paths.relative(runs.run(options.name, ranks=options.ranks, threads=options.threads)))
+    made = runs.run(options.name, ranks=options.ranks, threads=options.threads)
+    print(paths.relative(made.directory))
     return 0
 
 
@@ -298,7 +299,7 @@ def _ship_run(options) -> int:
     from helpers.recipes import runs
 
     size = options.megabytes or runs.SHIPPED_MB
-    print(paths.relative(runs.ship(options.name, megabytes=size)))
+    print(paths.relative(runs.ship(options.name, megabytes=size).directory))
     return 0
 
 
@@ -314,7 +315,7 @@ def _runs(options) -> int:
     waiting = [name for name in names if not runs.find(name)]
     for name in names:
         if name not in waiting:
-            provenance.announce("reused", runs.find(name))
+            provenance.announce("reused", runs.find(name).directory)
     if not waiting:
         return 0
     command = [
@@ -352,7 +353,7 @@ def _state_of_run(name: str) -> str:
     found = runs.find(name)
     return (
         f"{name:20s} {catalogue.run_recipe(name).total_steps:8d} steps  "
-        f"{paths.relative(found) if found else 'not finished here'}"
+        f"{paths.relative(found.directory) if found else 'not finished here'}"
     )
 
 
@@ -445,7 +446,7 @@ def _import(options) -> int:
 
         from helpers.potentials import store
 
-        calculator = DP(store.load_potential(options.against) / store.FROZEN)
+        calculator = DP(store.load(options.against).file)
     importing.import_set(options.source, calculator=calculator, **values)
     return 0
 

@@ -69,14 +69,23 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def finished(kind: str) -> Iterator[tuple[Path, dict]]:
+    """Each finished directory of a kind, made here or shipped, with its provenance.
+
+    One whose ``provenance.json`` is broken does not count as finished; it is said which.
+    """
+    for folder in (paths.made(kind), paths.shipped(kind)):
+        for file in sorted(folder.glob(f"*/{FILE}")):
+            try:
+                yield file.parent, read(file.parent)
+            except NoProvenance as broken:
+                print(f"left out: {broken}", flush=True)
+
+
 def find(kind: str, recipe: dict) -> Path | None:
     """The finished directory made by ``recipe``, here (``build/``) or shipped (``data/``)."""
     wanted = key(recipe)
-    for folder in (paths.made(kind), paths.shipped(kind)):
-        for file in sorted(folder.glob(f"*/{FILE}")):
-            if json.loads(file.read_text()).get("key") == wanted:
-                return file.parent
-    return None
+    return next((where for where, made in finished(kind) if made.get("key") == wanted), None)
 
 
 def directory(kind: str, name: str, recipe: dict) -> Path:
@@ -157,9 +166,15 @@ def read(directory: Path) -> dict:
             f"call its maker again to finish it, or restore it from git"
         )
     try:
-        return json.loads(file.read_text())
-    except json.JSONDecodeError as error:
-        raise NoProvenance(f"{paths.relative(file)} is broken ({error}); restore it") from error
+        record = json.loads(file.read_text())
+        if not isinstance(record, dict):
+            raise ValueError(f"a {type(record).__name__} where a record should be")
+        return record
+    except ValueError as error:  # no JSON, or no text at all
+        raise NoProvenance(
+            f"{paths.relative(file)} is broken ({error}); restore it from git, or remove its "
+            f"directory to have the result made again"
+        ) from error
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def test_a_finished_run_is_found_and_tidy(whole, monkeypatch, capfd):
     heated, directory = whole
     monkeypatch.setattr(paths, "BUILD", directory.parents[1])
     before = {f: f.stat().st_mtime_ns for f in directory.iterdir()}
-    assert heating.run(heated, ranks=2, threads=3) == directory
+    assert heating.run(heated, ranks=2, threads=3).directory == directory
     assert "[reused]" in capfd.readouterr().out
     assert {f: f.stat().st_mtime_ns for f in directory.iterdir()} == before
     assert {f.name for f in directory.iterdir() if not f.name.startswith(".")} == {
@@ -120,7 +120,7 @@ def test_an_exploded_run_says_so_and_keeps_what_it_has(potential, build, capfd):
     assert "\n" not in str(error.value)
     with pytest.raises(progress.ExplodedRun, match="exploded after step"):  # found, not computed
         heating.run(heated, compress=False)
-    directory = heating.run(heated, keep_exploded=True)
+    directory = heating.run(heated, keep_exploded=True).directory
     assert str(error.value) in capfd.readouterr().out
     record = provenance.read(directory)
     assert record["exploded"] == str(error.value)
@@ -184,7 +184,7 @@ def compared(potential, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "BUILD", tmp_path_factory.mktemp("compared"))
         interrupt(heated, rows=25)
-        return heated, heating.run(heated, compress=False, restart_every_ps=0.05)
+        return heated, heating.run(heated, compress=False, restart_every_ps=0.05).directory
 
 
 def test_deviations_are_those_of_the_potentials(compared, potential):
@@ -210,7 +210,7 @@ def test_deviations_are_those_of_the_potentials(compared, potential):
 
 def test_an_ensemble_changes_no_force(compared, potential, build):
     heated, directory = compared
-    alone = heating.run(replace(heated, ensemble=()), compress=False)
+    alone = heating.run(replace(heated, ensemble=()), compress=False).directory
     assert not (alone / model_deviation.FILE).exists() and alone.name != directory.name
     a, b = thermo.read(alone), thermo.read(directory)
     np.testing.assert_allclose(

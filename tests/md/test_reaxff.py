@@ -12,6 +12,7 @@ from ase.build import bulk
 
 from helpers import cli, paths, provenance, structures
 from helpers.md import (
+    force_field,
     heating,
     lammps,
     lammps_input,
@@ -59,7 +60,7 @@ def test_found_without_the_force_field(monkeypatch):
     """The key of a run and of its potential need no file; the shipped run is read without it."""
     monkeypatch.delenv(reaxff.VARIABLE, raising=False)
     assert RUN.recipe()["potential"] == reaxff.SHA256
-    shipped = runs.find("reaxff-400Kps")
+    shipped = runs.find("reaxff-400Kps").directory
     assert shipped == paths.shipped("runs", "reaxff-400Kps")
     assert len(thermo.read(shipped)) == catalogue.run_recipe("reaxff-400Kps").total_steps // 400
     assert provenance.read(shipped)["potential"] == reaxff.NAME
@@ -164,7 +165,7 @@ def test_heated_stopped_and_gone_on_with(build, monkeypatch, capfd):
         guard = progress.Progress._guard
         patch.setattr(progress.Progress, "_guard", lambda self: (guard(self), stop(self)))
         heating.run(RUN, ranks=1, restart_every_ps=0.02)
-    assert heating.run(RUN) == directory
+    assert heating.run(RUN).directory == directory
     assert "[resumed]" in capfd.readouterr().out
     table, frames = thermo.read(directory), trajectory.read(directory)
     assert table["step"].tolist() == list(range(20, 481, 20))
@@ -187,6 +188,6 @@ def test_heated_stopped_and_gone_on_with(build, monkeypatch, capfd):
 def test_a_layout_is_tried_with_reaxff(build, monkeypatch):
     monkeypatch.setattr(parallel, "_TRIAL_S", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, force = structures.load("Znim2-ABW"), reaxff.lines(reaxff.force_field().resolve())
-    ranks, threads = parallel.choose(atoms, force, reaxff.SHA256, 10**7, atom_style="charge")
+    atoms, peer = structures.load("Znim2-ABW"), force_field.ReaxFF()
+    ranks, threads = parallel.choose(atoms, peer, peer.model(), 10**7)
     assert 1 <= ranks * threads <= 2

@@ -67,7 +67,7 @@ def test_damage_is_said_and_mended(damage, whole, broken_off, build, capfd):
     said = capfd.readouterr().out
     assert ("starts anew" in said) == (outcome == "anew")
     if damage in ("newest restart truncated", "table without one row"):  # two go all the way
-        assert heating.run(heated, compress=False) == directory
+        assert heating.run(heated, compress=False).directory == directory
         holds_every_sample_once(heated, directory)
 
 
@@ -79,7 +79,7 @@ mount -o remount,size=64m "$1"
 cp -r "$1"/runs/* "$5"
 """
 FILL = """
-from helpers import progress
+from helpers.md import progress
 progress._SPARE_BYTES = -10**9  # nothing warns: the disk is written full
 """
 
@@ -176,7 +176,7 @@ def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):
         process.join()
         assert not (directory / provenance.FILE).exists(), "finished too early: no test"
         restarted.append(max((s for s, _ in resume.restarts(directory)), default=0))
-    assert heating.run(heated) == directory
+    assert heating.run(heated).directory == directory
 
     table, frames_ = holds_every_sample_once(heated, directory)
     expected, whole_frames = holds_every_sample_once(heated, whole)

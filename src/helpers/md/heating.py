@@ -22,12 +22,12 @@ from ase import Atoms
 
 from helpers import paths, processes, provenance
 from helpers.md import (
+    force_field,
     kernels,
     lammps,
     lammps_input,
     parallel,
     protocol,
-    reaxff,
     resume,
     thermo,
     trajectory,
@@ -36,7 +36,7 @@ from helpers.md.lammps import LammpsDied
 from helpers.md.progress import ExplodedRun, Progress
 from helpers.md.protocol import HeatingRun
 from helpers.md.resume import DamagedRun
-from helpers.potentials import conversion, store
+from helpers.md.run import Run
 
 _LOG = "lammps.log"
 _RESTART_S = (
@@ -52,10 +52,10 @@ def run(
     restart_every_ps: float | None = None,
     compress: bool = True,
     keep_exploded: bool = False,
-) -> Path:
-    """The directory of this run: found finished (made or shipped), resumed, or made.
+) -> Run:
+    """This run: found finished (made or shipped), resumed, or made.
 
-    It holds ``start.data``, ``in.heating``, ``thermo.csv`` (see `thermo.read`),
+    Its directory holds ``start.data``, ``in.heating``, ``thermo.csv`` (see `thermo.read`),
     ``trajectory.lammpstrj.gz`` (see `trajectory.read`), with an ensemble the model deviation (see
     `model_deviation.read`), the log and the provenance. How it is computed (ranks, threads,
     restart_every_ps, compress) does not determine the result. ranks, threads: as given, or what a
@@ -67,8 +67,8 @@ def run(
         no such potential, a truncated one, or one that does not know the structure's elements.
     progress.ExplodedRun
         the dynamics became unphysical. What was computed so far stays in the directory, which is
-        finished by it: the same call finds it and fails again. With ``keep_exploded`` its
-        directory is returned instead, the diagnosis printed and in the provenance (``exploded``).
+        finished by it: the same call finds it and fails again. With ``keep_exploded`` it is
+        returned instead, the diagnosis printed and in the provenance (``exploded``).
     reaxff.ReaxFFUnavailable
         the run is one of ReaxFF, it is not here yet, and its force field is not either.
     lammps.LammpsDied
@@ -80,33 +80,24 @@ def run(
         another process computes the same run.
     """
     recipe = heating.recipe()
-    if found := find(recipe):
-        provenance.announce("reused", found)
+    if found := find(heating):
+        provenance.announce("reused", found.directory)
         return _judged(found, keep_exploded)
     atoms = protocol.structure(heating)
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
-        if found := find(recipe):  # finished while this process waited
+        if found := find(heating):  # finished while this process waited
             return _judged(found, keep_exploded)
-        model = _model(heating.potential, atoms, compress)
-        others = [_model(potential, atoms, compress) for potential in heating.ensemble]
+        model, *others = [
+            force_field.of(potential).model(atoms.symbols, tabulated=compress)
+            for potential in (heating.potential, *heating.ensemble)
+        ]
         if heating.recipe() != recipe:
             raise DamagedRun(
                 f"the structure or a potential of {heating.name} was replaced while "
                 f"the run was being prepared; call again"
             )
-        tried = (
-            reaxff.lines(model.resolve())
-            if heating.potential == reaxff.NAME
-            else lammps_input.deepmd(model)
-        )
         ranks, threads = parallel.choose(
-            atoms,
-            tried,
-            recipe["potential"],
-            heating.total_steps,
-            ranks,
-            threads,
-            lammps_input.atom_style(heating),
+            atoms, heating.force_field, model, heating.total_steps, ranks, threads
         )
         every = restart_every_ps or min(
             1.0, _RESTART_S / (parallel.GUESS_S * len(atoms)) * heating.timestep_fs / 1000
@@ -131,44 +122,34 @@ def run(
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             raise resume.full_disk(directory) from error
-    return _judged(directory, keep_exploded)
+    return _judged(Run.read(directory, heating), keep_exploded)
 
 
-def find(recipe: dict) -> Path | None:
+def find(heating: HeatingRun) -> Run | None:
     """The finished run of this recipe, made here or shipped, or None.
 
     One that has an ensemble beside it, which changes no force, counts as well.
     """
+    recipe = heating.recipe()
     if found := provenance.find("runs", recipe):
-        return found
-    for folder in (paths.made("runs"), paths.shipped("runs")):
-        for file in sorted(folder.glob(f"*/{provenance.FILE}")):
-            other = json.loads(file.read_text())["recipe"]
-            without = {
-                k: v for k, v in other.items() if k not in ("ensemble", "deviation_every_ps")
-            }
-            if without == recipe != other:
-                return file.parent
+        return Run.read(found, heating)
+    for directory, record in provenance.finished("runs"):
+        other = record["recipe"]
+        without = {k: v for k, v in other.items() if k not in ("ensemble", "deviation_every_ps")}
+        if without == recipe != other:
+            return Run.read(directory, heating)
     return None
 
 
-def _judged(directory: Path, keep_exploded: bool) -> Path:
-    if exploded := provenance.read(directory).get("exploded"):
+def _judged(run: Run, keep_exploded: bool) -> Run:
+    if run.exploded:
         if not keep_exploded:
-            raise ExplodedRun(exploded)
-        print(f"{directory.name}: {exploded}", flush=True)
-    return directory
+            raise ExplodedRun(run.exploded)
+        print(f"{run.name}: {run.exploded}", flush=True)
+    return run
 
 
 # --- inputs ---------------------------------------------------------------------------------
-
-
-def _model(potential: str, atoms: Atoms, compress: bool) -> Path:
-    """The model file for LAMMPS, after potential and structure were found to fit."""
-    if potential == reaxff.NAME:
-        return reaxff.force_field(atoms.get_chemical_symbols())
-    store.check_potential(potential, sorted(set(atoms.get_chemical_symbols())))
-    return conversion.compress(potential) if compress else store.model_file(potential)
 
 
 def _prepare(
@@ -176,7 +157,7 @@ def _prepare(
 ) -> None:
     (directory / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
     (directory / "in.heating").write_text(lammps_input.script(heating))
-    lammps.write_data(directory / "start.data", atoms, lammps_input.atom_style(heating))
+    lammps.write_data(directory / "start.data", atoms, heating.force_field.atom_style)
     for name, model in zip(lammps_input.links(heating), members, strict=True):
         link = directory / name
         link.unlink(missing_ok=True)
@@ -281,7 +262,7 @@ def _finish(
     inputs = {"structure": recipe["structure"], "potential": recipe["potential"]}
     ensemble = {}
     if heating.ensemble:
-        ensemble = {"ensemble": [_potential_name(potential) for potential in heating.ensemble]}
+        ensemble = {"ensemble": [force_field.of(potential).name for potential in heating.ensemble]}
         inputs |= {f"ensemble {i}": model for i, model in enumerate(recipe["ensemble"], start=1)}
     provenance.write(
         directory,
@@ -291,7 +272,7 @@ def _finish(
         inputs=inputs,
         seconds=progress.seconds,
         structure=Path(heating.structure).stem,
-        potential=_potential_name(heating.potential),
+        potential=heating.force_field.name,
         **ensemble,
         steps=progress.step if exploded else heating.total_steps,
         exploded=exploded,
@@ -335,11 +316,6 @@ def _description(heating: HeatingRun, atoms: int) -> str:
             f"sampled for {heating.sample_ps:g} ps"
         )
     return f"{Path(heating.structure).stem}, {atoms} atoms, {ensemble}, {what}"
-
-
-def _potential_name(potential: str) -> str:
-    path = Path(potential)
-    return path.parent.name if path.suffix == ".pb" else path.name
 
 
 def _rounded(x: float) -> float | None:

@@ -13,7 +13,7 @@ pressure, times and tables stay those of every other run.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from scipy import constants
@@ -34,7 +34,7 @@ class ReaxFFUnavailable(RuntimeError):
     """The force field is not on this machine, is another one, or lacks an element."""
 
 
-def force_field(symbols: Sequence[str] = ()) -> Path:
+def force_field(symbols: Iterable[str] = ()) -> Path:
     """The force-field file in the folder that ``$ZIF4_REAXFF`` names.
 
     symbols: elements that it must know.

@@ -286,6 +286,21 @@ class RDFs:
         self._number = np.bincount(found._kind, minlength=len(found.elements))
         self.pairs = element_pairs(self._elements)
 
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements there are, heaviest first."""
+        return tuple(self._elements)
+
+    @property
+    def fractions(self) -> np.ndarray:
+        """Share of each of the ``elements`` in all atoms, (E,)."""
+        return self._number / self._number.sum()
+
+    @property
+    def density(self) -> float:
+        """Mean number of atoms per volume, A^-3: that of an ideal gas of as many atoms."""
+        return float(self._number.sum() * self._density.sum() / self._n_frames)
+
     def __getitem__(self, pair: tuple[str, str] | None) -> RDF:
         if pair is None:
             blocks, alpha, beta = self._blocks.sum(axis=(1, 2)), *2 * (self._number.sum(),)

@@ -65,7 +65,7 @@ def convert(potential: str | Path, name: str) -> Path:
         DeePMD-kit does not convert it.
     """
     backend = BACKENDS[name]
-    frozen = (double_precision if backend.double else store.model_file)(potential)
+    frozen = double_precision(potential) if backend.double else store.load(potential).file
     recipe = {
         "frozen": provenance.sha256(frozen),
         "suffix": backend.suffix,
@@ -140,7 +140,7 @@ def compress(potential: str | Path, step: float = 0.01) -> Path:
     DPFailed
         ``dp compress`` died (a model trained with ``--skip-neighbor-stat`` cannot be compressed).
     """
-    frozen = store.model_file(potential)
+    frozen = store.load(potential).file
     recipe = {
         "frozen": provenance.sha256(frozen), "step": step, "extrapolate": 5,
         "deepmd-kit": provenance.versions().get("deepmd-kit"),
@@ -195,7 +195,7 @@ def double_precision(potential: str | Path) -> Path:
     store.BadPotential
         see `store.load_potential`.
     """
-    frozen = store.model_file(potential)
+    frozen = store.load(potential).file
     recipe = {
         "frozen": provenance.sha256(frozen),
         "precision": "float64",

@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from helpers import paths, processes, provenance
 from helpers.errors import Unfit
 from helpers.frames import dataset
 from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
+from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
 
 
@@ -91,8 +92,7 @@ class Recipe:
         plain = asdict(self)
         plain["sets"] = sorted(provenance.sha256(dataset.locate(name)) for name in self.sets)
         if self.initial_potential:
-            frozen = store.load_potential(self.initial_potential) / store.FROZEN
-            plain["initial_potential"] = provenance.sha256(frozen)
+            plain["initial_potential"] = store.load(self.initial_potential).sha256
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
@@ -179,7 +179,7 @@ def continued(potential: str, **changes) -> Recipe:
 
     changes: the other fields of the recipe (``sets``, ``steps``, ``learning_rate`` ...).
     """
-    made = provenance.read(store.load_potential(potential))["recipe"]
+    made = store.load(potential).recipe
     return Recipe(**{field: made[field] for field in NETS}, initial_potential=potential, **changes)
 
 
@@ -194,7 +194,7 @@ def train(
     display_every: int | None = None,
     save_every: int | None = None,
     watch: Sequence[str] = (),
-) -> Path:
+) -> Potential:
     """The potential of this recipe: found finished, resumed from its checkpoint, or made.
 
     Of a training of 2000 steps or more, 8 checkpoints along the way are kept and judged at its end
@@ -204,7 +204,7 @@ def train(
     name: what later chapters call it. threads: of TensorFlow (default: ``$OMP_NUM_THREADS`` or all
     usable cores). display_every, save_every: steps between lines of ``lcurve.out`` and between
     checkpoints. watch: sets whose errors are written into ``generations.json``, too; they choose
-    nothing. Returns the directory, ``build/potentials/<name>-<key>`` where it is made.
+    nothing. Its directory is ``build/potentials/<name>-<key>`` where it is made.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def train(
         done = done.resolve()
         provenance.announce("reused", done, f"potential {name!r} was trained before")
         store.point(name, done)
-        return done
+        return replace(store.load(done), name=name)
     if (paths.shipped("potentials", name) / provenance.FILE).is_file():
         raise Unfit(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
@@ -248,7 +248,7 @@ def train(
             )
             for s in recipe.sets
         }
-        evaluation.write_metrics(target, metrics)
+        evaluation.write_metrics(target / store.METRICS, metrics)
         last = learning_curves.read_lcurve(target).iloc[-1]
         provenance.write(
             target, kind="potentials", recipe=plain,
@@ -267,7 +267,7 @@ def train(
         shutil.rmtree(target / checkpoints.SNAPSHOT_FOLDER, ignore_errors=True)
     provenance.announce("made", target, f"potential {name!r}, {recipe.steps} steps")
     store.point(name, target)
-    return target
+    return replace(store.load(target), name=name)
 
 
 def _intervals(
@@ -292,7 +292,7 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
         command += ["--restart", prefix]
         provenance.announce("resumed", directory, f"from step {started} of {recipe.steps}")
     elif recipe.initial_potential:
-        frozen = store.load_potential(recipe.initial_potential) / store.FROZEN
+        frozen = store.load(recipe.initial_potential).file
         command += ["--init-frz-model", os.path.relpath(frozen, directory)]
     if started >= recipe.steps:
         checkpoints.keep_snapshot(

@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from helpers import paths, provenance, structures
 from helpers.frames import reference, sampling
-from helpers.md import trajectory
 from helpers.potentials import conversion, store
 from helpers.recipes import catalogue, runs
 
@@ -56,8 +55,7 @@ def _origin(plan: catalogue.SetRecipe, run: str, calculator: Calculator | None) 
     if plan.sampler == "runs":
         origin["run_key"] = provenance.key(catalogue.run_recipe(run).recipe())
     elif plan.sampler not in ("reference", "relaxation"):
-        frozen = store.load_potential(plan.sampler) / store.FROZEN
-        origin["sampler_sha256"] = provenance.sha256(frozen)
+        origin["sampler_sha256"] = store.load(plan.sampler).sha256
     return json.loads(json.dumps(origin))
 
 
@@ -194,7 +192,7 @@ def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
 
     frames: how many, the first one counted; from_K: none before the run is this hot.
     """
-    whole = trajectory.read(runs.run(run))
+    whole = runs.run(run).trajectory
     if not (hot := np.flatnonzero(whole.temperatures_K >= from_K)).size:
         raise catalogue.BadRecipe(f"the run {run} has no frame at {from_K:g} K; see from_K")
     volume = structures.load("ZIF-4").get_volume()

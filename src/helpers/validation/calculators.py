@@ -54,7 +54,7 @@ def _content(model: str) -> str:
         return reference.SHA256
     from helpers.potentials import store
 
-    return provenance.sha256(store.model_file(model))
+    return store.load(model).sha256
 
 
 def kept(

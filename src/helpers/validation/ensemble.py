@@ -232,8 +232,7 @@ def _ensemble(potentials: Sequence[str | Path]) -> dict[str, str]:
     if isinstance(potentials, (str, Path)) or len(potentials) < 2:
         raise ValueError(f"potentials is {potentials!r}; an ensemble has two at least")
     members = {
-        paths.relative(p) if os.sep in str(p) else str(p): provenance.sha256(store.model_file(p))
-        for p in potentials
+        paths.relative(p) if os.sep in str(p) else str(p): store.load(p).sha256 for p in potentials
     }
     if len(set(members.values())) < len(potentials):
         raise ValueError(

@@ -51,7 +51,7 @@ def generations(names: Sequence[str] = ()) -> pd.DataFrame:
     rows = json.loads(KEPT.read_text()) if KEPT.is_file() else []
     rows = [row for row in rows if row["potential"] not in names]
     for name in names:
-        made = provenance.read(store.load_potential(name))
+        made = store.load(name).provenance
         steps = made["recipe"]["steps"] + sum(catalogue.lineage(name).values())
         errors = accuracy.metrics(name)
         for group, (sets, _) in GOALS.items():
