@@ -83,6 +83,7 @@ def run(
     if found := find(recipe):
         provenance.announce("reused", found)
         return _judged(found, keep_exploded)
+    before = heating.after and run(heating.after, ranks=ranks, threads=threads, compress=compress)
     atoms = protocol.structure(heating)
     with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
         if found := find(recipe):  # finished while this process waited
@@ -113,7 +114,7 @@ def run(
         )
         try:
             with resume.no_orphan(directory) as fence:
-                _prepare(directory, heating, recipe, atoms, [model, *others])
+                _prepare(directory, heating, recipe, atoms, [model, *others], before)
                 first = resume.rewind(directory, heating)
                 provenance.announce(
                     "resumed" if first else "made",
@@ -172,15 +173,35 @@ def _model(potential: str, atoms: Atoms, compress: bool) -> Path:
 
 
 def _prepare(
-    directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms, members: list[Path]
+    directory: Path,
+    heating: HeatingRun,
+    recipe: dict,
+    atoms: Atoms,
+    members: list[Path],
+    before: Path | None,
 ) -> None:
     (directory / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
     (directory / "in.heating").write_text(lammps_input.script(heating))
-    lammps.write_data(directory / "start.data", atoms, lammps_input.atom_style(heating))
+    start = directory / "start.data"
+    if before:
+        _go_on(before, start)
+    else:
+        lammps.write_data(start, atoms, lammps_input.atom_style(heating), heating.hydrogen_mass_u)
     for name, model in zip(lammps_input.links(heating), members, strict=True):
         link = directory / name
         link.unlink(missing_ok=True)
         link.symlink_to(model.resolve())
+
+
+def _go_on(before: Path, start: Path) -> None:
+    """Where the run ``before`` ended, as the start of another."""
+    end = before / f"{lammps_input.END}.gz"
+    if not end.is_file():
+        raise DamagedRun(
+            f"{paths.relative(before)} has no {end.name} to go on from (it was made before such "
+            "files were written, or shipped without); remove it, and the same call makes it again"
+        )
+    start.write_bytes(gzip.decompress(end.read_bytes()))
 
 
 # --- running --------------------------------------------------------------------------------
@@ -260,7 +281,7 @@ def _finish(
     threads: int,
     exploded: str,
 ) -> None:
-    raw = directory / trajectory.FILE
+    raw, end = directory / trajectory.FILE, directory / lammps_input.END
     last = progress.step - 1 if exploded else heating.total_steps  # without what is not physics
     resume.cut(directory, heating, last)
     if lost := resume.lacking(heating, last, *resume.written(directory)):
@@ -277,6 +298,9 @@ def _finish(
         ):
             shutil.copyfileobj(source, target)
         part.replace(raw.with_name(raw.name + ".gz"))
+    if end.is_file() and not exploded:
+        packed = gzip.compress(end.read_bytes(), 9, mtime=0)
+        (directory / f"{end.name}.gz").write_bytes(packed)
     table = thermo.read(directory)
     inputs = {"structure": recipe["structure"], "potential": recipe["potential"]}
     ensemble = {}
@@ -311,6 +335,7 @@ def _finish(
     )
     for file in [
         raw,
+        end,
         directory / "in.part",
         directory / "lammps.out",
         directory / "progress.json",
@@ -334,6 +359,14 @@ def _description(heating: HeatingRun, atoms: int) -> str:
             f" in segments of {heating.segment_K:g} K, held for {heating.hold_ps:g} ps and "
             f"sampled for {heating.sample_ps:g} ps"
         )
+    if heating.pressure_bar:
+        what += f", {heating.pressure_bar / 1e4:g} GPa"
+    if heating.volume_A3_per_atom:
+        what += f", {heating.volume_A3_per_atom:g} A^3 an atom"
+    if heating.hydrogen_mass_u != protocol.HYDROGEN_U:
+        what += f", H of {heating.hydrogen_mass_u:g} u"
+    if heating.after:
+        what += f", from the end of: {_description(heating.after, atoms)}"
     return f"{Path(heating.structure).stem}, {atoms} atoms, {ensemble}, {what}"
 
 
