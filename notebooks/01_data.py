@@ -37,10 +37,15 @@
 profile: str = "small"  # [-] any | profile this page is made for
 structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [2, 2, 2]  # [-] 1..6 | repetitions along a, b, c that are shown
-sets: list[str] = []  # [-] any | sets of frames to look at; empty: all there are
+sets: list[str] = []  # [-] any | sets of frames to look at; empty: all but imported ones
 force_bound: float = 30.0  # [eV/A] 1..1000 | a larger force component is refused
 own_file: str = ""  # [-] any | your OUTCAR, vasprun.xml, CP2K output or extxyz; empty: our own
 own_format: str = ""  # [-] any | its format as dpdata names it; empty: by the name of the file
+
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+globals().update(parameters.accepted("01_data", globals()))  # text becomes lists
 
 # %%
 import tempfile
@@ -56,7 +61,7 @@ from helpers.report import paper, style, tables
 from helpers.report.structure_view import view
 from helpers.validation import accuracy
 
-chosen = sets or dataset.names()
+chosen = sets or dataset.names(imported=False)
 records = {name: provenance.read(dataset.locate(name)) for name in chosen}
 
 # %% [markdown]
@@ -141,7 +146,7 @@ pd.DataFrame(
 ).reset_index().style.hide(axis="index")
 
 # %%
-counts = per_frame["use"].value_counts()
+counts = per_frame["use"].value_counts().reindex(["training", "validation", "test"], fill_value=0)
 learnt = counts["training"] + counts["validation"]
 tables.side_by_side(
     [

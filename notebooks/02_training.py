@@ -64,6 +64,11 @@ conserved_ps: float = 0.8  # [ps] 0.01..1000 | length of the run at constant ene
 hold_ps: float = 4.0  # [ps] 0.1..1000 | length of the run at 300 K and zero pressure
 table_step: float = 0.01  # [-] 0.001..0.1 | step of the table that dp compress makes
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+globals().update(parameters.accepted("02_training", globals()))  # text becomes lists
+
 # %%
 import json
 from dataclasses import replace
@@ -350,7 +355,9 @@ near = {}
 for temperature, width in ((300, 150), (2500, 300)):
     near[temperature] = dataset.near_temperature(
         catalogue.test_sets(), None, temperature, width, n_atoms
-    ) or dataset.near_temperature(dataset.names(), "validation", temperature, width, n_atoms)
+    ) or dataset.near_temperature(
+        dataset.names(imported=False), "validation", temperature, width, n_atoms
+    )
 errors = {
     ("ZIF-4", temperature): evaluation.evaluate(shown, dataset.thinned(found, evaluated_frames))
     for temperature, found in near.items()

@@ -67,6 +67,11 @@ peer_run: str = ""  # [-] any | run of data/runs.yaml to set beside ours; empty:
 larger_runs: list[str] = []  # [-] any | those with larger supercells to set beside ours
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+globals().update(parameters.accepted("04_heating_rates", globals()))  # text becomes lists
+
 # %%
 from itertools import cycle
 

@@ -16,7 +16,6 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import ase.io
 from ase import Atoms
 
 from helpers import provenance, structures, units
@@ -211,7 +210,7 @@ class HeatingRun:
 def structure(heating: HeatingRun) -> Atoms:
     """The start structure of a run, as supercell."""
     return structures.supercell(
-        ase.io.read(_structure_file(heating.structure)), tuple(heating.supercell)
+        structures.read(_structure_file(heating.structure)), tuple(heating.supercell)
     )
 
 

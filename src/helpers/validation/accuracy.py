@@ -92,7 +92,9 @@ def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
     trained, declared = provenance.read(directory).get("sets", []), catalogue.test_sets()
     seen = {s.removesuffix(dataset.RANDOM) for s in trained if s.endswith(dataset.RANDOM)}
     result = {}
-    for set_name in dict.fromkeys([*(n for n in dataset.names() if n not in seen), *trained]):
+    for set_name in dict.fromkeys(
+        [*(n for n in dataset.names(imported=False) if n not in seen), *trained]
+    ):
         known = set_name in trained
         system = dataset.load(set_name, "validation" if known else None)
         errors = evaluation.evaluate(directory, dataset.thinned(system, evaluated_frames))
