@@ -85,6 +85,13 @@ window: float = (
 r_max: float = 10.0  # [A] 6..30 | g(r) up to here (paper: 10 A)
 bin_width: float = 0.05  # [A] 0.005..0.5 | bins of g(r)
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+globals().update(
+    parameters.accepted("03_test_vs_atp", globals())
+)  # text becomes lists
+
 # %%
 import numpy as np
 import pandas as pd

@@ -97,6 +97,13 @@ larger_runs: list[
 ] = []  # [-] any | those with larger supercells to set beside ours
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+globals().update(
+    parameters.accepted("04_heating_rates", globals())
+)  # text becomes lists
+
 # %%
 from itertools import cycle
 

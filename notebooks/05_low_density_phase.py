@@ -77,6 +77,13 @@ temperature_step: float = (
 bin_width: float = 0.02  # [A] 0.005..0.2 | bins of g(r) for peak widths
 smoothing: float = 0.03  # [A] 0..0.2 | smearing of the Zn-N g(r) before its width is read; 0: none
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+globals().update(
+    parameters.accepted("05_low_density_phase", globals())
+)  # text becomes lists
+
 # %%
 import numpy as np
 import pandas as pd
