@@ -38,7 +38,7 @@
 # be trusted with what a simulation asks of it: minima, strain, long runs.
 #
 # **It needs** the frames of [chapter 1](01_data.ipynb). What training and running cost on a home
-# computer is in [appendix A1](A1_costs.ipynb).
+# computer is in [chapter 7](07_costs.ipynb).
 
 # %% tags=["parameters"]
 # fmt: off
@@ -213,7 +213,7 @@ figure = plots_of_potentials.learning_curves(learnt)
 # `dp freeze` has turned the checkpoint into one file, `frozen_model.pb`. `dp compress` replaces the
 # embedding net by a table of fifth-order polynomials ({term}`compression`). What that does for the
 # speed of molecular dynamics depends on the loops that read the table, and is measured in
-# [appendix A1](A1_costs.ipynb). The table is made once for each frozen file and kept in
+# [chapter 7](07_costs.ipynb). The table is made once for each frozen file and kept in
 # `build/compressed`.
 
 # %%

@@ -178,7 +178,7 @@ half = np.floor(neighbors.widest_radius(used.cells) * 10) / 10
 print(f"Half of the narrowest cell: {half:.1f} Å.")
 
 # %% tags=["figure"]
-#| label: fig-total-rdf
+#| label: fig-rdf
 #| caption: Total g(r) of ATP's heating run, of ATP at constant volume and of the
 #|   reference (dashed) near the temperature of the comparison. Bands are one
 #|   standard error, from the scatter between blocks of successive frames. Beyond
@@ -194,7 +194,7 @@ if atp:
 # and so do these; the numbers below stop at half the cell.
 
 # %% tags=["figure"]
-#| label: fig-pair-rdf
+#| label: fig-rdf-pairs
 #| caption: The same for each pair of elements.
 #| alt: Ten panels of g(r), one for each pair of C, H, N and Zn.
 pairs = rdf.element_pairs(used.symbols)
@@ -486,7 +486,7 @@ print("; ".join(differs))
 # diffusion.
 
 # %% tags=["figure"]
-#| label: fig-msd
+#| label: fig-flow
 #| caption: Mean squared displacements in windows of temperature, of Zn (lines) and
 #|   N (dots), on logarithmic axes.
 #| alt: Curves that are flat at low temperature and rise at the highest ones.

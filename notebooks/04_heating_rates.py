@@ -77,7 +77,14 @@ from IPython.display import Markdown
 from helpers import provenance, statistics, structures, units
 from helpers.benchmarks import record
 from helpers.frames import dataset
-from helpers.md import heating, lammps_input, model_deviation, protocol, thermo, trajectory
+from helpers.md import (
+    heating,
+    lammps_input,
+    model_deviation,
+    protocol,
+    thermo,
+    trajectory,
+)
 from helpers.observables import (
     coordination,
     density_stages,
