@@ -12,6 +12,7 @@ from ase.build import bulk
 
 from helpers import cli, paths, provenance, structures
 from helpers.md import (
+    force_field,
     heating,
     lammps,
     lammps_input,
@@ -187,6 +188,6 @@ def test_heated_stopped_and_gone_on_with(build, monkeypatch, capfd):
 def test_a_layout_is_tried_with_reaxff(build, monkeypatch):
     monkeypatch.setattr(parallel, "_TRIAL_S", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, force = structures.load("Znim2-ABW"), reaxff.lines(reaxff.force_field().resolve())
-    ranks, threads = parallel.choose(atoms, force, reaxff.SHA256, 10**7, atom_style="charge")
+    atoms, peer = structures.load("Znim2-ABW"), force_field.ReaxFF()
+    ranks, threads = parallel.choose(atoms, peer, peer.model(), 10**7)
     assert 1 <= ranks * threads <= 2

@@ -1,4 +1,4 @@
-"""A run as one thing, and runs as a collection: what they know, which they choose, what they say."""
+"""A run as one thing, runs as a collection: what they know, which they choose, what they say."""
 
 import doctest
 import json

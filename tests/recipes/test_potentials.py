@@ -26,7 +26,7 @@ def test_a_shipped_potential_is_reused_without_its_start_until_its_recipe_change
     monkeypatch, tmp_path, capsys
 ):
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")  # no start of ATP was trained here
-    assert potentials.make("atp") == paths.shipped("potentials", "atp")
+    assert potentials.make("atp").directory == paths.shipped("potentials", "atp")
     assert "[reused] data/potentials/atp" in capsys.readouterr().out
     table = yaml.safe_load(paths.POTENTIALS.read_text())
     table["potentials"]["atp"]["steps"] += 1
@@ -91,7 +91,7 @@ def test_a_set_without_virials_counts_in_the_table_but_not_in_its_virial(monkeyp
 def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeypatch, tmp_path):
     recipes(sets=["g"], steps=4, neuron=[4, 8], axis_neuron=2, fitting=[8])
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
-    made = potentials.make("p", threads=1)
+    made = potentials.make("p", threads=1).directory
     assert accuracy.evaluated(["p", "atp", "atp", "q"]) == ["atp"]
     (made / "metrics.json").unlink()  # as a potential from elsewhere has none
     assert accuracy.evaluated(["p"]) == []
@@ -104,10 +104,8 @@ def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeyp
     assert errors["abw_0300_1500"] == {"role": "validation", **own}
     monkeypatch.setattr(paths, "DATA", tmp_path / "data")
     (tmp_path / "data/potentials").mkdir(parents=True)
-    shipped = potentials.ship("p")
-    assert provenance.read(shipped)["frozen_sha256"] == provenance.sha256(
-        store.load_potential("p") / store.FROZEN
-    )
+    shipped = potentials.ship("p").directory
+    assert provenance.read(shipped)["frozen_sha256"] == provenance.sha256(store.load("p").file)
 
 
 def test_errors_by_temperature_are_those_of_the_frames_there():

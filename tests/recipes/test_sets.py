@@ -89,7 +89,7 @@ def _recipes(monkeypatch, tmp_path, table):
 def _potential():
     from deepmd.calculator import DP
 
-    return DP(model=str(store.load_potential("atp") / store.FROZEN))
+    return DP(model=str(store.load("atp").file))
 
 
 def test_a_set_is_sampled_labelled_packed_and_then_reused(house, capfd):
@@ -135,9 +135,9 @@ def test_labels_are_refused_when_their_sampler_or_run_has_changed(house, monkeyp
     assert (
         labelling.labels("explored", "c", label) == whole and "[reused]" in capsys.readouterr().out
     )
-    other = paths.shipped("potentials", "split-block")
+    other = store.load("split-block")
     with monkeypatch.context() as trained_again:
-        trained_again.setattr(store, "load_potential", lambda name: other)
+        trained_again.setattr(store, "load", lambda name: other)
         with pytest.raises(catalogue.BadRecipe, match=r"\(sampler_sha256\)"):
             labelling.labels("explored", "c", label)
     (whole.parent / "origin.json").unlink()

@@ -173,7 +173,7 @@ def test_the_same_potential_twice(saved, tmp_path):
     frame = trajectory.read(saved)
     evaluate = ensemble._forces([ENSEMBLE[0], ENSEMBLE[0]], frame.symbols)
     assert (ensemble.spread(evaluate(frame.positions[0], frame.cells[0])) == 0).all()
-    shutil.copy(store.model_file(ENSEMBLE[0]), tmp_path / "copy.pb")
+    shutil.copy(store.load(ENSEMBLE[0]).file, tmp_path / "copy.pb")
     with pytest.raises(ValueError, match="name one potential twice"):
         ensemble.of_frames(saved, [ENSEMBLE[0], tmp_path / "copy.pb"], 3)
     with pytest.raises(ValueError, match="two at least"):
@@ -184,7 +184,7 @@ def test_what_cannot_be_compared(saved, tmp_path):
     from deepmd.tf.env import tf
 
     graph = tf.GraphDef()
-    graph.ParseFromString(store.model_file(ENSEMBLE[0]).read_bytes())
+    graph.ParseFromString(store.load(ENSEMBLE[0]).file.read_bytes())
     node = next(n for n in graph.node if n.name.endswith("model_attr/tmap"))
     node.attr["value"].tensor.string_val[0] = b"H C N Zn"
     (other := tmp_path / "other.pb").write_bytes(graph.SerializeToString())
@@ -227,7 +227,7 @@ def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
     np.testing.assert_allclose(table["max_error_eV_per_A"], largest, rtol=1e-5)
     np.testing.assert_allclose(table["avg_error_eV_per_A"], average, rtol=1e-5)
     record = json.loads(next(tmp_path.glob(f"validation/*/{provenance.FILE}")).read_text())
-    assert record["recipe"]["model"] == provenance.sha256(store.model_file(ENSEMBLE[0]))
+    assert record["recipe"]["model"] == store.load(ENSEMBLE[0]).sha256
     assert set(record["inputs"]) == {"lj", *ENSEMBLE}
 
 

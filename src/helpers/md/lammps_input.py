@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from helpers import units
-from helpers.md import model_deviation, protocol, reaxff, thermo, trajectory
+from helpers.md import protocol, thermo, trajectory
 from helpers.structures import TYPE_MAP
 
 CLOSEST_A = 0.5  # shorter than any bond: H2 in its strongest vibrations stays above
@@ -17,11 +15,11 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
     p0_v = f"{r.pressure_bar!r}*vol/{units.EV_PER_A3_IN_BAR!r}"
     lines = [
         "units metal",
-        f"atom_style {atom_style(r)}",
+        f"atom_style {r.force_field.atom_style}",
         "boundary p p p",
         "box tilt large",
         f"read_restart restart.{first}" if first else "read_data start.data",
-        *_force(r),
+        *r.force_field.lines(*links(r), every=r.steps(r.deviation_every_ps)),
         "neighbor 1.0 bin",
         "neigh_modify every 5 delay 0 check yes",
         f"timestep {r.timestep_fs / 1000!r}",
@@ -91,38 +89,7 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
     return "\n".join([*lines, "write_restart restart.*"]) + "\n"
 
 
-def atom_style(heating: protocol.HeatingRun) -> str:
-    """LAMMPS' name for what an atom has: a charge with ReaxFF."""
-    return reaxff.ATOM_STYLE if heating.potential == reaxff.NAME else "atomic"
-
-
 def links(heating: protocol.HeatingRun) -> list[str]:
     """Names of the model files beside the input: it travels, and so does the log."""
-    if heating.potential == reaxff.NAME:
-        return ["ffield.reaxff"]
-    return ["potential.pb", *(f"ensemble{i}.pb" for i in range(1, len(heating.ensemble) + 1))]
-
-
-def _force(heating: protocol.HeatingRun) -> list[str]:
-    """The input lines of the potential."""
-    if heating.potential == reaxff.NAME:
-        return reaxff.lines(*links(heating))
-    compared = (
-        [
-            "out_freq",
-            str(heating.steps(heating.deviation_every_ps)),
-            "out_file",
-            model_deviation.FILE,
-        ]
-        if heating.ensemble
-        else []
-    )
-    return [
-        " ".join(["pair_style deepmd", *links(heating), *compared]),
-        f"pair_coeff * * {' '.join(TYPE_MAP)}",
-    ]
-
-
-def deepmd(model: Path) -> list[str]:
-    """Input lines of a deep potential."""
-    return [f"pair_style deepmd {model.resolve()}", f"pair_coeff * * {' '.join(TYPE_MAP)}"]
+    others = [f"ensemble{i}.pb" for i in range(1, len(heating.ensemble) + 1)]
+    return [heating.force_field.link, *others]

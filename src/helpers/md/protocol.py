@@ -21,8 +21,8 @@ from ase import Atoms
 
 from helpers import provenance, structures, units
 from helpers.errors import Unfit
-from helpers.md import reaxff
-from helpers.potentials import store
+from helpers.md import force_field
+from helpers.md.force_field import ForceField
 
 COUPLINGS = ("iso", "aniso", "tri", "none")
 _PROTOCOL = 1  # counts up when the same HeatingRun would give another run
@@ -48,7 +48,7 @@ class HeatingRun:
     """All that determines a heating run.
 
     structure: name in data/structures or an ASE-readable file. potential: name, directory or
-    frozen ``.pb`` file (see `store.load_potential`), or ``reaxff`` (see `helpers.md.reaxff`).
+    frozen ``.pb`` file (see `store.load`), or ``reaxff`` (see `helpers.md.reaxff`).
     coupling of the barostat: ``iso`` (the paper), ``aniso`` (three lengths on their own), ``tri``
     (angles too) or ``none`` (NVT, the cell stays). segment_K > 0 heats in segments of that many
     kelvin, and after each holds its last temperature for ``hold_ps`` and then samples it for
@@ -127,8 +127,9 @@ class HeatingRun:
                 "thermo_every_ps, frame_every_ps and deviation_every_ps must be at "
                 "least one timestep"
             )
-        if self.ensemble and reaxff.NAME in (self.potential, *self.ensemble):
-            raise Unfit(f"an ensemble is one of deep potentials; {reaxff.NAME} has none")
+        for name in (self.potential, *self.ensemble) if self.ensemble else ():
+            if not force_field.of(name).can_compare:
+                raise Unfit(f"an ensemble is one of deep potentials; {name} has none")
         if not self.stages():
             raise Unfit(
                 "the run has no steps: give it a ramp, equilibration_ps, hold_ps or sample_ps"
@@ -137,6 +138,11 @@ class HeatingRun:
     def steps(self, ps: float) -> int:
         """Number of time steps in ``ps`` picoseconds."""
         return units.steps(ps, self.timestep_fs)
+
+    @property
+    def force_field(self) -> ForceField:
+        """What gives the forces."""
+        return force_field.of(self.potential)
 
     @property
     def name(self) -> str:
@@ -195,10 +201,10 @@ class HeatingRun:
             "protocol": _PROTOCOL,
             "supercell": [int(n) for n in self.supercell],
             "structure": provenance.sha256(_structure_file(self.structure)),
-            "potential": _potential_sha256(self.potential),
+            "potential": self.force_field.sha256,
         }
         if self.ensemble:
-            members = [provenance.sha256(store.model_file(p)) for p in self.ensemble]
+            members = [force_field.of(potential).sha256 for potential in self.ensemble]
             if len({recipe["potential"], *members}) <= len(members):
                 raise Unfit(
                     f"the ensemble {', '.join(self.ensemble)} beside {self.potential} names one "
@@ -217,10 +223,3 @@ def structure(heating: HeatingRun) -> Atoms:
 
 def _structure_file(name: str) -> Path:
     return Path(name) if Path(name).is_file() else structures.file(name)
-
-
-def _potential_sha256(potential: str) -> str:
-    """Of the model file; that of ReaxFF is known, so that its runs are found without it."""
-    if potential == reaxff.NAME:
-        return reaxff.SHA256
-    return provenance.sha256(store.model_file(potential))

@@ -13,12 +13,13 @@ pressure, times and tables stay those of every other run.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from scipy import constants
 
 from helpers import paths, provenance, units
+from helpers.errors import UserError
 from helpers.structures import TYPE_MAP
 
 NAME = "reaxff"  # as the potential of a run
@@ -30,11 +31,11 @@ KCAL_PER_MOL_IN_EV = constants.calorie / units.EV_IN_KJ_PER_MOL
 _HOME = "github.com/fxcoudert/citable-data, 152-Castel_JPhysChemC_2022"
 
 
-class ReaxFFUnavailable(RuntimeError):
+class ReaxFFUnavailable(UserError, RuntimeError):
     """The force field is not on this machine, is another one, or lacks an element."""
 
 
-def force_field(symbols: Sequence[str] = ()) -> Path:
+def force_field(symbols: Iterable[str] = ()) -> Path:
     """The force-field file in the folder that ``$ZIF4_REAXFF`` names.
 
     symbols: elements that it must know.

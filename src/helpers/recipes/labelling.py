@@ -55,8 +55,7 @@ def _origin(plan: catalogue.SetRecipe, run: str, calculator: Calculator | None) 
     if plan.sampler == "runs":
         origin["run_key"] = provenance.key(catalogue.run_recipe(run).recipe())
     elif plan.sampler not in ("reference", "relaxation"):
-        frozen = store.load_potential(plan.sampler) / store.FROZEN
-        origin["sampler_sha256"] = provenance.sha256(frozen)
+        origin["sampler_sha256"] = store.load(plan.sampler).sha256
     return json.loads(json.dumps(origin))
 
 
