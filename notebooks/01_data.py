@@ -47,9 +47,8 @@ own_format: str = ""  # [-] any | its format as dpdata names it; empty: by the n
 # %% tags=["remove-cell"]
 from helpers.book import parameters
 
-globals().update(
-    parameters.accepted("01_data", globals())
-)  # text becomes lists
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("01_data", globals()))
 
 # %% tags=["imports"]
 import tempfile
