@@ -61,6 +61,26 @@
     return shape;
   }
 
+  const CIVIDIS = ["#00204d", "#31446b", "#666970", "#958f78", "#cbba69", "#ffea46"];
+
+  /** What the colours mean. */
+  function legend(data) {
+    const key = make("span", {className: "zif4-key"});
+    if (data.kind === "boxes") {
+      const values = data.frames.flatMap((f) => f.values);
+      const bar = make("span", {className: "zif4-scale"});
+      bar.style.background = `linear-gradient(to right, ${CIVIDIS.join(",")})`;
+      key.append(Math.min(...values).toFixed(3), bar, Math.max(...values).toFixed(3), " 1/Å³");
+      return key;
+    }
+    for (const symbol of [...new Set(data.symbols)].sort()) {
+      const dot = make("span", {className: "zif4-dot"});
+      dot.style.background = data.colours[symbol] || "#cc79a7";
+      key.append(dot, symbol + " ");
+    }
+    return key;
+  }
+
   let colourScheme;
   function elementColours(colours) {
     const numbers = {};
@@ -98,7 +118,7 @@
         if (data.kind === "boxes") {
           const values = one.values.map((v) => 1000 * v);
           atoms.addRepresentation("spacefill", {
-            colorScheme: "bfactor", colorScale: ["#00204d", "#7c7b78", "#ffea46"],
+            colorScheme: "bfactor", colorScale: CIVIDIS, colorMode: "rgb",
             colorDomain: [Math.min(...values), Math.max(...values)],
             radiusType: "size", radiusSize: data.radius,
           });
@@ -116,10 +136,11 @@
         shown[k] = parts;
         if (shown.filter(Boolean).length === 1) {
           stage.autoView();
-          // as the still image looks: c upwards, a little from the side
-          const turn = new NGL.Quaternion().setFromEuler(new NGL.Euler(-1.31, 0.35, 0, "YXZ"));
-          stage.viewerControls.orient(new NGL.Matrix4().makeRotationFromQuaternion(turn));
-          stage.autoView();
+          // as the still image looks: c upwards, a little from the side (NGL looks along +z)
+          stage.viewerControls.rotate(
+            new NGL.Quaternion().setFromEuler(new NGL.Euler(-1.31, 0.35 + Math.PI, 0, "YXZ")));
+          await new Promise((done) => requestAnimationFrame(done));
+          stage.viewerControls.zoom(stand.clientWidth > 500 ? 0.35 : 0.1);
         }
       }
       shown.forEach((parts, i) => parts && parts.forEach((p) => p.setVisibility(i === k)));
@@ -151,9 +172,9 @@
       });
       bar.append(play, range, label);
     }
-    bar.append(make("span", {className: "zif4-hint"}, "drag: turn · shift + wheel: zoom"));
+    bar.append(legend(data), make("span", {className: "zif4-hint"}, "drag: turn · shift + wheel: zoom"));
     view.append(bar);
-    if (still) still.hidden = true;
+    toggle(still, false);
     view.dataset.state = "drawn";
     new ResizeObserver(() => stage.handleResize()).observe(stand);
     onTheme(() => stage.setParameters({backgroundColor: css("--pst-color-background")}));
@@ -197,7 +218,7 @@
     await draw();
     stand.setAttribute("role", "group");
     stand.setAttribute("aria-label", still ? still.alt : "figure");
-    if (still) still.hidden = true;
+    toggle(still, false);
     view.dataset.state = "drawn";
     onTheme(draw);
   }
@@ -217,8 +238,7 @@
         watch.unobserve(entry.target);
         const view = entry.target;
         const data = JSON.parse(view.querySelector("script[type='application/json']").textContent);
-        const box = view.parentElement;
-        const still = box.querySelector("img.zif4-still");
+        const still = stillOf(view);
         makers[view.dataset.kind](view, data, still).catch((error) => {
           view.dataset.state = "failed";
           console.warn("shown as a picture:", error);
@@ -226,6 +246,21 @@
       }
     }, {rootMargin: "300px"});
     document.querySelectorAll(".zif4-view").forEach((view) => watch.observe(view));
+  }
+
+  /** The picture that a view takes the place of; a view beside its figure is put into it first. */
+  function stillOf(view) {
+    let figure = view.closest("figure");
+    if (!figure && view.previousElementSibling && view.previousElementSibling.matches("figure")) {
+      figure = view.previousElementSibling;
+      figure.insertBefore(view, figure.querySelector("figcaption"));
+    }
+    return figure && figure.querySelector("img.zif4-still");
+  }
+
+  /** Show or hide a picture together with the link around it. */
+  function toggle(still, shown) {
+    if (still) (still.closest("a.image-reference") || still).hidden = !shown;
   }
 
   /** One button for all folded code of the page. */
@@ -249,13 +284,13 @@
     addEventListener("beforeprint", () => {
       document.querySelectorAll("details.long-table").forEach((d) => { d.open = true; });
       document.querySelectorAll(".zif4-view").forEach((v) => { v.hidden = true; });
-      document.querySelectorAll("img.zif4-still").forEach((i) => { i.hidden = false; });
+      document.querySelectorAll("img.zif4-still").forEach((i) => toggle(i, true));
     });
     addEventListener("afterprint", () => {
       document.querySelectorAll(".zif4-view").forEach((v) => { v.hidden = false; });
       document.querySelectorAll("[data-state='drawn']").forEach((v) => {
         const still = v.parentElement.querySelector("img.zif4-still");
-        if (still) still.hidden = true;
+        toggle(still, false);
       });
     });
   }
