@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("-n", "--dry-run", action="store_true", help="only say what each asks for")
     sub.add_argument("--list", action="store_true",
                      help="only list all runs of data/runs.yaml and which of them are finished")
-    command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub = command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub.add_argument("--new", metavar="SYSTEM", help="instead label those frames of data/dft.yaml "
+                     "that are not in data/dft yet, and put them there, e.g. ZIF-4")
     sub = command("import", _import, "own labelled frames -> build/frames/NAME, checked and split",
                   profile=False)
     sub.add_argument("name", help="what the set is called")
@@ -250,8 +252,11 @@ def _state_of_run(name: str) -> str:
 
 
 def _dft(options) -> int:
-    from helpers import dft
+    from helpers import dft, dft_frames
 
+    if options.new:
+        print(paths.relative(dft_frames.make(options.new)))
+        return 0
     for system in dft.systems():
         print(paths.relative(dft.make(system)))
     return 0

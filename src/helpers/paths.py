@@ -14,6 +14,7 @@ STRUCTURES = DATA / "structures"
 PAPER = DATA / "paper.yaml"
 SETS = DATA / "sets.yaml"
 DFT = DATA / "dft"
+DFT_FRAMES = DATA / "dft.yaml"
 POTENTIALS = DATA / "potentials.yaml"
 RUNS = DATA / "runs.yaml"
 

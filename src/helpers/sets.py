@@ -278,19 +278,19 @@ def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
         part = folder / "trajectory.extxyz"
         options = plan.common | plan.runs[run]
         if plan.sampler == "relaxation":
-            atoms = _start(options.pop("start"), calculator)
+            atoms = start_of(options.pop("start"), calculator)
             strain = options.pop("strain", 0.0)
             atoms.set_cell(atoms.cell.array * (1 + strain), scale_atoms=True)
             sampling.relax(atoms, calculator or reference.Reference(), part, **options)
         elif plan.sampler == "reference":
-            atoms = _start(options.pop("start"), calculator)
+            atoms = start_of(options.pop("start"), calculator)
             sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
         else:
             source = folder / "sampled.extxyz"
             if plan.sampler == "runs":
                 _take(run, source, **options)
             elif not (folder / "sampled").is_file():
-                start = _start(options.pop("start"), calculator)
+                start = start_of(options.pop("start"), calculator)
                 _explore(plan.sampler, start, _ramp(options), source)
                 (folder / "sampled").touch()
             _label(source, part, calculator or reference.Reference())
@@ -306,7 +306,7 @@ def _ramp(options: dict) -> sampling.Ramp:
         raise BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
 
 
-def _start(text: str, calculator: Calculator | None = None) -> Atoms:
+def start_of(text: str, calculator: Calculator | None = None) -> Atoms:
     """``ZIF-4`` (shipped), ``glass01`` (external), or ``set/run@frame`` of another set."""
     if "@" in text:
         where, _, index = text.partition("@")
