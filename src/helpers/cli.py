@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
     sub.add_argument("--new", metavar="SYSTEM", help="instead label those frames of data/dft.yaml "
                      "that are not in data/dft yet, and put them there, e.g. ZIF-4")
+    command("correction", _correction, "fit what CP2K adds to the reference: data/correction.yaml",
+            profile=False)
     sub = command("import", _import, "own labelled frames -> build/frames/NAME, checked and split",
                   profile=False)
     sub.add_argument("name", help="what the set is called")
@@ -259,6 +261,17 @@ def _dft(options) -> int:
         return 0
     for system in dft.systems():
         print(paths.relative(dft.make(system)))
+    return 0
+
+
+def _correction(options) -> int:
+    from helpers import correction
+
+    print(paths.relative(correction.make()))
+    for framework, law in correction.laws().items():
+        print(f"{framework:12} {law.volumes[0]:.2f} to {law.volumes[1]:.2f} A^3/atom: "
+              f"{law.energy(law.volumes)[0]:+.2f} to {law.energy(law.volumes)[1]:+.2f} meV/atom, "
+              f"{law.pressure(law.volumes)[0]:+.3f} to {law.pressure(law.volumes)[1]:+.3f} GPa")
     return 0
 
 

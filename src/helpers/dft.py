@@ -5,7 +5,8 @@ DZVP-GTH-PBE on C, H, N and DZVP-MOLOPT-SR-GTH on Zn, GTH-PBE pseudopotentials, 
 of that work is in folder 095 of fxcoudert/citable-data). Where those settings say nothing, ours:
 diagonalisation with Broyden mixing, whose number of steps each frame records (``scf_steps``). An
 insulator screens little, so that long waves of the density need hardly any Kerker damping: with
-BETA 0.1 / bohr (CP2K: 0.5) and a history of 8 steps, 13 steps do what took 19, to 1e-8 hartree.
+BETA 0.1 / bohr (CP2K: 0.5) 13 steps do what took 19, to 1e-8 hartree. A longer history (NBUFFER)
+saves one more and costs 0.5 GB a step of it: 272 atoms take 9 GB as it is.
 
 Needs the program ``cp2k.psmp`` and a fast BLAS (Debian: ``apt-get install cp2k
 libopenblas0-serial``); everything else works without.
@@ -45,13 +46,12 @@ _ELECTRONS = {"H": 1, "C": 4, "N": 5, "Zn": 12}
 _INPUT, _OUTPUT = "cp2k.inp", "cp2k.out"
 _INSTALL = "Debian and Ubuntu: apt-get install cp2k libopenblas0-serial"
 # Debian's CP2K is built with OpenMPI, which takes as variables what another mpirun would reject.
-# The C library gives big arrays back to the kernel, which clears them again at every SCF step: an
-# eighth of the time, until it is told to keep them.
+# Huge pages: a new grid of 100 MB a time, cleared by the kernel in pages of 4 kB, is an eighth of
+# all time.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:"
-                      "glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=268435456",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
         METHOD BROYDEN_MIXING
         ALPHA 0.4
         BETA 0.1
-        NBUFFER 8
+        NBUFFER 4
       &END MIXING
       &PRINT
         &RESTART OFF

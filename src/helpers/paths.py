@@ -15,6 +15,7 @@ PAPER = DATA / "paper.yaml"
 SETS = DATA / "sets.yaml"
 DFT = DATA / "dft"
 DFT_FRAMES = DATA / "dft.yaml"
+CORRECTION = DATA / "correction.yaml"
 POTENTIALS = DATA / "potentials.yaml"
 RUNS = DATA / "runs.yaml"
 

@@ -24,6 +24,7 @@ import pandas as pd
 import yaml
 from ase import Atoms
 from ase.calculators.calculator import Calculator
+from ase.stress import voigt_6_to_full_3x3_strain
 from tqdm import tqdm
 
 from helpers import (
@@ -76,7 +77,9 @@ class Recipe:
     ``relaxation`` (BFGS by the reference, every step a label), ``runs`` (frames of heating runs),
     or the name of a potential (molecular dynamics until the guard objects; then labels). runs: name
     -> fields of :class:`helpers.sampling.Ramp` and ``start``; of a relaxation ``start``, ``strain``
-    (of all lengths), ``fmax`` (eV/A), ``steps``; of heating runs ``frames``, how many, evenly
+    (of all lengths), ``fmax`` (eV/A), ``steps``; of both ``strain_voigt``, six strains (xx, yy, zz,
+    yz, xz, xy; shear as 2 e_ij, as in `helpers.elastic`) of the start's cell; of heating runs
+    ``frames``, how many, evenly
     chosen, from the first one at ``from_K`` on. common: fields that all runs share. keep_every:
     stride in labelled steps. n_blocks, validation_share: of the split. test: no potential may be
     trained on it.
@@ -278,19 +281,19 @@ def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
         part = folder / "trajectory.extxyz"
         options = plan.common | plan.runs[run]
         if plan.sampler == "relaxation":
-            atoms = start_of(options.pop("start"), calculator)
+            atoms = _begin(options, calculator)
             strain = options.pop("strain", 0.0)
             atoms.set_cell(atoms.cell.array * (1 + strain), scale_atoms=True)
             sampling.relax(atoms, calculator or reference.Reference(), part, **options)
         elif plan.sampler == "reference":
-            atoms = start_of(options.pop("start"), calculator)
+            atoms = _begin(options, calculator)
             sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
         else:
             source = folder / "sampled.extxyz"
             if plan.sampler == "runs":
                 _take(run, source, **options)
             elif not (folder / "sampled").is_file():
-                start = start_of(options.pop("start"), calculator)
+                start = _begin(options, calculator)
                 _explore(plan.sampler, start, _ramp(options), source)
                 (folder / "sampled").touch()
             _label(source, part, calculator or reference.Reference())
@@ -304,6 +307,14 @@ def _ramp(options: dict) -> sampling.Ramp:
                                 for k, v in options.items()})
     except TypeError as error:
         raise BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
+
+
+def _begin(options: dict, calculator: Calculator | None) -> Atoms:
+    """The start of a run, strained as it is wanted; takes both fields out of the options."""
+    atoms = start_of(options.pop("start"), calculator)
+    strain = voigt_6_to_full_3x3_strain(options.pop("strain_voigt", np.zeros(6)))
+    atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+    return atoms
 
 
 def start_of(text: str, calculator: Calculator | None = None) -> Atoms:
