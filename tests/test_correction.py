@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from helpers import correction, dft, frames, paths, units
+from helpers import correction, dft, evaluation, frames, paths, provenance, training, units
 
 LAW = correction.Law(272, 17.0, (1.5, 0.86, -0.05), (14.0, 21.0))
 
@@ -128,3 +128,28 @@ def test_only_labels_of_the_reference_are_corrected():
     assert correction.load(name, None, laws)["energies"][0] != frames.load(name)["energies"][0]
     np.testing.assert_array_equal(
         correction.load(name, None, None)["energies"], frames.load(name)["energies"])
+
+
+def test_a_training_on_corrected_labels(tmp_path, monkeypatch):
+    """The key follows the law only where it is used; the energies that are learnt are corrected."""
+    plain = training.Recipe(sets=("abw",), steps=2)
+    recipe = training.Recipe(
+        sets=("abw",), steps=2, corrected=True, neuron=(2, 4), axis_neuron=2, fitting=(4,),
+        sel=(20, 20, 16, 8),
+    )  # fmt: skip
+    assert "correction" not in plain.as_dict() and "corrected" not in plain.as_dict()
+    assert recipe.as_dict()["correction"] == correction.key(correction.laws())
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    made = training.train(recipe, "tiny", threads=1)
+    laws = correction.of(made)
+    assert correction.key(laws) == recipe.as_dict()["correction"]
+    assert not (made / "corrected").exists()
+    system = correction.load("abw", "validation", laws)
+    errors = evaluation.evaluate(made, frames.thinned(system, training.EVALUATED))
+    said = provenance.read(made)["results"]["validation"]["abw"]
+    assert said["energy_bias_meV_per_atom"] == pytest.approx(errors["energy_bias_meV_per_atom"])
+    uncorrected = evaluation.evaluate(made, frames.load("abw", "validation"))
+    difference = errors["energy_bias_meV_per_atom"] - uncorrected["energy_bias_meV_per_atom"]
+    v = np.abs(np.linalg.det(system["cells"])) / 68
+    assert -difference == pytest.approx(laws["Znim2-ABW"].energy(v).mean(), abs=1e-3)
+    assert said["force_rmse_eV_per_A"] == pytest.approx(uncorrected["force_rmse_eV_per_A"])

@@ -146,8 +146,8 @@ def fit(table: pd.DataFrame, degree: int, n_atoms: int) -> Law:
         table["energy_meV_per_atom"] / ENERGY_SCATTER, table["pressure_GPa"] / PRESSURE_SCATTER
     ])  # fmt: skip
     coefficients = np.linalg.lstsq(rows, wanted, rcond=None)[0]
-    return Law(n_atoms, centre, tuple(map(float, coefficients)),
-               (float(volume.min()), float(volume.max())))  # fmt: skip
+    ends = math.floor(100 * volume.min()) / 100, math.ceil(100 * volume.max()) / 100
+    return Law(n_atoms, centre, tuple(map(float, coefficients)), ends)
 
 
 def left_out(table: pd.DataFrame, degree: int) -> pd.DataFrame:
@@ -327,3 +327,26 @@ def load(
     if not chosen or provenance.read(frames.locate(name)).get("source") != reference.SOURCE:
         return system
     return corrected(system, chosen, f"the frames of {name}")
+
+
+def write(name: str, chosen: dict[str, Law], directory: Path) -> None:
+    """A corrected copy of a set for ``dp train``: both parts, no provenance of its own."""
+    for part in frames.PARTS:
+        load(name, part, chosen).to("deepmd/npy", str(directory / part), prec=np.float64,
+                                    set_size=10**6)  # fmt: skip
+
+
+def keep(chosen: dict[str, Law], directory: Path) -> None:
+    """Leave the laws beside the potential that is trained on them, for :func:`of`."""
+    part = directory / f".{paths.CORRECTION.name}"
+    part.write_text(yaml.safe_dump({name: _plain(asdict(law)) for name, law in chosen.items()}))
+    part.replace(directory / paths.CORRECTION.name)
+
+
+def of(potential: Path) -> dict[str, Law] | None:
+    """The laws that the labels of a potential were corrected by; None if they were not.
+
+    Its errors are those against labels that are corrected in the same way.
+    """
+    file = Path(potential) / paths.CORRECTION.name
+    return laws(file) if file.is_file() else None

@@ -115,8 +115,9 @@ def ship(potential: str | Path, name: str) -> Path:
     part.mkdir(parents=True)
     for file in (FROZEN, "lcurve.out", "metrics.json"):
         shutil.copy(source / file, part / file)
-    if (source / LEARNING).is_file():
-        shutil.copy(source / LEARNING, part / LEARNING)
+    for file in (LEARNING, paths.CORRECTION.name):  # not every potential has them
+        if (source / file).is_file():
+            shutil.copy(source / file, part / file)
     text = json.loads((source / "input.json").read_text())
     sets = provenance.read(source)["sets"]
     for section in ("training", "validation"):

@@ -13,7 +13,17 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from helpers import evaluation, frames, models, paths, provenance, sets, training, transition
+from helpers import (
+    correction,
+    evaluation,
+    frames,
+    models,
+    paths,
+    provenance,
+    sets,
+    training,
+    transition,
+)
 from helpers.errors import nearest
 
 
@@ -155,14 +165,15 @@ def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
     most ``evaluated_frames`` frames of each set, evenly chosen. Keys: set -> errors as
     `evaluation.Prediction.metrics` gives them, and ``role``: ``validation`` or ``test``
     (``unseen`` for a set that is no test by declaration but in no training of this potential).
+    Labels count as they do in its training: corrected where that one was.
     """
     directory = models.load_potential(name)
     trained, declared = provenance.read(directory).get("sets", []), sets.tests()
     seen = {s.removesuffix(frames.RANDOM) for s in trained if s.endswith(frames.RANDOM)}
-    result = {}
+    laws, result = correction.of(directory), {}
     for set_name in dict.fromkeys([*(n for n in frames.names() if n not in seen), *trained]):
         known = set_name in trained
-        system = frames.load(set_name, "validation" if known else None)
+        system = correction.load(set_name, "validation" if known else None, laws)
         errors = evaluation.evaluate(directory, frames.thinned(system, evaluated_frames))
         role = "validation" if known else "test" if set_name in declared else "unseen"
         result[set_name] = {"role": role, **errors}
@@ -183,7 +194,7 @@ def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> p
     ValueError
         the frames carry no temperature.
     """
-    system = frames.load(set_name)
+    system = correction.load(set_name, None, correction.of(models.load_potential(name)))
     if "temperature_K" not in system.data:
         raise ValueError(f"the frames of {set_name} carry no temperature")
     low = transition.bins(system.data["temperature_K"].ravel(), width_K, close_end=True)

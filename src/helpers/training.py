@@ -28,12 +28,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from helpers import dp, evaluation, frames, models, paths, processes, provenance
+from helpers import correction, dp, evaluation, frames, models, paths, processes, provenance
 from helpers.errors import NotThere, Unfit
 from helpers.frames import TYPE_MAP
 
 _CHECKPOINT = "model.ckpt"
 _SNAPSHOTS = "snapshots"
+_CORRECTED = "corrected"  # copies of the sets, as they are trained on
 EVALUATED, JUDGED = 50, 3  # validation frames of a set: of a finished training, of a snapshot
 SNAPSHOTS, SHORT = 8, 2000  # kept of a training; of one with fewer steps than SHORT none
 
@@ -51,9 +52,10 @@ class Recipe:
     multiplied down every ``decay_steps`` (0: a two-hundredth of the training). batch: frames a
     step, or ``auto``. precision: of the nets; energies are summed in float64 in any case.
     initial_potential: frozen model (path or name) the weights start from
-    (``dp train --init-frz-model``), "" for random ones. The defaults of the descriptor, the nets
-    and the energy and force prefactors are the paper's, but for ``sel``: there the numbers of
-    atoms in the cell were given.
+    (``dp train --init-frz-model``), "" for random ones. corrected: train on the labels of the
+    reference as `helpers.correction` corrects them; the laws count by their numbers. The defaults
+    of the descriptor, the nets and the energy and force prefactors are the paper's, but for
+    ``sel``: there the numbers of atoms in the cell were given.
     """
 
     sets: tuple[str, ...]
@@ -74,6 +76,7 @@ class Recipe:
     precision: str = "float32"
     seed: int = 1
     initial_potential: str = ""
+    corrected: bool = False
 
     def __post_init__(self):
         if isinstance(self.sets, str) or not self.sets:
@@ -97,6 +100,8 @@ class Recipe:
         if self.initial_potential:
             frozen = models.load_potential(self.initial_potential) / models.FROZEN
             plain["initial_potential"] = provenance.sha256(frozen)
+        if plain.pop("corrected"):  # left out where it is not wanted: older keys stay
+            plain["correction"] = correction.key(correction.laws())
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
@@ -106,8 +111,11 @@ class Recipe:
         """
         from deepmd.utils.argcheck import normalize
 
+        folders = {s: frames.locate(s) for s in self.sets}
+        if self.corrected:
+            folders = {s: Path(directory) / _CORRECTED / s for s in self.sets}
         systems = {
-            part: [os.path.relpath(frames.locate(s) / part, directory) for s in self.sets]
+            part: [os.path.relpath(folder / part, directory) for folder in folders.values()]
             for part in frames.PARTS
         }
         start_rate, stop_rate = self.learning_rate
@@ -232,8 +240,13 @@ def train(
         )
     target = provenance.directory("potentials", name, plain).absolute()
     display_every, save_every = _intervals(recipe.steps, display_every, save_every)
+    laws = correction.laws() if recipe.corrected else None
     with provenance.lock(target):
         began = time.monotonic()
+        if laws:
+            correction.keep(laws, target)
+            for name_of_set in recipe.sets:
+                correction.write(name_of_set, laws, target / _CORRECTED / name_of_set)
         text = recipe.input(target, display_every, save_every)
         (target / "input.json").write_text(json.dumps(text, indent=1) + "\n")
         frozen = target / models.FROZEN
@@ -244,10 +257,11 @@ def train(
                 dp.run(target, threads, "freeze", "-o", "frozen.part.pb")
                 (target / "frozen.part.pb").rename(frozen)
             else:
-                best = judge_snapshots(target, recipe.sets, watch, threads)
+                best = judge_snapshots(target, recipe.sets, watch, threads, laws)
                 (target / _SNAPSHOTS / str(best) / models.FROZEN).rename(frozen)
         metrics = {
-            s: evaluation.evaluate(frozen, frames.thinned(frames.load(s, "validation"), EVALUATED))
+            s: evaluation.evaluate(
+                frozen, frames.thinned(correction.load(s, "validation", laws), EVALUATED))
             for s in recipe.sets
         }
         evaluation.write_metrics(target, metrics)
@@ -266,7 +280,8 @@ def train(
                      target / "out.json", target / "input_v2_compat.json",
                      target / "seconds.json"):  # fmt: skip
             left.unlink(missing_ok=True)
-        shutil.rmtree(target / _SNAPSHOTS, ignore_errors=True)
+        for folder in (_SNAPSHOTS, _CORRECTED):
+            shutil.rmtree(target / folder, ignore_errors=True)
     provenance.announce("made", target, f"potential {name!r}, {recipe.steps} steps")
     models.point(name, target)
     return target
@@ -412,7 +427,8 @@ def _keep_snapshot(directory: Path, steps: int) -> None:
 
 
 def judge_snapshots(
-    directory: Path, trained: Sequence[str], watch: Sequence[str], threads: int | None = None
+    directory: Path, trained: Sequence[str], watch: Sequence[str], threads: int | None = None,
+    laws: dict[str, correction.Law] | None = None,
 ) -> int:
     """Freeze and judge the snapshots of a training; the step of the best one.
 
@@ -424,8 +440,9 @@ def judge_snapshots(
     folder, file = directory / _SNAPSHOTS, directory / models.LEARNING
     rows = json.loads(file.read_text()) if file.is_file() else []
     judged = {
-        "validation": [frames.thinned(frames.load(s, "validation"), JUDGED) for s in trained],
-        "watched": [frames.thinned(frames.load(s), 3 * JUDGED) for s in watch],
+        "validation": [
+            frames.thinned(correction.load(s, "validation", laws), JUDGED) for s in trained],
+        "watched": [frames.thinned(correction.load(s, None, laws), 3 * JUDGED) for s in watch],
     }
     steps = sorted(int(p.name) for p in folder.glob("[0-9]*"))
     for step in tqdm(steps, desc=f"judge {directory.name}", unit="snapshot"):
