@@ -150,16 +150,17 @@ def _is_zinc_imidazolate(atoms: Atoms) -> bool:
 
 
 def _put(system: str, labelled: Atoms) -> None:
-    """Add a frame to the shipped ones and to their provenance, the second last."""
-    images = dft.read(system) if system in dft.systems() else []
-    images = [*images, labelled]
+    """Add a frame to the shipped ones, which stay as they are, and to their provenance, last."""
     target = paths.DFT / f"{system}.extxyz"
     part = target.with_suffix(".part")
-    ase.io.write(part, images, format="extxyz")
+    ase.io.write(part, labelled, format="extxyz")
+    if target.is_file():
+        part.write_bytes(target.read_bytes() + part.read_bytes())
     part.replace(target)
+    names = sorted(a.info["name"] for a in dft.read(system))
     known = provenance.read(paths.DFT)
     recipe = known["recipe"]
-    recipe["frames"] |= {system: sorted(a.info["name"] for a in images)}
+    recipe["frames"] |= {system: names}
     provenance.write(
         paths.DFT, kind="dft", recipe=recipe, description=known["description"],
         inputs=known["inputs"] | {target.name: provenance.sha256(target)},

@@ -97,6 +97,21 @@ def shipped_as_written(name: str) -> bool:
     return plain | {"initial_potential": made["initial_potential"]} == made
 
 
+def group(name: str) -> list[str]:
+    """The sets of a group of ``data/potentials.yaml``.
+
+    Raises
+    ------
+    BadRecipe
+        no such group.
+    """
+    groups = _table()["groups"]
+    if name not in groups:
+        raise BadRecipe(f"{paths.relative(paths.POTENTIALS)} has no group {name!r}"
+                        f"{nearest(name, groups)} (there are: {', '.join(groups)})")
+    return _spelt_out([name], groups)
+
+
 def _spelt_out(names: list[str], groups: dict[str, list[str]]) -> list[str]:
     found = []
     for name in names:
