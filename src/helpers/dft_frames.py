@@ -9,7 +9,8 @@ Units: A, K, eV, eV/A, eV/A^3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import ase.io
@@ -21,15 +22,18 @@ from helpers import (
     dft,
     frames,
     ladder,
+    ligands,
     paths,
     provenance,
     reference,
+    sampling,
     sets,
     structures,
     trajectory,
 )
 from helpers.errors import Unfit
 
+XTB_FIRST, XTB_EVERY = 240, 40  # steps of 1 fs until the first frame, and between frames
 PHASES = ("crystal", "opening", "open", "melt", "glass")
 
 
@@ -39,8 +43,11 @@ class Frame:
 
     phase: one of :data:`PHASES`, as whoever chose the frame sees it. Where it comes from is one of
     ``structure`` (a name that `sets.start_of` knows, with ``strain`` of all lengths), ``set`` (of
-    which ``frame`` counts the training part first, then the validation part) and ``run`` (a heating
-    run; the frame nearest to ``temperature_K``). A frame of ``data/dft`` that is older than the
+    which ``frame`` counts the training part first, then the validation part), ``run`` (a heating
+    run; the frame nearest to ``temperature_K``) and ``bim``: so many imidazolates of ``structure``
+    exchanged for benzimidazolates, all lengths strained, and ``frame`` of molecular dynamics at
+    ``temperature_K`` by GFN1-xTB, :data:`XTB_EVERY` steps apart. An entry with ``frames`` is that
+    many of them, and such entries take turns. A frame of ``data/dft`` that is older than the
     list has none of them. temperature_K: of the thermostat; taken from the set or run, and left out
     where nobody says (the published glasses).
     """
@@ -51,6 +58,8 @@ class Frame:
     set: str = ""
     frame: int = 0
     run: str = ""
+    bim: int = 0
+    seed: int = 1
     temperature_K: float | None = None
 
     def __post_init__(self):
@@ -67,15 +76,22 @@ def listed() -> dict[str, dict[str, Frame]]:
         an entry that makes no sense; the message names it.
     """
     table = yaml.safe_load(paths.DFT_FRAMES.read_text())
-    found = {}
+    where, found = paths.relative(paths.DFT_FRAMES), {}
     for system, entries in table.items():
+        several = []
         found[system] = {}
         for name, entry in entries.items():
             try:
-                found[system][name] = Frame(**entry)
+                number = entry.pop("frames", 0)
+                made = [Frame(**entry | {"frame": k}) for k in range(number)] or [Frame(**entry)]
             except (TypeError, Unfit) as error:
-                where = paths.relative(paths.DFT_FRAMES)
                 raise Unfit(f"{where}, {system}, {name}: {error}") from error
+            if number:
+                several.append([(f"{name}_{k:02d}", frame) for k, frame in enumerate(made)])
+            else:
+                found[system][name] = made[0]
+        for turn in zip_longest(*several):
+            found[system] |= dict(filter(None, turn))
     return found
 
 
@@ -94,6 +110,11 @@ def atoms_of(frame: Frame) -> Atoms:
         nearest = int(np.abs(whole.temperatures_K - frame.temperature_K).argmin())
         atoms, temperature = whole.atoms(nearest), float(whole.temperatures_K[nearest])
         origin = f"run {frame.run}, step {whole.steps[nearest]}"
+    elif frame.bim:
+        atoms, temperature = _by_xtb(frame), frame.temperature_K
+        origin = (f"{frame.structure} with {frame.bim} benzimidazolate, GFN1-xTB at "
+                  f"{temperature:g} K, all lengths {100 * frame.strain:+g} %, seed {frame.seed}, "
+                  f"frame {frame.frame}")
     elif frame.structure:
         atoms, temperature = sets.start_of(frame.structure), frame.temperature_K
         atoms.set_cell(atoms.cell.array * (1 + frame.strain), scale_atoms=True)
@@ -109,6 +130,37 @@ def atoms_of(frame: Frame) -> Atoms:
     if temperature is not None:
         atoms.info["temperature_K"] = temperature
     return atoms
+
+
+def _by_xtb(frame: Frame) -> Atoms:
+    """The frame of its trajectory below ``build/sampling/xtb``, which is made or goes on as far."""
+    try:
+        from tblite.ase import TBLite
+    except ImportError as error:
+        raise dft.DFTFailed(f"{error}; frames with benzimidazolate are sampled by GFN1-xTB: "
+                            f"pip install tblite") from error
+    plain = asdict(frame) | {"every": XTB_EVERY, "first": XTB_FIRST}
+    del plain["frame"], plain["phase"]
+    folder = paths.BUILD / "sampling" / "xtb" / provenance.key(plain)
+    calculator = TBLite(method="GFN1-xTB", verbosity=0)
+    with provenance.lock(folder):
+        start = folder / "start.extxyz"
+        if not start.is_file():
+            atoms = ligands.exchange(sets.start_of(frame.structure), frame.bim)
+            atoms.set_cell(atoms.cell.array * (1 + frame.strain), scale_atoms=True)
+            part = folder / "start.part"
+            relaxed = sampling.relax(atoms, calculator, folder / "relaxation.extxyz", fmax=0.3,
+                                     steps=100)  # fmt: skip
+            ase.io.write(part, relaxed, format="extxyz")
+            part.rename(start)
+        atoms = ase.io.read(start)
+        atoms.calc = None
+        wanted = XTB_FIRST + frame.frame * XTB_EVERY
+        ramp = sampling.Ramp(
+            steps=wanted + 1, temperature_K=(frame.temperature_K,) * 2, seed=frame.seed,
+            friction_per_fs=0.02, keep_every=XTB_EVERY)  # fmt: skip
+        file = sampling.run(atoms, ramp, calculator, folder / "trajectory.extxyz")
+        return next(a for a in ase.io.read(file, ":") if a.info["step"] == wanted)
 
 
 def waiting(system: str) -> list[str]:

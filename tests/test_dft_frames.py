@@ -1,0 +1,47 @@
+"""The list of frames that CP2K labels: what it says, and where its frames come from."""
+
+import numpy as np
+import pytest
+
+from helpers import dft, dft_frames, frames, paths
+from helpers.errors import Unfit
+
+
+def test_the_list_is_understood_and_holds_what_is_shipped():
+    listed = dft_frames.listed()
+    for system in listed:
+        if system in dft.systems():
+            assert {a.info["name"] for a in dft.read(system)} <= set(listed[system])
+            assert not set(dft_frames.waiting(system)) & {
+                a.info["name"] for a in dft.read(system)}  # fmt: skip
+
+
+def test_entries_with_many_frames_take_turns(tmp_path, monkeypatch):
+    file = tmp_path / "dft.yaml"
+    file.write_text("X:\n  a: {phase: melt, bim: 1, frames: 3}\n  b: {phase: melt, bim: 2, frames: 1}")
+    monkeypatch.setattr(paths, "DFT_FRAMES", file)
+    assert list(dft_frames.listed()["X"]) == ["a_00", "b_00", "a_01", "a_02"]
+    assert [f.frame for f in dft_frames.listed()["X"].values()] == [0, 0, 1, 2]
+    file.write_text("X:\n  a: {phase: mellt}")
+    with pytest.raises(Unfit, match="dft.yaml, X, a: phase is 'mellt'"):
+        dft_frames.listed()
+
+
+def test_a_frame_of_a_set_is_that_frame():
+    atoms = dft_frames.atoms_of(dft_frames.Frame("melt", set="test_melt", frame=13))
+    system = frames.load("test_melt")
+    np.testing.assert_allclose(atoms.cell.array, system["cells"][13])
+    apart = atoms.positions - system["coords"][13]
+    fractions = np.linalg.solve(atoms.cell.array.T, apart.T)
+    np.testing.assert_allclose(fractions, np.round(fractions), atol=1e-6)
+    assert atoms.info["temperature_K"] == 2020 and "frame 13" in atoms.info["origin"]
+
+
+def test_a_strained_structure_has_its_volume_and_the_order_of_the_type_map():
+    plain = dft_frames.atoms_of(dft_frames.Frame("crystal", structure="ZIF-4"))
+    wide = dft_frames.atoms_of(dft_frames.Frame("crystal", structure="ZIF-4", strain=0.02))
+    assert wide.get_volume() / plain.get_volume() == pytest.approx(1.02**3)
+    order = [frames.TYPE_MAP.index(s) for s in wide.symbols]
+    assert order == sorted(order) and wide.info["origin"] == "ZIF-4, all lengths +2 %"
+    with pytest.raises(Unfit, match="says not where"):
+        dft_frames.atoms_of(dft_frames.Frame("melt"))
