@@ -41,7 +41,7 @@ GROUPS = {
     "crystal 2000-2500 K": ("test_2000", "test_2500"),
     "open": ("heated_atp", "opening_test", "test_low_density"),
     "melt": ("test_melt",),
-    "glass": ("glasses_test",),
+    "glass": ("glasses_test", "glasses_reference_test"),
 }
 JUDGED = 8  # frames of each test set
 STEPS = 8000
