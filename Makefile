@@ -65,8 +65,12 @@ ship-run: $(ENV)/.synced ## put a finished heating run into data/runs, thinned: 
 	@$(ZIF4) ship-run $(ARGS) -- '$(RUN)'
 
 .PHONY: dft
-dft: $(ENV)/.synced ## label the frames of data/dft again, by CP2K (Debian: apt-get install cp2k)
-	@$(ZIF4) dft
+dft: $(ENV)/.synced ## label by CP2K (Debian: cp2k libopenblas0-serial) data/dft again, or ARGS="--new ZIF-4"
+	@$(ZIF4) dft $(ARGS)
+
+.PHONY: correction
+correction: $(ENV)/.synced ## fit what CP2K adds to the reference: data/correction.yaml
+	@$(ZIF4) correction
 
 .PHONY: check
 check: $(ENV)/.synced ## look through the rendered book for errors, broken links, empty figures
@@ -91,6 +95,10 @@ bench-analysis: $(ENV)/.synced ## what an analysis costs, beside MDAnalysis, fre
 .PHONY: bench-md
 bench-md: $(ENV)/.synced ## what a step of MD costs, by engine, and how exact it is: build/bench/ (ARGS="--seconds 60 --cp2k")
 	@$(ZIF4) bench-md $(ARGS)
+
+.PHONY: bench-nets
+bench-nets: $(ENV)/.synced ## nets of several shapes: errors against the cost of a step (hours): build/bench/architectures.json
+	@$(ZIF4) bench-nets $(ARGS)
 
 .PHONY: lint
 lint: $(ENV)/.synced ## ruff (rules and format), the floors of src/helpers

@@ -139,6 +139,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--frames", type=_whole, default=1000, help="of the full analysis (1000)")
     sub.add_argument("--rounds", type=_whole, default=5, help="calls of each contender (5)")
     sub = command(
+        "bench-nets",
+        _bench_nets,
+        "nets of several shapes: errors by phase against the cost of a step",
+        profile=False,
+    )
+    sub.add_argument("names", nargs="*", help="of settings; without: all, in their order")
+    sub.add_argument("--steps", type=_whole, default=8000, help="of each training (8000)")
+    sub = command(
         "validate", _validate, "one check of a potential in use: made, or found", profile=False
     )
     sub.add_argument("check", choices=["volume", "labels", "elastic", "energy", "curvature"])
@@ -502,6 +510,17 @@ def _bench_analysis(options) -> int:
     measured = analysis.measure(options.frames, options.rounds)
     print(analysis.report(measured))
     print(paths.relative(record.made("analysis")))
+    return 0
+
+
+def _bench_nets(options) -> int:
+    from helpers.benchmarks import architectures
+
+    file = paths.BUILD / "bench" / "architectures.json"
+    architectures.measure(options.names or tuple(architectures.SETTINGS), options.steps, file)
+    table = architectures.table(architectures.read(file))
+    print(table.to_string(index=False, float_format="{:.3g}".format))
+    print(paths.relative(file))
     return 0
 
 

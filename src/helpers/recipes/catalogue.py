@@ -130,6 +130,23 @@ def potential_entry(name: str, table: dict) -> tuple[str | None, dict]:
     return start, entry
 
 
+def group(name: str) -> list[str]:
+    """The sets of a group of ``data/potentials.yaml``.
+
+    Raises
+    ------
+    BadRecipe
+        no such group.
+    """
+    groups = potential_table()["groups"]
+    if name not in groups:
+        raise BadRecipe(
+            f"{paths.relative(paths.POTENTIALS)} has no group {name!r}{nearest(name, groups)} "
+            f"(there are: {', '.join(groups)})"
+        )
+    return _spelt_out([name], groups)
+
+
 def _spelt_out(names: list[str], groups: dict[str, list[str]]) -> list[str]:
     found = []
     for name in names:
