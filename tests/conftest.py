@@ -218,6 +218,7 @@ def tiny_project(root):
         "provenance.py",
         "errors.py",
         "settings.py",
+        "yaml_file.py",
         "cli.py",
         "book",
     ):
