@@ -184,6 +184,26 @@ def _parser() -> argparse.ArgumentParser:
         help="displacement per atom below which frames are copies (0.02)",
     )
     sub.add_argument("--force-bound", type=float, default=30.0, metavar="eV/A")
+    sub.add_argument("--pressure-bound", type=float, default=30.0, metavar="GPa")
+    sub.add_argument(
+        "--loose-atoms",
+        type=float,
+        default=0.02,
+        metavar="SHARE",
+        help="of C and H that may miss a bond in every frame (0.02)",
+    )
+    for label in ("energy", "forces", "stress", "virial"):
+        sub.add_argument(
+            f"--{label}-key", metavar="KEY", help=f"of the {label} in extended XYZ files"
+        )
+    sub.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="for the reader of another format of dpdata; may be repeated",
+    )
     sub.add_argument("--n-blocks", type=int, default=10, help="blocks to split into (10)")
     sub.add_argument("--validation-share", type=float, default=0.2, help="of the blocks (0.2)")
     sub.add_argument("--level-of-theory", default="", help="kept in the provenance")
@@ -502,6 +522,10 @@ def _import(options) -> int:
     from helpers.frames import importing
 
     values = {k: v for k, v in vars(options).items() if k not in ("do", "source", "against")}
+    values["keys"] = {
+        label: values.pop(f"{label}_key") for label in ("energy", "forces", "stress", "virial")
+    }
+    values["options"] = importing.reader_options(values["options"])
     calculator = None
     if options.against:
         from deepmd.calculator import DP
