@@ -16,10 +16,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from tqdm import tqdm
 from helpers import paths, processes, provenance
 from helpers.errors import Unfit
 from helpers.frames import correction, dataset
-from helpers.potentials import checkpoints, deepmd, learning_curves, store
+from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
 from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
 
