@@ -1,0 +1,152 @@
+"""Figures of several heating runs side by side: a colour for each rate, one name for each rate.
+
+A run is anything with rate, seed, atoms, label, sampled and ramp (`helpers.md.run.Run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.observables import enthalpy
+from helpers.report import paper, style
+
+
+def colours(runs) -> dict[float, str]:
+    """Rate -> its colour, the same in all figures of a page. runs: `helpers.md.run.Runs`."""
+    return dict(zip(runs.rates, cycle(style.SERIES_COLOURS), strict=False))
+
+
+def draw(ax: Axes, runs, values: Mapping, quantity: str, unit: str, shown=None) -> Axes:
+    """Values of each run against temperature, samples pale and the running mean on top.
+
+    runs: all runs of the page, which give the colours. values: run -> (M,), one for each row of
+    ``run.sampled``. shown: those that are drawn; by default all.
+    """
+    by_rate, named = colours(runs), set()
+    for run in runs if shown is None else shown:
+        temperature = run.sampled["target_temperature_K"]
+        style.against_temperature(
+            temperature,
+            values[run],
+            quantity,
+            unit,
+            window=max(1, len(temperature) // 20),
+            name="" if run.rate in named else f"{run.rate:g} K/ps",
+            colour=by_rate[run.rate],
+            ax=ax,
+        )
+        named.add(run.rate)
+    return ax
+
+
+def densities(runs) -> Axes:
+    """Density of all runs against temperature; dashed: that of the paper's crystal."""
+    _, ax = style.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
+    draw(ax, runs, {run: run.sampled["density_g_cm3"] for run in runs}, "density", "g/cm3")
+    return style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
+
+
+def enthalpies(runs, values: Mapping, start_K: float, end_K: float) -> Axes:
+    """Enthalpy of all runs against temperature; dashed: a classical harmonic crystal.
+
+    values: run -> of ``enthalpy.above_start`` with ``start_K``.
+    """
+    _, ax = style.axes(("temperature", "K"), ("enthalpy", "eV/atom"), width=7)
+    draw(ax, runs, values, "enthalpy", "eV/atom")
+    ends = np.array([start_K, end_K])
+    ax.plot(ends, enthalpy.harmonic(ends, start_K), "k--", lw=1, label="$3 k_B T$")
+    ax.legend()
+    return ax
+
+
+def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
+    """Density, enthalpy and heat capacity of one run, one above the other (Fig. 4b).
+
+    capacity: of ``heat_capacity.heat_capacity``.
+    """
+    figure, (above, middle, below) = style.axes(
+        ("temperature", "K"), ("", "-"), nrows=3, width=7, height=2.3, sharex=True
+    )
+    draw(above, runs, {run: run.sampled["density_g_cm3"]}, "density", "g/cm3", [run])
+    draw(middle, runs, enthalpies, "enthalpy", "eV/atom", [run])
+    below.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
+    points = (capacity[column] for column in ("temperature_K", "cp_kB", "error_kB"))
+    look = {"fmt": "o-", "ms": 3, "color": colours(runs)[run.rate]}
+    below.errorbar(*points, **look, label=f"{run.rate:g} K/ps")
+    below.legend()
+    above.set_ylabel(style.label("density", "g/cm3"))
+    middle.set_ylabel(style.label("enthalpy", "eV/atom"))
+    below.set_ylabel(style.label("heat capacity", "kB/atom"))
+    return figure
+
+
+def sizes(groups: Mapping[float, Sequence]) -> Figure:
+    """Density of cells of several sizes, a panel for each rate. groups: rate (K/ps) -> runs."""
+    figure, panels = style.axes(
+        ("temperature", "K"),
+        ("density", "g/cm3"),
+        nrows=len(groups),
+        width=7,
+        height=2.6,
+        sharex=True,
+        squeeze=False,
+    )
+    for ax, (rate, group) in zip(panels.flat, groups.items(), strict=True):
+        ax.set_title(f"{rate:g} K/ps")
+        for run in group:
+            style.against_temperature(
+                run.ramp["target_temperature_K"],
+                run.ramp["density_g_cm3"],
+                "density",
+                "g/cm3",
+                window=max(1, len(run.ramp) // 20),
+                name=f"{run.atoms} atoms, seed {run.seed}",
+                ax=ax,
+            )
+    return figure
+
+
+def peers(runs: Sequence) -> Figure:
+    """Density and enthalpy (from its first row) of runs of different potentials."""
+    figure, panels = style.axes(("temperature", "K"), ("", "-"), ncols=2, width=5)
+    for run in runs:
+        per_atom = run.ramp["enthalpy_eV"] / run.atoms
+        values = (run.ramp["density_g_cm3"], per_atom - per_atom.iloc[:1].mean())
+        said = (("density", "g/cm3"), ("enthalpy", "eV/atom"))
+        for ax, value, (quantity, unit) in zip(panels, values, said, strict=True):
+            temperature = run.ramp["target_temperature_K"]
+            look = {"window": 3, "name": run.potential, "ax": ax}
+            style.against_temperature(temperature, value, quantity, unit, **look)
+            ax.set_ylabel(style.label(quantity, unit))
+    return figure
+
+
+def deviations(runs, found: Mapping, limit_eV_per_A: float) -> Axes:
+    """Largest force deviation of an ensemble against temperature, and the limit.
+
+    found: run -> table (``ensemble.of_frames`` or ``model_deviation.read``).
+    """
+    _, ax = style.axes(("temperature", "K"), ("largest force deviation", "eV/A"), width=7)
+    ax.axhline(limit_eV_per_A, color="black", ls="--", lw=1, label="limit")
+    melting = paper.value("stages.melting_K").number
+    ax.axvline(melting, color="black", ls=":", lw=1, label="paper: H clusters above")
+    by_rate, named = colours(runs), set()
+    for run, table in found.items():
+        style.against_temperature(
+            table["target_temperature_K"],
+            table["max_eV_per_A"],
+            "largest force deviation",
+            "eV/A",
+            window=max(1, len(table) // 20),
+            name="" if run.rate in named else f"{run.rate:g} K/ps",
+            colour=by_rate[run.rate],
+            ax=ax,
+        )
+        named.add(run.rate)
+    return ax
