@@ -64,6 +64,12 @@ hold_ps: float = 4.0  # [ps] 0.1..1000 | length of the run at 300 K and zero pre
 table_step: float = 0.01  # [-] 0.001..0.1 | step of the table that dp compress makes
 # fmt: on
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("02_training", globals()))
+
 # %% tags=["imports"]
 import json
 from dataclasses import replace

@@ -63,6 +63,12 @@ r_max: float = 10.0  # [A] 6..30 | g(r) up to here (paper: 10 A)
 bin_width: float = 0.05  # [A] 0.005..0.5 | bins of g(r)
 # fmt: on
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("03_test_vs_atp", globals()))
+
 # %% tags=["imports"]
 from dataclasses import replace
 

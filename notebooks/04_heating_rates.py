@@ -68,6 +68,12 @@ larger_runs: list[str] = []  # [-] any | those with larger supercells to set bes
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 # fmt: on
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("04_heating_rates", globals()))
+
 # %% tags=["imports"]
 from dataclasses import replace
 

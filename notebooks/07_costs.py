@@ -36,6 +36,12 @@ profile: str = "small"  # [-] any | profile this page is made for
 potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
 # fmt: on
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("07_costs", globals()))
+
 # %% tags=["imports"]
 import pandas as pd
 from IPython.display import Markdown

@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from helpers import errors, paths, provenance
+from helpers import errors, paths, provenance, settings
 from helpers.book import chapters, execution, page_check, render
 from helpers.errors import UserError
 
@@ -22,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     An error that is not the user's is a bug, which keeps its traceback.
     """
     options = _parser().parse_args(arguments)
+    for line in settings.misspelt():
+        print(line, file=sys.stderr)
     try:
         if "profile" in options:
             chapters.known_profile(options.profile)
@@ -182,6 +184,26 @@ def _parser() -> argparse.ArgumentParser:
         help="displacement per atom below which frames are copies (0.02)",
     )
     sub.add_argument("--force-bound", type=float, default=30.0, metavar="eV/A")
+    sub.add_argument("--pressure-bound", type=float, default=30.0, metavar="GPa")
+    sub.add_argument(
+        "--loose-atoms",
+        type=float,
+        default=0.02,
+        metavar="SHARE",
+        help="of C and H that may miss a bond in every frame (0.02)",
+    )
+    for label in ("energy", "forces", "stress", "virial"):
+        sub.add_argument(
+            f"--{label}-key", metavar="KEY", help=f"of the {label} in extended XYZ files"
+        )
+    sub.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="for the reader of another format of dpdata; may be repeated",
+    )
     sub.add_argument("--n-blocks", type=int, default=10, help="blocks to split into (10)")
     sub.add_argument("--validation-share", type=float, default=0.2, help="of the blocks (0.2)")
     sub.add_argument("--level-of-theory", default="", help="kept in the provenance")
@@ -191,6 +213,10 @@ def _parser() -> argparse.ArgumentParser:
         help="hold the virial to the strain derivative of this potential, e.g. atp",
     )
     sub.add_argument("--overwrite", action="store_true", help="replace a set of this name")
+    sub = command(
+        "settings", _settings, "what can be set from outside, and what is set", profile=False
+    )
+    sub.add_argument("--page", action="store_true", help="write the book's page of them")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
     return parser
@@ -496,6 +522,10 @@ def _import(options) -> int:
     from helpers.frames import importing
 
     values = {k: v for k, v in vars(options).items() if k not in ("do", "source", "against")}
+    values["keys"] = {
+        label: values.pop(f"{label}_key") for label in ("energy", "forces", "stress", "virial")
+    }
+    values["options"] = importing.reader_options(values["options"])
     calculator = None
     if options.against:
         from deepmd.calculator import DP
@@ -504,6 +534,17 @@ def _import(options) -> int:
 
         calculator = DP(store.load(options.against).file)
     importing.import_set(options.source, calculator=calculator, **values)
+    return 0
+
+
+def _settings(options) -> int:
+    if options.page:
+        page = paths.ROOT / "book" / "settings.md"
+        print(paths.relative(provenance.write_text(page, settings.as_page())))
+        return 0
+    for name, value in settings.current():
+        told = settings.variable(name) in os.environ
+        print(f"{settings.variable(name)} = {value or 'not set'} ({'set' if told else 'default'})")
     return 0
 
 

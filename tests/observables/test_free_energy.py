@@ -7,6 +7,7 @@ import pytest
 from helpers import units
 from helpers.observables import free_energy
 
+VOLUMES = np.linspace(18.4, 21.6, 12)
 BAR = units.EV_PER_A3_IN_BAR
 
 
@@ -20,7 +21,7 @@ def well(x, tilt):
     return -(4 * x * (x**2 - 1) + tilt)
 
 
-def double_well(temperatures, volumes=np.linspace(18.4, 21.6, 12), T0=900.0, error=1e-3):
+def double_well(temperatures, volumes=VOLUMES, T0=900.0, error=1e-3):
     """Both minima equally deep at T0; the open one deeper above."""
     return pd.DataFrame(
         [

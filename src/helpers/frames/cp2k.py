@@ -23,7 +23,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import ase.io
-import dpdata
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -32,7 +31,7 @@ from tqdm import tqdm
 
 from helpers import paths, processes, provenance
 from helpers.errors import NotThere, Unfit, UserError
-from helpers.frames import dataset, formats
+from helpers.frames import cp2k_output, dataset
 
 PROGRAM = "cp2k.psmp"
 LEVEL = "CP2K PBE-D3, 600 Ry, DZVP-GTH-PBE (Zn: DZVP-MOLOPT-SR-GTH), GTH-PBE"
@@ -215,9 +214,9 @@ def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
 
 
 def _read(target: Path, atoms: Atoms) -> Atoms:
-    """Energy and forces by dpdata's parser, which does not see the stress of this CP2K."""
+    """Energy, forces and stress of CP2K's output."""
     output = target / _OUTPUT
-    system = dpdata.LabeledSystem(str(output), fmt="cp2k/output")
+    system = cp2k_output.read_point(output)
     made = json.loads((target / provenance.FILE).read_text())
     if [system["atom_names"][t] for t in system["atom_types"]] != list(atoms.symbols):
         raise DFTFailed(f"{paths.relative(output)} holds other atoms; remove the folder")
@@ -235,7 +234,7 @@ def _read(target: Path, atoms: Atoms) -> Atoms:
 def _stress(output: Path) -> np.ndarray:
     """Stress (3, 3) in eV/A^3, ASE's sign."""
     try:
-        stress = formats.cp2k_stress(output)
+        stress = cp2k_output.cp2k_stress(output)
     except dataset.BadFrames as error:
         raise DFTFailed(str(error)) from error
     if stress is None:

@@ -34,7 +34,8 @@ def compare(
     rows = []
     for name in chosen or cp2k.systems():
         images = cp2k.read(name)
-        system = formats.from_extxyz(paths.DFT / f"{name}.extxyz")
+        own = {label: label for label in ("energy", "forces", "stress")}  # the reference's beside
+        system = formats.from_extxyz(paths.DFT / f"{name}.extxyz", keys=own)
         by_dft = (system["energies"], system["forces"], system["virials"])
         predicted = reference = None
         if potential is not None:
@@ -92,7 +93,9 @@ def evaluate(name: str | Path | Potential, evaluated_frames: int = 100) -> dict:
     trained = potential.sets
     seen = {s.removesuffix(dataset.RANDOM) for s in trained if s.endswith(dataset.RANDOM)}
     result = {}
-    for set_name in dict.fromkeys([*(n for n in dataset.names() if n not in seen), *trained]):
+    for set_name in dict.fromkeys(
+        [*(n for n in dataset.names(imported=False) if n not in seen), *trained]
+    ):
         known = set_name in trained
         system = dataset.load(set_name, "validation" if known else None)
         errors = evaluation.evaluate(potential, dataset.thinned(system, evaluated_frames))
