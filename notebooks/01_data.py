@@ -413,8 +413,8 @@ print(
     f"{n_of['test']} of them in no training, "
     f"{coldest:.0f} to {hottest:.0f} K.\n"
     f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3, "
-    f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train below "
-    "that would be to learn the reference's own errors."
+    f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train "
+    "below that would be to learn the reference's own errors."
 )
 
 # %% [markdown]

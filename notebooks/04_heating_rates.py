@@ -540,8 +540,9 @@ if ensemble and tests:
     rarely = deviation_limit * worth.error_per_max_95
     print(worth)
     print(
-        f"A deviation of {deviation_limit:g} eV/Å stands for an error of about "
-        f"{error:.1f} eV/Å, in one of twenty for more than {rarely:.1f}."
+        f"A deviation of {deviation_limit:g} eV/Å stands for an error of "
+        f"about {error:.1f} eV/Å, in one frame of twenty for more than "
+        f"{rarely:.1f}."
     )
 
 # %% tags=["figure"]

@@ -154,7 +154,7 @@ print(claims.densities(found))
 # temperatures of the paper's stages, which here are windows of temperature, not phases.
 
 # %%
-#| label: tbl-windows
+#| label: tbl-stage-windows
 #| caption: The windows of temperature that are compared.
 windows = cut(frames, found, stage_edges)
 tables_of_phase.windows(windows)

@@ -16,7 +16,15 @@ _LINES = {  # of the paper: value -> (line, name)
 def speeds(table: pd.DataFrame) -> Axes:
     """Simulated time in a day (ns) by engine, atoms, ranks and threads; lines are the paper's.
 
-    table: of ``record.md_table``.
+    Parameters
+    ----------
+    table : DataFrame
+        of ``record.md_table``.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(table) + 1)
     names = [f"{row.engine}, {row.atoms} atoms, {row.ranks} x {row.threads}"

@@ -18,15 +18,41 @@ from helpers.report import paper, style
 
 
 def colours(runs) -> dict[float, str]:
-    """Rate -> its colour, the same in all figures of a page. runs: `helpers.md.run.Runs`."""
+    """The colour of each heating rate, the same in all figures of a page.
+
+    Parameters
+    ----------
+    runs : Runs
+        of the page.
+
+    Returns
+    -------
+    dict of float to str
+        rate (K/ps) -> colour.
+    """
     return dict(zip(runs.rates, cycle(style.SERIES_COLOURS), strict=False))
 
 
 def draw(ax: Axes, runs, values: Mapping, quantity: str, unit: str, shown=None) -> Axes:
     """Values of each run against temperature, samples pale and the running mean on top.
 
-    runs: all runs of the page, which give the colours. values: run -> (M,), one for each row of
-    ``run.sampled``. shown: those that are drawn; by default all.
+    Parameters
+    ----------
+    ax : Axes
+        where to draw.
+    runs : Runs
+        all runs of the page, which give the colours.
+    values : mapping of Run to array
+        (M,), one for each row of ``run.sampled``.
+    quantity, unit : str
+        of the values.
+    shown : sequence of Run, optional
+        those that are drawn; by default all.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     by_rate, named = colours(runs), set()
     for run in runs if shown is None else shown:
@@ -46,7 +72,18 @@ def draw(ax: Axes, runs, values: Mapping, quantity: str, unit: str, shown=None) 
 
 
 def densities(runs) -> Axes:
-    """Density of all runs against temperature; dashed: that of the paper's crystal."""
+    """Density of all runs against temperature; dashed: that of the paper's crystal.
+
+    Parameters
+    ----------
+    runs : Runs
+        all runs of the page, which give the colours.
+
+    Returns
+    -------
+    Axes
+        the panel.
+    """
     _, ax = style.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
     draw(ax, runs, {run: run.sampled["density_g_cm3"] for run in runs}, "density", "g/cm3")
     return style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
@@ -55,7 +92,19 @@ def densities(runs) -> Axes:
 def enthalpies(runs, values: Mapping, start_K: float, end_K: float) -> Axes:
     """Enthalpy of all runs against temperature; dashed: a classical harmonic crystal.
 
-    values: run -> of ``enthalpy.above_start`` with ``start_K``.
+    Parameters
+    ----------
+    runs : Runs
+        all runs of the page, which give the colours.
+    values : mapping of Run to array
+        of ``enthalpy.above_start`` with ``start_K``, eV per atom.
+    start_K, end_K : float
+        ends of the dashed line.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("temperature", "K"), ("enthalpy", "eV/atom"), width=7)
     draw(ax, runs, values, "enthalpy", "eV/atom")
@@ -68,7 +117,21 @@ def enthalpies(runs, values: Mapping, start_K: float, end_K: float) -> Axes:
 def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
     """Density, enthalpy and heat capacity of one run, one above the other (Fig. 4b).
 
-    capacity: of ``heat_capacity.heat_capacity``.
+    Parameters
+    ----------
+    runs : Runs
+        all runs of the page, which give the colours.
+    run : Run
+        the one that is shown.
+    enthalpies : mapping of Run to array
+        eV per atom.
+    capacity : DataFrame
+        of ``heat_capacity.heat_capacity``.
+
+    Returns
+    -------
+    Figure
+        the panels.
     """
     figure, (above, middle, below) = style.axes(
         ("temperature", "K"), ("", "-"), nrows=3, width=7, height=2.3, sharex=True
@@ -87,7 +150,18 @@ def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
 
 
 def sizes(groups: Mapping[float, Sequence]) -> Figure:
-    """Density of cells of several sizes, a panel for each rate. groups: rate (K/ps) -> runs."""
+    """Density of cells of several sizes, a panel for each rate.
+
+    Parameters
+    ----------
+    groups : mapping of float to sequence of Run
+        rate (K/ps) -> runs.
+
+    Returns
+    -------
+    Figure
+        the panels.
+    """
     figure, panels = style.axes(
         ("temperature", "K"),
         ("density", "g/cm3"),
@@ -113,7 +187,18 @@ def sizes(groups: Mapping[float, Sequence]) -> Figure:
 
 
 def peers(runs: Sequence) -> Figure:
-    """Density and enthalpy (from its first row) of runs of different potentials."""
+    """Density and enthalpy (from its first row) of runs of different potentials.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        named by their potentials.
+
+    Returns
+    -------
+    Figure
+        the panels.
+    """
     figure, panels = style.axes(("temperature", "K"), ("", "-"), ncols=2, width=5)
     for run in runs:
         per_atom = run.ramp["enthalpy_eV"] / run.atoms
@@ -130,7 +215,19 @@ def peers(runs: Sequence) -> Figure:
 def deviations(runs, found: Mapping, limit_eV_per_A: float) -> Axes:
     """Largest force deviation of an ensemble against temperature, and the limit.
 
-    found: run -> table (``ensemble.of_frames`` or ``model_deviation.read``).
+    Parameters
+    ----------
+    runs : Runs
+        all runs of the page, which give the colours.
+    found : mapping of Run to DataFrame
+        of ``ensemble.of_frames`` or ``model_deviation.read``.
+    limit_eV_per_A : float
+        dashed.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("temperature", "K"), ("largest force deviation", "eV/A"), width=7)
     ax.axhline(limit_eV_per_A, color="black", ls="--", lw=1, label="limit")

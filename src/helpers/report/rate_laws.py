@@ -19,7 +19,13 @@ _STEPS_SAY_K_PER_PS = 0.1  # rate of the paper's slowest run by its steps; its t
 
 
 def of_paper() -> list[tuple[float, float]]:
-    """(rate K/ps, Tf K) of the paper's runs, the fastest first."""
+    """The paper's transition temperatures, the fastest run first.
+
+    Returns
+    -------
+    list of (float, float)
+        (rate K/ps, Tf K).
+    """
     return [
         (
             paper.value(f"table3.{name}.heating_rate_K_per_ps").number,
@@ -30,7 +36,13 @@ def of_paper() -> list[tuple[float, float]]:
 
 
 def of_paper_by_steps() -> list[tuple[float, float]]:
-    """The same with the rate of the slowest run that fits its number of steps."""
+    """The same with the rate of the slowest run that fits its number of steps.
+
+    Returns
+    -------
+    list of (float, float)
+        (rate K/ps, Tf K).
+    """
     *others, (_, Tf) = of_paper()
     return [*others, (_STEPS_SAY_K_PER_PS, Tf)]
 
@@ -38,8 +50,15 @@ def of_paper_by_steps() -> list[tuple[float, float]]:
 def fit(by_rate: Mapping[float, Transition]) -> dict:
     """Kissinger's law through the paper's points (by either rate) and through ours.
 
-    by_rate: heating rate (K/ps) -> what was found there. Returns name -> ``kissinger`` law, or in
-    words why there is none.
+    Parameters
+    ----------
+    by_rate : mapping of float to Transition
+        heating rate (K/ps) -> what was found there.
+
+    Returns
+    -------
+    dict of str to law or str
+        name -> ``kissinger`` law, or in words why there is none.
     """
     found = {rate: fall for rate, fall in by_rate.items() if fall.found}
     ours = [(rate, fall.Tf) for rate, fall in found.items()]
@@ -51,7 +70,13 @@ def fit(by_rate: Mapping[float, Transition]) -> dict:
 
 
 def calorimeter_K_per_ps() -> np.ndarray:
-    """The range of heating rates in a calorimeter, in the unit of a simulation."""
+    """The range of heating rates in a calorimeter, in the unit of a simulation.
+
+    Returns
+    -------
+    ndarray
+        (2,) K/ps.
+    """
     ends = [
         paper.value(f"heating.experiment_rate_{end}_K_per_min").number for end in ("low", "high")
     ]
@@ -59,7 +84,18 @@ def calorimeter_K_per_ps() -> np.ndarray:
 
 
 def extrapolated(laws: Mapping) -> list[str]:
-    """What each law says of a calorimeter at 10 K/min, or why it says nothing."""
+    """What each law says of a calorimeter at 10 K/min, or why it says nothing.
+
+    Parameters
+    ----------
+    laws : mapping
+        of `fit`.
+
+    Returns
+    -------
+    list of str
+        a line for each, and what the paper says of experiments.
+    """
     rates, said = calorimeter_K_per_ps(), []
     experiment = paper.value("stages.experiment_low_density_K").number
     for name, law in laws.items():
@@ -77,8 +113,20 @@ def extrapolated(laws: Mapping) -> list[str]:
 def plot(laws: Mapping, by_rate: Mapping[float, Transition]) -> Figure:
     """Tf against the heating rate, near the simulations and down to a calorimeter.
 
-    laws: of `fit`. by_rate: ours. The open squares are the paper's, the arrow leads from its
-    slowest point to the rate that fits its steps.
+    The open squares are the paper's; the arrow leads from its slowest point to the rate that fits
+    its steps.
+
+    Parameters
+    ----------
+    laws : mapping
+        of `fit`.
+    by_rate : mapping of float to Transition
+        ours.
+
+    Returns
+    -------
+    Figure
+        the panels.
     """
     found = {rate: fall for rate, fall in by_rate.items() if fall.found}
     ours = np.array([(rate, fall.Tf, fall.error) for rate, fall in found.items()]).reshape(-1, 3)
