@@ -152,7 +152,19 @@ def _parser() -> argparse.ArgumentParser:
         profile=False,
     )
     sub.add_argument("names", nargs="+", help="names of potentials")
-    command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub = command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub.add_argument(
+        "--new",
+        metavar="SYSTEM",
+        help="instead label those frames of data/dft.yaml that are not in data/dft yet, and put "
+        "them there, e.g. ZIF-4",
+    )
+    command(
+        "correction",
+        _correction,
+        "fit what CP2K adds to the reference: data/correction.yaml",
+        profile=False,
+    )
     sub = command(
         "import",
         _import,
@@ -441,7 +453,11 @@ def _state_of_run(name: str) -> str:
 
 def _dft(options) -> int:
     from helpers.frames import cp2k
+    from helpers.recipes import dft_frames
 
+    if options.new:
+        print(paths.relative(dft_frames.make(options.new)))
+        return 0
     for system in cp2k.systems():
         print(paths.relative(cp2k.make(system)))
     return 0
@@ -515,6 +531,19 @@ def _keep_generations(options) -> int:
     from helpers.validation import generations
 
     print(paths.relative(generations.keep(options.names)))
+    return 0
+
+
+def _correction(options) -> int:
+    from helpers.frames import correction
+
+    print(paths.relative(correction.make()))
+    for framework, law in correction.laws().items():
+        print(
+            f"{framework:12} {law.volumes[0]:.2f} to {law.volumes[1]:.2f} A^3/atom: "
+            f"{law.energy(law.volumes)[0]:+.2f} to {law.energy(law.volumes)[1]:+.2f} meV/atom, "
+            f"{law.pressure(law.volumes)[0]:+.3f} to {law.pressure(law.volumes)[1]:+.3f} GPa"
+        )
     return 0
 
 

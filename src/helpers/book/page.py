@@ -5,8 +5,8 @@ A chapter is executed as it is written (`helpers.book.execution`). Here it becom
 - code is folded; the parameters, the imports and cells that only import are left out;
 - how the page was made, its parameters, what was reused and the progress bars are one dropdown;
 - a cell that begins with comments ``#| label:``, ``#| caption:``, ``#| alt:`` shows a numbered
-  figure (``label: fig-...``) or table (``tbl-...``) with caption and alternative text, and a link to
-  its numbers where it has any. Another ``#|`` line goes on with the one above it;
+  figure (``label: fig-...``) or table (``tbl-...``) with caption and alternative text, and a link
+  to its numbers where it has any. Another ``#|`` line goes on with the one above it;
 - what is long (input of LAMMPS, long tables) is folded, and tables scroll where they are too wide.
 
 Nothing of the results is changed, and the executed notebook stays as it is.
