@@ -89,6 +89,7 @@ from helpers.observables import (
 from helpers.recipes import runs
 from helpers.report import (
     claims,
+    interactive,
     plots,
     plots_of_bonds,
     tables,
@@ -370,7 +371,8 @@ half_width = min(window, temperature_step / 2)
 apart = snapshots.spaced(used, 0.1)
 stages = snapshots.stages(apart, temperature_step, half_width)
 stages = stages or {float(used.temperatures_K.mean()): used}
-zn_n = {T: how.rdfs(frames)["Zn", "N"] for T, frames in stages.items()}
+rdfs = {T: how.rdfs(frames) for T, frames in stages.items()}
+zn_n = {T: found["Zn", "N"] for T, found in rdfs.items()}
 
 # %% tags=["figure"]
 #| label: fig-zn-n
@@ -378,6 +380,17 @@ zn_n = {T: how.rdfs(frames)["Zn", "N"] for T, frames in stages.items()}
 #| alt: Left, two peaks at 2.0 and 4.2 Å that get broader with temperature; right,
 #|   the valley between them, which lifts off zero at the highest temperatures.
 ax = plots_of_bonds.valley(zn_n)
+
+# %% [markdown]
+# What else changes on heating? The slider moves through the temperatures.
+
+# %% tags=["figure"]
+#| label: fig-rdf-temperatures
+#| caption: g(r) of the pairs that carry the network, one temperature at a time.
+#| alt: Curves of three pairs of elements at one temperature, with a slider.
+network = [("Zn", "N"), ("Zn", "Zn"), ("N", "N")]
+table = tables_of_bonds.curves(rdfs, network)
+interactive.slider(table, "r_A", "g", step="temperature_K", by="pair")
 
 # %% [markdown]
 # The running coordination number $n(r)$ counts the N within $r$ of a Zn. A plateau at four is the

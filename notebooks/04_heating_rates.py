@@ -152,14 +152,23 @@ runs = Runs(asked).heated()
 # `data/runs.yaml` has the runs of this book and the paper's by name. Very slow runs (parameter
 # `named_runs`) may cover a part of the temperatures only, as the paper's own do.
 
+# %%
+start = min(run.recipe.temperature_start_K for run in runs)
+end = max(run.recipe.temperature_end_K for run in runs)
+heat = {}
+for run in runs:
+    T, H = run.sampled["target_temperature_K"], run.sampled["enthalpy_eV"]
+    heat[run] = enthalpy.above_start(T, H, run.atoms, start)
+curves = plots_of_runs.curves(runs, heat)
+
 # %% tags=["figure"]
 #| label: fig-density
-#| caption: Density of all runs against temperature, each sample pale, the running
-#|   mean on top, one colour for each rate. A crystal expands a little and
-#|   steadily; a framework that opens falls, one that collapses rises. The dashed
-#|   line is the density of the paper's crystal.
+#| caption: Density of all runs against temperature, running means, one colour for
+#|   each rate. A crystal expands a little and steadily; a framework that opens
+#|   falls, one that collapses rises. The dashed line is the density of the
+#|   paper's crystal. A click in the legend switches a run off.
 #| alt: Density against temperature, a bundle of curves for each heating rate.
-ax = plots_of_runs.densities(runs)
+plots_of_runs.densities(curves)
 
 # %% [markdown]
 # A crystal expands as it is heated, a little and steadily. A framework that comes apart does one of
@@ -225,16 +234,10 @@ tables_of_runs.lowest(means, swing)
 
 # %% tags=["figure"]
 #| label: fig-enthalpy
-#| caption: Enthalpy of all runs against temperature. Dashed: a classical harmonic
-#|   crystal.
-#| alt: Curves that rise along a dashed straight line.
-start = min(run.recipe.temperature_start_K for run in runs)
-end = max(run.recipe.temperature_end_K for run in runs)
-heat = {}
-for run in runs:
-    T, H = run.sampled["target_temperature_K"], run.sampled["enthalpy_eV"]
-    heat[run] = enthalpy.above_start(T, H, run.atoms, start)
-ax = plots_of_runs.enthalpies(runs, heat, start, end)
+#| caption: Enthalpy of all runs against temperature, running means, beside a
+#|   classical harmonic crystal.
+#| alt: Curves that rise along a straight line.
+plots_of_runs.enthalpies(curves, start, end)
 
 # %% [markdown]
 # ## The slowest run: density, enthalpy and heat capacity (Fig. 4b)
@@ -307,8 +310,8 @@ tables_of_runs.falls(labelled)
 #| caption: The same for each rate, all seeds together.
 keys = {run: (run.rate, run.seed) for run in runs}
 alone = {keys[run]: fall for run, fall in falls.items()}
-curves = {keys[run]: curve for run, curve in ramped.items()}
-by_rate = transition_of_seeds.of_rates(curves, alone)
+ramps = {keys[run]: curve for run, curve in ramped.items()}
+by_rate = transition_of_seeds.of_rates(ramps, alone)
 labelled = {f"{rate:g} K/ps": fall for rate, fall in by_rate.items()}
 tables_of_runs.falls(labelled)
 

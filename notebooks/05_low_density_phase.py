@@ -58,7 +58,7 @@ smoothing: float = 0.03  # [A] 0..0.2 | smearing of the Zn-N g(r) before its wid
 # %% tags=["imports"]
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import Markdown
 
 from helpers import statistics
 from helpers.md import heating, protocol, snapshots
@@ -80,6 +80,7 @@ from helpers.observables import (
 )
 from helpers.report import (
     claims,
+    interactive,
     plots,
     plots_of_phase,
     structure_view,
@@ -184,12 +185,13 @@ figure = plots.rdf_stages(curves, shown)
 
 # %% tags=["figure"]
 #| label: fig-snapshots
-#| caption: The last snapshot of each window (the paper's Fig. S4).
-#| alt: Ball-and-stick pictures of the cell; the rings stay whole while the
-#|   framework gets disordered.
+#| caption: The last snapshot of each window, one after the other (the paper's
+#|   Fig. S4). Turn it, or let it play.
+#| alt: Ball-and-stick pictures of the cell at rising temperatures.
+last = {}
 for name, part in windows.items():
-    whole = molecules.unbroken(part.atoms())
-    display(structure_view.view(whole, title=name))
+    last[name] = molecules.unbroken(part.atoms())
+structure_view.movie(last)
 
 # %% [markdown]
 # ## Local density (Fig. 5)
@@ -218,11 +220,11 @@ structure_view.boxes(thinnest.map(), thinnest.cell, title=lowest)
 
 # %% tags=["figure"]
 #| label: fig-density-maps
-#| caption: Maps of the local density of all windows in one scale of colours. A
+#| caption: Maps of the local density of each window in one scale of colours. A
 #|   crystal shows its structure in them, a melt would be flat.
-#| alt: One map of coloured squares for each window.
+#| alt: A map of coloured squares with a slider over the windows.
 maps = {name: one.slice(axis=2) for name, one in local.items()}
-figure = plots.density_maps(maps, first.edges)
+interactive.maps(maps, first.edges[:2])
 
 # %% [markdown]
 # The maps are means over time. The distribution counts every box of every snapshot: a low-density

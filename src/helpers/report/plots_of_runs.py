@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.observables import enthalpy
-from helpers.report import paper, style
+from helpers.report import interactive, paper, style
+from helpers.report.interactive import Interactive
 
 
 def colours(runs) -> dict[float, str]:
@@ -71,47 +72,85 @@ def draw(ax: Axes, runs, values: Mapping, quantity: str, unit: str, shown=None) 
     return ax
 
 
-def densities(runs) -> Axes:
+def curves(runs, enthalpies: Mapping) -> pd.DataFrame:
+    """Running means of density and enthalpy over a twentieth of each run, some 200 points of each.
+
+    Parameters
+    ----------
+    runs : Runs
+        of the page.
+    enthalpies : mapping of Run to array
+        of ``enthalpy.above_start``, eV per atom.
+
+    Returns
+    -------
+    DataFrame
+        rate_K_per_ps, seed, temperature_K (of the target), density_g_cm3, enthalpy_eV_per_atom.
+    """
+    found = []
+    for run in runs:
+        table = run.sampled
+        columns = {
+            "temperature_K": table["target_temperature_K"],
+            "density_g_cm3": table["density_g_cm3"],
+            "enthalpy_eV_per_atom": enthalpies[run],
+        }
+        width = max(1, len(table) // 20)
+        means = {name: style.running_mean(values, width) for name, values in columns.items()}
+        means = pd.DataFrame(means).dropna().iloc[:: max(1, len(table) // 200)]
+        means.insert(0, "rate_K_per_ps", run.rate)
+        means.insert(1, "seed", run.seed)
+        found.append(means)
+    return pd.concat(found, ignore_index=True)
+
+
+def densities(table: pd.DataFrame) -> Interactive:
     """Density of all runs against temperature; dashed: that of the paper's crystal.
 
     Parameters
     ----------
-    runs : Runs
-        all runs of the page, which give the colours.
+    table : DataFrame
+        of `curves`.
 
     Returns
     -------
-    Axes
-        the panel.
+    Interactive
+        seeds and rates to be switched on and off.
     """
-    _, ax = style.axes(("temperature", "K"), ("density", "g/cm3"), width=7)
-    draw(ax, runs, {run: run.sampled["density_g_cm3"] for run in runs}, "density", "g/cm3")
-    return style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
+    theirs = paper.value("stages.density_crystal_g_per_cm3")
+    return interactive.lines(
+        table,
+        "temperature_K",
+        "density_g_cm3",
+        by=["rate_K_per_ps", "seed"],
+        levels={f"paper, {theirs.place}": theirs.number},
+    )
 
 
-def enthalpies(runs, values: Mapping, start_K: float, end_K: float) -> Axes:
-    """Enthalpy of all runs against temperature; dashed: a classical harmonic crystal.
+def enthalpies(table: pd.DataFrame, start_K: float, end_K: float) -> Interactive:
+    """Enthalpy of all runs against temperature, with a classical harmonic crystal beside.
 
     Parameters
     ----------
-    runs : Runs
-        all runs of the page, which give the colours.
-    values : mapping of Run to array
-        of ``enthalpy.above_start`` with ``start_K``, eV per atom.
+    table : DataFrame
+        of `curves`.
     start_K, end_K : float
-        ends of the dashed line.
+        ends of the line of the harmonic crystal; zero at the first.
 
     Returns
     -------
-    Axes
-        the panel.
+    Interactive
+        seeds and rates to be switched on and off.
     """
-    _, ax = style.axes(("temperature", "K"), ("enthalpy", "eV/atom"), width=7)
-    draw(ax, runs, values, "enthalpy", "eV/atom")
     ends = np.array([start_K, end_K])
-    ax.plot(ends, enthalpy.harmonic(ends, start_K), "k--", lw=1, label="$3 k_B T$")
-    ax.legend()
-    return ax
+    line = {"temperature_K": ends, "enthalpy_eV_per_atom": enthalpy.harmonic(ends, start_K)}
+    named = [f"{rate:g} K/ps, seed {seed}" for rate, seed in
+             zip(table["rate_K_per_ps"], table["seed"], strict=True)]  # fmt: skip
+    both = pd.concat(
+        [table.assign(run=named), pd.DataFrame(line).assign(run="classical harmonic crystal")]
+    )
+    labels = {"enthalpy_eV_per_atom": ("enthalpy", "eV/atom")}
+    return interactive.lines(both, "temperature_K", "enthalpy_eV_per_atom", by="run", labels=labels)
 
 
 def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
