@@ -83,8 +83,8 @@ for engine, reason in bench["absent"].items():
 #| label: fig-speed
 #| caption: Simulated time in a day, by engine and size, on a logarithmic axis. Lines:
 #|   the paper's first-principles dynamics and its deep potential.
-#| alt: Horizontal bars for each engine; density-functional theory is the shortest
-#|   by four powers of ten.
+#| alt: Horizontal bars for each engine on a logarithmic axis, and two vertical
+#|   lines.
 ax = plots_of_costs.speeds(speeds)
 
 # %%

@@ -122,7 +122,8 @@ def test_bonds_show_what_is_allowed_and_what_was_found():
     ]
     flows = pd.DataFrame(
         {"temperature_K": 1800.0, "element": ["Zn", "N"], "D": [0.18, 0.23],
-         "error": [np.nan, 0.016], "limited": [True, False], "exponent": 0.3, "until_ps": 2.4, "msd_A2": 2.5}
+         "error": [np.nan, 0.016], "limited": [True, False], "exponent": 0.3, "until_ps": 2.4,
+         "msd_A2": 2.5}
     )  # fmt: skip
     assert tables_of_bonds.flow(flows).frame.iloc[:, 2].tolist() == ["< 0.18", "0.230 ± 0.016"]
     counted = tables_of_bonds.frames_by_temperature({"a": {300.0: [1, 2]}, "b": {600.0: [1]}}).frame

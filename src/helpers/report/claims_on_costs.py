@@ -45,7 +45,7 @@ def speed_up(speeds: pd.DataFrame) -> Finding:
     gain = core["CP2K"] / core["native"]
     return Finding(
         "Speed",
-        f"{gain:,.0f} times as fast as density-functional theory at the same size",
+        f"{float(f'{gain:.2g}'):,.0f} times as fast as density-functional theory at the same size",
         says,
         f"a step costs {core['native']:.0f} µs of a core for each atom with the potential, "
         f"{core['CP2K'] / 1e6:.1f} s by CP2K.",
