@@ -20,7 +20,7 @@ from helpers.observables import as_measured, diffraction_peak, radiation, scatte
 from helpers.observables.as_measured import Seen
 from helpers.observables.pair_distribution import Transform
 
-FOLDER = paths.DATA / "experiments" / "zif4-glass-xray"
+FOLDER = paths.EXPERIMENTS / "zif4-glass-xray"
 ZERO_CELSIUS_K = 273.15
 
 #: How the published D(r) was made from the published F(Q), found from the numbers alone: with
