@@ -127,7 +127,9 @@ def from_extxyz(
     for key in FRAME_DATA:
         if all(isinstance(f.info.get(key), (int, float, np.number)) for f in frames):
             data[key] = np.array([[float(frame.info[key])] for frame in frames])
-    return dataset.typed(dpdata.LabeledSystem(data=data), path)
+    system = dpdata.LabeledSystem(data=data)
+    dataset.right_handed(system, notes)
+    return dataset.typed(system, path)
 
 
 def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
