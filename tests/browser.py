@@ -16,7 +16,8 @@ _FLAGS += ["--enable-unsafe-swiftshader"]
 _TOO_WIDE = """() => [...document.querySelectorAll("article *")].filter((e) => {
     const box = e.getBoundingClientRect();
     return box.width > 0 && box.right > innerWidth + 1
-        && !e.closest(".table-frame, pre, .pst-scrollable-table-container, mjx-container, .zif4-view")
+        && !e.closest(".table-frame, pre, .pst-scrollable-table-container, mjx-container")
+        && !e.closest(".zif4-view")
 }).map((e) => `${e.tagName}.${e.className}`).slice(0, 5)"""
 _UNNAMED = """() => {
     const wrong = [];

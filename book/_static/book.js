@@ -305,7 +305,7 @@
   }
 
   // What the search shows of a page it would have to fetch, which file:// forbids.
-  if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS)
+  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
   addEventListener("DOMContentLoaded", () => { showCode(); views(); printing(); });
