@@ -42,10 +42,10 @@ def axes(
     x, y: (quantity, unit) with "-" for none. width, height: of one panel, inches. options: as for
     ``Figure.subplots`` (``sharex``, ``sharey`` ...). With one panel the second result is its Axes.
     """
-    figure_data.offer()
     # Outside of rc_context: the first figure of a notebook switches its backend on, and the
     # context would switch it off again at its end.
     figure = plt.figure(figsize=(width * ncols, height * nrows), dpi=110, layout="constrained")
+    figure_data.offer()
     with plt.rc_context(STYLE):
         panels = figure.subplots(nrows, ncols, **options)
         for panel in np.atleast_1d(panels).flat:
