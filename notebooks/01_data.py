@@ -20,286 +20,278 @@
 # %% [markdown]
 # # 1 Data: what a potential is taught
 #
-# A deep potential knows nothing of quantum mechanics. It is a flexible function from positions to
-# energy that is bent until it agrees with *labelled frames*: snapshots of atoms for which a method
-# that does know (here: of PBE-D3 quality) gave
+# A deep potential knows no quantum mechanics. It is a flexible function from the positions of atoms
+# to their energy, and it is bent until it agrees with {term}`labelled frames <labelled frame>`:
+# snapshots of atoms for which a method that does know quantum mechanics gave the energy, the forces
+# and the pressure. What is not in the frames is not learnt, so this chapter asks before any training:
+# what is in them?
 #
-# - the **energy** $E$ of the cell (eV),
-# - the **force** on each atom, $\mathbf F_i = -\partial E/\partial \mathbf r_i$ (eV/Å), and
-# - the **virial** $W_{\alpha\beta} = -\partial E/\partial\varepsilon_{\alpha\beta}$ (eV), the
-#   answer of the energy to a strain $\varepsilon$ of the cell; $W = -V\sigma$ with the stress
-#   $\sigma$.
+# **You will learn** what a labelled frame holds and how large its numbers are; which temperatures
+# and densities the frames of this book cover; how they are split so that a test is a test; and how
+# far their labels are from density-functional theory.
 #
-# A frame has one energy, nine virial components, but $3N$ forces: most of what is learnt comes from
-# forces. What is not in the frames is not learnt. So before any training: what is in them?
+# **It needs** nothing but the sets shipped in `data/frames`. A reader of the results may go on to
+# [chapter 2](02_training.ipynb).
 
 # %% tags=["parameters"]
+# fmt: off
 profile: str = "small"  # [-] any | profile this page is made for
 structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [2, 2, 2]  # [-] 1..6 | repetitions along a, b, c that are shown
-sets: list[str] = []  # [-] any | sets of frames to look at; empty: all there are
+sets: list[str] = []  # [-] any | sets of frames to look at; empty: all but imported ones
 force_bound: float = 30.0  # [eV/A] 1..1000 | a larger force component is refused
 own_file: str = ""  # [-] any | your OUTCAR, vasprun.xml, CP2K output or extxyz; empty: our own
 own_format: str = ""  # [-] any | its format as dpdata names it; empty: by the name of the file
+# fmt: on
 
-# %%
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("01_data", globals()))
+
+# %% tags=["imports"]
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from helpers import provenance, structures, units
 from helpers.frames import checks, cp2k, dataset, formats, summary
 from helpers.recipes import catalogue
 from helpers.recipes import sets as packing
-from helpers.report import paper, style, tables
+from helpers.report import paper, plots_of_data, tables
 from helpers.report.structure_view import view
 from helpers.validation import accuracy
 
-chosen = sets or dataset.names()
-records = {name: provenance.read(dataset.locate(name)) for name in chosen}
-
 # %% [markdown]
-# ## The material
+# ## Every frame at a glance
 #
-# ZIF-4 is a framework of zinc and imidazolate (C₃H₃N₂⁻): each Zn holds four N, each imidazolate
-# bridges two Zn. The unit cell, and the supercell that an MD run may use:
+# One row of `frames` is one snapshot: where it comes from, its temperature and density, its energy,
+# the size of its forces. `sampler` is what drove the atoms when the snapshot was taken: the
+# {term}`reference` itself, a relaxation, a finished heating run, or an earlier potential of this book
+# ({term}`round-0 <round-N>` to `round-3`).
 
 # %%
+chosen = sets or dataset.names(imported=False)
+records = {name: provenance.read(dataset.locate(name)) for name in chosen}
+how = {name: r.get("sampling", {}) for name, r in records.items()}
+samplers = {name: how[name].get("sampler", "own") for name in chosen}
+
+frames = dataset.per_frame(chosen)
+in_tests = frames["set"].isin(catalogue.test_sets())
+frames["sampler"] = frames["set"].map(samplers)
+frames["use"] = frames["part"].mask(in_tests, "test")
+
+# %% tags=["figure"]
+#| label: fig-energies
+#| caption: Energy and temperature of every labelled frame. The frames cover the
+#|   crystal at 300 K, the melt at 2500 K and what lies between. Points below the
+#|   dashed line (equipartition) are colder than they are called, points above it
+#|   are strained, disordered or broken.
+#| alt: Scatter plot of energy per atom against temperature, coloured by what
+#|   sampled the frame; most points lie on or above a straight dashed line.
+ax = plots_of_data.energies(frames)
+# %% [markdown]
+# The temperature of a frame is that of the {term}`thermostat` when the frame was taken. Equipartition
+# tests whether the atoms had followed: a classical harmonic solid at temperature $T$ has a mean
+# potential energy of $\tfrac32 k_B T$ per atom above its minimum. Points below that line belong to
+# runs that heated faster than the atoms could follow. Strain, broken bonds and disorder lift points
+# above it.
+#
+# ## The material
+#
+# {term}`ZIF-4` is a framework of zinc and {term}`imidazolate` (C₃H₃N₂⁻). Each Zn holds four N, each
+# imidazolate bridges two Zn. The framework is open: between the ligands there is room for a gas.
+
+# %% tags=["figure"]
+#| label: fig-unit-cell
+#| caption: The unit cell. Each Zn stands in a tetrahedron of four N; rings of
+#|   C, N and H join the tetrahedra.
+#| alt: Ball-and-stick picture of the unit cell, zinc joined by flat five-rings.
 atoms = structures.load(structure)
 view(atoms, title=f"{structure}, unit cell")
 
-# %%
+# %% tags=["figure"]
+#| label: fig-supercell
+#| caption: A supercell, several unit cells side by side. In a larger cell a
+#|   heated framework has more ways to move.
+#| alt: Ball-and-stick picture of the supercell with its wide empty channels.
 larger = structures.supercell(atoms, tuple(supercell))
 view(larger, title=f"{structure}, {' x '.join(map(str, supercell))}")
 
 # %%
-tables.side_by_side(
-    [
-        tables.row(
-            "systems.zif4_atoms", len(atoms), quantity="atoms in the unit cell", run=structure
-        ),
-        tables.row(
-            "systems.supercell_atoms",
-            len(larger),
-            quantity="atoms in the supercell",
-            run=f"{structure} {supercell}",
-        ),
-        tables.Row("density", "g/cm3", None, structures.density(atoms), run=structure),
-    ],
-    "The cells",
-)
+#| label: tbl-cells
+#| caption: The cells of this page beside the paper's. The paper heats a 3 x 3 x 3
+#|   supercell.
+sizes = {
+    "systems.zif4_atoms": ("atoms in the unit cell", len(atoms)),
+    "systems.supercell_atoms": ("atoms in the supercell", len(larger)),
+}
+density = structures.density(atoms)
+density = tables.Row("density", "g/cm3", None, density, run=structure)
+tables.side_by_side([*tables.rows(sizes, run=structure), density])
+
+# %% [markdown]
+# ## A labelled frame
+#
+# Each frame holds the positions of its atoms and three labels:
+#
+# - the **energy** $E$ of the cell (eV),
+# - the **force** on each atom, $\mathbf F_i = -\partial E/\partial \mathbf r_i$ (eV/Å), and
+# - the **virial** $W_{\alpha\beta} = -\partial E/\partial\varepsilon_{\alpha\beta}$ (eV), how the
+#   energy answers a strain $\varepsilon$ of the cell; $W = -V\sigma$ with the stress $\sigma$.
+#
+# A frame has one energy, nine components of the virial, but $3N$ components of force: most of what
+# is learnt comes from forces.
+#
+# The paper's VASP data were not published. The labels here come from a reference potential that was
+# itself fitted to molecular dynamics with {term}`PBE-D3`; each set says so in its
+# `provenance.json`.
+
+# %%
+theories = {r.get("level_of_theory", "not said") for r in records.values()}
+sources = {r.get("source", "not said") for r in records.values()}
+print("level of theory:", *sorted(theories))
+print("source:", *sorted(sources))
 
 # %% [markdown]
 # ## The sets
 #
-# The paper's VASP data were not published. The labels here come from a reference potential that
-# was itself fitted to PBE-D3 molecular dynamics of ZIF-4; each set says so in `provenance.json`,
-# together with how its frames were sampled. The recipe of every set is in `data/sets.yaml`, and
-# `make frames SET=name` follows it again: sample, label, check, pack.
+# Frames that were sampled together make up a set. The recipe of every set is in `data/sets.yaml`,
+# and `make frames SET=name` follows it again: sample, label, check, pack. *Test* sets are whole
+# trajectories on which no potential of this book is trained.
 
 # %%
-pd.DataFrame(
-    {
-        name: {
-            "what": r["description"],
-            "sampled by": r.get("sampling", {}).get("sampler", ""),
-            "use": "test" if name in catalogue.test_sets() else "training",
-        }
-        for name, r in records.items()
-    }
-).T.rename_axis("set").reset_index().style.hide(axis="index").set_properties(
-    **{"vertical-align": "top", "white-space": "normal"}
-)
+#| label: tbl-sets
+#| caption: All sets of this page. Temperature, density, pressure (of the labels,
+#|   without the kinetic part) and RMS force go from the lowest to the highest
+#|   frame of a set.
+measured = ["temperature_K", "density_g_cm3", "pressure_GPa"]
+measured.append("force_rms_eV_per_A")
+of_set = frames.groupby("set")
+table = of_set.agg(frames=("set", "size"), atoms=("n_atoms", "first"))
+table = table.join(of_set[measured].agg(tables.span))
+table["sampled by"] = pd.Series(samplers)
+table["use"] = np.where(table.index.isin(catalogue.test_sets()), "test", "")
+table["what"] = pd.Series({k: r["description"] for k, r in records.items()})
+tables.headed(table, index="set")
 
 # %%
-for what in ("level_of_theory", "source"):
-    for text in sorted({r.get(what, "not said") for r in records.values()}):
-        print(f"{what.replace('_', ' ')}: {text}")
-
-# %%
-per_frame = dataset.per_frame(chosen)
-sampler = {name: r.get("sampling", {}).get("sampler", "own") for name, r in records.items()}
-per_frame["sampler"] = per_frame["set"].map(sampler)
-per_frame["use"] = per_frame["part"].mask(per_frame["set"].isin(catalogue.test_sets()), "test")
-of_set = per_frame.groupby("set")
-
-
-def span(values):
-    return "-" if values.isna().any() else f"{values.min():.4g} … {values.max():.4g}"
-
-
-pd.DataFrame(
-    {
-        "atoms": of_set["n_atoms"].first(),
-        "frames": of_set.size(),
-        "temperature (K)": of_set["temperature_K"].agg(span),
-        "density (g/cm³)": of_set["density_g_cm3"].agg(span),
-        "pressure (GPa)": of_set["pressure_GPa"].agg(span),
-        "RMS force (eV/Å)": of_set["force_rms_eV_per_A"].agg(span),
-    }
-).reset_index().style.hide(axis="index")
-
-# %%
-counts = per_frame["use"].value_counts()
-learnt = counts["training"] + counts["validation"]
-tables.side_by_side(
-    [
-        tables.row(
-            "training.configurations",
-            len(per_frame),
-            quantity="labelled frames (more than)",
-            run="all sets",
-        ),
-        tables.row("training.sets", len(chosen), quantity="sets", run="all sets"),
-        tables.row(
-            "training.training_fraction",
-            counts["training"] / learnt,
-            quantity="share of training frames",
-            run="all sets but the tests",
-        ),
-        tables.row(
-            "training.validation_fraction",
-            counts["validation"] / learnt,
-            quantity="share of validation frames",
-            run="all sets but the tests",
-        ),
-        tables.Row(
-            "frames of test trajectories",
-            "-",
-            None,
-            int(counts.get("test", 0)),
-            run="sets in no training",
-        ),
-    ],
-    "How much there is",
-)
-
-# %% [markdown]
-# The paper has far more frames, but consecutive steps of MD, half a femtosecond apart, are nearly
-# the same frame many times over. The frames here were made to differ: temperature and strain move
-# on while they are sampled.
+#| label: tbl-amounts
+#| caption: How much there is, beside the paper. The paper has far more frames, but
+#|   consecutive steps of its molecular dynamics, half a femtosecond apart, are
+#|   nearly the same frame many times over.
+n_of = frames["use"].value_counts().reindex([*dataset.PARTS, "test"])
+n_of = n_of.fillna(0).astype(int)
+share = n_of / (n_of["training"] + n_of["validation"])
+amounts = {
+    "training.configurations": ("labelled frames", len(frames)),
+    "training.sets": ("sets", len(chosen)),
+    "training.training_fraction": ("training share", share["training"]),
+    "training.validation_fraction": (
+        "validation share",
+        share["validation"],
+    ),
+}
+held_out = tables.Row("frames of tests", "-", None, n_of["test"], run="tests")
+tables.side_by_side([*tables.rows(amounts, run="all sets"), held_out])
 
 # %% [markdown]
 # ## Concurrent learning
 #
-# MD driven by the reference costs one label a step. A potential, even a poor one, is far faster,
-# and where it goes wrong is where labels are missing. So the data grew in rounds, in the manner of
-# DP-GEN: the potential trained so far (`round-0`, `round-1`, ...) runs MD over temperatures and
-# volumes until a guard finds something unphysical, the reference labels frames of it, and the next
-# potential is trained on all there is.
+# Molecular dynamics driven by the reference costs one label a step. A potential, even a poor one, is
+# far faster, and where it goes wrong is where labels are missing. So the data grew in rounds, in the
+# manner of DP-GEN ({term}`concurrent learning`): the potential trained so far (`round-0`, `round-1`,
+# ...) ran over temperatures and volumes until a guard found something unphysical, the reference
+# labelled frames of that run, and the next potential was trained on all there was.
 #
-# Each label also tells how far the sampler was from it. Each round had
+# Each label also tells how far the potential that sampled the frame was from it. Each round had
 # temperatures and volumes of its own (those of `round-1` were hotter than those of `round-0`), so
 # the figure compares rounds of sampling, not potentials on one test; chapter 2 does that.
 
-# %%
+# %% tags=["figure"]
+#| label: fig-rounds
+#| caption: Share of the frames on which the force error of the potential that
+#|   sampled them is larger than a value. The curves of later rounds lie further
+#|   to the left.
+#| alt: Falling curves, one for each round, of the share of frames above an error.
 rounds = packing.rounds(chosen)
-_, ax = style.axes(("force RMSE of the sampler", "eV/A"), ("share of frames above", "-"), width=6)
-for (name, rows), colour in zip(rounds.groupby("sampler"), style.SERIES_COLOURS, strict=False):
-    ax.ecdf(
-        rows["force_rmse_eV_per_A"],
-        complementary=True,
-        color=colour,
-        label=f"{name}, {len(rows)} frames",
-    )
-ax.legend()
+ax = plots_of_data.errors_of_samplers(rounds)
 # %%
+#| label: tbl-rounds
+#| caption: The same in numbers. Force errors are those of the sampling potential.
 error = rounds.groupby("sampler")["force_rmse_eV_per_A"]
-pd.DataFrame(
-    {
-        "frames": error.size(),
-        "median (eV/Å)": error.median(),
-        "above 0.3 eV/Å (%)": error.apply(lambda e: 100 * (e > 0.3).mean()),
-        "above 0.5 eV/Å (%)": error.apply(lambda e: 100 * (e > 0.5).mean()),
-    }
-).rename_axis("sampler").reset_index().style.format(precision=2).hide(axis="index")
+above = rounds.assign(above_03=rounds["force_rmse_eV_per_A"] > 0.3)
+above["above_05"] = rounds["force_rmse_eV_per_A"] > 0.5
+share = 100 * above.groupby("sampler")[["above_03", "above_05"]].mean()
+share.columns = ["above 0.3 eV/Å (%)", "above 0.5 eV/Å (%)"]
+errors = pd.DataFrame(
+    {"frames": error.size(), "median (eV/Å)": error.median()}
+)
+tables.headed(errors.join(share), index="sampler", decimals=2)
 
 # %% [markdown]
 # ## Training and validation
 #
-# A potential is judged by frames that it has not seen. The paper draws them at random out of MD
-# runs; then each validation frame has a neighbour in time among the training frames, and what is
-# measured is memory. Here whole blocks of consecutive frames are set aside
-# (`dataset.split_blocks`). The figure shows them, frame by frame, where a set knows its order.
+# A potential is judged by frames that it has not seen. The paper draws them at random out of its
+# molecular dynamics; then each validation frame has a neighbour in time among the training frames,
+# and what is measured is memory. Here whole blocks of consecutive frames are set aside
+# (`dataset.split_blocks`).
 
-# %%
-ordered = per_frame.dropna(subset=["step"])
-_, ax = style.axes(("step of the sampling run", "-"), ("", "-"), width=7, height=6)
-for part, colour in zip((*dataset.PARTS, "test"), style.SERIES_COLOURS, strict=False):
-    rows = ordered[ordered["use"] == part]
-    ax.plot(rows["step"], rows["set"], "|", color=colour, markersize=7, label=part)
-ax.set_xscale("symlog", linthresh=100)
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-# %% [markdown]
-# ## Energies and temperatures
-#
-# The temperature of a frame is that of the thermostat when it was sampled. Equipartition tests
-# whether the atoms followed: a classical harmonic solid at temperature $T$ has a mean potential
-# energy of $\tfrac32 k_B T$ per atom above its minimum. Points below that line are frames whose
-# run heated faster than the atoms could follow: they are colder than they are called. Strain,
-# broken bonds and disorder lift points above it.
-
-# %%
-warm = per_frame.dropna(subset=["temperature_K"])
-lowest = per_frame["energy_eV_per_atom"].min()
-_, ax = style.axes(("temperature", "K"), ("energy above the lowest frame", "eV/atom"), width=6)
-for (name, rows), colour in zip(warm.groupby("sampler"), style.SERIES_COLOURS, strict=False):
-    ax.plot(
-        rows["temperature_K"],
-        rows["energy_eV_per_atom"] - lowest,
-        ".",
-        ms=3,
-        color=colour,
-        label=f"sampled by {name}",
-    )
-line = pd.Series([0.0, warm["temperature_K"].max()])
-ax.plot(line, 1.5 * units.K_to_eV(line), "k--", lw=1, label="3/2 $k_B T$")
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+# %% tags=["figure"]
+#| label: fig-split
+#| caption: Every frame at its step of the sampling run, for the sets that know
+#|   their order. Validation frames come in blocks, test sets are whole.
+#| alt: One row of tick marks for each set, coloured by training, validation, test.
+ax = plots_of_data.split(frames, uses=[*dataset.PARTS, "test"])
 # %% [markdown]
 # ## Forces
 #
-# The root mean square force says how large an error may be before it matters. The paper reports
-# force errors of 1.1–1.3 eV/Å (Table 1); put beside it what the forces themselves are:
+# The root mean square (RMS) force says how large an error may be before it matters. The paper
+# reports force errors of 1.1–1.3 eV/Å (its Table 1). What are the forces themselves?
 
 # %%
+#| label: tbl-forces
+#| caption: RMS force of all atoms and of each element, the largest of any set
+#|   (eV/Å), and the largest single component.
 summaries = {name: summary.summary(dataset.load(name)) for name in chosen}
-rms = pd.DataFrame({n: s["force_rms_eV_per_A"] for n, s in summaries.items()}).T
-rms["largest component"] = [s["force_max_eV_per_A"] for s in summaries.values()]
-rms = rms.groupby(sampler).max().rename_axis("largest of any set (eV/Å), sampled by")
-rms.reset_index().style.format(precision=2).hide(axis="index")
+rms = {name: s["force_rms_eV_per_A"] for name, s in summaries.items()}
+rms = pd.DataFrame(rms).T
+rms["largest component"] = [
+    s["force_max_eV_per_A"] for s in summaries.values()
+]
+rms = rms.groupby(samplers).max()
+tables.headed(rms, index="sampled by", decimals=2)
 
-# %%
-_, ax = style.axes(("RMS force", "eV/A"), ("", "-"), width=6, height=6)
-for element in structures.TYPE_MAP:
-    if element in rms:
-        ax.plot(rms[element], rms.index, "o", color=style.element_colour(element), label=element)
-style.paper_line(ax, paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A"), axis="x")
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+# %% tags=["figure"]
+#| label: fig-forces
+#| caption: The same RMS forces beside the force error that the paper reports at
+#|   300 K (dashed). For zinc, and for hydrogen in cold sets, that error is as
+#|   large as the forces.
+#| alt: Dots of the RMS force of C, H, N and Zn for each sampler, and a dashed
+#|   vertical line at the paper's force error of 1.14 eV/Å.
+ax = plots_of_data.forces(
+    rms, paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")
+)
 # %% [markdown]
-# Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces; zinc, which decides
-# over melting, the smallest. A loss that counts all components alike hardly sees zinc: one reason
-# to look at errors element by element in the next chapter.
+# Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces. Zinc, which decides
+# over melting, feels the smallest. A loss that counts all components alike hardly sees zinc: one
+# reason to look at errors element by element in the next chapter.
 #
 # ## Virials and densities
 #
-# A run at constant pressure needs the right virial at *every* density it may come to. Frames of a
-# single cell teach only one. Here is the pressure the labels give, $P = \operatorname{tr} W/3V$
-# (without the kinetic part), against the density of the frames.
+# A run at constant pressure needs the right virial at *every* density it may come to, and frames of
+# a single cell teach only one. The pressure of a label is $P = \operatorname{tr} W/3V$, without the
+# kinetic part.
 
-# %%
-_, ax = style.axes(("density", "g/cm3"), ("pressure of the labels", "GPa"), width=6)
-for (name, rows), colour in zip(per_frame.groupby("sampler"), style.SERIES_COLOURS, strict=False):
-    ax.plot(
-        rows["density_g_cm3"],
-        rows["pressure_GPa"],
-        ".",
-        ms=3,
-        color=colour,
-        label=f"sampled by {name}",
-    )
-ax.axhline(0, color="black", lw=0.8)
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+# %% tags=["figure"]
+#| label: fig-pressures
+#| caption: Pressure of the labels against the density of the frame. The sets reach
+#|   from strongly expanded cells (left) to compressed ones (right).
+#| alt: Scatter plot of pressure against density, coloured by the sampler.
+ax = plots_of_data.pressures(frames)
 # %% [markdown]
 # ## Closest distances
 #
@@ -308,24 +300,28 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 # distance that `checks.check` accepts: about 70 % of its shortest bond.
 
 # %%
-closest = pd.DataFrame({name: s["closest_A"] for name, s in summaries.items()}).T
-limits = {"-".join(pair): limit for pair, limit in checks.MINIMUM_DISTANCES.items()}
-closest = closest.groupby(sampler).min()
-closest.loc["refused below"] = {pair: limits[pair] for pair in closest}
-closest = closest.rename_axis("closest (Å), sampled by").reset_index()
-closest.style.format(precision=2).hide(axis="index")
+#| label: tbl-closest
+#| caption: Closest distance of each pair of elements in any frame (Å). The last row
+#|   is the limit below which a frame is refused.
+closest = {name: s["closest_A"] for name, s in summaries.items()}
+closest = pd.DataFrame(closest).T.groupby(samplers).min()
+limits = {"-".join(pair): d for pair, d in checks.MINIMUM_DISTANCES.items()}
+closest.loc["refused below"] = pd.Series(limits)[closest.columns]
+tables.headed(closest, index="sampled by", decimals=2)
 
 # %% [markdown]
 # ## How far the reference is from DFT
 #
-# The labels come from a potential that was itself fitted to DFT. Some frames were computed by DFT
-# for real: CP2K, PBE-D3, with the settings of the MD that the reference was fitted to
-# (`helpers.frames.cp2k`; `make dft` does them again). Energies of the two have different zeros, so
-# the mean
-# difference of each system is taken away. ZIF-8 and ZIF-62 hold methyl and benzimidazolate groups
-# that the reference never saw; there it is no reference, and only chapter 2 uses these frames.
+# Some frames were computed by DFT for real: CP2K, {term}`PBE-D3`, with the settings of the
+# molecular dynamics to which the reference was fitted (`helpers.frames.cp2k`; `make dft` computes
+# them again). Energies of the two have different zeros, so the mean difference of each system is
+# taken away. ZIF-8 and ZIF-62 hold methyl and benzimidazolate groups that the reference never saw;
+# there it is no reference, and only chapter 2 uses these frames.
 
 # %%
+#| label: tbl-dft
+#| caption: The reference beside CP2K on the same frames. Errors of the force are
+#|   about one percent of the force; times are those of a busy machine.
 beside_dft = accuracy.compare()
 beside_dft["seconds"] = beside_dft["system"].map(cp2k.median_seconds())
 names = {
@@ -338,24 +334,24 @@ names = {
     "reference-CP2K virial_meV_per_atom": "virial RMSE (meV/atom)",
     "seconds": "median time of a frame (s)",
 }
-beside_dft[list(names)].rename(columns=names).style.format(precision=3, na_rep="-").hide(
-    axis="index"
-)
+tables.headed(beside_dft, columns=names, decimals=3)
 
 # %%
-print(f"{beside_dft['frames'].sum()} frames by {cp2k.LEVEL}; times are those of a busy machine")
+print(f"{beside_dft['frames'].sum()} frames by {cp2k.LEVEL}.")
 
 # %% [markdown]
 # ## The check
 #
-# `checks.check` refuses NaN, a wrong number of atoms, an element outside the type map, forces
-# over a bound, atoms too close, copies of frames, and energies far outside the others. It runs
-# here, on this page, on every set:
+# `checks.check` refuses values that are no numbers, a wrong number of atoms, an element outside the
+# {term}`type map`, forces over a bound, atoms too close, copies of frames, and energies far outside
+# the others. Here it looks through every set:
 
 # %%
-for name in chosen:
-    system = checks.check_set(name, force_bound=force_bound)
-    print(f"{name}: {len(system)} frames of {system.get_natoms()} atoms are sound")
+checked = {
+    name: checks.check_set(name, force_bound=force_bound) for name in chosen
+}
+n_frames = sum(len(system) for system in checked.values())
+print(f"{n_frames} frames in {len(checked)} sets are sound.")
 
 # %% [markdown]
 # What a refusal looks like, with one force made too large on purpose:
@@ -382,64 +378,109 @@ except dataset.BadFrames as error:
 # | folder of a CP2K MD run | `formats.import_labelled("run/", fmt="cp2k/aimd_output")` |
 # | extended XYZ of ASE | `formats.import_labelled("frames.extxyz")` |
 #
-# then `checks.check(system)` and `dataset.save(system, directory,
-# dataset.split_blocks(len(system)), description=..., recipe=...)`. Name your file in the parameter
-# `own_file` and this cell shows it; else it takes the detour with frames of ours, written as
-# extended XYZ and read again.
+# Then come `checks.check(system)` and `dataset.save(system, directory,
+# dataset.split_blocks(len(system)), description=..., recipe=...)`; the page
+# [Your own data](../book/own_data.md) does it step by step. Name your file in the parameter
+# `own_file` and the next cell shows it. Without one, frames of ours are written as extended XYZ and
+# read again.
 
 # %%
-if own_file:
-    own = formats.import_labelled(Path(own_file), own_format or None)
-else:
-    with tempfile.TemporaryDirectory() as folder:
-        file = formats.to_extxyz(dataset.load(chosen[0], "validation"), Path(folder, "own.extxyz"))
-        own = formats.import_labelled(file)
-checks.check(own, stoichiometry=dict(zip(own["atom_names"], own["atom_numbs"], strict=True)))
-tables.facts(
-    {k: v for k, v in summary.summary(own).items() if v is not None and not isinstance(v, dict)},
-    own_file or f"{chosen[0]}, validation, there and back",
-)
+with tempfile.TemporaryDirectory() as folder:
+    theirs = dataset.load(chosen[0], "validation")
+    ours = formats.to_extxyz(theirs, Path(folder, "own.extxyz"))
+    own = formats.import_labelled(Path(own_file or ours), own_format or None)
+
+# %%
+#| label: tbl-own
+#| caption: What the imported file holds (your own, or ours there and back).
+atoms_of = zip(own["atom_names"], own["atom_numbs"], strict=True)
+checks.check(own, stoichiometry=dict(atoms_of))
+held = pd.Series(summary.summary(own)).dropna()
+one_by_one = ["force_rms_eV_per_A", "closest_A"]  # tables of their own above
+tables.facts(held.drop(one_by_one).rename(tables.header).to_dict())
 
 # %% [markdown]
 # ## What this chapter found
 
 # %%
-print(
-    f"{len(per_frame)} labelled frames, {counts.get('test', 0)} of them in no training, "
-    f"{warm['temperature_K'].min():.0f} to {warm['temperature_K'].max():.0f} K."
-)
+warm = frames.dropna(subset="temperature_K")
 known = beside_dft.dropna(subset="reference-CP2K force_eV_per_A")
-if len(known):
-    off = known["reference-CP2K force_eV_per_A"]
-    share = 100 * off / known["force_rms_eV_per_A"]
-    print(
-        f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3, "
-        f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train below that would "
-        "be to learn the reference's own errors."
-    )
+coldest, hottest = warm["temperature_K"].agg(["min", "max"])
+off = known["reference-CP2K force_eV_per_A"]
+share = 100 * off / known["force_rms_eV_per_A"]
+print(
+    f"{len(frames)} labelled frames, "
+    f"{n_of['test']} of them in no training, "
+    f"{coldest:.0f} to {hottest:.0f} K.\n"
+    f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3, "
+    f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train below "
+    "that would be to learn the reference's own errors."
+)
+
+# %% [markdown]
+# ## To try
+#
+# The solutions use what the cells above have made; each runs in a second.
+#
+# **Exercise 1.** Which samplers made frames that are colder than they are called, below the dashed
+# line of the first figure? Give the share of their frames.
+
+# %% tags=["solution", "hide-cell"]
+lowest = frames["energy_eV_per_atom"].min()
+expected = lowest + 1.5 * units.K_to_eV(warm["temperature_K"])
+too_cold = warm["energy_eV_per_atom"] < expected
+too_cold.groupby(warm["sampler"]).mean().rename("share too cold").round(2)
+
+# %% [markdown]
+# **Exercise 2.** The bound on force components is a parameter of this page. Which sets would be
+# refused with a bound of 15 eV/Å? (`make chapter CHAPTER=01_data ARGS="-p force_bound 15"` asks the
+# check itself.)
+
+# %% tags=["solution", "hide-cell"]
+largest = {name: s["force_max_eV_per_A"] for name, s in summaries.items()}
+largest = pd.Series(largest, name="largest component (eV/Å)")
+largest[largest > 15].sort_values()
+
+# %% [markdown]
+# **Exercise 3.** How far, in steps of its sampling run, is a validation frame from the nearest
+# training frame of the same set? Take the sets that the reference itself sampled, and compare the
+# blocks of this book with a split at random.
+
+# %% tags=["solution", "hide-cell"]
+driven = frames.query("sampler == 'reference' and use != 'test'")
+blocks = driven.dropna(subset="step").sort_values("step")
+mixed = blocks["use"].sample(frac=1, random_state=0).to_numpy()
+cases = {"blocks": blocks, "random": blocks.assign(use=mixed)}
+steps = {}
+for name, split in cases.items():
+    train = split[split["use"] == "training"].assign(nearest=split["step"])
+    valid = split[split["use"] == "validation"][["set", "step"]]
+    how = {"on": "step", "by": "set", "direction": "nearest"}
+    found = pd.merge_asof(valid, train[["set", "step", "nearest"]], **how)
+    steps[name] = (found["step"] - found["nearest"]).abs()
+pd.DataFrame(steps).describe().loc[["25%", "50%", "75%", "max"]]
 
 # %% [markdown]
 # ## What is still missing
 
 # %%
-paper_K = paper.value("fpmd.temperatures_K").number
-missing = [T for T in paper_K if not (abs(warm["temperature_K"] - T) < 50).any()]
+theirs_K = np.array(paper.value("fpmd.temperatures_K").number)
+gaps = np.abs(theirs_K[:, None] - warm["temperature_K"].to_numpy()).min(axis=1)
+without = ", ".join(f"{T} K" for T in theirs_K[gaps >= 50]) or "none"
+mixed = beside_dft["system"].isin(["ZIF-8", "ZIF-62"])
 print(
-    f"{len(per_frame)} frames; the paper's temperatures without a frame within 50 K:",
-    ", ".join(f"{T} K" for T in missing) or "none",
-)
-print(
-    "ZIF-62 and ZIF-8: in no set, the reference was fitted to ZIF-4 only; DFT frames:",
-    int(beside_dft.loc[beside_dft["system"].isin(["ZIF-8", "ZIF-62"]), "frames"].sum()),
+    f"{len(frames)} frames; the paper's temperatures without a frame within "
+    f"50 K: {without}.\n"
+    "ZIF-62 and ZIF-8: in no set, the reference was fitted to ZIF-4 only; "
+    f"DFT frames: {beside_dft.loc[mixed, 'frames'].sum()}."
 )
 
 # %%
-tables.facts(
-    {
-        "profile": profile,
-        "sets": ", ".join(chosen),
-        "labels made": ", ".join(sorted({r["made"][:10] for r in records.values()})),
-        "on": ", ".join(sorted({r["hardware"]["processor"] for r in records.values()})),
-    },
-    "This page",
-)
+#| label: tbl-page-data
+#| caption: How the data of this page were made.
+days = {r["made"][:10] for r in records.values()}
+processors = {r["hardware"]["processor"] for r in records.values()}
+made = {"profile": profile, "sets": len(chosen)}
+made["labels made"] = ", ".join(sorted(days))
+made["on"] = ", ".join(sorted(processors))
+tables.facts(made)

@@ -67,6 +67,12 @@ peer_run: str = ""  # [-] any | run of data/runs.yaml to set beside ours; empty:
 larger_runs: list[str] = []  # [-] any | those with larger supercells to set beside ours
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("04_heating_rates", globals()))
+
 # %%
 from itertools import cycle
 
@@ -77,7 +83,14 @@ from IPython.display import Markdown
 from helpers import provenance, statistics, structures, units
 from helpers.benchmarks import record
 from helpers.frames import dataset
-from helpers.md import heating, lammps_input, model_deviation, protocol, thermo, trajectory
+from helpers.md import (
+    heating,
+    lammps_input,
+    model_deviation,
+    protocol,
+    thermo,
+    trajectory,
+)
 from helpers.observables import (
     coordination,
     density_stages,

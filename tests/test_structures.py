@@ -41,12 +41,34 @@ def test_relaxation_keeps_the_framework():
         assert lengths[0].std() < lengths[1].std()  # bonds of one kind become alike
 
 
-@pytest.mark.parametrize("name", structures.names())
+CRYSTALS = [name for name in structures.names() if not name.startswith("glass")]
+GLASSES = [name for name in structures.names() if name.startswith("glass")]
+
+
+@pytest.mark.parametrize("name", CRYSTALS)
 def test_every_zinc_has_four_nitrogens(name):
     atoms = structures.load(name)
     center = neighbor_list("i", atoms, {("Zn", "N"): 2.5})
     zinc = np.flatnonzero(atoms.symbols == "Zn")
     assert [np.count_nonzero(center == i) for i in zinc] == [4] * len(zinc)
+
+
+@pytest.mark.parametrize("name", GLASSES)
+def test_glasses_are_as_published(name):
+    """ZIF-4 at 1.21 g/cm3, nearly every Zn with four N, every imidazolate whole."""
+    atoms = structures.load(name)
+    assert atoms.symbols.formula.count() == structures.load("ZIF-4").symbols.formula.count()
+    assert structures.density(atoms) == pytest.approx(1.210, abs=0.001)
+    bonds = {
+        pair: len(neighbor_list("i", atoms, {pair: cutoff})) / 2  # both ways are listed
+        for pair, cutoff in ((("Zn", "N"), 2.5), (("C", "H"), 1.3), (("C", "N"), 1.6))
+    }
+    assert 60 <= bonds["Zn", "N"] <= 64
+    assert bonds["C", "H"] == 96 and bonds["C", "N"] == 128
+
+
+def test_there_are_five_glasses():
+    assert len(GLASSES) == 5
 
 
 def test_supercell_keeps_density_and_multiplies_atoms():

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 
-from helpers import paths, provenance
+from helpers import errors, paths, provenance, settings
 from helpers.book import chapters, execution, page_check, render
+from helpers.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; 0 when done, 1 with one line for each problem when not."""
+    """The command line: 0 when done, 1 with one line for each problem, 130 when interrupted.
+
+    An error that is not the user's is a bug, which keeps its traceback.
+    """
     options = _parser().parse_args(arguments)
+    for line in settings.misspelt():
+        print(line, file=sys.stderr)
     try:
+        if "profile" in options:
+            chapters.known_profile(options.profile)
         return options.do(options)
-    except Exception as error:
-        if not type(error).__module__.startswith("helpers."):
-            raise  # a bug, with its traceback; our own errors are written for the user
-        print(error, file=sys.stderr, flush=True)
-        return 1
+    except UserError as error:
+        return _refused(error)
+    except OSError as error:
+        if refusal := errors.of_disk(error):
+            return _refused(refusal)
+        raise
+    except KeyboardInterrupt:
+        print(
+            "stopped; the same command goes on from here: what is finished is kept",
+            file=sys.stderr,
+            flush=True,
+        )
+        return 130
+
+
+def _refused(error: UserError) -> int:
+    print(error, file=sys.stderr, flush=True)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     sub = command("book", _book, "bring the book of a profile up to date and check it")
-    sub.add_argument("--jobs", default="1", help="chapters at a time; each may use all cores")
+    sub.add_argument(
+        "--jobs", type=_whole, default=1, help="chapters at a time; each may use all cores"
+    )
     sub.add_argument("-n", "--dry-run", action="store_true", help="only say what is stale")
     sub = command("chapter", _chapter, "execute one chapter, with own parameters", chapter=True)
     sub.add_argument(
@@ -68,10 +94,10 @@ def _parser() -> argparse.ArgumentParser:
         sub = command(name, do, text, profile=False)
         sub.add_argument("name", help="an entry of data/runs.yaml")
         if do is _run:
-            sub.add_argument("--ranks", type=int, help="MPI ranks; without: found by a trial")
-            sub.add_argument("--threads", type=int, help="threads of a rank")
+            sub.add_argument("--ranks", type=_whole, help="MPI ranks; without: found by a trial")
+            sub.add_argument("--threads", type=_whole, help="threads of a rank")
         else:
-            sub.add_argument("--megabytes", type=float, help="of its trajectory, at most")
+            sub.add_argument("--megabytes", type=_positive, help="of its trajectory, at most")
     sub = command("runs", _runs, "make the heating runs of a profile, here or by Slurm")
     sub.add_argument("names", nargs="*", help="some of them; without: all")
     sub.add_argument(
@@ -87,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         help="only list all runs of data/runs.yaml and which of them are finished",
     )
     sub = command("bench-train", _bench_train, "what a training step costs here", profile=False)
-    sub.add_argument("--steps", type=int, default=400, help="of each training (400)")
-    sub.add_argument("--every", type=int, default=100, help="steps an interval (100)")
+    sub.add_argument("--steps", type=_whole, default=400, help="of each training (400)")
+    sub.add_argument("--every", type=_whole, default=100, help="steps an interval (100)")
     sub = command(
         "bench-md",
         _bench_md,
@@ -96,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         profile=False,
     )
     sub.add_argument("--potential", default="atp", help="name of a potential (atp)")
-    sub.add_argument("--seconds", type=float, default=240, help="of measuring, start-up apart")
+    sub.add_argument("--seconds", type=_positive, default=240, help="of measuring, start-up apart")
     sub.add_argument("--cp2k", action="store_true", help="one PBE-D3 step, too (minutes)")
     sub.add_argument(
         "--engines",
@@ -110,8 +136,8 @@ def _parser() -> argparse.ArgumentParser:
         "what an analysis costs, beside other codes",
         profile=False,
     )
-    sub.add_argument("--frames", type=int, default=1000, help="of the full analysis (1000)")
-    sub.add_argument("--rounds", type=int, default=5, help="calls of each contender (5)")
+    sub.add_argument("--frames", type=_whole, default=1000, help="of the full analysis (1000)")
+    sub.add_argument("--rounds", type=_whole, default=5, help="calls of each contender (5)")
     sub = command(
         "validate", _validate, "one check of a potential in use: made, or found", profile=False
     )
@@ -126,7 +152,19 @@ def _parser() -> argparse.ArgumentParser:
         profile=False,
     )
     sub.add_argument("names", nargs="+", help="names of potentials")
-    command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub = command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub.add_argument(
+        "--new",
+        metavar="SYSTEM",
+        help="instead label those frames of data/dft.yaml that are not in data/dft yet, and put "
+        "them there, e.g. ZIF-4",
+    )
+    command(
+        "correction",
+        _correction,
+        "fit what CP2K adds to the reference: data/correction.yaml",
+        profile=False,
+    )
     sub = command(
         "import",
         _import,
@@ -158,6 +196,26 @@ def _parser() -> argparse.ArgumentParser:
         help="displacement per atom below which frames are copies (0.02)",
     )
     sub.add_argument("--force-bound", type=float, default=30.0, metavar="eV/A")
+    sub.add_argument("--pressure-bound", type=float, default=30.0, metavar="GPa")
+    sub.add_argument(
+        "--loose-atoms",
+        type=float,
+        default=0.02,
+        metavar="SHARE",
+        help="of C and H that may miss a bond in every frame (0.02)",
+    )
+    for label in ("energy", "forces", "stress", "virial"):
+        sub.add_argument(
+            f"--{label}-key", metavar="KEY", help=f"of the {label} in extended XYZ files"
+        )
+    sub.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="for the reader of another format of dpdata; may be repeated",
+    )
     sub.add_argument("--n-blocks", type=int, default=10, help="blocks to split into (10)")
     sub.add_argument("--validation-share", type=float, default=0.2, help="of the blocks (0.2)")
     sub.add_argument("--level-of-theory", default="", help="kept in the provenance")
@@ -167,10 +225,32 @@ def _parser() -> argparse.ArgumentParser:
         help="hold the virial to the strain derivative of this potential, e.g. atp",
     )
     sub.add_argument("--overwrite", action="store_true", help="replace a set of this name")
+    sub = command(
+        "settings", _settings, "what can be set from outside, and what is set", profile=False
+    )
+    sub.add_argument("--page", action="store_true", help="write the book's page of them")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
     command("pdf", _pdf, "print the rendered book of a profile into one PDF")
     return parser
+
+
+def _whole(text: str) -> int:
+    """A whole number from 1 up, of the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    """A positive number of the command line."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return number
 
 
 def _book(options) -> int:
@@ -184,7 +264,7 @@ def _book(options) -> int:
         "--config",
         f"profile={options.profile}",
         "--cores",
-        options.jobs,
+        str(options.jobs),
         "--nolock",
         "--rerun-incomplete",
         "--keep-going",
@@ -214,14 +294,28 @@ def _book(options) -> int:
 
 
 def _snakemake(*arguments: str) -> int:
-    """snakemake in this process (its imports and ours are half of an unchanged build)."""
+    """snakemake in this process (its imports and ours are half of an unchanged build).
+
+    It takes Ctrl-C for a failure like any other, so that is noticed here and handed on.
+    """
     from snakemake.cli import main as snakemake
 
+    interrupted = threading.Event()
+
+    def notice(number, frame):
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    before, code = signal.signal(signal.SIGINT, notice), 0
     try:
         snakemake(list(arguments))
     except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+        code = int(end.code or 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    return code
 
 
 def _chapter(options) -> int:
@@ -263,19 +357,19 @@ def _frames(options) -> int:
 def _potential(options) -> int:
     from helpers.recipes import potentials
 
-    print(paths.relative(potentials.make(options.name)))
+    print(paths.relative(potentials.make(options.name).directory))
     return 0
 
 
 def _evaluate(options) -> int:
     from helpers.validation import accuracy
 
-    for name, errors in accuracy.evaluate(options.name).items():
-        virial = errors["virial_rmse_meV_per_atom"]  # None of a set without virials
+    for name, found in accuracy.evaluate(options.name).items():
+        virial = found["virial_rmse_meV_per_atom"]  # None of a set without virials
         print(
-            f"{name:20} {errors['role']:10} {errors['n_frames']:4} frames  "
-            f"{errors['energy_rmse_meV_per_atom']:7.2f} meV/atom  "
-            f"{errors['force_rmse_eV_per_A']:6.3f} eV/A  "
+            f"{name:20} {found['role']:10} {found['n_frames']:4} frames  "
+            f"{found['energy_rmse_meV_per_atom']:7.2f} meV/atom  "
+            f"{found['force_rmse_eV_per_A']:6.3f} eV/A  "
             f"{'-' if virial is None else format(virial, '.1f'):>6} meV/atom"
         )
     return 0
@@ -284,14 +378,15 @@ def _evaluate(options) -> int:
 def _ship(options) -> int:
     from helpers.recipes import potentials
 
-    print(paths.relative(potentials.ship(options.name)))
+    print(paths.relative(potentials.ship(options.name).directory))
     return 0
 
 
 def _run(options) -> int:
     from helpers.recipes import runs
 
-    print(paths.relative(runs.run(options.name, ranks=options.ranks, threads=options.threads)))
+    made = runs.run(options.name, ranks=options.ranks, threads=options.threads)
+    print(paths.relative(made.directory))
     return 0
 
 
@@ -299,7 +394,7 @@ def _ship_run(options) -> int:
     from helpers.recipes import runs
 
     size = options.megabytes or runs.SHIPPED_MB
-    print(paths.relative(runs.ship(options.name, megabytes=size)))
+    print(paths.relative(runs.ship(options.name, megabytes=size).directory))
     return 0
 
 
@@ -315,7 +410,7 @@ def _runs(options) -> int:
     waiting = [name for name in names if not runs.find(name)]
     for name in names:
         if name not in waiting:
-            provenance.announce("reused", runs.find(name))
+            provenance.announce("reused", runs.find(name).directory)
     if not waiting:
         return 0
     command = [
@@ -353,13 +448,17 @@ def _state_of_run(name: str) -> str:
     found = runs.find(name)
     return (
         f"{name:20s} {catalogue.run_recipe(name).total_steps:8d} steps  "
-        f"{paths.relative(found) if found else 'not finished here'}"
+        f"{paths.relative(found.directory) if found else 'not finished here'}"
     )
 
 
 def _dft(options) -> int:
     from helpers.frames import cp2k
+    from helpers.recipes import dft_frames
 
+    if options.new:
+        print(paths.relative(dft_frames.make(options.new)))
+        return 0
     for system in cp2k.systems():
         print(paths.relative(cp2k.make(system)))
     return 0
@@ -436,18 +535,46 @@ def _keep_generations(options) -> int:
     return 0
 
 
+def _correction(options) -> int:
+    from helpers.frames import correction
+
+    print(paths.relative(correction.make()))
+    for framework, law in correction.laws().items():
+        print(
+            f"{framework:12} {law.volumes[0]:.2f} to {law.volumes[1]:.2f} A^3/atom: "
+            f"{law.energy(law.volumes)[0]:+.2f} to {law.energy(law.volumes)[1]:+.2f} meV/atom, "
+            f"{law.pressure(law.volumes)[0]:+.3f} to {law.pressure(law.volumes)[1]:+.3f} GPa"
+        )
+    return 0
+
+
 def _import(options) -> int:
     from helpers.frames import importing
 
     values = {k: v for k, v in vars(options).items() if k not in ("do", "source", "against")}
+    values["keys"] = {
+        label: values.pop(f"{label}_key") for label in ("energy", "forces", "stress", "virial")
+    }
+    values["options"] = importing.reader_options(values["options"])
     calculator = None
     if options.against:
         from deepmd.calculator import DP
 
         from helpers.potentials import store
 
-        calculator = DP(store.load_potential(options.against) / store.FROZEN)
+        calculator = DP(store.load(options.against).file)
     importing.import_set(options.source, calculator=calculator, **values)
+    return 0
+
+
+def _settings(options) -> int:
+    if options.page:
+        page = paths.ROOT / "book" / "settings.md"
+        print(paths.relative(provenance.write_text(page, settings.as_page())))
+        return 0
+    for name, value in settings.current():
+        told = settings.variable(name) in os.environ
+        print(f"{settings.variable(name)} = {value or 'not set'} ({'set' if told else 'default'})")
     return 0
 
 
@@ -480,8 +607,10 @@ def _check(options) -> int:
 
 def _note(profile: str, error: Exception) -> None:
     """Keep a problem, for the last lines of `zif4 book`: snakemake's report is long."""
-    with open(paths.BUILD / profile / "problems.txt", "a") as file:
-        file.write(f"{error}\n")
+    folder = paths.BUILD / profile
+    if folder.is_dir():  # else nothing of a book is here yet
+        with open(folder / "problems.txt", "a") as file:
+            file.write(f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Child processes: ended with the Python that started them; the end of what they said."""
+"""Child processes: ended with their parent; the end of their log for an error message."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ _NOISE = re.compile(r"implib-gen|DeePMD-kit: (Cannot find|Error message: lib)|po
 
 
 def die_with_parent() -> None:
-    """In the child (``preexec_fn``), on Linux: be killed when the parent ends, even by -9."""
+    """Have the kernel kill this process when its parent ends, even if the parent is killed.
+
+    To be called in the child, as ``preexec_fn`` of ``subprocess``. Does nothing outside Linux.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def kill_group(number: int) -> None:
-    """SIGKILL to a process group that may be gone already."""
+    """Send SIGKILL to a process group; no error if it has ended already.
+
+    Parameters
+    ----------
+    number : int
+        Process group number.
+    """
     try:
         os.killpg(number, signal.SIGKILL)
     except ProcessLookupError:
@@ -27,6 +36,21 @@ def kill_group(number: int) -> None:
 
 
 def last_lines(text: str, n: int = 15) -> str:
-    """The end of a log, for an error: without empty lines and what is said of absent GPUs."""
+    """The end of a log, indented for an error message.
+
+    Empty lines and the messages of the DeePMD-kit plugin about absent GPUs are left out.
+
+    Parameters
+    ----------
+    text : str
+        The log.
+    n : int
+        Number of lines to keep.
+
+    Returns
+    -------
+    str
+        The lines under a heading.
+    """
     lines = [x for x in text.splitlines() if x.strip() and not _NOISE.search(x)]
     return "its last lines:\n" + "\n".join(f"  | {x}" for x in lines[-n:])

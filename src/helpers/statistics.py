@@ -7,16 +7,43 @@ import pandas as pd
 
 
 def block_means(values: np.ndarray, blocks: int) -> np.ndarray:
-    """Means over ``blocks`` equal parts; the first values, if some are left over, do not count."""
+    """Means over consecutive blocks of equal length.
+
+    Parameters
+    ----------
+    values : (M,) array
+        Samples in order of time, any unit.
+    blocks : int
+        Number of blocks. If M is no multiple of it, the first samples are left out.
+
+    Returns
+    -------
+    (blocks,) array
+        Mean of each block, in the unit of ``values``.
+    """
     size = len(values) // blocks
     return np.asarray(values)[len(values) - size * blocks :].reshape(blocks, size).mean(axis=1)
 
 
 def bins(temperature_K, width_K: float, close_end: bool = False) -> np.ndarray:
-    """Lower edge (K) of the bin of each temperature (M,); bins start at multiples of ``width_K``.
+    """Lower edge of the temperature bin that each sample falls into.
 
-    close_end: the highest temperature, where it is itself such an edge, belongs to the bin below:
-    the last frame of a run makes no bin of its own.
+    Bins start at multiples of ``width_K``.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures, K.
+    width_K : float
+        Width of a bin, K.
+    close_end : bool
+        Whether the highest temperature, where it equals the lower edge of a bin, is counted in the
+        bin below, so that the last frame of a run does not make a bin of its own.
+
+    Returns
+    -------
+    (M,) array
+        Lower edges, K.
     """
     T = np.asarray(temperature_K, float)
     low = np.floor(T / width_K) * width_K
@@ -26,13 +53,27 @@ def bins(temperature_K, width_K: float, close_end: bool = False) -> np.ndarray:
 
 
 def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataFrame:
-    """Means of ``values`` in bins of temperature: temperature_K, mean, error, n.
+    """Mean and standard error of a quantity in bins of temperature.
 
-    temperature_K, values: (M,) in order of time. Bins start at multiples of ``width_K``, empty
-    ones are left out; temperature_K is the mean inside the bin. error is the standard error of
-    the mean, widened by the root of the ``statistical_inefficiency`` of all values about the
-    means of their bins (what fluctuates more slowly than a bin lasts is not in it); NaN for one
-    sample.
+    The standard error of the mean is widened by the square root of the ``statistical_inefficiency``
+    of all samples about the means of their bins. Fluctuations slower than the time spent in one bin
+    are not included in it.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    values : (M,) array
+        The quantity, any unit; pairs with NaN are left out.
+    width_K : float
+        Width of a bin, K. Bins start at multiples of it.
+
+    Returns
+    -------
+    DataFrame
+        One row for each bin that holds samples: ``temperature_K`` (mean inside the bin), ``mean``
+        and ``error`` (unit of ``values``; the error of a single sample is NaN) and the number of
+        samples ``n``.
     """
     data = pd.DataFrame(
         {"temperature_K": np.asarray(temperature_K, float), "value": np.asarray(values, float)}
@@ -50,13 +91,27 @@ def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataF
 
 
 def fluctuation(temperature_K, values, width_K: float = 100.0) -> float:
-    r"""Standard deviation of ``values`` about the straight lines through each bin of temperature.
+    r"""Standard deviation about straight lines fitted in bins of temperature.
 
     .. math:: \sigma^2 = \frac{1}{M - 2B} \sum_b \sum_{i \in b} (x_i - a_b - c_b T_i)^2
 
-    temperature_K, values: (M,); B bins start at multiples of ``width_K``, those of fewer than four
-    samples are left out. In equilibrium the density of N atoms fluctuates as :math:`1/\sqrt{N}`
-    (Landau and Lifshitz, Statistical Physics, section 112). NaN where no bin is left.
+    In equilibrium the density of N atoms fluctuates as :math:`1/\sqrt{N}` (Landau and Lifshitz,
+    Statistical Physics, section 112).
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures, K.
+    values : (M,) array
+        The quantity x, any unit.
+    width_K : float
+        Width of a bin, K. Bins start at multiples of it; the B bins that hold four samples or more
+        are used.
+
+    Returns
+    -------
+    float
+        The standard deviation in the unit of ``values``; NaN if no bin holds four samples.
     """
     T, x = np.asarray(temperature_K, float), np.asarray(values, float)
     squares = freedom = 0
@@ -70,12 +125,23 @@ def fluctuation(temperature_K, values, width_K: float = 100.0) -> float:
 
 
 def statistical_inefficiency(fluctuations) -> float:
-    r"""How many samples in a row say as much as one independent one, ``g >= 1``.
+    r"""Number of consecutive samples that are worth one independent sample.
 
     .. math:: g = 1 + 2 \sum_{t=1}^{t_0 - 1} (1 - t/M) \, \rho(t)
 
-    rho: autocorrelation of the fluctuations, (M,), mean zero; t_0: where it is first negative
-    (Chodera et al., J. Chem. Theory Comput. 3, 26 (2007)).
+    Here :math:`\rho` is the normalised autocorrelation and :math:`t_0` the lag at which it first
+    becomes negative (Chodera et al., J. Chem. Theory Comput. 3, 26 (2007)). The factor :math:`1 -
+    t/M` is part of the estimate of :math:`\rho`, whose sum over M - t products is divided by M.
+
+    Parameters
+    ----------
+    fluctuations : (M,) array
+        Deviations from the mean, any unit, in order of time.
+
+    Returns
+    -------
+    float
+        g, 1 at least.
     """
     x = np.asarray(fluctuations, float)
     square = (x**2).sum()
@@ -88,6 +154,21 @@ def statistical_inefficiency(fluctuations) -> float:
 
 
 def resample_blocks(rng, residual, size: int) -> np.ndarray:
-    """Residuals drawn again in blocks of neighbours, which keeps their correlation."""
+    """Bootstrap sample of residuals, drawn in blocks of neighbours to keep their correlation.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of random numbers.
+    residual : (M,) array
+        Residuals in order of time or temperature, any unit.
+    size : int
+        Number of residuals in a block, M at most.
+
+    Returns
+    -------
+    (M,) array
+        Residuals drawn with replacement.
+    """
     start = rng.integers(0, len(residual) - size + 1, size=-(-len(residual) // size))
     return residual[(start[:, None] + np.arange(size)).ravel()[: len(residual)]]

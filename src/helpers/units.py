@@ -11,6 +11,8 @@ from scipy import constants
 _PRETTY = {
     "A": "Å",
     "A^2": "Å²",
+    "1/A": "1/Å",
+    "1/A^2": "1/Å²",
     "A^3": "Å³",
     "eV/A": "eV/Å",
     "eV/A^3": "eV/Å³",
@@ -38,30 +40,100 @@ FS_PER_PS = 1e3
 
 
 def K_to_eV(temperature_K):
-    """Thermal energy k_B T (eV) at a temperature (K)."""
+    """Thermal energy :math:`k_B T`.
+
+    Parameters
+    ----------
+    temperature_K : float or array
+        Temperature, K.
+
+    Returns
+    -------
+    float or array
+        Energy, eV.
+    """
     return temperature_K * BOLTZMANN_EV_PER_K
 
 
 def density_g_cm3(mass_u, volume_A3):
-    """Mass density (g/cm3) of ``mass_u`` atomic mass units in ``volume_A3``."""
+    """Mass density.
+
+    Parameters
+    ----------
+    mass_u : float or array
+        Mass, u.
+    volume_A3 : float or array
+        Volume, A^3.
+
+    Returns
+    -------
+    float or array
+        Density, g/cm3.
+    """
     return mass_u / volume_A3 * U_PER_A3_IN_G_PER_CM3
 
 
 def K_per_ps_to_K_per_min(rate_K_per_ps):
-    """Heating rate of a simulation (K/ps) in the unit of a calorimeter (K/min)."""
+    """Heating rate of a simulation in the unit of a calorimeter.
+
+    Parameters
+    ----------
+    rate_K_per_ps : float or array
+        Heating rate, K/ps.
+
+    Returns
+    -------
+    float or array
+        Heating rate, K/min.
+    """
     return rate_K_per_ps * PS_PER_MINUTE
 
 
 def K_per_min_to_K_per_ps(rate_K_per_min):
-    """Heating rate of a calorimeter (K/min) in the unit of a simulation (K/ps)."""
+    """Heating rate of a calorimeter in the unit of a simulation.
+
+    Parameters
+    ----------
+    rate_K_per_min : float or array
+        Heating rate, K/min.
+
+    Returns
+    -------
+    float or array
+        Heating rate, K/ps.
+    """
     return rate_K_per_min / PS_PER_MINUTE
 
 
 def steps(duration_ps: float, timestep_fs: float) -> int:
-    """Number of MD steps of ``timestep_fs`` that make up ``duration_ps``, rounded."""
+    """Number of MD steps in a time, rounded to the nearest integer.
+
+    Parameters
+    ----------
+    duration_ps : float
+        Time, ps.
+    timestep_fs : float
+        Time step, fs.
+
+    Returns
+    -------
+    int
+        Number of steps.
+    """
     return round(duration_ps * FS_PER_PS / timestep_fs)
 
 
 def pretty(unit: str) -> str:
-    """A unit as a reader sees it: ``eV/A`` -> ``eV/Å``, ``-`` -> nothing."""
+    """Typographic form of a unit: ``eV/A`` becomes ``eV/Å``, and ``-`` an empty string.
+
+    Parameters
+    ----------
+    unit : str
+        Unit in ASCII.
+
+    Returns
+    -------
+    str
+        The unit as printed; units without a typographic form are returned unchanged.
+    """
     return _PRETTY.get(unit, unit)

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from helpers import paths, provenance
+from helpers import paths
 from helpers.benchmarks import fidelity, record
 from helpers.frames import dataset
-from helpers.md import lammps, lammps_input
+from helpers.md import force_field, lammps
 from helpers.potentials import conversion, store
 
 
@@ -26,7 +26,7 @@ def test_double_precision_has_the_gradient_that_single_precision_has_not(system)
         one.data["coords"][0, 5, 1] += sign * step
     off = {}
     for name, file in (
-        ("single", store.model_file("atp")),
+        ("single", store.load("atp").file),
         ("double", conversion.double_precision("atp")),
     ):
         up, down = (fidelity._predicted(file, moved[sign])[0][0] for sign in (1, -1))
@@ -37,10 +37,12 @@ def test_double_precision_has_the_gradient_that_single_precision_has_not(system)
 
 def test_lammps_says_the_same_of_a_cell_that_lies_askew(system):
     atoms = system.to_ase_structure()[0]
-    energy, force = lammps.single_point(atoms, lammps_input.deepmd(conversion.compress("atp")))
+    energy, force = lammps.single_point(atoms, force_field.deepmd_lines(conversion.compress("atp")))
     turned = atoms.copy()
     turned.rotate(40, (1, 2, 3), rotate_cell=True)
-    again, rotated = lammps.single_point(turned, lammps_input.deepmd(conversion.compress("atp")))
+    again, rotated = lammps.single_point(
+        turned, force_field.deepmd_lines(conversion.compress("atp"))
+    )
     assert again == pytest.approx(energy, abs=1e-5)
     turn = np.linalg.solve(atoms.cell.array, turned.cell.array)
     assert np.abs(rotated - force @ turn).max() < 1e-4 < np.abs(rotated - force).max()
@@ -50,7 +52,7 @@ def test_a_model_that_lammps_cannot_read_is_said(system, tmp_path):
     (tmp_path / "broken.pb").write_bytes(b"no model")
     with pytest.raises(lammps.LammpsDied, match="LAMMPS ended with code"):
         lammps.single_point(
-            system.to_ase_structure()[0], lammps_input.deepmd(tmp_path / "broken.pb")
+            system.to_ase_structure()[0], force_field.deepmd_lines(tmp_path / "broken.pb")
         )
 
 
@@ -65,7 +67,7 @@ def test_tables_and_loops_change_forces_by_less_than_1e_3(system):
 
 def test_the_shipped_record_is_of_the_shipped_potential():
     measured = record.read("fidelity")
-    assert measured["potential_sha256"] == provenance.sha256(store.model_file("atp"))
+    assert measured["potential_sha256"] == store.load("atp").sha256
     assert (record.fidelity_table(measured)["force_max_eV_per_A"] < 1e-3).all()
 
 

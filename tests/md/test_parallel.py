@@ -6,8 +6,10 @@ import os
 import pytest
 
 from helpers import structures
-from helpers.md import lammps, lammps_input, parallel
+from helpers.md import force_field, lammps, parallel
 from helpers.potentials import store
+
+ATP = force_field.DeepPotential("atp")
 
 
 def test_layouts():
@@ -27,11 +29,11 @@ def test_cost_of_a_step():
 def test_a_trial_is_made_once_and_announced(build, monkeypatch, capfd):
     monkeypatch.setattr(parallel, "_TRIAL_S", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, force = structures.load("Znim2-ABW"), lammps_input.deepmd(store.model_file("atp"))
-    assert parallel.choose(atoms, force, "key", 10**4) == (1, 1)  # minutes: not worth a trial
-    assert parallel.choose(atoms, force, "key", 10**7, ranks=3) == (3, 1)  # as given
+    atoms, forces = structures.load("Znim2-ABW"), (ATP, store.load("atp").file)
+    assert parallel.choose(atoms, *forces, 10**4) == (1, 1)  # minutes: not worth a trial
+    assert parallel.choose(atoms, *forces, 10**7, ranks=3) == (3, 1)  # as given
     assert not list(build.rglob("*.json"))
-    chosen = parallel.choose(atoms, force, "key", 10**7)
+    chosen = parallel.choose(atoms, *forces, 10**7)
     (file,) = build.rglob("*.json")
     tried = json.loads(file.read_text())["tried"]
     assert set(tried) == {"1 x 1", "1 x 2", "2 x 1"}
@@ -42,7 +44,7 @@ def test_a_trial_is_made_once_and_announced(build, monkeypatch, capfd):
     assert 0 < alone["cpu_us_per_atom_step"] < 1.1 * alone["core_us_per_atom_step"]
     assert "[made]" in capfd.readouterr().out
     monkeypatch.setattr(lammps, "time_lammps", None)
-    assert parallel.choose(atoms, force, "key", 10**7) == chosen
+    assert parallel.choose(atoms, *forces, 10**7) == chosen
     assert "[reused]" in capfd.readouterr().out
 
 
@@ -54,5 +56,5 @@ def test_a_layout_that_fails_is_left_out(build, monkeypatch):
 
     monkeypatch.setattr(lammps, "time_lammps", time_lammps)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, force = structures.load("Znim2-ABW"), lammps_input.deepmd(store.model_file("atp"))
-    assert parallel.choose(atoms, force, "key", 10**7) == (1, 2)
+    atoms, forces = structures.load("Znim2-ABW"), (ATP, store.load("atp").file)
+    assert parallel.choose(atoms, *forces, 10**7) == (1, 2)

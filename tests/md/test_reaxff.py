@@ -10,8 +10,9 @@ import pytest
 from ase import units
 from ase.build import bulk
 
-from helpers import cli, paths, provenance, structures
+from helpers import cli, paths, provenance, settings, structures
 from helpers.md import (
+    force_field,
     heating,
     lammps,
     lammps_input,
@@ -25,7 +26,7 @@ from helpers.md import (
 from helpers.recipes import catalogue, runs
 
 needs_it = pytest.mark.skipif(
-    not os.environ.get(reaxff.VARIABLE),
+    not settings.current().reaxff,
     reason="no ReaxFF parameters: $ZIF4_REAXFF names their folder",
 )
 RUN = protocol.HeatingRun(
@@ -55,25 +56,25 @@ def test_the_input_is_that_of_every_other_run_but_for_the_potential():
     assert own >= {"units metal", "atom_style charge", *reaxff.lines("ffield.reaxff")}
 
 
-def test_found_without_the_force_field(monkeypatch):
+def test_found_without_the_force_field(set_to):
     """The key of a run and of its potential need no file; the shipped run is read without it."""
-    monkeypatch.delenv(reaxff.VARIABLE, raising=False)
+    set_to(reaxff=None)
     assert RUN.recipe()["potential"] == reaxff.SHA256
-    shipped = runs.find("reaxff-400Kps")
+    shipped = runs.find("reaxff-400Kps").directory
     assert shipped == paths.shipped("runs", "reaxff-400Kps")
     assert len(thermo.read(shipped)) == catalogue.run_recipe("reaxff-400Kps").total_steps // 400
     assert provenance.read(shipped)["potential"] == reaxff.NAME
     assert not list(shipped.glob("ffield*"))  # it is not ours
 
 
-def test_absent_or_another_force_field(build, monkeypatch, capsys):
-    monkeypatch.delenv(reaxff.VARIABLE, raising=False)
+def test_absent_or_another_force_field(build, set_to, monkeypatch, capsys):
+    set_to(reaxff=None)
     with pytest.raises(reaxff.ReaxFFUnavailable, match=r"\$ZIF4_REAXFF \(not set\).*ffield_ZnN"):
         heating.run(RUN)
     monkeypatch.setattr(provenance, "find", lambda kind, recipe: None)
     assert cli.main(["run", "reaxff-400Kps"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
-    monkeypatch.setenv(reaxff.VARIABLE, str(build))
+    set_to(reaxff=build)
     with pytest.raises(reaxff.ReaxFFUnavailable, match=str(build)):
         reaxff.force_field()
     (build / reaxff.FILE).write_text("Reactive MD-force field: cut off")
@@ -164,7 +165,7 @@ def test_heated_stopped_and_gone_on_with(build, monkeypatch, capfd):
         guard = progress.Progress._guard
         patch.setattr(progress.Progress, "_guard", lambda self: (guard(self), stop(self)))
         heating.run(RUN, ranks=1, restart_every_ps=0.02)
-    assert heating.run(RUN) == directory
+    assert heating.run(RUN).directory == directory
     assert "[resumed]" in capfd.readouterr().out
     table, frames = thermo.read(directory), trajectory.read(directory)
     assert table["step"].tolist() == list(range(20, 481, 20))
@@ -187,6 +188,6 @@ def test_heated_stopped_and_gone_on_with(build, monkeypatch, capfd):
 def test_a_layout_is_tried_with_reaxff(build, monkeypatch):
     monkeypatch.setattr(parallel, "_TRIAL_S", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    atoms, force = structures.load("Znim2-ABW"), reaxff.lines(reaxff.force_field().resolve())
-    ranks, threads = parallel.choose(atoms, force, reaxff.SHA256, 10**7, atom_style="charge")
+    atoms, peer = structures.load("Znim2-ABW"), force_field.ReaxFF()
+    ranks, threads = parallel.choose(atoms, peer, peer.model(), 10**7)
     assert 1 <= ranks * threads <= 2

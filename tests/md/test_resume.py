@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from lj_runs import CALL, heating_run, holds_every_sample_once, interrupt, wait_for
 
-from helpers import paths, provenance
+from helpers import paths, provenance, settings
 from helpers.md import heating, protocol, resume, thermo, trajectory
 from helpers.potentials import conversion
 
@@ -27,8 +27,7 @@ from helpers.potentials import conversion
 def broken_off(whole, tmp_path_factory):
     """The run ``whole`` once more, its LAMMPS killed after 60 rows; its build folder."""
     folder = tmp_path_factory.mktemp("broken")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "BUILD", folder)
+    with settings.use(build=folder):
         interrupt(whole[0], rows=60)
     return folder
 
@@ -67,7 +66,7 @@ def test_damage_is_said_and_mended(damage, whole, broken_off, build, capfd):
     said = capfd.readouterr().out
     assert ("starts anew" in said) == (outcome == "anew")
     if damage in ("newest restart truncated", "table without one row"):  # two go all the way
-        assert heating.run(heated, compress=False) == directory
+        assert heating.run(heated, compress=False).directory == directory
         holds_every_sample_once(heated, directory)
 
 
@@ -79,7 +78,7 @@ mount -o remount,size=64m "$1"
 cp -r "$1"/runs/* "$5"
 """
 FILL = """
-from helpers import progress
+from helpers.md import progress
 progress._SPARE_BYTES = -10**9  # nothing warns: the disk is written full
 """
 
@@ -142,16 +141,15 @@ def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):
         thermo_every_ps=0.005,
         frame_every_ps=0.01,
     )
-    monkeypatch.setattr(paths, "BUILD", paths.ROOT / "build")
-    compressed = conversion.compress("atp").parents[1]
+    with settings.use(build=paths.ROOT / "build"):
+        compressed = conversion.compress("atp").parents[1]
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "compressed").symlink_to(compressed)
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "whole")
-    whole = heating.run(heated)
+    with settings.use(build=tmp_path / "whole"):
+        whole = heating.run(heated)
 
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "killed")
-    monkeypatch.setenv("ZIF4_BUILD", str(tmp_path / "killed"))  # of the server's children
+    monkeypatch.setenv("ZIF4_BUILD", str(tmp_path / "killed"))  # of the server's children, too
     directory = provenance.directory("runs", heated.name, heated.recipe())
     server = multiprocessing.get_context("forkserver")  # imports TensorFlow once, not 20 times
     server.set_forkserver_preload(["helpers.md.heating", "deepmd.infer"])
@@ -176,7 +174,7 @@ def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):
         process.join()
         assert not (directory / provenance.FILE).exists(), "finished too early: no test"
         restarted.append(max((s for s, _ in resume.restarts(directory)), default=0))
-    assert heating.run(heated) == directory
+    assert heating.run(heated).directory == directory
 
     table, frames_ = holds_every_sample_once(heated, directory)
     expected, whole_frames = holds_every_sample_once(heated, whole)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import ruptures
 
+from helpers import statistics
 from helpers.observables import density_stages
 
 T = np.linspace(300, 2100, 9000)
@@ -116,3 +118,15 @@ def test_stays_above():
     assert density_stages.stays_above(np.arange(7) * 100.0, values, 3) == 400
     assert density_stages.stays_above(np.arange(7) * 100.0, values, 10) is None
     assert density_stages.stays_above([300.0, 310.0], [4, 4], 3) == 300
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pieces_are_those_of_ruptures(seed):
+    """The optimal partition into k straight pieces, by an independent dynamic programme."""
+    bins = statistics.bin_by_temperature(T, paper_like() + noise(0.02, seed), 30.0)
+    t, rho = bins["temperature_K"].to_numpy(), bins["mean"].to_numpy()
+    signal = np.column_stack([rho, t - t.mean(), np.ones_like(t)])
+    theirs = ruptures.Dynp(model="linear", min_size=3, jump=1).fit(signal)
+    for k, mine in enumerate(density_stages._pieces(t, rho, 5)):
+        # theirs end with the number of bins, mine begin with 0
+        assert mine.tolist() == [0, *theirs.predict(n_bkps=k)[:-1]]

@@ -81,6 +81,22 @@ def test_breathing_of_the_cell_is_no_motion():
     np.testing.assert_allclose(displacement.msd(positions, SYMBOLS, cells)["N"], 0, atol=1e-10)
 
 
+def test_msd_far_from_the_origin_is_the_direct_sum_over_time_origins():
+    steps = np.random.default_rng(8).normal(0, 0.05, (120, 4, 3))
+    positions = 500 + np.cumsum(steps - steps.mean(axis=1, keepdims=True), axis=0)
+    direct = [
+        ((positions[lag:] - positions[: len(positions) - lag]) ** 2).sum(axis=2).mean()
+        for lag in range(len(positions))
+    ]
+    found = displacement.msd(positions, ["N"] * 4)["N"]
+    assert found[0] == 0
+    np.testing.assert_allclose(found[1:], direct[1:], rtol=1e-4)
+
+
+def test_msd_of_a_single_frame_is_zero():
+    assert displacement.msd(np.ones((1, 10, 3)), SYMBOLS)["Zn"].tolist() == [0]
+
+
 def test_mdanalysis_finds_the_same_msd_in_a_real_run():
     run = snapshots.of_sets(["crystal_1200"], 272)  # frames 2 fs apart, not wrapped
     zinc = run.positions[:, run.symbols == "Zn"]

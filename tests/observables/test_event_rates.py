@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy.stats import poisson
 
 from helpers import units
@@ -49,3 +50,24 @@ def test_exact_rates_give_the_exact_law():
 def test_no_events_or_one_temperature_is_no_law(events):
     with pytest.raises(event_rates.ActivationNotDetermined, match="temperatures"):
         event_rates.arrhenius(T, events, EXPOSURE)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fit_is_the_poisson_regression_of_statsmodels(seed):
+    """ln(n_i) = ln(t_i) + ln(A) - E_a / RT_i, the generalized linear model with its offset."""
+    events = np.random.default_rng(seed).poisson(EXPOSURE * law(100, 8))
+    assert (events == 0).any()
+    inverse = 1 / (units.GAS_CONSTANT_KJ_PER_MOL_K * T)
+    middle = inverse.mean()  # else the two columns are nearly collinear
+    design = np.column_stack([np.ones_like(T), inverse - middle])
+    model = sm.GLM(events, design, family=sm.families.Poisson(), offset=np.log(EXPOSURE))
+    theirs = model.fit(tol=1e-12)
+    mine = event_rates.arrhenius(T, events, EXPOSURE)
+    assert mine.E_a == pytest.approx(-theirs.params[1], rel=1e-6)
+    assert mine.error == pytest.approx(theirs.bse[1], rel=1e-5)
+    prefactor = np.exp(theirs.params[0] - theirs.params[1] * middle)
+    assert mine.prefactor == pytest.approx(prefactor, rel=1e-5)
+    prediction = theirs.get_prediction(design, offset=np.zeros_like(T))
+    rate, error = mine.rate(T)
+    np.testing.assert_allclose(rate, prediction.predicted_mean, rtol=1e-6)
+    np.testing.assert_allclose(error, prediction.se_mean / prediction.predicted_mean, rtol=1e-5)

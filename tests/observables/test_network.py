@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from ase.build import bulk, graphene
 from ase.neighborlist import neighbor_list
+from matscipy.rings import ring_statistics
 
 from helpers import structures
 from helpers.observables import ligand_exchange, network
@@ -41,10 +42,7 @@ def crystal():
 
 
 def test_zif4_is_cag(crystal):
-    """Every Zn has six angles, one in a ring of four, five in rings of six: {4.6^5}, RCSR cag.
-
-    matscipy 1.3.1's ``ring_statistics`` of the Zn of 2x2x2 cells: 4, 16 and 32 a cell, too.
-    """
+    """Every Zn has six angles, one in a ring of four, five in rings of six: {4.6^5}, RCSR cag."""
     found = network.of_frame(crystal, 0)
     assert (found.bridging, found.dangling, found.free, found.pieces) == (32, 0, 0, 1)
     assert found.n_nodes == 16 and (found.degree == 4).all()
@@ -64,6 +62,27 @@ def test_a_supercell_has_as_many_rings_as_it_has_cells_and_its_matrix_says_so(cr
     d = A.sum(axis=0)
     closed = np.trace(np.linalg.matrix_power(A, 4))
     assert (closed - d.sum() - 2 * (d * (d - 1)).sum()) / 8 == eight[4] == 32
+
+
+def test_matscipy_counts_the_same_rings_in_zif4():
+    """Of the Zn alone, which the ligands of the crystal keep 5.8 to 6.1 A apart."""
+    atoms = structures.supercell(structures.load("ZIF-4"), (2, 2, 2))
+    zinc = atoms[atoms.symbols == "Zn"]
+    theirs = ring_statistics(zinc, 6.5, maxlength=9)  # it fails where a ring of just this size is
+    mine = network.rings(net(zinc, 6.5), 9)
+    assert mine[: len(theirs)].tolist() == theirs.tolist() and mine.sum() == theirs.sum() > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_matscipy_counts_the_same_rings_in_a_net_with_defects(seed):
+    """Diamond with a fifth of its atoms taken out has rings of many sizes, odd ones by disorder."""
+    rng = np.random.default_rng(seed)
+    atoms = bulk("C", "diamond", a=3.567, cubic=True).repeat(4)
+    del atoms[rng.choice(len(atoms), len(atoms) // 5, replace=False)]
+    atoms.rattle(0.35, rng=rng)
+    theirs = ring_statistics(atoms, 2.0)[:10]
+    assert network.rings(net(atoms, 2.0), 9).tolist() == theirs.tolist()
+    assert (theirs[[5, 6, 7]] > 0).all()
 
 
 def test_a_ligand_that_lets_go_is_dangling(crystal):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import ruptures
 from ase import units
 
 from helpers import statistics
@@ -152,3 +153,18 @@ def test_fluctuation_counts_the_degrees_of_freedom_of_short_bins():
              for i in range(50)]  # fmt: skip
     assert np.sqrt(np.mean(np.square(found))) == pytest.approx(0.02, rel=0.05)
     assert np.isnan(statistics.fluctuation(few[:3], few[:3]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_broken_line_breaks_where_ruptures_cuts(seed):
+    """Three free pieces, by dynamic programming, begin and end where the broken line bends."""
+    rho = 1.22 - 2e-5 * (T - 300) - 0.2 * np.clip((T - 1200) / 300, 0, 1)
+    rho = rho + noise(0.004, seed)
+    mine = transition.transition_temperature(T, rho)
+    bins = statistics.bin_by_temperature(T, rho, 20.0)
+    t, mean = bins["temperature_K"].to_numpy(), bins["mean"].to_numpy()
+    signal = np.column_stack([mean, t - t.mean(), np.ones_like(t)])
+    theirs = ruptures.Dynp(model="linear", min_size=3, jump=1).fit(signal).predict(n_bkps=2)
+    begins, ends = ((t[cut - 1] + t[cut]) / 2 for cut in theirs[:-1])
+    assert mine.found and mine.Tf == pytest.approx(begins, abs=20 + 2 * mine.error)
+    assert mine.fallen_K == pytest.approx(ends, abs=20 + 2 * mine.error)

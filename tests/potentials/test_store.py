@@ -19,15 +19,18 @@ def potential(lj_project, lj_recipe):
 
 
 def test_a_shipped_potential_names_no_machine(potential, lj_project):
-    target = store.ship("tiny", "shipped")
+    target = store.ship("tiny", "shipped").directory
     (target / "left of an older one").touch()
-    assert store.ship("tiny", "shipped") == target
+    assert store.ship("tiny", "shipped").directory == target
     assert not (target / "left of an older one").exists()
     text = (target / "input.json").read_text()
     assert str(lj_project) not in text
     (systems,) = json.loads(text)["training"]["training_data"]["systems"]
     assert (target / systems / "type.raw").is_file()
-    assert store.load_potential("shipped") == target
+    shipped = store.load("shipped")
+    assert (shipped.directory, shipped.name, shipped.sets) == (target, "shipped", ("lj",))
+    assert shipped.sha256 == provenance.sha256(shipped.file) and shipped.recipe["steps"] == 40
+    assert set(shipped.metrics) == {"lj"} and store.load(shipped) is shipped
     with pytest.raises(ValueError, match="shipped potential of another recipe"):
         training.train(training.Recipe(sets=("lj",), steps=1, seed=77), "shipped")
     shutil.rmtree(target)
@@ -47,15 +50,15 @@ def test_compressed_gives_the_same_forces_and_is_reused(potential, capsys):
 
 
 def test_a_truncated_potential_is_refused(potential, tmp_path):
-    content = (potential / store.FROZEN).read_bytes()
+    content = potential.file.read_bytes()
     (tmp_path / "half.pb").write_bytes(content[: len(content) // 2])
     with pytest.raises(store.BadPotential, match="half.pb is truncated or no deep potential"):
         store.check_potential(tmp_path / "half.pb")
     broken = tmp_path / "broken"
-    shutil.copytree(potential, broken)
+    shutil.copytree(potential.directory, broken)
     (broken / store.FROZEN).write_bytes(content[:-1000])
     with pytest.raises(store.BadPotential, match="truncated or changed"):
-        store.load_potential(broken)
+        store.load(broken)
 
 
 def test_a_potential_of_other_elements_is_refused(potential):
@@ -65,10 +68,21 @@ def test_a_potential_of_other_elements_is_refused(potential):
 
 def test_a_missing_potential_names_the_nearest(potential):
     with pytest.raises(store.BadPotential, match="no potential 'tinny'; did you mean 'tiny'"):
-        store.load_potential("tinny")
+        store.load("tinny")
 
 
 def test_an_unfinished_potential_is_refused(potential, tmp_path):
-    shutil.copy(potential / store.FROZEN, tmp_path)
+    shutil.copy(potential.file, tmp_path)
     with pytest.raises(provenance.NoProvenance, match="unfinished"):
-        store.load_potential(tmp_path)
+        store.load(tmp_path)
+
+
+def test_a_model_file_alone_has_no_directory(potential, tmp_path):
+    shutil.copy(potential.file, tmp_path / "alone.pb")
+    alone = store.load(tmp_path / "alone.pb")
+    assert alone.sha256 == potential.sha256 and alone.metrics == {} and alone.sets == ()
+    for ask in (lambda: alone.recipe, lambda: alone.inside(store.METRICS)):
+        with pytest.raises(store.BadPotential, match="a model file alone, .*; give the directory"):
+            ask()
+    with pytest.raises(store.BadPotential, match="does not exist"):
+        store.load(tmp_path / "none.pb")

@@ -18,11 +18,11 @@ from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves,
 
 KILLED = """
 import os, sys
-from pathlib import Path
-from helpers import paths, training
-paths.ROOT = Path({root!r}); paths.DATA = paths.ROOT / "data"; paths.BUILD = paths.ROOT / "build"
-recipe = training.Recipe(**{recipe!r})
-training.train(recipe, "tiny", threads=1, display_every=10, save_every=20)
+from helpers import settings
+from helpers.potentials import training
+with settings.use(root={root!r}):
+    recipe = training.Recipe(**{recipe!r})
+    training.train(recipe, "tiny", threads=1, display_every=10, save_every=20)
 """
 
 
@@ -42,7 +42,8 @@ def potential(lj_project, lj_recipe):
     victim.wait()
     _, killed_at = checkpoints.last_checkpoint(target)
     finished = training.train(lj_recipe, "tiny", threads=1, display_every=10, save_every=20)
-    return finished, killed_at
+    assert finished.name == "tiny"
+    return finished.directory, killed_at
 
 
 def test_a_killed_training_goes_on_and_finishes(potential, lj_recipe, lj_project):
@@ -78,7 +79,9 @@ def test_the_best_snapshot_is_frozen(lj_project, lj_recipe, monkeypatch):
         return rows[1]
 
     monkeypatch.setattr(training, "min", second_is_best, raising=False)
-    made = training.train(long, "snapshots", save_every=20, display_every=20, watch=["lj"])
+    made = training.train(
+        long, "snapshots", save_every=20, display_every=20, watch=["lj"]
+    ).directory
     table = learning_curves.read_learning(made)
     validation = table[table["role"] == "validation"]
     # the first checkpoint of each third that a look every 0.2 s has met
@@ -119,10 +122,10 @@ def test_a_short_training_has_no_snapshots(potential):
 
 def test_the_same_recipe_is_reused_and_a_name_finds_it(potential, lj_recipe, lj_project, capsys):
     directory, _ = potential
-    assert training.train(lj_recipe, "other name") == directory
+    assert training.train(lj_recipe, "other name").directory == directory
     assert "[reused]" in capsys.readouterr().out
-    assert store.load_potential("tiny").resolve() == directory
-    assert store.load_potential("other name").resolve() == directory
+    assert store.load("tiny").directory.resolve() == directory
+    assert store.load("other name").directory.resolve() == directory
     assert {directory.name, "other name", "tiny"} <= set(store.names())
 
 
@@ -131,7 +134,7 @@ def test_a_training_goes_on_from_the_weights_of_another(potential, lj_recipe, lj
     more = training.continued("tiny", sets=("lj",), steps=10, learning_rate=(1e-6, 1e-7))
     for field in training.NETS:
         assert getattr(more, field) == getattr(lj_recipe, field)
-    directory = training.train(more, "more", threads=1)
+    directory = training.train(more, "more", threads=1).directory
     before = evaluation.evaluate(potential[0], dataset.load("lj", "validation"))
     after = evaluation.evaluate(directory, dataset.load("lj", "validation"))
     for error in ("force_rmse_eV_per_A", "virial_rmse_meV_per_atom"):

@@ -110,11 +110,9 @@ def test_unknown_names(capsys):
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
+def own(tmp_path, set_to):
     """A data/ and build/ of our own, with one run of 68 atoms in runs.yaml."""
-    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(paths, "RUNS", tmp_path / "data" / "runs.yaml")
+    set_to(data=tmp_path / "data", build=tmp_path / "build")
     (tmp_path / "data").mkdir()
     for shared in ("potentials", "structures"):
         (tmp_path / "data" / shared).symlink_to(paths.ROOT / "data" / shared)
@@ -156,12 +154,12 @@ def test_bad_entries(own):
 def test_run_and_ship(own, capfd):
     with pytest.raises(provenance.NoProvenance, match="make run RUN=short"):
         runs.ship("short")
-    made = runs.run("short", compress=False)
+    made = runs.run("short", compress=False).directory
     frames = trajectory.read(made)
-    assert len(frames) == 10 and runs.find("short") == made
+    assert len(frames) == 10 and runs.find("short").directory == made
     size = (made / f"{trajectory.FILE}.gz").stat().st_size
-    shipped = runs.ship("short", megabytes=size / 2.5 / 1e6)  # every third frame
-    assert shipped == paths.shipped("runs", "short") and runs.find("short") == shipped
+    shipped = runs.ship("short", megabytes=size / 2.5 / 1e6).directory  # every third frame
+    assert shipped == paths.shipped("runs", "short") and runs.find("short").directory == shipped
     thinned = trajectory.read(shipped)
     assert thinned.steps.tolist() == [6, 12, 18, 20]  # and the last one
     np.testing.assert_array_equal(thinned.positions[0], frames.positions[2])
@@ -169,7 +167,7 @@ def test_run_and_ship(own, capfd):
     record = provenance.read(shipped)
     assert record["thinned"] == 3 and record["key"] == provenance.key(record["recipe"])
     assert len(trajectory.read(paths.BUILD / "unthinned" / "short")) == 10
-    assert runs.run("short") == shipped == runs.ship("short")
+    assert runs.run("short").directory == shipped == runs.ship("short").directory
     assert "[reused]" in capfd.readouterr().out
     other = json.loads((shipped / provenance.FILE).read_text()) | {"key": "000000000000"}
     (shipped / provenance.FILE).write_text(json.dumps(other))
@@ -184,7 +182,7 @@ def test_a_run_that_is_shipped_with_an_ensemble_is_found_and_stays_where_it_is(o
     compared.mkdir(parents=True)
     run = replace(catalogue.run_recipe("short"), ensemble=("split-block",))
     provenance.write(compared, kind="runs", description="with an ensemble", recipe=run.recipe())
-    assert runs.find("short") == compared == runs.ship("short")
+    assert runs.find("short").directory == compared == runs.ship("short").directory
     assert "[reused]" in capsys.readouterr().out and (compared / provenance.FILE).is_file()
     assert cli.main(["runs", "--list"]) == 0 and "compared" in capsys.readouterr().out
 

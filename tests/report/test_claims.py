@@ -1,5 +1,7 @@
 """The verdicts of the chapters: each must follow from the numbers, whatever they are."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,7 +71,7 @@ def test_low_density(found, bend, melt, verdict):
 
 def test_density_of_the_papers_crystal_is_set_beside_the_stages():
     said = claims.densities(FALLEN)
-    assert "crystal 1.150 g/cm3 (-17 %)" in said and "low density 0.970 g/cm3 (-2 %)" in said
+    assert "crystal 1.150 g/cm³ (-17 %)" in said and "low density 0.970 g/cm³ (-2 %)" in said
     assert "called low density here, not the crystal" in said
     assert "Nearest" not in claims.densities(CRYSTAL)
     light = [stage("crystal", 300, 900, 0.96), stage("dense", 900, 2100, 1.2)]
@@ -95,8 +97,10 @@ def test_density_of_the_papers_crystal_is_set_beside_the_stages():
 def test_a_cause_comes_before_what_it_makes(broken, exchanged, bend, verdict):
     said = claims.cause(bonds(broken, exchanged), bend, 3.5)
     assert verdict in said.verdict
+    counted = [number.here for number in said.numbers]
     n = len(broken) + len(exchanged)  # an exchange breaks a bond, too
-    assert f"{n} Zn–N bond" in said.here if n else "no Zn–N bond broken" in said.here
+    assert counted[0] == n and counted[2] == len(exchanged)
+    assert (counted[1] == "-") == (n == 0) and (counted[3] == "-") == (not exchanged)
 
 
 def test_exchange_at_the_papers_rate_is_bounded_by_poisson():
@@ -176,7 +180,13 @@ def test_who_sets_out_first_is_told_by_onsets_not_by_amplitudes(onsets, verdict)
     moved = {e: np.full(len(T), a) for e, a in zip(onsets, (3.8, 4.7, 2.9, 2.6), strict=True)}
     found = claims.motion(onsets, moved, T)
     assert found.verdict.startswith(verdict) or verdict in found.verdict
-    assert "H 4.70 A, C 3.80 A, N 2.90 A, Zn 2.60 A" in found.here
+    swings = [(n.quantity.split()[2], n.unit, n.here) for n in found.numbers]
+    assert swings == [
+        ("H", "A", "4.70"),
+        ("C", "A", "3.80"),
+        ("N", "A", "2.90"),
+        ("Zn", "A", "2.60"),
+    ]
 
 
 def grown(bond, net, error=0.01, width=0.5):
@@ -206,10 +216,10 @@ def test_peaks_are_judged_with_errors_in_their_range():
     assert faster(grown(0.3, 0.1)) == "agrees"
     assert faster(grown(0.04, 0.16)) == "does not agree, Zn–Zn widens faster"
     assert faster(grown(0.10, 0.16, error=0.05)).startswith("cannot tell, no difference")
-    assert "depends on the measure: in A Zn–Zn widens faster, in percent" in faster(
+    assert "depends on the measure: in Å Zn–Zn widens faster, in percent" in faster(
         grown(0.1, 0.16)
     )
-    assert alike(grown(0.1, 0.1)).startswith("depends on the measure: in A no difference")
+    assert alike(grown(0.1, 0.1)).startswith("depends on the measure: in Å no difference")
     assert alike(grown(0.3, 0.1)) == "does not agree, Zn–N widens faster"
     assert "cannot tell, one could widen twice as fast" in alike(grown(0.1, 0.1, error=0.1))
     same = grown(0.1, 0.1).assign(change_percent=40.0, error_percent=2.0)
@@ -268,7 +278,7 @@ def test_isolated_frames_are_no_decomposition():
         census(broken=[(0, 100, 101), (1, 100, 101), (2, 150, 151), (0, len(T) - 1, len(T))])
     )
     assert isolated.verdict == "not seen; 3 isolated frames with a stretched bond"
-    assert "broken in the last frame" in isolated.here
+    assert [n.here for n in isolated.numbers] == [3, 1, 0, "yes"]
     assert "not seen; 3 frames" in decomposed(census(broken=[(0, 100, 103)])).verdict
 
 
@@ -315,9 +325,9 @@ def test_melting_gives_its_numbers():
     zinc = np.linspace(0.5, 2.5, 101)
     assert claims.melting(1500.0, zinc, 2.85).endswith("at 1500 K.")
     said = claims.melting(None, zinc, 2.85)
-    assert "did not pass the melt criterion" in said and "2.85 A" in said
-    assert said.endswith("2.31 A in the last fifth of the run, at most 2.50 A.")
-    assert "at most 0.00 A" in claims.melting(None, np.zeros(1), 2.85)
+    assert "did not pass the melt criterion" in said and "2.85 Å" in said
+    assert said.endswith("2.31 Å in the last fifth of the run, at most 2.50 Å.")
+    assert "at most 0.00 Å" in claims.melting(None, np.zeros(1), 2.85)
 
 
 def test_a_page_gets_one_line_a_finding():
@@ -369,3 +379,35 @@ def test_accuracy_is_a_share_of_the_forces():
     poor = claims.accuracy(tests.assign(force_rmse_eV_per_A=[0.06, 1.2]))
     assert poor.verdict == "does not hold on hot (50 %)"
     assert "cannot tell" in claims.accuracy(tests.iloc[:0]).verdict
+
+
+def test_numbers_of_findings_stand_in_one_table_below():
+    one = claims.Number("force error", "eV/A", "0.12", 1.14)
+    two = claims.Number("energy error", "meV/atom", "0.4")
+    found = claims.Finding("A", "agrees", "x.", "y.", (one, two))
+    table = claims.numbers([found, claims.Finding("B", "not seen", "x.", "y.")]).frame
+    assert table.values.tolist() == [
+        ["A", "force error", "eV/Å", "1.14", "0.12"],
+        ["", "energy error", "meV/atom", "", "0.4"],
+    ]
+    assert claims.numbers([]).frame.empty
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        claims.low_density(FALLEN, fall(), 1900.0, 20.0),
+        claims.cause(bonds([600], [1500]), fall(), 3.5),
+        claims.slow_heating({100.0: NO_FALL, 20.0: fall()}),
+        claims.rate_dependence({100.0: fall(1400.0, 30.0, 1500.0), 20.0: fall()}),
+        claims.motion({"C": onset(800), "Zn": onset(900)}, {"C": T / 999, "Zn": T / 1999}, T),
+        claims.peaks_alike(grown(0.3, 0.1), 700),
+        claims.peaks_plateau(grown(0.3, 0.1), 1200, 1400),
+        claims.heterogeneity(uneven(1.09, 1.96)),
+    ],
+    ids=lambda found: found.claim,
+)
+def test_a_verdict_is_three_sentences_with_its_numbers_below(found):
+    text = str(found).replace("**", "")
+    assert len(re.findall(r"[.?!](?= [A-Z]|$)", text)) == 3, text
+    assert found.numbers or found.claim == "Heterogeneity"

@@ -108,9 +108,9 @@ def dump(cells, positions, symbols, steps):
 
 
 @pytest.fixture
-def saved(run, tmp_path, monkeypatch):
+def saved(run, tmp_path, set_to):
     """That run, finished, with five frames of 68 atoms, some of which left the cell."""
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    set_to(build=tmp_path / "build")
     (run / model_deviation.FILE).unlink()
     start, rng = structures.load("Znim2-ABW"), np.random.default_rng(2)
     cell = np.diag(start.cell.lengths())
@@ -173,7 +173,7 @@ def test_the_same_potential_twice(saved, tmp_path):
     frame = trajectory.read(saved)
     evaluate = ensemble._forces([ENSEMBLE[0], ENSEMBLE[0]], frame.symbols)
     assert (ensemble.spread(evaluate(frame.positions[0], frame.cells[0])) == 0).all()
-    shutil.copy(store.model_file(ENSEMBLE[0]), tmp_path / "copy.pb")
+    shutil.copy(store.load(ENSEMBLE[0]).file, tmp_path / "copy.pb")
     with pytest.raises(ValueError, match="name one potential twice"):
         ensemble.of_frames(saved, [ENSEMBLE[0], tmp_path / "copy.pb"], 3)
     with pytest.raises(ValueError, match="two at least"):
@@ -184,7 +184,7 @@ def test_what_cannot_be_compared(saved, tmp_path):
     from deepmd.tf.env import tf
 
     graph = tf.GraphDef()
-    graph.ParseFromString(store.model_file(ENSEMBLE[0]).read_bytes())
+    graph.ParseFromString(store.load(ENSEMBLE[0]).file.read_bytes())
     node = next(n for n in graph.node if n.name.endswith("model_attr/tmap"))
     node.attr["value"].tensor.string_val[0] = b"H C N Zn"
     (other := tmp_path / "other.pb").write_bytes(graph.SerializeToString())
@@ -198,11 +198,10 @@ def test_what_cannot_be_compared(saved, tmp_path):
         ensemble.of_frames(saved, ENSEMBLE, 3)
 
 
-def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
+def test_beside_the_true_error(tmp_path, build, lennard_jones):
     """Labels that no potential knows: deviation and error are those that DeePMD-kit finds."""
     from deepmd.infer.model_devi import calc_model_devi_f
 
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
     images = lennard_jones(8, rattle=0.03)
     ase.io.write(tmp_path / "lj.extxyz", images)
     sets.pack(
@@ -227,13 +226,12 @@ def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
     np.testing.assert_allclose(table["max_error_eV_per_A"], largest, rtol=1e-5)
     np.testing.assert_allclose(table["avg_error_eV_per_A"], average, rtol=1e-5)
     record = json.loads(next(tmp_path.glob(f"validation/*/{provenance.FILE}")).read_text())
-    assert record["recipe"]["model"] == provenance.sha256(store.model_file(ENSEMBLE[0]))
+    assert record["recipe"]["model"] == store.load(ENSEMBLE[0]).sha256
     assert set(record["inputs"]) == {"lj", *ENSEMBLE}
 
 
-def test_a_run_with_an_ensemble_is_the_run_without(tmp_path, monkeypatch):
+def test_a_run_with_an_ensemble_is_the_run_without(build):
     """Its forces are the same: who asks for the frames is given them, not a second run."""
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
     plain = protocol.HeatingRun("Znim2-ABW", ENSEMBLE[0], 300, 400, 100)
     (found := paths.made("runs", "compared")).mkdir(parents=True)
     provenance.write(
@@ -242,8 +240,8 @@ def test_a_run_with_an_ensemble_is_the_run_without(tmp_path, monkeypatch):
         description="compared",
         recipe=replace(plain, ensemble=ENSEMBLE[1:]).recipe(),
     )
-    assert heating.run(plain) == found
-    assert heating.find(replace(plain, seed=2).recipe()) is None
+    assert heating.run(plain).directory == found
+    assert heating.find(replace(plain, seed=2)) is None
 
 
 def test_summaries():

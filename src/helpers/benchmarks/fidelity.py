@@ -20,7 +20,7 @@ import numpy as np
 from helpers import provenance
 from helpers.benchmarks import record
 from helpers.frames import dataset
-from helpers.md import kernels, lammps, lammps_input
+from helpers.md import force_field, kernels, lammps
 from helpers.potentials import conversion, store
 from helpers.recipes import catalogue
 
@@ -51,7 +51,7 @@ def compare(
         _predicted(conversion.double_precision(potential), system) for system in systems.values()
     ]
     frozen, tables = (
-        store.model_file(potential),
+        store.load(potential).file,
         {s: conversion.compress(potential, s) for s in steps},
     )
     versions = [("frozen, float32", None, frozen, None)]
@@ -101,7 +101,7 @@ def _in_lammps(
     file: Path, system: dpdata.LabeledSystem, native: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     said = [
-        lammps.single_point(atoms, lammps_input.deepmd(file), native=native)
+        lammps.single_point(atoms, force_field.deepmd_lines(file), native=native)
         for atoms in system.to_ase_structure()
     ]
     return np.array([energy for energy, _ in said]), np.array([force for _, force in said])
@@ -123,7 +123,7 @@ def measure(potential: str = "atp", file: Path | None = None) -> Path:
         file or record.made("fidelity"),
         {
             "potential": potential,
-            "potential_sha256": provenance.sha256(store.model_file(potential)),
+            "potential_sha256": store.load(potential).sha256,
             "frames": f"the last frame of {', '.join(_test_sets())}",
             "hardware": provenance.hardware(),
             "versions": provenance.versions(),

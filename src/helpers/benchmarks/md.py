@@ -25,7 +25,7 @@ from tqdm import tqdm
 from helpers import paths, provenance, structures
 from helpers.benchmarks import record
 from helpers.frames import cp2k, reference
-from helpers.md import kernels, lammps, lammps_input, parallel, reaxff
+from helpers.md import force_field, kernels, lammps, parallel, reaxff
 from helpers.potentials import conversion, store
 
 STRUCTURE = "ZIF-4"
@@ -80,17 +80,22 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
     if setting.engine == "CP2K":
         return _cp2k(atoms, r)
     if setting.engine == "ReaxFF":
-        return lammps.time_lammps(
-            atoms, reaxff.lines(reaxff.force_field().resolve()), r, t, seconds, reaxff.ATOM_STYLE
-        )
+        peer = force_field.ReaxFF()
+        lines = peer.lines(peer.model())
+        return lammps.time_lammps(atoms, lines, r, t, seconds, peer.atom_style)
     if setting.engine in conversion.BACKENDS:
         model = conversion.convert(potential, setting.engine)
     elif setting.engine == "uncompressed":
-        model = store.model_file(potential)
+        model = store.load(potential).file
     else:
         model = conversion.compress(potential)
     return lammps.time_lammps(
-        atoms, lammps_input.deepmd(model), r, t, seconds, native=setting.engine == "native"
+        atoms,
+        force_field.deepmd_lines(model),
+        r,
+        t,
+        seconds,
+        native=setting.engine == "native",
     )
 
 
@@ -118,7 +123,7 @@ def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Set
         else:
             rows.append(Setting(name))
     try:
-        reaxff.force_field()
+        force_field.ReaxFF().model()
         rows += [Setting("ReaxFF")] + [Setting("ReaxFF", cores)] * (cores > 1)
     except reaxff.ReaxFFUnavailable as reason:
         absent["ReaxFF"] = str(reason)
@@ -155,7 +160,7 @@ def measure(
     else:
         rows, absent = list(chosen), {}
     same = {"hardware": provenance.hardware(), "structure": STRUCTURE, "potential": potential,
-            "potential_sha256": provenance.sha256(store.model_file(potential)),
+            "potential_sha256": store.load(potential).sha256,
             "timestep_fs": lammps.TIMESTEP_FS}  # fmt: skip
     before = json.loads(file.read_text()) if file.is_file() else {}
     if {k: before.get(k) for k in same} != same:

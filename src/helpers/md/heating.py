@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import gzip
-import json
 import math
 import re
 import shutil
@@ -22,12 +21,12 @@ from ase import Atoms
 
 from helpers import paths, processes, provenance
 from helpers.md import (
+    force_field,
     kernels,
     lammps,
     lammps_input,
     parallel,
     protocol,
-    reaxff,
     resume,
     thermo,
     trajectory,
@@ -36,7 +35,7 @@ from helpers.md.lammps import LammpsDied
 from helpers.md.progress import ExplodedRun, Progress
 from helpers.md.protocol import HeatingRun
 from helpers.md.resume import DamagedRun
-from helpers.potentials import conversion, store
+from helpers.md.run import Run
 
 _LOG = "lammps.log"
 _RESTART_S = (
@@ -52,10 +51,10 @@ def run(
     restart_every_ps: float | None = None,
     compress: bool = True,
     keep_exploded: bool = False,
-) -> Path:
-    """The directory of this run: found finished (made or shipped), resumed, or made.
+) -> Run:
+    """This run: found finished (made or shipped), resumed, or made.
 
-    It holds ``start.data``, ``in.heating``, ``thermo.csv`` (see `thermo.read`),
+    Its directory holds ``start.data``, ``in.heating``, ``thermo.csv`` (see `thermo.read`),
     ``trajectory.lammpstrj.gz`` (see `trajectory.read`), with an ensemble the model deviation (see
     `model_deviation.read`), the log and the provenance. How it is computed (ranks, threads,
     restart_every_ps, compress) does not determine the result. ranks, threads: as given, or what a
@@ -67,8 +66,8 @@ def run(
         no such potential, a truncated one, or one that does not know the structure's elements.
     progress.ExplodedRun
         the dynamics became unphysical. What was computed so far stays in the directory, which is
-        finished by it: the same call finds it and fails again. With ``keep_exploded`` its
-        directory is returned instead, the diagnosis printed and in the provenance (``exploded``).
+        finished by it: the same call finds it and fails again. With ``keep_exploded`` it is
+        returned instead, the diagnosis printed and in the provenance (``exploded``).
     reaxff.ReaxFFUnavailable
         the run is one of ReaxFF, it is not here yet, and its force field is not either.
     lammps.LammpsDied
@@ -80,107 +79,140 @@ def run(
         another process computes the same run.
     """
     recipe = heating.recipe()
-    if found := find(recipe):
-        provenance.announce("reused", found)
-        return _judged(found, keep_exploded)
+    before = None
+    if heating.after and not find(heating):
+        before = run(heating.after, ranks=ranks, threads=threads, compress=compress)
     atoms = protocol.structure(heating)
-    with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
-        if found := find(recipe):  # finished while this process waited
-            return _judged(found, keep_exploded)
-        model = _model(heating.potential, atoms, compress)
-        others = [_model(potential, atoms, compress) for potential in heating.ensemble]
-        if heating.recipe() != recipe:
-            raise DamagedRun(
-                f"the structure or a potential of {heating.name} was replaced while "
-                f"the run was being prepared; call again"
-            )
-        tried = (
-            reaxff.lines(model.resolve())
-            if heating.potential == reaxff.NAME
-            else lammps_input.deepmd(model)
-        )
-        ranks, threads = parallel.choose(
-            atoms,
-            tried,
-            recipe["potential"],
-            heating.total_steps,
-            ranks,
-            threads,
-            lammps_input.atom_style(heating),
-        )
+
+    def make(directory: Path) -> dict:
         every = restart_every_ps or min(
             1.0, _RESTART_S / (parallel.GUESS_S * len(atoms)) * heating.timestep_fs / 1000
         )
-        try:
-            with resume.no_orphan(directory) as fence:
-                _prepare(directory, heating, recipe, atoms, [model, *others])
-                first = resume.rewind(directory, heating)
-                provenance.announce(
-                    "resumed" if first else "made",
-                    directory,
-                    f"step {first} of {heating.total_steps}, {ranks} x {threads} threads",
-                )
-                progress, exploded = Progress(directory, heating), ""
-                if first < heating.total_steps:
-                    try:
-                        _lammps(directory, heating, first, every, ranks, threads, fence, progress)
-                    except ExplodedRun as error:
-                        exploded = str(error)
-            _finish(directory, heating, recipe, atoms, progress, ranks, threads, exploded)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            raise resume.full_disk(directory) from error
-    return _judged(directory, keep_exploded)
+        return _made(directory, heating, recipe, atoms, before, ranks, threads, every, compress)
+
+    def look() -> Path | None:
+        found = find(heating)
+        return found and found.directory
+
+    try:
+        directory = provenance.kept(
+            "runs",
+            recipe,
+            make,
+            name=heating.name,
+            description=_description(heating, len(atoms)),
+            inputs=_inputs(recipe),
+            look=look,
+            tidy=lambda directory: _tidy(directory, heating),
+            speaks=True,  # it knows from which step it goes on
+        )
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise resume.full_disk(provenance.directory("runs", heating.name, recipe)) from error
+    return _judged(Run.read(directory, heating), keep_exploded)
 
 
-def find(recipe: dict) -> Path | None:
+def find(heating: HeatingRun) -> Run | None:
     """The finished run of this recipe, made here or shipped, or None.
 
     One that has an ensemble beside it, which changes no force, counts as well.
     """
+    recipe = heating.recipe()
     if found := provenance.find("runs", recipe):
-        return found
-    for folder in (paths.made("runs"), paths.shipped("runs")):
-        for file in sorted(folder.glob(f"*/{provenance.FILE}")):
-            other = json.loads(file.read_text())["recipe"]
-            without = {
-                k: v for k, v in other.items() if k not in ("ensemble", "deviation_every_ps")
-            }
-            if without == recipe != other:
-                return file.parent
+        return Run.read(found, heating)
+    for directory, record in provenance.finished("runs"):
+        other = record["recipe"]
+        without = {k: v for k, v in other.items() if k not in ("ensemble", "deviation_every_ps")}
+        if without == recipe != other:
+            return Run.read(directory, heating)
     return None
 
 
-def _judged(directory: Path, keep_exploded: bool) -> Path:
-    if exploded := provenance.read(directory).get("exploded"):
+def _judged(run: Run, keep_exploded: bool) -> Run:
+    if run.exploded:
         if not keep_exploded:
-            raise ExplodedRun(exploded)
-        print(f"{directory.name}: {exploded}", flush=True)
-    return directory
+            raise ExplodedRun(run.exploded)
+        print(f"{run.name}: {run.exploded}", flush=True)
+    return run
 
 
 # --- inputs ---------------------------------------------------------------------------------
 
 
-def _model(potential: str, atoms: Atoms, compress: bool) -> Path:
-    """The model file for LAMMPS, after potential and structure were found to fit."""
-    if potential == reaxff.NAME:
-        return reaxff.force_field(atoms.get_chemical_symbols())
-    store.check_potential(potential, sorted(set(atoms.get_chemical_symbols())))
-    return conversion.compress(potential) if compress else store.model_file(potential)
+def _made(
+    directory: Path,
+    heating: HeatingRun,
+    recipe: dict,
+    atoms: Atoms,
+    before: Run | None,
+    ranks: int | None,
+    threads: int | None,
+    restart_every_ps: float,
+    compress: bool,
+) -> dict:
+    """Bring the run in ``directory`` to its end from where it was left; what is to be known."""
+    model, *others = [
+        force_field.of(potential).model(atoms.symbols, tabulated=compress)
+        for potential in (heating.potential, *heating.ensemble)
+    ]
+    if heating.recipe() != recipe:
+        raise DamagedRun(
+            f"the structure or a potential of {heating.name} was replaced while "
+            f"the run was being prepared; call again"
+        )
+    ranks, threads = parallel.choose(
+        atoms, heating.force_field, model, heating.total_steps, ranks, threads
+    )
+    with resume.no_orphan(directory) as fence:
+        _prepare(directory, heating, atoms, [model, *others], before)
+        first = resume.rewind(directory, heating)
+        provenance.announce(
+            "resumed" if first else "made",
+            directory,
+            f"step {first} of {heating.total_steps}, {ranks} x {threads} threads",
+        )
+        progress, exploded = Progress(directory, heating), ""
+        if first < heating.total_steps:
+            try:
+                _lammps(
+                    directory, heating, first, restart_every_ps, ranks, threads, fence, progress
+                )
+            except ExplodedRun as error:
+                exploded = str(error)
+    _close(directory, heating, progress, exploded)
+    return _facts(directory, heating, atoms, progress, ranks, threads, exploded)
 
 
 def _prepare(
-    directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms, members: list[Path]
+    directory: Path,
+    heating: HeatingRun,
+    atoms: Atoms,
+    models: list[Path],
+    before: Run | None,
 ) -> None:
-    (directory / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
     (directory / "in.heating").write_text(lammps_input.script(heating))
-    lammps.write_data(directory / "start.data", atoms, lammps_input.atom_style(heating))
-    for name, model in zip(lammps_input.links(heating), members, strict=True):
+    start = directory / "start.data"
+    if before:
+        _go_on(before.directory, start)
+    else:
+        style = heating.force_field.atom_style
+        lammps.write_data(start, atoms, style, heating.hydrogen_mass_u)
+    for name, model in zip(lammps_input.links(heating), models, strict=True):
         link = directory / name
         link.unlink(missing_ok=True)
         link.symlink_to(model.resolve())
+
+
+def _go_on(before: Path, start: Path) -> None:
+    """Where the run ``before`` ended, as the start of another."""
+    end = before / f"{lammps_input.END}.gz"
+    if not end.is_file():
+        raise DamagedRun(
+            f"{paths.relative(before)} has no {end.name} to go on from (it was made before such "
+            "files were written, or shipped without); remove it, and the same call makes it again"
+        )
+    start.write_bytes(gzip.decompress(end.read_bytes()))
 
 
 # --- running --------------------------------------------------------------------------------
@@ -250,76 +282,88 @@ def _append(part: Path, whole: Path) -> None:
 # --- finishing ------------------------------------------------------------------------------
 
 
-def _finish(
-    directory: Path,
-    heating: HeatingRun,
-    recipe: dict,
-    atoms: Atoms,
-    progress: Progress,
-    ranks: int,
-    threads: int,
-    exploded: str,
-) -> None:
-    raw = directory / trajectory.FILE
-    last = progress.step - 1 if exploded else heating.total_steps  # without what is not physics
+def _close(directory: Path, heating: HeatingRun, progress: Progress, exploded: str) -> None:
+    """Leave out what is not physics, count what is left, and compress the trajectory."""
+    raw, end = directory / trajectory.FILE, directory / lammps_input.END
+    last = progress.step - 1 if exploded else heating.total_steps
     resume.cut(directory, heating, last)
     if lost := resume.lacking(heating, last, *resume.written(directory)):
         raise DamagedRun(
             f"{paths.relative(directory)} came to its end, but {lost}; call again, "
             f"it goes on from its last whole restart file"
         )
+    raw = directory / trajectory.FILE
     if raw.exists():
-        part = raw.with_suffix(".part")
         with (
             open(raw, "rb") as source,
+            provenance.replacing(raw.with_name(f"{raw.name}.gz")) as part,
             open(part, "wb") as file,
             gzip.GzipFile("", "wb", compresslevel=9, fileobj=file, mtime=0) as target,
         ):
             shutil.copyfileobj(source, target)
-        part.replace(raw.with_name(raw.name + ".gz"))
+    if end.is_file() and not exploded:
+        packed = gzip.compress(end.read_bytes(), 9, mtime=0)
+        (directory / f"{end.name}.gz").write_bytes(packed)
+
+
+def _facts(
+    directory: Path,
+    heating: HeatingRun,
+    atoms: Atoms,
+    progress: Progress,
+    ranks: int,
+    threads: int,
+    exploded: str,
+) -> dict:
+    """What the provenance of a run tells beside its recipe."""
     table = thermo.read(directory)
-    inputs = {"structure": recipe["structure"], "potential": recipe["potential"]}
-    ensemble = {}
-    if heating.ensemble:
-        ensemble = {"ensemble": [_potential_name(potential) for potential in heating.ensemble]}
-        inputs |= {f"ensemble {i}": model for i, model in enumerate(recipe["ensemble"], start=1)}
-    provenance.write(
-        directory,
-        kind="runs",
-        recipe=recipe,
-        description=_description(heating, len(atoms)),
-        inputs=inputs,
-        seconds=progress.seconds,
-        structure=Path(heating.structure).stem,
-        potential=_potential_name(heating.potential),
-        **ensemble,
-        steps=progress.step if exploded else heating.total_steps,
-        exploded=exploded,
-        sample_stages=heating.sample_stages(),
-        atoms=len(atoms),
-        ranks=ranks,
-        threads=threads,
-        sessions=progress.sessions,
-        native_kernels=kernels.library() is not None,
-        ns_per_day=_rounded(progress.speed_ns_per_day),
-        core_us_per_atom_step=_rounded(
-            progress.core_seconds * 1e6 / (progress.md_steps * len(atoms))
-            if progress.md_steps
-            else math.nan
-        ),
-        final={k: _rounded(v) for k, v in table.iloc[-1].items()} if len(table) else {},
+    ensemble = [force_field.of(potential).name for potential in heating.ensemble]
+    cost = (
+        progress.core_seconds * 1e6 / (progress.md_steps * len(atoms))
+        if progress.md_steps
+        else math.nan
     )
-    for file in [
-        raw,
-        directory / "in.part",
-        directory / "lammps.out",
-        directory / "progress.json",
-        directory / "recipe.json",
-        directory / ".lammps",
-        *(directory / name for name in lammps_input.links(heating)),
-        *directory.glob("restart.*"),
-    ]:
-        file.unlink(missing_ok=True)
+    return {
+        "seconds": progress.seconds,
+        "structure": Path(heating.structure).stem,
+        "potential": heating.force_field.name,
+        **({"ensemble": ensemble} if ensemble else {}),
+        "steps": progress.step if exploded else heating.total_steps,
+        "exploded": exploded,
+        "sample_stages": heating.sample_stages(),
+        "atoms": len(atoms),
+        "ranks": ranks,
+        "threads": threads,
+        "sessions": progress.sessions,
+        "native_kernels": kernels.library() is not None,
+        "ns_per_day": _rounded(progress.speed_ns_per_day),
+        "core_us_per_atom_step": _rounded(cost),
+        "final": {k: _rounded(v) for k, v in table.iloc[-1].items()} if len(table) else {},
+    }
+
+
+def _tidy(directory: Path, heating: HeatingRun) -> None:
+    """Remove what only a run that is not finished needs."""
+    for name in (
+        trajectory.FILE,
+        lammps_input.END,
+        "in.part",
+        "lammps.out",
+        "progress.json",
+        "recipe.json",
+        ".lammps",
+        *lammps_input.links(heating),
+        *(file.name for file in directory.glob("restart.*")),
+    ):
+        (directory / name).unlink(missing_ok=True)
+
+
+def _inputs(recipe: dict) -> dict[str, str]:
+    """Name -> sha256 of what went into a run."""
+    others = enumerate(recipe.get("ensemble", []), start=1)
+    return {name: recipe[name] for name in ("structure", "potential")} | {
+        f"ensemble {i}": model for i, model in others
+    }
 
 
 def _description(heating: HeatingRun, atoms: int) -> str:
@@ -334,12 +378,15 @@ def _description(heating: HeatingRun, atoms: int) -> str:
             f" in segments of {heating.segment_K:g} K, held for {heating.hold_ps:g} ps and "
             f"sampled for {heating.sample_ps:g} ps"
         )
+    if heating.pressure_bar:
+        what += f", {heating.pressure_bar / 1e4:g} GPa"
+    if heating.volume_A3_per_atom:
+        what += f", {heating.volume_A3_per_atom:g} A^3 an atom"
+    if heating.hydrogen_mass_u != protocol.HYDROGEN_U:
+        what += f", H of {heating.hydrogen_mass_u:g} u"
+    if heating.after:
+        what += f", from the end of: {_description(heating.after, atoms)}"
     return f"{Path(heating.structure).stem}, {atoms} atoms, {ensemble}, {what}"
-
-
-def _potential_name(potential: str) -> str:
-    path = Path(potential)
-    return path.parent.name if path.suffix == ".pb" else path.name
 
 
 def _rounded(x: float) -> float | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 from ase import Atoms
 from tqdm import tqdm
 
 from helpers import paths, provenance
 from helpers.md import kernels, lammps
+from helpers.md.force_field import ForceField
 
 _WORTH_S = 600.0  # a run that is guessed to be shorter is not tried
 GUESS_S = 1e-4  # per atom and step, where nothing was measured
@@ -32,18 +34,17 @@ def layouts(cores: int, atoms: int) -> list[tuple[int, int]]:
 
 def choose(
     atoms: Atoms,
-    force: list[str],
-    potential: str,
+    forces: ForceField,
+    model: Path,
     steps: int,
     ranks: int | None = None,
     threads: int | None = None,
-    atom_style: str = "atomic",
 ) -> tuple[int, int]:
     """(ranks, threads) for a run: as given, or the fastest of a short trial on this machine.
 
-    force: input lines of the potential, and ``potential`` the sha256 of its file. The trial
-    is made once for a cell size, potential and machine; it is kept in ``build/bench/layouts`` and
-    used again. A run of minutes is not worth it and gets one core.
+    forces: what gives them, from the file ``model``. steps: of the run. The trial is made once for
+    a cell size, potential and machine; it is kept in ``build/bench/layouts`` and used again. A run
+    of minutes is not worth it and gets one core.
 
     Raises
     ------
@@ -57,27 +58,27 @@ def choose(
         return 1, 1
     recipe = {
         "atoms": len(atoms),
-        "potential": potential,
+        "potential": forces.sha256,
         "hardware": provenance.hardware(),
         "versions": provenance.versions(),
         "native_kernels": kernels.library() is not None,
     }
     file = paths.BUILD / "bench" / "layouts" / f"{provenance.key(recipe)}.json"
-    reused = file.is_file()
+    reused, lines = file.is_file(), forces.lines(model)
     if not reused:
         tried, died = {}, None
         for r, t in tqdm(layouts(cores, len(atoms)), desc="ranks x threads", unit="trial"):
             try:
-                tried[f"{r} x {t}"] = lammps.time_lammps(atoms, force, r, t, _TRIAL_S, atom_style)
+                tried[f"{r} x {t}"] = lammps.time_lammps(
+                    atoms, lines, r, t, _TRIAL_S, forces.atom_style
+                )
             except lammps.LammpsDied as error:  # an mpirun that refuses, too few cores for it
                 print(f"{r} ranks x {t} threads: {error}", flush=True)
                 died = error
         if not tried:
             raise died
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(recipe | {"load": os.getloadavg()[0], "tried": tried}, indent=1))
-        part.replace(file)
+        measured = recipe | {"load": os.getloadavg()[0], "tried": tried}
+        provenance.write_text(file, json.dumps(measured, indent=1))
     tried = json.loads(file.read_text())["tried"]
     best = min(tried, key=lambda name: tried[name]["s_per_step"])
     provenance.announce(

@@ -1,4 +1,4 @@
-"""How many neighbours: coordination numbers, their distribution, and what the cutoff does."""
+"""Coordination numbers, their distribution, and their sensitivity to the cutoff."""
 
 from __future__ import annotations
 
@@ -11,10 +11,32 @@ from helpers.observables import neighbors
 def coordination_number(
     positions, cells, symbols, center: str = "Zn", neighbor: str = "N", cutoff: float = 2.5
 ) -> np.ndarray:
-    """Number of ``neighbor`` atoms nearer than ``cutoff`` (A) to each ``center`` atom.
+    """Number of neighbours of one element around each atom of another.
 
-    positions: (F,N,3) A. cells: (F,3,3) A. Returns (F, n_center) integers, centres in the order
-    of ``symbols``. The paper's cutoff for Zn-N is 2.5 A.
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A, wrapped or not.
+    cells : (F, 3, 3) array
+        A, rows are the cell vectors.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    center : str
+        Element of the central atoms.
+    neighbor : str
+        Element of the neighbours.
+    cutoff : float
+        A; the paper uses 2.5 A for Zn-N.
+
+    Returns
+    -------
+    (F, n_center) array of int
+        Coordination numbers, central atoms in the order of ``symbols``.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit together, hold NaN or no frame, or an element is absent.
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     centers = neighbors.select(symbols, center)
@@ -30,30 +52,78 @@ def coordination_number(
 
 
 def histogram(numbers, maximum: int = 6) -> np.ndarray:
-    """Share of centres with 0, 1, ... ``maximum`` neighbours in each frame, (F, maximum + 1).
+    """Share of central atoms with 0, 1, ... ``maximum`` neighbours in each frame.
 
-    The last column holds ``maximum`` and more; every row sums to 1.
+    Parameters
+    ----------
+    numbers : (F, n_center) array
+        Coordination numbers.
+    maximum : int
+        The last column counts atoms with this many neighbours or more.
+
+    Returns
+    -------
+    (F, maximum + 1) array
+        Shares; every row adds up to 1.
     """
     numbers = np.minimum(np.atleast_2d(numbers), maximum)
     return np.stack([(numbers == x).mean(axis=1) for x in range(maximum + 1)], axis=1)
 
 
 def undercoordinated(numbers, full: int = 4) -> np.ndarray:
-    """Share of centres with fewer than ``full`` neighbours in each frame, (F,)."""
+    """Share of central atoms that miss at least one neighbour, in each frame.
+
+    Parameters
+    ----------
+    numbers : (F, n_center) array
+        Coordination numbers.
+    full : int
+        Coordination number of the crystal.
+
+    Returns
+    -------
+    (F,) array
+        Share with fewer than ``full`` neighbours.
+    """
     return (np.atleast_2d(numbers) < full).mean(axis=1)
 
 
 def cutoff_sensitivity(
     positions, cells, symbols, cutoffs, center: str = "Zn", neighbor: str = "N", full: int = 4
 ) -> pd.DataFrame:
-    """Mean coordination number and undercoordinated share for each cutoff.
+    """Mean coordination number and share of undercoordinated atoms as functions of the cutoff.
 
-    A number that does not depend on the cutoff inside the valley of g(r) is one of bonds; one
-    that grows with it counts what passes by. The pairs are searched once.
+    A number that does not depend on the cutoff within the valley of g(r) counts bonds; one that
+    grows with it counts atoms that only pass by. The pairs are searched once.
 
-    positions: (F,N,3) A. cells: (F,3,3) A. cutoffs: (K,) A. Returns cutoff_A, coordination and
-    undercoordinated, means over frames and centres, and the standard deviation over frames of
-    the latter, scatter.
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A, wrapped or not.
+    cells : (F, 3, 3) array
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    cutoffs : (K,) array
+        Cutoffs to compare, A.
+    center : str
+        Element of the central atoms.
+    neighbor : str
+        Element of the neighbours.
+    full : int
+        Coordination number of the crystal.
+
+    Returns
+    -------
+    DataFrame
+        A row for each cutoff: ``cutoff_A``, ``coordination`` and ``undercoordinated`` (means over
+        frames and central atoms), and ``scatter``, the standard deviation of the latter over
+        frames.
+
+    Raises
+    ------
+    ValueError
+        As ``coordination_number``.
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     cutoffs = np.sort(np.asarray(cutoffs, float))

@@ -1,4 +1,4 @@
-"""The stages of a heating run, found in its density, from crystal to melt; where motion sets in."""
+"""The stages of a heating run, from crystal to melt, found in its density; onset of motion."""
 
 from __future__ import annotations
 
@@ -15,10 +15,24 @@ _SHORTEST = 3  # bins; two points are always a line
 
 @dataclass(frozen=True)
 class Stage:
-    """name: of ``NAMES``. low_K, high_K: its ends. low_error_K: standard error of where it begins.
+    """A stage of a heating run.
 
-    density, slope_per_K: mean and slope, in the unit of the density. deviation: mean of the
-    density over the line of the crystal, minus 1.
+    Attributes
+    ----------
+    name : str
+        One of ``NAMES``.
+    low_K : float
+        Temperature at which it begins, K.
+    high_K : float
+        Temperature at which it ends, K.
+    low_error_K : float
+        Standard error of ``low_K``, K; NaN for the first stage and the melt.
+    density : float
+        Mean density, in the unit of the input.
+    slope_per_K : float
+        Slope of the density, in that unit per K.
+    deviation : float
+        Mean relative deviation of the density from the extrapolated line of the crystal.
     """
 
     name: str
@@ -40,35 +54,61 @@ def find(
     n_bootstrap: int = 50,
     seed: int = 0,
 ) -> list[Stage]:
-    r"""Cut a heating run where its density changes its course, and name the parts.
+    r"""Divide a heating run where the course of its density changes, and name the parts.
 
-    Density is averaged in bins of ``width_K``. The best k straight pieces, free to jump, are found
-    exactly by dynamic programming (Bellman, Commun. ACM 4, 284 (1961)) for k = 1 ... ``most``;
-    the number of pieces has the lowest
+    The density is averaged in bins of temperature. The best k straight pieces, not required to
+    join, are found exactly by dynamic programming (Bellman, Commun. ACM 4, 284 (1961)) for k = 1
+    ... ``most``. The number of pieces minimises
 
     .. math:: \mathrm{BIC} = n_e \ln(S_k / n) + 3 k \ln n_e
 
-    S_k: sum of squares. n_e: the n bins over the ``statistical_inefficiency`` of the residuals,
-    at first those of one line, since the slow breathing of a small cell is no stage; when more
-    pieces are granted all the same, it is taken from theirs, and the question is put again.
-    Errors of the cuts: ``n_bootstrap`` resamplings of blocks of residuals.
+    with S_k the sum of squared residuals and n_e the number n of bins divided by the
+    ``statistical_inefficiency`` of the residuals. The latter is first taken from the residuals of a
+    single line, because the slow fluctuations of a small cell are not stages; if more pieces result
+    nevertheless, it is taken from their residuals and the minimisation is repeated. The errors of
+    the boundaries are from resampled blocks of residuals.
 
-    The first piece is the crystal; its line, extended, is what the others are compared with. A
-    piece that follows it and stays within ``min_change`` (relative) plus three standard errors of
-    the extended line is crystal as well, and the line goes through both. Every other piece is named
-    by what it does:
+    The first piece is the crystal, and the others are compared with its extrapolated line. A piece
+    that follows the crystal and stays within ``min_change`` plus three standard errors of that line
+    is crystal as well, and the line is fitted to both. Every other piece is named by its density:
 
-    - *pre-melt*: follows the crystal and falls, from less than ``min_change`` below the line to
+    - *pre-melt*: follows the crystal and falls from less than ``min_change`` below the line to
       more;
-    - *low density*: its mean lies lower than the line by ``min_change`` or more;
-    - *return*: follows one of these two and its mean is nearer to the line than to the lowest of
-      them, or within ``min_change`` of the line: an excursion back, or the end of the low density;
-    - *dense*: its mean lies higher than the line by ``min_change`` or more.
+    - *low density*: its mean is lower than the line by ``min_change`` or more;
+    - *return*: follows one of these two, and its mean is closer to the line than to the lowest of
+      them, or within ``min_change`` of the line: a temporary return, or the end of the low density;
+    - *dense*: its mean is higher than the line by ``min_change`` or more.
 
-    From ``melt_K`` on, given by the motion of the atoms and not by the density, all is melt.
+    Everything above ``melt_K`` is melt.
 
-    temperature_K, density: (M,) in order of time. Raises ValueError for arrays that do not fit or
-    hold nothing. A run too short to be cut is one stage.
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    density : (M,) array
+        Density, any unit.
+    melt_K : float, optional
+        Temperature of melting, K, known from the motion of the atoms and not from the density.
+    width_K : float
+        Width of a bin, K.
+    min_change : float
+        Smallest relative change of the density that makes a new stage.
+    most : int
+        Largest number of pieces.
+    n_bootstrap : int
+        Number of resamplings for the errors of the boundaries.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    list of Stage
+        The stages in order of temperature; one if the run is too short to be divided.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit together or hold no finite number.
     """
     T, rho = _checked(temperature_K, density)
     span = np.nanmin(T), np.nanmax(T)
@@ -76,11 +116,37 @@ def find(
     return _named(T, rho, cut, errors, noise, melt_K, min_change, span)
 
 
+def course(
+    temperature_K, density, width_K: float = 20.0, most: int = 6
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smooth course of a run, (M,), and the line (slope, value at 0 K) of its crystal.
+
+    The straight pieces of `find`, at every sample; what differs from them is the run's noise.
+    temperature_K, density: (M,) in order of time. Raises ValueError as `find`.
+    """
+    T, rho = _checked(temperature_K, density)
+    t, binned, cut, _, _ = _cut(T, rho, width_K, most, 1, 0)
+    ends = np.concatenate([[-np.inf], (t[cut[1:] - 1] + t[cut[1:]]) / 2])
+    piece = np.searchsorted(ends, T, side="right") - 1
+    lines = [(line[0], line[1] - line[0] * t[a:b].mean()) for a, b, line in _lines(t, binned, cut)]
+    slope, at_zero = np.array(lines).T
+    return slope[piece] * T + at_zero[piece], np.array(lines[0])
+
+
 @dataclass(frozen=True)
 class Onset:
-    """Where a quantity leaves its course: temperature_K and its standard error, error_K.
+    """The temperature at which a quantity departs from its course.
 
-    before: what its course would give behind the onset. after: its mean there.
+    Attributes
+    ----------
+    temperature_K : float
+        Temperature, K.
+    error_K : float
+        Its standard error, K.
+    before : float
+        Value expected above the onset from the course below it.
+    after : float
+        Mean value above the onset.
     """
 
     temperature_K: float
@@ -98,16 +164,40 @@ def onset(
     n_bootstrap: int = 50,
     seed: int = 0,
 ) -> Onset | None:
-    r"""The temperature at which a quantity that grows slowly begins to grow otherwise, or None.
+    r"""Temperature at which a slowly growing quantity begins to grow faster.
 
-    Straight pieces are laid through ``values`` as in ``find``. The onset is the first cut behind
-    which the mean of a piece exceeds the line of the pieces before, extended to it, by ``rise``
-    (relative) and by three standard errors of that line. For a root-mean-square displacement of
-    vibrating atoms, which grows as :math:`\sqrt{T}`, a rise by half is one that vibration does
-    not make: atoms leave their sites.
+    Straight pieces are fitted as in ``find``. The onset is the first boundary above which the mean
+    of a piece exceeds the extrapolated line of the previous pieces by ``rise`` and by three
+    standard errors of that line. The root-mean-square displacement of vibrating atoms grows as
+    :math:`\sqrt{T}`; a rise by half is not explained by vibration and shows that atoms leave their
+    sites.
 
-    temperature_K, values: (M,) in order of time. Raises ValueError for arrays that do not fit or
-    hold nothing finite. A run too short to be cut has no onset.
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    values : (M,) array
+        The quantity, any unit.
+    rise : float
+        Least relative rise.
+    width_K : float
+        Width of a bin, K.
+    most : int
+        Largest number of pieces.
+    n_bootstrap : int
+        Number of resamplings for the error.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    Onset or None
+        The onset; None if there is none or the run is too short to be divided.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit together or hold no finite number.
     """
     T, values = _checked(temperature_K, values)
     T, values, cut, errors, noise = _cut(T, values, width_K, most, n_bootstrap, seed)
@@ -127,9 +217,21 @@ def onset(
 
 
 def stays_above(temperature_K, values, threshold: float) -> float | None:
-    """Temperature from which on ``values`` stay above ``threshold`` until the end, or None.
+    """Temperature above which a quantity stays above a threshold until the end of the run.
 
-    At least a hundredth of the samples must lie behind it.
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    values : (M,) array
+        The quantity, any unit.
+    threshold : float
+        Threshold, in the unit of ``values``.
+
+    Returns
+    -------
+    float or None
+        Temperature, K; None if less than 1 % of the samples follow.
     """
     T, values = np.asarray(temperature_K, float), np.asarray(values, float)
     low = np.flatnonzero(~(values > threshold))
@@ -138,7 +240,18 @@ def stays_above(temperature_K, values, threshold: float) -> float | None:
 
 
 def table(found: list[Stage]) -> pd.DataFrame:
-    """Stages as rows for a page."""
+    """Stages as a table for a page.
+
+    Parameters
+    ----------
+    found : list of Stage
+        Result of ``find``, with densities in g/cm3.
+
+    Returns
+    -------
+    DataFrame
+        A row for each stage, numbers as text.
+    """
     return pd.DataFrame(
         {
             "stage": [s.name for s in found],

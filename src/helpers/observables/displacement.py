@@ -1,11 +1,14 @@
-"""How far atoms have moved: root-mean-square displacement from the start, MSD, diffusion."""
+"""Displacement of atoms: root-mean-square from a reference frame, MSD against lag, diffusion."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import freud
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
+
+from helpers import structures
 
 
 def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.ndarray]:
@@ -14,14 +17,29 @@ def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.nda
     .. math:: d_\alpha(f) = \sqrt{\frac{1}{N_\alpha} \sum_{i \in \alpha}
         |\mathbf{r}_i(f) - \mathbf{r}_i(f_0)|^2}
 
-    after the drift of the centre of mass is taken off. With ``cells`` (F,3,3) the homogeneous
-    swelling of the cell is taken off, too: displacements are those of the fractional
-    coordinates, measured in the cell of the frame; without them expansion counts as motion.
+    The drift of the centre of mass is removed first.
 
-    positions: (F,N,3) A, *unwrapped*. symbols: (N,). reference: index of a frame.
-    Returns element -> (F,) in A, elements in alphabetical order.
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A, *unwrapped*.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    reference : int
+        Index of the reference frame f_0.
+    cells : (F, 3, 3) array, optional
+        A. If given, displacements are those of the fractional coordinates, measured in the cell of
+        the frame, so that a homogeneous expansion of the cell is not counted as motion.
 
-    Raises ValueError when positions and symbols do not fit, there are no frames, or NaN.
+    Returns
+    -------
+    dict of str to (F,) array
+        Displacement of each element, A, in alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        Positions, symbols and cells do not fit together, there are no frames, or a value is NaN.
     """
     positions, symbols, mass, cells = _checked(positions, symbols, cells)
     inverse = None if cells is None else np.linalg.inv(cells)
@@ -36,17 +54,34 @@ def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.nda
 
 
 def msd(positions, symbols, cells=None) -> dict[str, np.ndarray]:
-    r"""Mean squared displacement of each element against the lag between frames, A^2.
+    r"""Mean squared displacement of each element as a function of the lag between frames.
 
     .. math:: \mathrm{MSD}_\alpha(m) = \frac{1}{N_\alpha (F-m)} \sum_{i \in \alpha}
         \sum_{f=0}^{F-m-1} |\mathbf{r}_i(f+m) - \mathbf{r}_i(f)|^2
 
-    over all time origins, by fast Fourier transforms (Calandrini et al., Collection SFN 12, 201
-    (2011)), drift of the centre of mass taken off. With ``cells`` displacements are those of the
-    fractional coordinates in the mean cell, so that its breathing is no motion.
+    The average over all time origins is that of ``freud.msd.MSD`` (by fast Fourier transforms;
+    Calandrini et al., Collection SFN 12, 201 (2011)). The drift of the centre of mass is removed
+    first.
 
-    positions: (F,N,3) A, *unwrapped*, equally far apart in time. symbols: (N,). cells: (F,3,3) A.
-    Returns element -> (F,) in A^2, lag 0 first. Raises ValueError as ``rmsd``.
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A, *unwrapped*, at equal intervals of time.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    cells : (F, 3, 3) array, optional
+        A. If given, displacements are those of the fractional coordinates in the mean cell, so that
+        the fluctuations of the cell are not counted as motion.
+
+    Returns
+    -------
+    dict of str to (F,) array
+        MSD of each element, A^2, lag zero first.
+
+    Raises
+    ------
+    ValueError
+        As ``rmsd``.
     """
     positions, symbols, mass, cells = _checked(positions, symbols, cells)
     if cells is not None:
@@ -59,33 +94,35 @@ def msd(positions, symbols, cells=None) -> dict[str, np.ndarray]:
         )
     positions = positions - np.average(positions, axis=1, weights=mass)[:, None]
     return {
-        str(element): np.mean(
-            [_windowed(positions[:, i]) for i in np.flatnonzero(symbols == element)], axis=0
-        )
-        for element in np.unique(symbols)
+        str(element): _windowed(positions[:, symbols == element]) for element in np.unique(symbols)
     }
 
 
-def _windowed(path: np.ndarray) -> np.ndarray:
-    """MSD of one atom (F,3) over all origins: S1 - 2 S2 with the correlation S2 by FFT."""
-    path = path - path.mean(axis=0)  # large coordinates would lose digits in the transform
-    size = len(path)
-    power = np.abs(np.fft.rfft(path, 2 * size, axis=0)) ** 2
-    correlation = np.fft.irfft(power, 2 * size, axis=0)[:size].sum(axis=1)
-    square = np.concatenate([[0.0], np.cumsum((path**2).sum(axis=1))])
-    lag = np.arange(size)
-    both = square[size - lag] + square[size] - square[lag]
-    found = (both - 2 * correlation) / (size - lag)
-    found[0] = 0
+def _windowed(paths: np.ndarray) -> np.ndarray:
+    """MSD (F,) over all time origins, averaged over atoms, of paths (F, n, 3)."""
+    # freud computes in single precision: coordinates far from zero would lose digits
+    found = freud.msd.MSD(mode="window").compute(paths - paths.mean(axis=0)).msd
+    found[0] = 0  # rounding leaves 1e-6 there
     return np.maximum(found, 0)
 
 
 @dataclass(frozen=True)
 class Diffusion:
-    """D and its standard error (A^2/ps; 1 A^2/ps = 1e-4 cm^2/s), and how diffusive it was.
+    """A diffusion coefficient and how diffusive the motion is.
 
-    exponent: of ``MSD ~ t^exponent`` in the fitted window. 1: diffusion; towards 0: atoms rattle
-    in a cage, and D is what a longer run would bring down; 2: free flight.
+    Attributes
+    ----------
+    D : float
+        Diffusion coefficient, A^2/ps (1 A^2/ps = 1e-4 cm^2/s).
+    error : float
+        Its standard error, A^2/ps.
+    exponent : float
+        Exponent a of ``MSD ~ t^a`` in the fitted window: 1 for diffusion, towards 0 for atoms that
+        rattle in a cage (a longer run would then give a smaller D), 2 for free flight.
+    from_ps : float
+        First lag of the fitted window, ps.
+    to_ps : float
+        Last lag of the fitted window, ps.
     """
 
     D: float
@@ -96,14 +133,30 @@ class Diffusion:
 
 
 def diffusion_coefficient(times_ps, squared, window=(0.2, 0.5)) -> Diffusion:
-    r"""Einstein's ``MSD = 6 D t + c`` fitted to a window of lags.
+    """Diffusion coefficient from Einstein's relation, ``MSD = 6 D t + c``, in a window of lags.
 
-    times_ps: (F,) lags, ps, first 0. squared: (F,) MSD, A^2. window: shares of the longest lag
-    (long lags rest on few origins). error: half the difference of the slopes of the window's two
-    halves, the estimate of GROMACS' ``gmx msd`` (deviations of single lags are no measure: they
-    share their origins).
+    The error is half the difference of the slopes of the two halves of the window, the estimate of
+    GROMACS' ``gmx msd``. The scatter of single lags about the line is not a measure of the error,
+    because lags share their time origins.
 
-    Raises ValueError when the window holds fewer than four lags or the MSD is not finite.
+    Parameters
+    ----------
+    times_ps : (F,) array
+        Lags, ps, zero first.
+    squared : (F,) array
+        MSD, A^2.
+    window : (float, float)
+        Fitted range as fractions of the longest lag; the long lags are averages over few origins.
+
+    Returns
+    -------
+    Diffusion
+        The coefficient, its error, the exponent and the window.
+
+    Raises
+    ------
+    ValueError
+        The window holds fewer than four lags, or the MSD is not finite.
     """
     t, y = np.asarray(times_ps, float), np.asarray(squared, float)
     inside = (t >= window[0] * t[-1]) & (t <= window[1] * t[-1]) & (t > 0)
@@ -124,7 +177,7 @@ def diffusion_coefficient(times_ps, squared, window=(0.2, 0.5)) -> Diffusion:
 
 
 def _checked(positions, symbols, cells):
-    positions, symbols = np.asarray(positions, float), np.asarray(symbols)
+    positions, symbols = np.asarray(positions, float), structures.elements(symbols)
     if positions.ndim != 3 or positions.shape[1:] != (len(symbols), 3):
         raise ValueError(
             f"positions {positions.shape} and {len(symbols)} symbols do not fit: "
@@ -140,4 +193,27 @@ def _checked(positions, symbols, cells):
             )
     if not (np.isfinite(positions).all() and (cells is None or np.isfinite(cells).all())):
         raise ValueError("positions or cells hold NaN or infinity: look at the run")
+    if cells is not None:
+        _refuse_wrapped(positions, cells)
     return positions, symbols, atomic_masses[[atomic_numbers[s] for s in symbols]], cells
+
+
+def _refuse_wrapped(positions, cells) -> None:
+    """An atom that leaves a wrapped cell comes back by nearly a whole vector: no motion does that.
+
+    Atoms that truly move that far from frame to frame move by other parts of a cell more often.
+    """
+    previous = None
+    for f, (frame, cell) in enumerate(zip(positions, cells, strict=True)):
+        fractional = np.linalg.solve(cell.T, frame.T).T
+        if previous is not None:
+            step = np.abs(fractional - previous)
+            jumps = step > 0.5
+            back = jumps & (np.abs(step - np.round(step)) < 0.2)
+            if back.sum() > (jumps & ~back).sum():
+                raise ValueError(
+                    f"{back.any(axis=1).sum()} atoms jump by up to {step.max():.2f} of a cell from "
+                    f"frame {f - 1} to frame {f}: positions are wrapped into the cell; unwrap them "
+                    f"first (trajectory.of_images(..., unwrap=True), NoJump of MDAnalysis)"
+                )
+        previous = fractional

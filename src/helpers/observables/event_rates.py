@@ -1,4 +1,4 @@
-"""Rates of rare events: what a count says about a rate, and how a rate grows with temperature."""
+"""Rates of rare events: confidence limits from a count, and temperature dependence."""
 
 from __future__ import annotations
 
@@ -13,15 +13,36 @@ CONFIDENCE = 0.95
 
 
 class ActivationNotDetermined(ValueError):
-    """Too few events, or all at one temperature."""
+    """There are fewer than five events, or all of them are at one temperature."""
 
 
 def poisson_limits(count, confidence: float = CONFIDENCE) -> tuple[np.ndarray, np.ndarray]:
-    """Exact limits of the mean of a Poisson distribution of which ``count`` was drawn.
+    r"""Exact confidence limits of the mean of a Poisson distribution, given one count n.
 
-    Garwood, Biometrika 28, 437 (1936): ``chi2(a/2, 2n) / 2`` and ``chi2(1 - a/2, 2n + 2) / 2``,
-    a = 1 - confidence. Of no event only an upper limit is asked for, one-sided:
-    ``-ln(1 - confidence)``, 3.0 events at 95 %.
+    .. math:: \tfrac{1}{2} \chi^2_{a/2}(2n) \le \lambda \le \tfrac{1}{2} \chi^2_{1-a/2}(2n + 2),
+        \quad a = 1 - \mathrm{confidence}
+
+    Garwood, Biometrika 28, 437 (1936). If no event was counted, the lower limit is zero and the
+    upper one is one-sided, ``-ln(1 - confidence)``: 3.0 events at 95 %.
+
+    Parameters
+    ----------
+    count : int or array of int
+        Number of events.
+    confidence : float
+        Confidence level between 0 and 1.
+
+    Returns
+    -------
+    low : array
+        Lower limits, events.
+    high : array
+        Upper limits, events.
+
+    Raises
+    ------
+    ValueError
+        A count is negative.
     """
     count = np.asarray(count)
     if (count < 0).any():
@@ -34,9 +55,18 @@ def poisson_limits(count, confidence: float = CONFIDENCE) -> tuple[np.ndarray, n
 
 @dataclass(frozen=True)
 class Arrhenius:
-    r"""``k(T) = A exp(-E_a / RT)`` fitted to counted events.
+    """Arrhenius law ``k(T) = A exp(-E_a / RT)`` fitted to counted events.
 
-    E_a, error: kJ/mol. prefactor: A in events per ns. n_events: what it rests on.
+    Attributes
+    ----------
+    E_a : float
+        Activation energy, kJ/mol.
+    error : float
+        Its standard error, kJ/mol.
+    prefactor : float
+        A, events per ns.
+    n_events : int
+        Number of events that were fitted.
     """
 
     E_a: float
@@ -48,7 +78,20 @@ class Arrhenius:
     _covariance: np.ndarray
 
     def rate(self, temperature_K) -> tuple[np.ndarray, np.ndarray]:
-        """Rate per ns at ``temperature_K`` and the standard error of its natural logarithm."""
+        """Rate at a temperature.
+
+        Parameters
+        ----------
+        temperature_K : float or array
+            Temperature, K.
+
+        Returns
+        -------
+        rate : array
+            Events per ns.
+        error : array
+            Standard error of the natural logarithm of the rate.
+        """
         x = _inverse(temperature_K) - self._middle
         C = self._covariance
         return (
@@ -62,15 +105,28 @@ def arrhenius(temperature_K, events, exposure_ns) -> Arrhenius:
 
     .. math:: n_i \sim \mathrm{Poisson}(t_i A e^{-E_a / R T_i})
 
-    Bins without an event count as they should: a line through the logarithms of rates would have
-    to leave them out and come out too flat. Newton's method; errors from Fisher's information.
+    Bins without events are part of the likelihood; a line through the logarithms of the rates would
+    have to omit them and would be too flat. Solved by Newton's method; the errors are those of
+    Fisher's information.
 
-    temperature_K, events, exposure_ns (observed time, of all bonds together): (M,).
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Mean temperature of each bin, K.
+    events : (M,) array
+        Number of events n_i in each bin.
+    exposure_ns : (M,) array
+        Observation time t_i, summed over all bonds, ns. Bins without any are left out.
+
+    Returns
+    -------
+    Arrhenius
+        The fitted law.
 
     Raises
     ------
     ActivationNotDetermined
-        fewer than five events, or two temperatures with any.
+        There are fewer than five events, or they are all at one temperature.
     """
     T, n, t = (np.asarray(a, float) for a in (temperature_K, events, exposure_ns))
     used = np.isfinite(T) & (t > 0)

@@ -1,4 +1,4 @@
-"""The heat capacity as the slope of the enthalpy of a heating run. Units: eV, K, J/mol/K."""
+"""Heat capacity as the slope of the enthalpy along a heating run. Units: eV, K, J/mol/K."""
 
 from __future__ import annotations
 
@@ -13,17 +13,33 @@ _J_MOL = 1000 * units.EV_IN_KJ_PER_MOL  # of 1 eV a particle
 def heat_capacity(
     temperature_K, enthalpy_eV, n_atoms: int, mass_u: float | None = None, window_K: float = 100.0
 ) -> pd.DataFrame:
-    """Heat capacity at constant pressure ``C_p = dH/dT`` along a heating run.
+    """Heat capacity at constant pressure, ``C_p = dH/dT``, along a heating run.
 
-    The slope of a straight line fitted to H(T) inside each window of ``window_K``, its error
-    widened by the correlation of the samples (``statistical_inefficiency``). H is the
-    enthalpy of the whole cell with kinetic energy (``etotal + P V``); without it, add 3/2 k_B an
-    atom. Classical nuclei: at least 3 k_B an atom for harmonic vibrations, where quantum ones of
-    stiff bonds are frozen at these temperatures.
+    In each window a straight line is fitted to H(T); its error is widened by the correlation of the
+    samples (``statistical_inefficiency``). Nuclei are classical: an atom in a harmonic solid
+    contributes 3 k_B, also in stiff bonds whose vibrations are frozen out quantum mechanically at
+    these temperatures.
 
-    temperature_K, enthalpy_eV: (M,). mass_u: mass of the cell. Returns temperature_K, cp_kB (k_B
-    an atom), error_kB, cp_J_mol_K (a mole of atoms), and cp_J_g_K if ``mass_u`` is given.
-    Windows with fewer than three samples are left out.
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures, K.
+    enthalpy_eV : (M,) array
+        Enthalpy of the cell including the kinetic energy (``etotal + P V``), eV. If it lacks the
+        kinetic energy, add 3/2 k_B for each atom to the result.
+    n_atoms : int
+        Number of atoms in the cell.
+    mass_u : float, optional
+        Mass of the cell, u.
+    window_K : float
+        Width of a window, K; windows start at multiples of it.
+
+    Returns
+    -------
+    DataFrame
+        A row for each window with three samples or more: ``temperature_K``, ``cp_kB`` and
+        ``error_kB`` (k_B per atom), ``cp_J_mol_K`` (per mole of atoms) and, if ``mass_u`` is given,
+        ``cp_J_g_K``.
     """
     T, H = np.asarray(temperature_K, float), np.asarray(enthalpy_eV, float)
     window = statistics.bins(T, window_K)

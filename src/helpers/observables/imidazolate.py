@@ -1,4 +1,4 @@
-"""Bond lengths and angles of imidazolate rings on zinc, from one structure."""
+"""Bond lengths and angles of imidazolate rings on zinc in one structure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,27 @@ _BONDS = {("Zn", "N"): 2.6, ("C", "N"): 1.65, ("C", "C"): 1.65, ("C", "H"): 1.35
 
 
 def geometry(atoms: Atoms) -> pd.DataFrame:
-    """Mean bond lengths (A) and angles (deg) of imidazolate rings on zinc.
+    """Mean bond lengths and angles of imidazolate rings on zinc.
 
-    C2 is the carbon between the two nitrogens, C4 each of the other two. Rows: ``C2-N``,
-    ``C4-N``, ``C4-C4``, ``C2-H``, ``C4-H``, ``N-Zn`` and the angles without hydrogen
-    (``N-C2-N`` ...); columns unit, mean, spread (standard deviation), number.
+    C2 is the carbon atom between the two nitrogen atoms, C4 each of the other two.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        A structure with whole imidazolate rings.
+
+    Returns
+    -------
+    DataFrame
+        Rows ``C2-N``, ``C4-N``, ``C4-C4``, ``C2-H``, ``C4-H``, ``N-Zn`` and the angles that involve
+        no hydrogen (``N-C2-N`` ...); columns ``unit`` (A or deg), ``mean``, ``spread`` (standard
+        deviation) and ``number``.
 
     Raises
     ------
     ValueError
-        a carbon has neither one nor two nitrogens: these are not whole imidazolates.
+        A carbon atom is bonded to neither one nor two nitrogen atoms, so that the rings are not
+        intact imidazolates.
     """
     i, j, bond, distance = neighbor_list("ijDd", atoms, _BONDS)
     kind = np.array(atoms.get_chemical_symbols(), dtype="<U2")
@@ -53,7 +64,26 @@ def geometry(atoms: Atoms) -> pd.DataFrame:
 
 
 def beside(atoms: Atoms, reference: Atoms) -> pd.DataFrame:
-    """`geometry` of a structure beside that of a reference: unit, reference, here, difference."""
+    """Geometry of a structure next to that of a reference structure.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    reference : ase.Atoms
+        The reference structure.
+
+    Returns
+    -------
+    DataFrame
+        Rows as in ``geometry``; columns ``unit``, ``reference``, ``here`` and ``difference`` (here
+        - reference).
+
+    Raises
+    ------
+    ValueError
+        As ``geometry``.
+    """
     here, there = geometry(atoms), geometry(reference)
     return pd.DataFrame({"unit": there["unit"], "reference": there["mean"], "here": here["mean"],
                          "difference": here["mean"] - there["mean"]})  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which ligand is bound to which metal atom over time: bonds, their lifetimes, ligand exchange."""
+"""Bonds of ligands to metal atoms over time: lifetimes and ligand exchange."""
 
 from __future__ import annotations
 
@@ -16,10 +16,22 @@ from helpers.observables import event_rates, molecules, neighbors
 class Bonds:
     """The bond of every N to a Zn along a trajectory.
 
-    zn: (F,n) index of the Zn each N is bound to, -1 where it is free. image: (F,n,3) the image of
-    that Zn, counted from the N's molecule made whole. times_ps, temperatures_K: (F,). nitrogen,
-    ligand: (n,) index of the atom, number of its molecule in the first frame. metal: indices of
-    all Zn.
+    Attributes
+    ----------
+    zn : (F, n) array of int
+        Index of the Zn that each N is bound to; -1 if it is free.
+    image : (F, n, 3) array of int
+        Periodic image of that Zn, relative to the molecule of the N made whole.
+    times_ps : (F,) array
+        Time of each frame, ps; NaN if unknown.
+    temperatures_K : (F,) array
+        Temperature of each frame, K; NaN if unknown.
+    nitrogen : (n,) array of int
+        Index of each N.
+    ligand : (n,) array of int
+        Number of the molecule that each N belongs to in the first frame.
+    metal : array of int
+        Indices of all Zn.
     """
 
     zn: np.ndarray
@@ -32,11 +44,12 @@ class Bonds:
 
     @property
     def n_ligands(self) -> int:
+        """Number of ligands."""
         return len(np.unique(self.ligand))
 
     @property
     def held(self) -> np.ndarray:
-        """(F, len(metal)) how many N each Zn holds, a stretched bond counted up to ``release``."""
+        """Number of N bound to each Zn, (F, n_metal); a stretched bond counts up to ``release``."""
         node = np.searchsorted(self.metal, self.zn)
         return np.stack(
             [(node == k).sum(axis=1, where=self.zn >= 0) for k in range(len(self.metal))], axis=1
@@ -52,11 +65,13 @@ class Bonds:
 
     @cached_property
     def episodes(self) -> pd.DataFrame:
-        """One row a bond, from the frame it is first seen in to the first frame without it.
+        """The bonds, from the frame in which each is first seen to the first frame without it.
 
-        nitrogen, ligand, zn: atoms. start, end: frames. outcome: "exchanged" (the next Zn that
-        this N binds to is another one, zn_to, from frame bound_again on), "returned" (it is the
-        same), "open" (it binds to none any more), "end" (still there in the last frame).
+        A row for each bond: ``nitrogen``, ``ligand`` and ``zn`` (as in the attributes), ``start``
+        and ``end`` (frames), ``outcome``, ``zn_to`` and ``bound_again``. The outcome is "exchanged"
+        if the next Zn that this N binds to is another one (``zn_to``, from frame ``bound_again``),
+        "returned" if it is the same, "open" if the N stays free, and "end" if the bond exists in
+        the last frame.
         """
         partner = self._partner.T  # (n, F)
         first = np.ones(partner.shape, bool)
@@ -98,10 +113,11 @@ class Bonds:
 
     @cached_property
     def moves(self) -> pd.DataFrame:
-        """Ligands that hold other Zn than before: frame, ligand, replaced, flipped.
+        """Ligands that are bound to other Zn than before.
 
-        Compared are the frames in which all N of a ligand are bound, with the last such frame
-        before. replaced: how many of its Zn are new. flipped: none is, but its N swapped them.
+        A row for each change: ``frame``, ``ligand``, ``replaced`` (how many of its Zn are new) and
+        ``flipped`` (none is new, but its N atoms swapped them). Each frame in which all N of the
+        ligand are bound is compared with the previous such frame.
         """
         partner, rows = self._partner, []
         for ligand in self.exchanges["ligand"].unique():
@@ -117,26 +133,47 @@ class Bonds:
         ).sort_values("frame", kind="stable")
 
     def cumulative(self, frames) -> np.ndarray:
-        """Events up to each frame, (F,), given the frames of the events."""
+        """Cumulative number of events.
+
+        Parameters
+        ----------
+        frames : sequence of int
+            Frame of each event.
+
+        Returns
+        -------
+        (F,) array of int
+            Number of events up to and including each frame.
+        """
         return np.cumsum(np.bincount(np.asarray(frames, int), minlength=len(self.zn)))
 
     def rates(self, edges_K) -> pd.DataFrame:
-        r"""Rates of breaking and of exchange a Zn-N bond, in windows of temperature.
+        r"""Rates of breaking and of exchange of a Zn-N bond in windows of temperature.
 
         .. math:: k = n / t, \qquad t = \sum_f n_\mathrm{bound}(f) \, \Delta t_f
 
-        n: events in the window, t: time that all bonds together were observed. 1/k is the maximum
-        likelihood mean lifetime of a bond, those still there at the end counted in. Limits at
-        95 %, Poisson (``event_rates.poisson_limits``); of no event an upper limit.
+        n is the number of events in the window and t the time during which bonds were observed,
+        summed over all bonds. 1/k is the maximum-likelihood estimate of the mean lifetime of a
+        bond, with bonds that exist at the end taken into account. Limits are those of a Poisson
+        mean at 95 % (``event_rates.poisson_limits``); without an event there is only an upper
+        limit.
 
-        edges_K: (B+1,) windows [low, high). Returns for each window with frames temperature_K,
-        exposure_ns, broken, exchanged, and for either rate break_per_ns, break_low, break_high,
-        exchange_per_ns, exchange_low, exchange_high.
+        Parameters
+        ----------
+        edges_K : (B + 1,) array
+            Edges of the windows [low, high), K.
+
+        Returns
+        -------
+        DataFrame
+            A row for each window that holds frames: ``temperature_K``, ``exposure_ns``, ``broken``,
+            ``exchanged``, and for both rates, in 1/ns, ``break_per_ns``, ``break_low``,
+            ``break_high``, ``exchange_per_ns``, ``exchange_low``, ``exchange_high``.
 
         Raises
         ------
         ValueError
-            the times of the frames are unknown or do not increase.
+            The times of the frames are unknown or do not increase.
         """
         step = np.diff(self.times_ps)
         if not (np.isfinite(step).all() and (step > 0).all()):
@@ -183,7 +220,18 @@ class Bonds:
 
 
 def table(rate: pd.DataFrame) -> pd.DataFrame:
-    """``Bonds.rates`` as a table for a page: rates with their 95 % limits, or an upper limit."""
+    """``Bonds.rates`` as a table for a page.
+
+    Parameters
+    ----------
+    rate : DataFrame
+        Result of ``Bonds.rates``.
+
+    Returns
+    -------
+    DataFrame
+        Rates with their 95 % limits, or an upper limit, as text.
+    """
 
     def cells(name):
         return [
@@ -222,21 +270,45 @@ def bonds(
 ) -> Bonds:
     """Follow the bond of every N along a trajectory.
 
-    An N keeps its Zn as long as it is nearer than ``cutoff`` (A). Beyond, it goes over to the
-    nearest other Zn below ``cutoff``; where there is none, it keeps its own up to ``release`` and
-    is free behind. ``cutoff`` is the paper's for Zn-N; ``release`` lies behind the barrier, so
-    that a stretched bond that crosses the cutoff again and again is not counted as broken each
-    time (stable states: Laage & Hynes, J. Phys. Chem. B 112, 7697 (2008)). A periodic image of
-    the same Zn is another Zn. Ligands are the molecules of the first frame.
+    An N stays bound to its Zn while their distance is below ``cutoff``. Beyond that it is assigned
+    to the nearest other Zn within ``cutoff``; without one it stays bound to its own up to
+    ``release``, and is free beyond. ``cutoff`` is the paper's for Zn-N. ``release`` lies beyond the
+    barrier, so that a stretched bond that crosses the cutoff repeatedly is not counted as broken
+    each time (stable states: Laage & Hynes, J. Phys. Chem. B 112, 7697 (2008)). A periodic image of
+    the same Zn is a different Zn. Ligands are the molecules of the first frame.
 
-    positions: (F,N,3) A, *unwrapped* and in order of time. cells: (F,3,3) A. times_ps,
-    temperatures_K: (F,), NaN when not given.
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A, *unwrapped*, in order of time.
+    cells : (F, 3, 3) array
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    times_ps : (F,) array, optional
+        Time of each frame, ps.
+    temperatures_K : (F,) array, optional
+        Temperature of each frame, K.
+    center : str
+        Element of the metal.
+    neighbor : str
+        Element of the ligand that binds to it.
+    cutoff : float
+        Distance within which a bond forms, A.
+    release : float
+        Distance beyond which a bond is broken, A.
+
+    Returns
+    -------
+    Bonds
+        The bonds along the trajectory.
 
     Raises
     ------
     ValueError
-        arrays that do not fit, no frames, NaN, no such element; release below cutoff; positions
-        that jump by half a cell from one frame to the next (wrapped, or not consecutive).
+        The arrays do not fit together, there are no frames, a value is NaN, an element is absent,
+        ``release`` is below ``cutoff``, or positions jump by half a cell between frames (wrapped,
+        or not consecutive).
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     if release < cutoff:

@@ -1,9 +1,9 @@
-"""Atoms counted in small boxes: local density, as a map and a distribution; unevenness; voids.
+"""Local density: atoms counted in small boxes, their map, distribution and correlation in space.
 
-The question is whether a density that differs from box to box says anything. Atoms thrown at
-random differ more from box to box than those of any solid or liquid, so the measure is the
-variance of the counts over that of a random gas of as many atoms (S(k) near zero, Torquato &
-Stillinger, Phys. Rev. E 68, 041113 (2003)), and its correlation in space.
+Counts that differ from box to box are not by themselves a sign of two phases: independently placed
+atoms differ more than those of any solid or liquid. The measure is therefore the variance of the
+counts relative to that of a random gas of as many atoms (S(k) near zero, Torquato & Stillinger,
+Phys. Rev. E 68, 041113 (2003)), and its correlation in space.
 """
 
 from __future__ import annotations
@@ -14,17 +14,26 @@ import numpy as np
 import pandas as pd
 from ase.data import atomic_masses, atomic_numbers
 
-from helpers import units
+from helpers import structures, units
 
 
 @dataclass(frozen=True)
 class LocalDensity:
-    """counts: (F,nx,ny,nz) atoms a box. density: (F,nx,ny,nz) atoms/A^3.
+    """Numbers of atoms in boxes that fill the cell, along a trajectory.
 
-    edges: (3,) A, the true edges of a box along the cell vectors, mean over frames: the cell is
-    cut into the whole number of boxes that comes nearest to the edge asked for.
-    mass_density: (F,nx,ny,nz) g/cm3, None when the symbols were not given.
-    cell: (3,3) A, mean over frames.
+    Attributes
+    ----------
+    counts : (F, nx, ny, nz) array of int
+        Atoms in each box.
+    density : (F, nx, ny, nz) array
+        Number density, atoms/A^3.
+    edges : (3,) array
+        Edges of a box along the cell vectors, mean over frames, A. The cell is divided into the
+        whole number of boxes that comes nearest to the requested edge.
+    mass_density : (F, nx, ny, nz) array or None
+        g/cm3; None if the symbols were not given.
+    cell : (3, 3) array
+        Mean cell, A.
     """
 
     counts: np.ndarray
@@ -34,28 +43,57 @@ class LocalDensity:
     cell: np.ndarray | None = None
 
     def distribution(self) -> tuple[np.ndarray, np.ndarray]:
-        """(density in atoms/A^3, share of boxes), one entry for each whole number of atoms.
+        """Distribution of the local density over all boxes and frames.
 
-        Over all boxes and frames; the number of atoms is divided by the mean volume of a box.
+        Returns
+        -------
+        density : (M,) array
+            Density for 0, 1, ... M - 1 atoms in a box of the mean volume, atoms/A^3.
+        share : (M,) array
+            Share of the boxes.
         """
         share = np.bincount(self.counts.ravel()) / self.counts.size
         return np.arange(len(share)) * self.density.mean() / self.counts.mean(), share
 
     def slice(self, axis: int = 2, frames=slice(None)) -> np.ndarray:
-        """Density (atoms/A^3) averaged over ``frames`` and along ``axis``: a map to look at."""
+        """Two-dimensional map of the density.
+
+        Parameters
+        ----------
+        axis : int
+            Cell vector along which to average, 0 to 2.
+        frames : slice or array of int
+            Frames to average over; all by default.
+
+        Returns
+        -------
+        (n, m) array
+            Density, atoms/A^3.
+        """
         return self.density[frames].mean(axis=(0, axis + 1))
 
     def map(self) -> np.ndarray:
-        """Density (atoms/A^3) of each box, averaged over the frames, (nx,ny,nz)."""
+        """Density of each box, averaged over the frames.
+
+        Returns
+        -------
+        (nx, ny, nz) array
+            Density, atoms/A^3.
+        """
         return self.density.mean(axis=0)
 
     def unevenness(self) -> float:
-        """Variance of the counts over that of as many atoms thrown at random; gas 1, crystal < 1.
+        r"""Variance of the counts relative to that of randomly placed atoms; gas 1, crystal < 1.
 
-        .. math:: I = \\langle (n - \\bar n)^2 \\rangle / [N p (1 - p)], \\quad p = 1/M
+        .. math:: I = \langle (n - \bar n)^2 \rangle / [N p (1 - p)], \quad p = 1/M
 
-        over all M boxes and frames. Two phases, each larger than a box, drive it above the value
-        of either. NaN for one box.
+        over all M boxes and frames. Two coexisting phases, each larger than a box, make it larger
+        than in either of them.
+
+        Returns
+        -------
+        float
+            I; NaN for a single box.
         """
         boxes = self.counts[0].size
         atoms = self.counts[0].sum()
@@ -64,7 +102,18 @@ class LocalDensity:
         return float(self.counts.var(axis=(1, 2, 3)).mean() / (atoms * (boxes - 1) / boxes**2))
 
     def unevenness_error(self, blocks: int = 5) -> float:
-        """Standard error of ``unevenness`` from blocks of frames; NaN for fewer frames."""
+        """Standard error of ``unevenness`` from blocks of consecutive frames.
+
+        Parameters
+        ----------
+        blocks : int
+            Number of blocks.
+
+        Returns
+        -------
+        float
+            Standard error; NaN with fewer frames than blocks.
+        """
         if len(self.counts) < blocks:
             return np.nan
         variance = [part.mean() for part in np.array_split(self.counts.var(axis=(1, 2, 3)), blocks)]
@@ -73,14 +122,24 @@ class LocalDensity:
         )
 
     def correlation(self, width: float | None = None) -> pd.DataFrame:
-        r"""How the densities of two boxes go together, against their distance.
+        r"""Correlation of the densities of two boxes as a function of their distance.
 
         .. math:: C(d) = \langle \delta n(x)\, \delta n(x + d) \rangle / \langle \delta n^2 \rangle
 
-        distance_A, correlation, error (standard error over five blocks of frames, NaN with fewer)
-        and pairs, in bins of ``width`` (A, by default the longest edge of a box), without
-        distance zero, where C = 1. In a random gas C = -1/(M-1) everywhere, M boxes. Regions of
-        another density show as C > 0 up to their size.
+        In a random gas C = -1/(M-1) at all distances, for M boxes. Regions of different density
+        show as C > 0 up to their size.
+
+        Parameters
+        ----------
+        width : float, optional
+            Width of the bins of distance, A; by default the longest edge of a box.
+
+        Returns
+        -------
+        DataFrame
+            A row for each bin, without distance zero, where C = 1: ``distance_A``, ``correlation``,
+            ``error`` (standard error over five blocks of frames, NaN with fewer) and the number of
+            ``pairs``.
         """
         delta = self.counts - self.counts.mean(axis=(1, 2, 3), keepdims=True)
         power = np.abs(np.fft.fftn(delta, axes=(1, 2, 3))) ** 2
@@ -116,20 +175,35 @@ class LocalDensity:
 
 
 def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDensity:
-    """Count the atoms in boxes of about ``edge`` (A) that fill the cell.
+    """Count the atoms in boxes that fill the cell.
 
-    Boxes are parallelepipeds along the cell vectors and breathe with the cell, so that every
-    point belongs to one box and the mean over boxes is N/V. Atoms outside the cell are wrapped
-    into it. An edge that does not divide the cell is changed to the nearest one that does (a cell
-    of 15.4 A has three boxes of 5.13 A); cubes of exactly 5 A would leave a strip at the side, or
-    count it twice.
+    Boxes are parallelepipeds along the cell vectors and change with the cell, so that every point
+    belongs to one box and the mean over boxes is N/V. Atoms outside the cell are wrapped into it.
+    An edge that does not divide the cell is changed to the nearest one that does (a cell of 15.4 A
+    has three boxes of 5.13 A); cubes of exactly 5 A would leave a strip uncovered or count it
+    twice.
 
-    positions: (F,N,3) A. cells: (F,3,3) A. symbols: (N,), for the mass density.
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A, wrapped or not.
+    cells : (F, 3, 3) array
+        A.
+    edge : float
+        Requested edge of a box, A.
+    symbols : (N,) sequence of str, optional
+        Chemical symbols, for the mass density.
+
+    Returns
+    -------
+    LocalDensity
+        Counts and densities.
 
     Raises
     ------
     ValueError
-        shapes that do not fit, NaN, no frames, or an edge that is not positive.
+        The shapes do not fit together, a value is NaN, there are no frames, or the edge is not
+        positive.
     """
     positions, cells = np.asarray(positions, float), np.asarray(cells, float)
     if positions.ndim != 3 or cells.shape != (len(positions), 3, 3) or not len(positions):
@@ -143,7 +217,7 @@ def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDen
     if symbols is not None:
         if len(symbols) != positions.shape[1]:
             raise ValueError(f"{len(symbols)} symbols for {positions.shape[1]} atoms")
-        mass = atomic_masses[[atomic_numbers[s] for s in symbols]]
+        mass = atomic_masses[[atomic_numbers[s] for s in structures.elements(symbols)]]
     length = np.linalg.norm(cells, axis=2).mean(axis=0)
     shape = np.maximum(1, np.rint(length / edge).astype(int))
     size = int(shape.prod())
@@ -169,7 +243,29 @@ def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDen
 
 
 def thrown_at_random(n_atoms: int, cells, edge: float = 5.0, seed: int = 0) -> LocalDensity:
-    """``local_density`` of as many atoms without order in the same cells: what noise looks like."""
+    """``local_density`` of as many independent atoms in the same cells, as a reference for noise.
+
+    Parameters
+    ----------
+    n_atoms : int
+        Number of atoms.
+    cells : (F, 3, 3) array
+        A.
+    edge : float
+        Requested edge of a box, A.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    LocalDensity
+        Counts and densities of the random gas.
+
+    Raises
+    ------
+    ValueError
+        As ``local_density``.
+    """
     cells = np.asarray(cells, float)
     rng = np.random.default_rng(seed)
     positions = np.einsum("fni,fij->fnj", rng.random((len(cells), n_atoms, 3)), cells)
@@ -177,12 +273,21 @@ def thrown_at_random(n_atoms: int, cells, edge: float = 5.0, seed: int = 0) -> L
 
 
 def heterogeneity(stages: dict[str, LocalDensity]) -> pd.DataFrame:
-    """One row a stage: are the differences between boxes more than noise, and do they last?
+    """Whether the density differs between boxes by more than noise, and for how long.
 
-    stage, mean and standard deviation of the density (1/A^3), ``unevenness`` with its error,
-    lasting_percent: the share of the variance between boxes that the mean over the stage's frames
-    keeps (the map; 100 % in a frozen structure, 100/F % when F frames have nothing in common),
-    neighbour correlation (``correlation`` of boxes side by side) with its error, empty_percent.
+    Parameters
+    ----------
+    stages : dict of str to LocalDensity
+        The local density in each stage of a run.
+
+    Returns
+    -------
+    DataFrame
+        A row for each stage: ``stage``, mean and standard deviation of the density (1/A^3),
+        ``unevenness`` and its error, ``lasting_percent`` (the share of the variance between boxes
+        that remains in the mean over the frames: 100 % in a frozen structure, 100/F % if the F
+        frames are independent), ``neighbour_correlation`` (``correlation`` of adjacent boxes) and
+        its error, ``empty_percent``.
     """
     rows = []
     for name, one in stages.items():
@@ -207,7 +312,18 @@ def heterogeneity(stages: dict[str, LocalDensity]) -> pd.DataFrame:
 
 
 def table(uneven: pd.DataFrame) -> pd.DataFrame:
-    """``heterogeneity`` as a table for a page."""
+    """``heterogeneity`` as a table for a page.
+
+    Parameters
+    ----------
+    uneven : DataFrame
+        Result of ``heterogeneity``.
+
+    Returns
+    -------
+    DataFrame
+        The main columns as text.
+    """
     return pd.DataFrame(
         {
             "window": uneven["stage"],

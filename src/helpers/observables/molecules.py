@@ -1,4 +1,4 @@
-"""Molecules recognised by their bonds: imidazolate rings, what broken ones leave, clusters of H."""
+"""Molecules identified by their bonds: imidazolate rings, their fragments, and clusters of H."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ase.formula import Formula
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from helpers import structures
 from helpers.observables import neighbors
 
 # A C-H bond at 2000 K swings by 0.08 A about 1.08 A and would now and then be longer than 1.2 times
@@ -26,11 +27,18 @@ LASTING_PS, LASTING_FRAMES = 0.5, 3
 
 @dataclass(frozen=True)
 class Molecules:
-    """Molecules of one frame with its metal atoms taken out.
+    """The molecules of one frame, with the metal atoms left out.
 
-    label: (N,) number of the molecule each atom belongs to, -1 for metal. formula: (M,) Hill
-    formulas. intact: (M,) True for an imidazolate ring C3H3N2. whole: (N,3) cell vectors to add
-    to each atom so that no molecule is cut by the cell's faces.
+    Attributes
+    ----------
+    label : (N,) array of int
+        Number of the molecule that each atom belongs to; -1 for metal.
+    formula : (M,) array of str
+        Formula of each molecule in Hill notation.
+    intact : (M,) array of bool
+        True for an imidazolate ring C3H3N2.
+    whole : (N, 3) array of int
+        Cell vectors to add to each atom so that no molecule crosses a face of the cell.
     """
 
     label: np.ndarray
@@ -40,14 +48,34 @@ class Molecules:
 
 
 def bonds(positions, cell, symbols, metal: str = "Zn") -> neighbors.Pairs:
-    """Covalent bonds between all atoms but the metal, both directions, with shifts.
+    """Covalent bonds between all atoms but the metal, in both directions.
 
-    A pair is bonded below 1.2 times the sum of its covalent radii (Cordero et al., Dalton Trans.
-    2008, as in ASE); with hydrogen in it, below the sum plus 0.5 A: C-H 1.57, H-H 1.12 A.
+    Two atoms are bonded if their distance is below 1.2 times the sum of their covalent radii
+    (Cordero et al., Dalton Trans. 2008, as in ASE). If one of them is hydrogen the limit is the sum
+    plus 0.5 A: C-H 1.57 A, H-H 1.12 A.
 
-    positions: (N,3) A. cell: (3,3) A.
+    Parameters
+    ----------
+    positions : (N, 3) array
+        A, wrapped or not.
+    cell : (3, 3) array
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    metal : str
+        Element that is left out.
+
+    Returns
+    -------
+    neighbors.Pairs
+        The bonded pairs with their shifts.
+
+    Raises
+    ------
+    ValueError
+        As ``neighbors.pairs``.
     """
-    symbols = np.asarray(symbols)
+    symbols = structures.elements(symbols)
     organic = np.flatnonzero(symbols != metal)
     elements, kind = np.unique(symbols, return_inverse=True)
     radius = covalent_radii[[atomic_numbers[e] for e in elements]]
@@ -62,15 +90,34 @@ def bonds(positions, cell, symbols, metal: str = "Zn") -> neighbors.Pairs:
 
 
 def find(positions, cell, symbols, metal: str = "Zn") -> Molecules:
-    """Connected parts of the graph of ``bonds``, and which of them are imidazolate rings.
+    """Molecules as the connected components of the graph of ``bonds``.
 
-    Intact is a molecule C3H3N2 in which each C has one H and two ring neighbours, each N two C
-    and no H: a five-membered ring N-C-N-C-C. A ring that lost or gained an H, opened, or joined
-    another molecule is not.
+    A molecule is an intact imidazolate if it is C3H3N2, each C has one H and two ring neighbours,
+    and each N two C and no H: a five-membered ring N-C-N-C-C. A ring that lost or gained an H,
+    opened, or joined another molecule is not intact.
 
-    positions: (N,3) A. cell: (3,3) A.
+    Parameters
+    ----------
+    positions : (N, 3) array
+        A, wrapped or not.
+    cell : (3, 3) array
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    metal : str
+        Element that is left out.
+
+    Returns
+    -------
+    Molecules
+        The molecules of the frame.
+
+    Raises
+    ------
+    ValueError
+        As ``neighbors.pairs``.
     """
-    symbols = np.asarray(symbols)
+    symbols = structures.elements(symbols)
     size = len(symbols)
     organic = np.flatnonzero(symbols != metal)
     i, j, _, shift = bonds(positions, cell, symbols, metal)
@@ -111,7 +158,20 @@ def find(positions, cell, symbols, metal: str = "Zn") -> Molecules:
 
 
 def unbroken(atoms: Atoms, metal: str = "Zn") -> Atoms:
-    """A copy with all atoms wrapped into the cell but no molecule cut by its faces."""
+    """A copy with all atoms wrapped into the cell, but no molecule cut by its faces.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        A periodic structure.
+    metal : str
+        Element that belongs to no molecule.
+
+    Returns
+    -------
+    ase.Atoms
+        The copy.
+    """
     atoms = atoms.copy()
     atoms.wrap()
     found = find(atoms.positions, atoms.cell.array, atoms.get_chemical_symbols(), metal)
@@ -131,14 +191,25 @@ def _whole(i, j, shift, label) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Census:
-    """Molecules in every frame.
+    """Molecules in every frame of a trajectory.
 
-    rings: (F,) intact imidazolates. possible: how many the composition allows.
-    hydrogen: (F,) H atoms bound to no C or N. clusters: (F,) groups of two H or more that hold
-    nothing else (H2 among them); largest_cluster: (F,) atoms in the largest. others: formula ->
-    number of molecules, one Counter a frame, for all that is no intact imidazolate.
-    ligand_broken: (F,L) True where the C and N of an imidazolate of the first frame (L of them are
-    intact there) are not one intact imidazolate; which H it carries does not matter.
+    Attributes
+    ----------
+    rings : (F,) array of int
+        Intact imidazolates.
+    possible : int
+        Number of imidazolates that the composition allows.
+    hydrogen : (F,) array of int
+        H atoms bound to neither C nor N.
+    clusters : (F,) array of int
+        Molecules of two or more H atoms and nothing else, H2 included.
+    largest_cluster : (F,) array of int
+        Atoms in the largest of them.
+    others : list of Counter
+        For each frame, the number of molecules of each formula, intact imidazolates left out.
+    ligand_broken : (F, L) array of bool
+        For each of the L imidazolates that are intact in the first frame: True where its C and N
+        atoms do not form one intact imidazolate. Which H atoms it carries does not matter.
     """
 
     rings: np.ndarray
@@ -151,11 +222,18 @@ class Census:
 
     @property
     def broken(self) -> np.ndarray:
-        """(F,) ligands that are no longer intact."""
+        """Number of ligands that are no longer intact, (F,)."""
         return self.possible - self.rings
 
     def formulas(self) -> pd.DataFrame:
-        """Mean number a frame of each molecule other than imidazolate, the most frequent first."""
+        """Molecules other than imidazolate, the most frequent first.
+
+        Returns
+        -------
+        DataFrame
+            A row for each formula: ``formula``, mean number in ``a frame``, and the number of
+            ``frames`` in which it occurs.
+        """
         total = sum(self.others, Counter())
         return pd.DataFrame(
             {
@@ -171,10 +249,28 @@ class Census:
 def census(positions, cells, symbols, metal: str = "Zn") -> Census:
     """Count intact ligands, broken ones and clusters of hydrogen along a trajectory.
 
-    The paper names decomposition and clusters of H above 1700 K, without numbers.
+    The paper reports decomposition and clusters of H above 1700 K, without numbers.
 
-    positions: (F,N,3) A, wrapped or not. cells: (F,3,3) A. Raises ValueError for arrays that do
-    not fit, no frame, NaN.
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A, wrapped or not.
+    cells : (F, 3, 3) array
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    metal : str
+        Element that belongs to no molecule.
+
+    Returns
+    -------
+    Census
+        The counts of all frames.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit together, there is no frame, or a value is NaN.
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     possible = min(int((symbols == e).sum()) // n for e, n in _RING.items())
@@ -196,12 +292,27 @@ def census(positions, cells, symbols, metal: str = "Zn") -> Census:
 
 
 def spells(happens, times_ps) -> pd.DataFrame:
-    """Runs of consecutive frames in which something happens, one row each.
+    """Uninterrupted series of frames in which something is the case.
 
-    happens: (F,) or (F,L) bool, a column for each molecule. times_ps: (F,). Returns which (the
-    column), start, end (first frame without it), frames, lasted_ps (between the first and the last
-    frame with it: at least so long), open (still so in the last frame), lasting (over
-    ``LASTING_FRAMES`` and ``LASTING_PS`` or more). Raises ValueError for arrays that do not fit.
+    Parameters
+    ----------
+    happens : (F,) or (F, L) array of bool
+        Whether it is the case in each frame, in a column for each molecule.
+    times_ps : (F,) array
+        Time of each frame, ps.
+
+    Returns
+    -------
+    DataFrame
+        A row for each series: ``which`` (the column), ``start`` and ``end`` (first frame with and
+        first frame without it), the number of ``frames``, ``lasted_ps`` (from the first to the last
+        frame with it: a lower bound), ``open`` (still the case in the last frame) and ``lasting``
+        (``LASTING_FRAMES`` frames and ``LASTING_PS`` or more).
+
+    Raises
+    ------
+    ValueError
+        Frames and times do not fit together.
     """
     happens, times = np.asarray(happens, bool), np.asarray(times_ps, float)
     happens = happens[:, None] if happens.ndim == 1 else happens
@@ -225,7 +336,20 @@ def spells(happens, times_ps) -> pd.DataFrame:
 
 
 def still_broken(found: pd.DataFrame, n_frames: int) -> np.ndarray:
-    """How many molecules are in a ``lasting`` spell in each frame, (n_frames,)."""
+    """Number of molecules that are in a lasting series of broken frames, for each frame.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Result of ``spells``.
+    n_frames : int
+        Number of frames of the trajectory.
+
+    Returns
+    -------
+    (n_frames,) array of int
+        Number of molecules.
+    """
     lasting = found[found["lasting"]]
     change = np.zeros(n_frames + 1, int)
     np.add.at(change, lasting["start"].to_numpy(int), 1)

@@ -1,9 +1,10 @@
-"""All pairs of atoms nearer than a distance, periodic images counted, in any triclinic cell.
+"""All pairs of atoms within a distance, with periodic images, in any triclinic cell.
 
 Cell lists in numba (Allen & Tildesley, *Computer Simulation of Liquids*, 5.3.2): atoms are sorted
-into boxes along the cell vectors, and each box meets the boxes that can hold an atom nearer than
-``r_max``. Boxes of one column lie behind each other in memory, so that the innermost loop runs over
-many atoms at once. Compiled once and kept on disk; a call that has to compile says so.
+into boxes along the cell vectors, and each box is compared with the boxes that can hold an atom
+within ``r_max``. The boxes of one column are contiguous in memory, so that the innermost loop runs
+over many atoms at once. The kernels are compiled once and cached on disk; a message announces a
+compilation.
 """
 
 from __future__ import annotations
@@ -16,11 +17,19 @@ from numba import njit
 
 
 class Pairs(NamedTuple):
-    """Directed pairs centre -> neighbour. Same meaning as ASE's ``neighbor_list("ijdS")``.
+    """Directed pairs, central atom to neighbour, as from ASE's ``neighbor_list("ijdS")``.
 
-    i, j: (M,) indices of the two atoms. distance: (M,) in A.
-    shift: (M,3) cell vectors to add to atom j, ``r_j + shift @ cell - r_i`` is the bond; None if
-    not asked for.
+    Attributes
+    ----------
+    i : (M,) array of int
+        Indices of the central atoms.
+    j : (M,) array of int
+        Indices of the neighbours.
+    distance : (M,) array
+        Distances, A.
+    shift : (M, 3) array of int or None
+        Cell vectors to add to atom j: the bond vector is ``r_j + shift @ cell - r_i``. None if the
+        shifts were not asked for.
     """
 
     i: np.ndarray
@@ -30,16 +39,35 @@ class Pairs(NamedTuple):
 
 
 def pairs(positions, cell, centers, neighbors, r_max: float, shifts: bool = False) -> Pairs:
-    """Pairs (i in ``centers``, j in ``neighbors``) with a distance below ``r_max`` (A).
+    """Pairs of atoms within a distance, from one group of atoms to another.
 
-    positions: (N,3) A, wrapped or not. cell: (3,3) A, rows are the cell vectors.
-    centers, neighbors: indices of atoms. A pair of an atom with itself is left out, one with its
-    own periodic image is not: in a cell narrower than ``2 r_max`` every image counts, none twice.
+    An atom is not paired with itself, but it is paired with its own periodic images: in a cell
+    narrower than ``2 r_max`` every image within the distance is counted once.
+
+    Parameters
+    ----------
+    positions : (N, 3) array
+        A, wrapped or not.
+    cell : (3, 3) array
+        A, rows are the cell vectors.
+    centers : (n,) array of int
+        Indices of the central atoms.
+    neighbors : (m,) array of int
+        Indices of the possible neighbours.
+    r_max : float
+        Distances below this are found, A.
+    shifts : bool
+        Whether to return the cell vectors of each pair as well.
+
+    Returns
+    -------
+    Pairs
+        All directed pairs.
 
     Raises
     ------
     ValueError
-        positions or cell hold NaN, the cell has no volume, or ``r_max`` is not positive.
+        Positions or cell hold NaN, the cell has no volume, or ``r_max`` is not positive.
     """
     positions, cell = checked(positions, cell, r_max)
     centers, neighbors = np.asarray(centers, int), np.asarray(neighbors, int)
@@ -69,17 +97,34 @@ def pairs(positions, cell, centers, neighbors, r_max: float, shifts: bool = Fals
 
 
 def histogram(positions, cell, kind, n_kinds: int, r_max: float, n_bins: int) -> np.ndarray:
-    """Histogram of all distances below ``r_max`` (A), every pair of kinds apart, in one pass.
+    """Histograms of all distances, separately for every pair of kinds, in one pass.
 
-    positions: (N,3) A. cell: (3,3) A. kind: (N,) integers 0 ... n_kinds - 1, of elements say.
-    Returns counts (n_kinds, n_kinds, n_bins) of *directed* pairs, from the first kind to the
-    second, so ``counts[a, b] == counts[b, a]`` and the sum over all kinds counts each pair twice;
-    bin k holds ``k <= r / (r_max / n_bins) < k + 1``. Images count as in ``pairs``.
+    Parameters
+    ----------
+    positions : (N, 3) array
+        A, wrapped or not.
+    cell : (3, 3) array
+        A.
+    kind : (N,) array of int
+        Kind of each atom (its element, say), 0 ... ``n_kinds - 1``.
+    n_kinds : int
+        Number of kinds.
+    r_max : float
+        Upper end of the histograms, A.
+    n_bins : int
+        Number of bins; bin k holds ``k <= r / (r_max / n_bins) < k + 1``.
+
+    Returns
+    -------
+    (n_kinds, n_kinds, n_bins) array of int
+        Numbers of *directed* pairs from the first kind to the second, so that ``counts[a, b] ==
+        counts[b, a]`` and the sum over all kinds counts each pair twice. Images are counted as in
+        ``pairs``.
 
     Raises
     ------
     ValueError
-        as ``pairs``.
+        As ``pairs``.
     """
     positions, cell = checked(positions, cell, r_max)
     box = _boxes(positions, cell, np.arange(len(positions)), r_max, finest=3)
@@ -105,16 +150,44 @@ def histogram(positions, cell, kind, n_kinds: int, r_max: float, n_bins: int) ->
 
 
 def widest_radius(cells) -> float:
-    """Half the shortest distance between opposite faces of the narrowest cell, A.
+    """Largest radius at which a pair of atoms is found in one image only.
 
-    Up to there a pair of atoms meets in one image only. cells: (3,3) or (F,3,3) A.
+    Half the shortest distance between opposite faces of the narrowest cell.
+
+    Parameters
+    ----------
+    cells : (3, 3) or (F, 3, 3) array
+        A.
+
+    Returns
+    -------
+    float
+        Radius, A.
     """
     inverse = np.linalg.inv(np.asarray(cells, float))
     return float(0.5 / np.linalg.norm(inverse, axis=-2).max())
 
 
 def select(symbols, element: str) -> np.ndarray:
-    """Indices of the atoms of ``element``; raises ValueError when there are none."""
+    """Indices of the atoms of one element.
+
+    Parameters
+    ----------
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    element : str
+        The element.
+
+    Returns
+    -------
+    (n,) array of int
+        Indices, in increasing order.
+
+    Raises
+    ------
+    ValueError
+        There is no such atom.
+    """
     symbols = np.asarray(symbols)
     found = np.flatnonzero(symbols == element)
     if not len(found):
@@ -125,7 +198,31 @@ def select(symbols, element: str) -> np.ndarray:
 
 
 def frames(positions, cells, symbols) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The three as arrays (F,N,3), (F,3,3), (N,); raises ValueError when they do not fit."""
+    """Convert a trajectory to arrays and check that they fit together.
+
+    Parameters
+    ----------
+    positions : (F, N, 3) array_like
+        A.
+    cells : (F, 3, 3) array_like
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+
+    Returns
+    -------
+    positions : (F, N, 3) array
+        A.
+    cells : (F, 3, 3) array
+        A.
+    symbols : (N,) array
+        Chemical symbols.
+
+    Raises
+    ------
+    ValueError
+        The shapes do not fit together, or there is no frame.
+    """
     positions, cells = np.asarray(positions, float), np.asarray(cells, float)
     symbols = np.asarray(symbols)
     wanted = (len(positions), len(symbols), 3)
@@ -136,13 +233,78 @@ def frames(positions, cells, symbols) -> tuple[np.ndarray, np.ndarray, np.ndarra
         )
     if not len(positions):
         raise ValueError("no frames: the chosen range of the trajectory is empty")
+    order = SameOrder(symbols)
+    for frame, cell in zip(positions, cells, strict=True):
+        order.check(frame, cell)
     return positions, cells, symbols
 
 
+class SameOrder:
+    """Whether atoms stand in the same order in each frame, so that one list of symbols holds.
+
+    Some programs sort the atoms anew in each frame. Then an atom seems to have gone where one of
+    another element was: a share of atoms that no motion brings there (by chance 5 % come within
+    0.5 A of another atom's place).
+    """
+
+    def __init__(self, symbols):
+        self.symbols, self._frame, self._seen = np.asarray(symbols), 0, None
+
+    def check(self, positions, cell) -> None:
+        """One frame after the other; raises ValueError for one in another order than the last."""
+        if abs(np.linalg.det(cell)) < 1e-6 or not np.isfinite(positions).all():
+            return  # said elsewhere
+        fractional = positions @ np.linalg.inv(cell)
+        before, self._seen = self._seen, fractional
+        self._frame += 1
+        if before is None or before.shape != fractional.shape or len(fractional) < 20:
+            return
+        step = fractional - before
+        step = (step - np.round(step)) @ cell
+        gone = np.flatnonzero((step**2).sum(axis=1) > 1.0)
+        if len(gone) < 0.2 * len(step):
+            return
+        both = np.concatenate([fractional, before]) @ cell
+        found = pairs(both, cell, gone, np.arange(len(step), 2 * len(step)), 0.5)
+        other = self.symbols[found.i] != self.symbols[found.j - len(step)]
+        if len(np.unique(found.i[other])) > 0.2 * len(step):
+            raise ValueError(
+                f"frame {self._frame - 1} has its atoms in another order than the one before: "
+                f"{len(np.unique(found.i[other]))} of {len(step)} stand where another element was; "
+                f"sort the atoms alike in all frames (by their ids), or give each frame its symbols"
+            )
+
+
 def checked(positions, cell, r_max: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """One frame as contiguous floats; raises ValueError for what no distance can be taken in."""
+    """Convert one frame to contiguous arrays and check that distances can be computed.
+
+    Parameters
+    ----------
+    positions : (N, 3) array_like
+        A.
+    cell : (3, 3) array_like
+        A.
+    r_max : float
+        Radius to be used, A.
+
+    Returns
+    -------
+    positions : (N, 3) array
+        A.
+    cell : (3, 3) array
+        A.
+
+    Raises
+    ------
+    ValueError
+        NaN or infinity, a cell without volume, or a radius that is not positive.
+    """
     positions = np.ascontiguousarray(positions, float)
     cell = np.ascontiguousarray(cell, float)
+    if cell.size != 9 or np.isnan(cell).all():
+        raise ValueError(
+            "the frame has no cell: a periodic one, (3, 3) in A, is needed; write it into the file"
+        )
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise ValueError("positions or cell hold NaN or infinity: look at the frame's source")
     if abs(np.linalg.det(cell)) < 1e-6:
@@ -153,7 +315,13 @@ def checked(positions, cell, r_max: float = 1.0) -> tuple[np.ndarray, np.ndarray
 
 
 def announce_compilation(kernel) -> None:
-    """Say on standard error that a numba kernel is about to be compiled, if it is."""
+    """Report on standard error that a numba kernel is about to be compiled, if it is.
+
+    Parameters
+    ----------
+    kernel : numba dispatcher
+        The kernel; nothing is printed if it is compiled or cached.
+    """
     if kernel.signatures:
         return
     try:

@@ -1,4 +1,4 @@
-"""The network of metal atoms joined by ligands: its pieces, its connections, its rings."""
+"""The network of metal atoms linked by ligands: its components, connections and rings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,24 @@ from helpers.observables.ligand_exchange import Bonds
 
 @dataclass(frozen=True)
 class Network:
-    """A periodic graph: nodes are metal atoms, edges are ligands that join two of them.
+    """A periodic graph: nodes are metal atoms, edges are ligands that link two of them.
 
-    i, j: (M,) nodes, 0 ... n_nodes - 1. shift: (M,3) cell vectors from the image of i to that of
-    j. bridging, dangling, free: ligands bound to two metal atoms or more, to one, to none.
+    Attributes
+    ----------
+    n_nodes : int
+        Number of metal atoms.
+    i : (M,) array of int
+        First node of each edge, 0 ... ``n_nodes - 1``.
+    j : (M,) array of int
+        Second node of each edge.
+    shift : (M, 3) array of int
+        Cell vectors from the image of i to that of j.
+    bridging : int
+        Ligands bound to two metal atoms or more.
+    dangling : int
+        Ligands bound to one metal atom.
+    free : int
+        Ligands bound to none.
     """
 
     n_nodes: int
@@ -32,12 +46,12 @@ class Network:
 
     @property
     def degree(self) -> np.ndarray:
-        """(n_nodes,) ligands that lead from each metal atom to another one."""
+        """Number of ligands that link each metal atom to another one, (n_nodes,)."""
         return np.bincount(np.concatenate([self.i, self.j]), minlength=self.n_nodes)
 
     @property
     def pieces(self) -> int:
-        """Parts of the network that no ligand joins."""
+        """Number of connected components."""
         size = (self.n_nodes, self.n_nodes)
         return int(
             connected_components(
@@ -47,7 +61,20 @@ class Network:
 
 
 def of_frame(bonds: Bonds, frame: int) -> Network:
-    """The network in one frame of ``ligand_exchange.bonds``."""
+    """The network in one frame of a trajectory.
+
+    Parameters
+    ----------
+    bonds : ligand_exchange.Bonds
+        The bonds along the trajectory.
+    frame : int
+        Index of the frame.
+
+    Returns
+    -------
+    Network
+        The network.
+    """
     ends = pd.DataFrame(bonds.image[frame], columns=["x", "y", "z"])
     ends["node"] = np.searchsorted(bonds.metal, bonds.zn[frame])
     ends["ligand"], ends["atom"] = bonds.ligand, bonds.nitrogen
@@ -68,12 +95,25 @@ def of_frame(bonds: Bonds, frame: int) -> Network:
 
 
 def rings(network: Network, largest: int = 12) -> np.ndarray:
-    """Shortest-path rings a cell, by the number of metal atoms in them: (largest + 1,).
+    """Shortest-path rings in a cell, counted by the number of metal atoms in them.
 
-    A ring counts when no way through the network between two of its nodes is shorter than along
-    the ring (Franzblau, Phys. Rev. B 44, 4925 (1991); primitive rings of Yuan & Cormack, Comput.
-    Mater. Sci. 24, 343 (2002)). Followed in the infinite net: the size of the cell does not
-    matter. Two ligands between the same two metal atoms make a ring of two.
+    A ring counts if no path through the network between two of its nodes is shorter than the one
+    along the ring (Franzblau, Phys. Rev. B 44, 4925 (1991); primitive rings of Yuan & Cormack,
+    Comput. Mater. Sci. 24, 343 (2002)). Paths are followed in the infinite periodic net, so that
+    the size of the cell does not matter. Two ligands between the same two metal atoms make a ring
+    of two.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    largest : int
+        Largest ring to look for, in metal atoms.
+
+    Returns
+    -------
+    (largest + 1,) array of int
+        Number of rings of each size.
     """
     count = np.zeros(largest + 1, np.int64)
     if not len(network.i):

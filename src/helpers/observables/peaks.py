@@ -1,10 +1,10 @@
 """Position, height and width of the first peak of g(r), and its Lindemann ratio.
 
-The width is read off in two ways that fail differently: interpolated at half height
-(``first_peak``: no model, but ragged with few pairs, and undefined once the next peak swallows the
-half height), and from a fitted Gaussian (``fitted_peak``: all bins help, a second Gaussian stands
-for a next peak that overlaps, but a skewed peak is not Gaussian). Where they differ, the peak is
-skewed or merging.
+The width is determined in two ways that fail differently. ``first_peak`` interpolates at half
+height: it assumes no shape, but is noisy with few pairs and undefined once the next peak overlaps
+above half height. ``fitted_peak`` fits a Gaussian: it uses all bins, and a second Gaussian
+represents an overlapping next peak, but a skewed peak is not Gaussian. A difference between the two
+indicates a skewed or merging peak.
 """
 
 from __future__ import annotations
@@ -22,12 +22,22 @@ from helpers.observables.rdf import RDF
 
 
 class PeakNotResolved(ValueError):
-    """g(r) shows no first peak, or one whose width cannot be read off."""
+    """g(r) shows no first peak, or one whose width cannot be determined."""
 
 
 @dataclass(frozen=True)
 class Peak:
-    """position (A), height (-), fwhm: full width at half maximum (A)."""
+    """The first peak of g(r).
+
+    Attributes
+    ----------
+    position : float
+        A.
+    height : float
+        Dimensionless, as g.
+    fwhm : float
+        Full width at half maximum, A.
+    """
 
     position: float
     height: float
@@ -35,11 +45,33 @@ class Peak:
 
 
 def first_maximum(r, g, prominence: float = 0.1) -> tuple[int, float, float]:
-    """Bin index, position (A) and height of the first maximum of g(r), finer than its bins.
+    """Bin, position and height of the first maximum of g(r), finer than its bins.
 
-    The first local maximum that stands out by ``prominence`` times the highest value of g;
-    position and height are those of the parabola through ln g over all bins above 3/4 of it
-    (exact for a Gaussian, and no single noisy bin decides). Raises PeakNotResolved if none.
+    Position and height are those of the parabola fitted to ln g in all bins above 3/4 of the
+    maximum, which is exact for a Gaussian and does not depend on a single noisy bin.
+
+    Parameters
+    ----------
+    r : (B,) array
+        Equidistant bin centres, A.
+    g : (B,) array
+        Radial distribution function.
+    prominence : float
+        Least prominence of a peak, as a fraction of the highest value of g.
+
+    Returns
+    -------
+    index : int
+        Bin of the maximum.
+    position : float
+        A.
+    height : float
+        Dimensionless, as g.
+
+    Raises
+    ------
+    PeakNotResolved
+        There is no such peak.
     """
     found = find_peaks(g, prominence=prominence * max(g.max(), 1e-30))[0]
     if not len(found):
@@ -55,21 +87,36 @@ def first_maximum(r, g, prominence: float = 0.1) -> tuple[int, float, float]:
 
 
 def first_peak(r, g, smoothing: float = 0.0, prominence: float = 0.1) -> Peak:
-    """The first peak of g(r) with its width; position and height as in ``first_maximum``.
+    """The first peak of g(r) with its width at half height.
 
-    fwhm: between the points left and right where g, joined by straight lines, crosses half of
-    the height. Few snapshots give a ragged g(r) with no clear half height; ``smoothing`` (A) is
-    the standard deviation s of a Gaussian it is smeared with first. What smearing and bins of
-    width b add to a Gaussian peak, ``8 ln 2 (s^2 + b^2/12)`` in fwhm^2 (the second is Sheppard's
-    correction), is taken off again, and the height is scaled back to the same area.
+    Position and height are those of ``first_maximum``. The width is the distance between the points
+    left and right of the peak at which g, interpolated linearly, crosses half of the height. With
+    few snapshots g(r) is ragged and has no clear half height; it is then smoothed with a Gaussian
+    of standard deviation s first. What smoothing and bins of width b add to the width of a Gaussian
+    peak, ``8 ln 2 (s^2 + b^2/12)`` in fwhm^2 (the second term is Sheppard's correction), is
+    subtracted again, and the height is rescaled to the same area.
 
-    r: (B,) equidistant bin centres, A. g: (B,).
+    Parameters
+    ----------
+    r : (B,) array
+        Equidistant bin centres, A.
+    g : (B,) array
+        Radial distribution function.
+    smoothing : float
+        Standard deviation s of the Gaussian, A.
+    prominence : float
+        Least prominence of a peak, as a fraction of the highest value of g.
+
+    Returns
+    -------
+    Peak
+        Position, height and width.
 
     Raises
     ------
     PeakNotResolved
-        no peak, fewer than three bins above half height, a peak narrower than the smoothing, or
-        a neighbour peak that swallows the half height.
+        There is no peak, fewer than three bins lie above half height, the peak is narrower than the
+        smoothing, or it overlaps with the next one above half height.
     """
     r, g = np.asarray(r, float), np.asarray(g, float)
     bin_width = r[1] - r[0]
@@ -106,14 +153,32 @@ def first_peak(r, g, smoothing: float = 0.0, prominence: float = 0.1) -> Peak:
 def fitted_peak(r, g, smoothing: float = 0.0, prominence: float = 0.1) -> Peak:
     """The first peak of g(r) as a Gaussian, fitted by least squares.
 
-    From the peak's left foot to the lowest g before the next peak. Where that is above a quarter
-    of the height, the two run into each other: then the range reaches to the top of the next peak,
-    which gets a Gaussian of its own. A ragged g(r) is smeared with a Gaussian of ``smoothing`` (A)
-    first, as in ``first_peak``: else a single spike passes for the peak. fwhm = ``sqrt(8 ln 2)
-    sigma``, the widths of smearing and bins taken off as there.
+    The range extends from the left foot of the peak to the lowest g before the next peak. If that
+    lies above a quarter of the height, the two peaks overlap: the range then extends to the top of
+    the next peak, which is represented by a Gaussian of its own. A ragged g(r) is smoothed first,
+    as in ``first_peak``, so that a single spike is not taken for the peak; the widths of smoothing
+    and bins are subtracted as there. fwhm = ``sqrt(8 ln 2) sigma``.
 
-    r: (B,) equidistant bin centres, A. g: (B,). Raises PeakNotResolved where there is no peak,
-    or no Gaussian fits.
+    Parameters
+    ----------
+    r : (B,) array
+        Equidistant bin centres, A.
+    g : (B,) array
+        Radial distribution function.
+    smoothing : float
+        Standard deviation of the Gaussian, A.
+    prominence : float
+        Least prominence of a peak, as a fraction of the highest value of g.
+
+    Returns
+    -------
+    Peak
+        Position, height and width.
+
+    Raises
+    ------
+    PeakNotResolved
+        There is no peak, or no Gaussian fits it.
     """
     r, g = np.asarray(r, float), np.asarray(g, float)
     bin_width = r[1] - r[0]
@@ -170,11 +235,21 @@ def _gaussians(r, *parameters):
 
 
 def lindemann_ratio(peak: Peak) -> float:
-    """FWHM of a peak over its position, the paper's Lindemann ratio (Fig. 6a).
+    """FWHM of a peak divided by its position, the paper's Lindemann ratio (Fig. 6a).
 
-    Lindemann's own criterion compares the root-mean-square amplitude of an atom with the
-    distance to its neighbour; for a Gaussian peak fwhm = 2.355 standard deviations of the
-    *relative* distance.
+    Lindemann's own criterion compares the root-mean-square amplitude of an atom with the distance
+    to its neighbour; for a Gaussian peak the FWHM is 2.355 standard deviations of the *relative*
+    distance.
+
+    Parameters
+    ----------
+    peak : Peak
+        The peak.
+
+    Returns
+    -------
+    float
+        Dimensionless.
     """
     return peak.fwhm / peak.position
 
@@ -182,13 +257,24 @@ def lindemann_ratio(peak: Peak) -> float:
 def track(
     temperatures_K: Iterable[float], rdfs: Iterable[RDF], smoothing: float = 0.0
 ) -> pd.DataFrame:
-    """First peak of each g(r): temperature_K, pair, position_A, height, fwhm_A, fwhm_error_A,
-    fitted_fwhm_A, lindemann, lindemann_error, note.
+    """First peak of g(r) as a function of temperature.
 
-    fwhm_A is the interpolated width; errors are from resampled blocks of frames (NaN for RDFs
-    without). Where a peak is not resolved, the numbers are NaN and ``note`` says why.
+    Parameters
+    ----------
+    temperatures_K : iterable of float
+        Temperatures, K.
+    rdfs : iterable of RDF
+        g(r) of one pair of elements at each temperature.
+    smoothing : float
+        Smoothing of both widths, A.
 
-    temperatures_K, rdfs: one g(r) of one pair a temperature. smoothing: A, of either width.
+    Returns
+    -------
+    DataFrame
+        A row for each temperature: ``temperature_K``, ``pair``, ``position_A``, ``height``,
+        ``fwhm_A`` (interpolated) and ``fwhm_error_A``, ``fitted_fwhm_A``, ``lindemann`` and
+        ``lindemann_error``, ``note``. Errors are from resampled blocks of frames (NaN without
+        blocks). If a peak is not resolved, its numbers are NaN and ``note`` gives the reason.
     """
     rows = []
     for temperature, one in zip(temperatures_K, rdfs, strict=True):
@@ -233,10 +319,18 @@ def track(
 
 
 def table(widths: pd.DataFrame) -> pd.DataFrame:
-    """Rows of ``track`` of several pairs, one below the other, as a table for a page.
+    """The widths of several pairs as a table for a page.
 
-    One row a temperature, for each pair the width with its error, that of the fitted Gaussian and
-    the Lindemann ratio. What could not be read is a dash.
+    Parameters
+    ----------
+    widths : DataFrame
+        Rows of ``track``, of one or more pairs.
+
+    Returns
+    -------
+    DataFrame
+        A row for each temperature, with the width and its error, the width of the fitted Gaussian
+        and the Lindemann ratio of each pair as text; a dash where a value is missing.
     """
     rows = {}
     for one in widths.to_dict("records"):
@@ -254,19 +348,31 @@ def table(widths: pd.DataFrame) -> pd.DataFrame:
 
 
 def growth(widths: pd.DataFrame, low_K: float, high_K: float) -> pd.DataFrame:
-    r"""By how much the width of each pair grows from one temperature to another.
+    r"""Change of the width of each pair between two temperatures.
 
-    A straight line through the widths between the two, each weighted by its error,
+    A straight line is fitted to the widths between the two, weighted by their errors:
 
     .. math:: w(T) = w_m + \frac{T - T_m}{T_2 - T_1} \Delta, \qquad
         T_m = \frac{T_1 + T_2}{2}
 
-    Where the points scatter more than their errors say, the error of :math:`\Delta` is widened by
-    the root of chi^2 a degree of freedom.
+    If the points scatter by more than their errors, the error of :math:`\Delta` is widened by the
+    square root of chi^2 per degree of freedom.
 
-    widths: rows of ``track``. low_K, high_K: T_1, T_2, both included. Returns one row a pair:
-    pair, points, change_A and error_A (:math:`\Delta`, A), change_percent and error_percent
-    (:math:`\Delta / w_m`); NaN with fewer than two points that have an error.
+    Parameters
+    ----------
+    widths : DataFrame
+        Rows of ``track``, of one or more pairs.
+    low_K : float
+        T_1, K, included.
+    high_K : float
+        T_2, K, included.
+
+    Returns
+    -------
+    DataFrame
+        A row for each pair: ``pair``, ``points``, ``change_A`` and ``error_A`` (:math:`\Delta`, A),
+        ``change_percent`` and ``error_percent`` (:math:`\Delta / w_m`); NaN with fewer than two
+        points that have an error.
     """
     rows = []
     for pair, one in widths.groupby("pair", sort=False):

@@ -33,9 +33,12 @@ VALLEY_A = (2.8, 3.5)
 
 
 class BarrierNotSampled(ValueError):
-    """The frames hold too few pairs on the barrier to read its height.
+    """The frames hold too few pairs near the barrier to determine its height.
 
-    lower_bound: kJ/mol, 95 % confidence, the least the barrier can be (``PMF.lower_bound``).
+    Attributes
+    ----------
+    lower_bound : float
+        Least height of the barrier, kJ/mol, 95 % confidence (``PMF.lower_bound``).
     """
 
     lower_bound = np.nan
@@ -46,15 +49,27 @@ class NoBarrier(ValueError):
 
 
 class LineNotDetermined(ValueError):
-    """Too few temperatures for a free-energy line."""
+    """The barrier is known at too few temperatures to determine a line."""
 
 
 @dataclass(frozen=True)
 class Barrier:
-    """Activation free energy dF and its standard error (kJ/mol, NaN when counts are unknown).
+    """Activation free energy of breaking a bond at one temperature.
 
-    r_bound, r_barrier: A, the first peak of g(r) and the valley behind it. counts: pairs found
-    there. lower_bound: kJ/mol, 95 % confidence (``PMF.lower_bound``).
+    Attributes
+    ----------
+    dF : float
+        Activation free energy, kJ/mol.
+    error : float
+        Its standard error, kJ/mol; NaN if the counts are unknown.
+    r_bound : float
+        Position of the first peak of g(r), A.
+    r_barrier : float
+        Position of the valley behind it, A.
+    counts : int or None
+        Pairs found in the valley.
+    lower_bound : float
+        Least height, kJ/mol, 95 % confidence (``PMF.lower_bound``).
     """
 
     dF: float
@@ -67,11 +82,27 @@ class Barrier:
 
 @dataclass(frozen=True)
 class PMF:
-    """r: (B,) A. w: (B,) kJ/mol, NaN where g = 0 (never visited, *not* infinitely high).
+    """Potential of mean force at one temperature.
 
-    g: (B,). ideal: (B,) pairs an ideal gas would show in each bin, or None. error: (B,) standard
-    error of w, ``k_B T`` times the relative error of g, or None. block_counts, block_share: (K,B)
-    and (K,), the pairs in K blocks of frames and the share of each in ``ideal``, or None.
+    Attributes
+    ----------
+    r : (B,) array
+        Distance, A.
+    w : (B,) array
+        Potential of mean force, kJ/mol; NaN where g = 0 (distance not sampled, not an infinite
+        energy).
+    g : (B,) array
+        Radial distribution function.
+    temperature_K : float
+        Temperature, K.
+    ideal : (B,) array or None
+        Pairs expected in an ideal gas, for each bin.
+    error : (B,) array or None
+        Standard error of w, ``k_B T`` times the relative error of g, kJ/mol.
+    block_counts : (K, B) array or None
+        The pairs in K blocks of consecutive frames.
+    block_share : (K,) array or None
+        Share of each block in ``ideal``.
     """
 
     r: np.ndarray
@@ -95,22 +126,40 @@ class PMF:
 
         .. math:: \Delta F = w(r_b) - w(r_1) = k_B T \ln[g(r_1) / g(r_b)]
 
-        g(r_b) is the lowest g between the peaks, averaged over ``window`` (A) so that no single
-        empty bin decides. Error: Poisson, ``k_B T / sqrt(counts)``, pairs taken as independent
-        (frames nearer in time than a crossing make it too small). The lowest of several noisy
-        windows lies below the true lowest, so that dF comes out too high, with ten pairs in a wide
-        flat valley by more than its error. ``bootstrap`` mends both, and ``lower_bound`` is free
-        of them. The second peak is looked for up to ``r_second_max`` (A). convention: ``"g"`` or
-        ``"distance"``, see the module. valley: A, of ``lower_bound``.
+        g(r_b) is the lowest g between the peaks, averaged over ``window`` so that it does not
+        depend on a single empty bin. The error is that of Poisson counts, ``k_B T / sqrt(counts)``,
+        for independent pairs; it is too small if frames are closer in time than a crossing takes.
+        The lowest of several noisy windows lies below the true minimum, so that dF is too high:
+        with ten pairs in a wide, flat valley by more than its error. ``bootstrap`` corrects both,
+        and ``lower_bound`` is not affected.
+
+        Parameters
+        ----------
+        window : float
+            Width of the average, A.
+        min_counts : int
+            Least number of pairs in the lowest window.
+        r_second_max : float
+            Upper end of the range in which the second peak is searched, A.
+        convention : str
+            ``"g"`` or ``"distance"``, see the module.
+        valley : (float, float)
+            Range of distances used for the lower bound, A.
+
+        Returns
+        -------
+        Barrier
+            Height, error and positions.
 
         Raises
         ------
         ValueError
-            unknown convention.
+            The convention is unknown.
         BarrierNotSampled
-            fewer than ``min_counts`` pairs in the lowest window; carries the lower bound.
+            There are fewer than ``min_counts`` pairs in the lowest window; the error carries the
+            lower bound.
         NoBarrier
-            no first or no second peak.
+            There is no first or no second peak.
         """
         if convention not in ("g", "distance"):
             raise ValueError(f"convention {convention!r} is unknown; use 'g' or 'distance'")
@@ -143,26 +192,46 @@ class PMF:
         window: float = 0.2,
         r_second_max: float = 6.0,
     ) -> float:
-        r"""The least height (kJ/mol) the barrier has at this confidence, sampled or not.
+        r"""Lower confidence limit of the height of the barrier, whether or not it was sampled.
 
-        The lowest g between the peaks is at most the mean g of any window V between them, and a
-        window fixed *before* its pairs are counted has an upper confidence limit of that mean:
+        The lowest g between the peaks is at most the mean g of any window V between them, and that
+        mean has an upper confidence limit if the window is fixed *before* its pairs are counted:
 
         .. math:: \Delta F \ge k_B T \ln \frac{g(r_1) \sum_V n_{ideal}}{\lambda}, \quad
             \lambda = \tfrac{\varphi}{2} \chi^2_{level}\left(2 (n / \varphi + 1)\right)
 
-        n pairs are found in V where an ideal gas shows :math:`\sum_V n_{ideal}`. With
+        n pairs are found in V, where :math:`\sum_V n_{ideal}` are expected in an ideal gas. For
         :math:`\varphi = 1`, :math:`\lambda` is the exact one-sided limit of a Poisson mean
-        (Garwood, Biometrika 28, 437 (1936)), 3.0 for no pair at 95 %. Pairs that come in clumps
-        count as fewer: :math:`\varphi` is the index of dispersion of the blocks of frames
-        (quasi-Poisson, McCullagh & Nelder, Generalized Linear Models, 2nd ed., 1989, sec. 6.2.3),
-        1 at least. Where no pair is found it cannot be known: frames must then be further apart
-        in time than a pair needs to cross the valley (``snapshots.spaced``).
+        (Garwood, Biometrika 28, 437 (1936)), 3.0 at 95 % if no pair is found. Pairs that occur in
+        clusters count less: :math:`\varphi` is the index of dispersion of the blocks of frames
+        (quasi-Poisson, McCullagh & Nelder, Generalized Linear Models, 2nd ed., 1989, sec. 6.2.3), 1
+        at least. If no pair is found, :math:`\varphi` is unknown and taken as 1: the frames must
+        then be further apart in time than a pair takes to cross the valley (``snapshots.spaced``).
 
-        valley: A, V; bins with their centre in it. convention: ``"distance"`` takes off
-        :math:`2 k_B T \ln(r_V / r_1)` with the outer end of V, the most it can be there.
-        window, r_second_max: as in ``activation_free_energy``. Returns 0 at least; NaN without
-        ``ideal`` or where V does not lie between the peaks. Raises NoBarrier.
+        Parameters
+        ----------
+        valley : (float, float)
+            The window V, A; bins with their centre inside are used.
+        level : float
+            Confidence level between 0 and 1.
+        convention : str
+            ``"g"`` or ``"distance"``; the latter subtracts :math:`2 k_B T \ln(r_V / r_1)` with the
+            outer end of V, its largest value there.
+        window : float
+            As in ``activation_free_energy``, A.
+        r_second_max : float
+            As in ``activation_free_energy``, A.
+
+        Returns
+        -------
+        float
+            The least height, kJ/mol, zero at least; NaN without ``ideal`` or if V does not lie
+            between the peaks.
+
+        Raises
+        ------
+        NoBarrier
+            There is no first or no second peak.
         """
         found = self._peaks(self._smooth(window)[0], window, r_second_max)
         return self._bound(found, valley, level, convention)
@@ -231,10 +300,29 @@ class PMF:
 
 
 def pmf(r, g, temperature_K: float, ideal=None) -> PMF:
-    """Potential of mean force ``w(r) = -k_B T ln g(r)`` in kJ/mol, NaN where g = 0.
+    """Potential of mean force, ``w(r) = -k_B T ln g(r)``.
 
-    r: (B,) A. g: (B,). ideal: (B,) pairs an ideal gas would show (``RDF.ideal``), which gives
-    errors and lower bounds of barriers. Raises ValueError for g < 0 or T <= 0.
+    Parameters
+    ----------
+    r : (B,) array
+        Distance, A.
+    g : (B,) array
+        Radial distribution function.
+    temperature_K : float
+        Temperature, K.
+    ideal : (B,) array, optional
+        Pairs expected in an ideal gas (``RDF.ideal``), needed for errors and lower bounds of
+        barriers.
+
+    Returns
+    -------
+    PMF
+        w in kJ/mol, NaN where g = 0.
+
+    Raises
+    ------
+    ValueError
+        g is negative somewhere, or the temperature is not positive.
     """
     r, g = np.asarray(r, float), np.asarray(g, float)
     if temperature_K <= 0 or (g < 0).any():
@@ -245,7 +333,25 @@ def pmf(r, g, temperature_K: float, ideal=None) -> PMF:
 
 
 def from_rdf(rdf: RDF, temperature_K: float) -> PMF:
-    """``pmf`` of an RDF, with its counting statistics and its blocks."""
+    """Potential of mean force of an RDF, with its counting statistics and its blocks.
+
+    Parameters
+    ----------
+    rdf : RDF
+        The radial distribution function.
+    temperature_K : float
+        Temperature, K.
+
+    Returns
+    -------
+    PMF
+        w and its standard error in kJ/mol.
+
+    Raises
+    ------
+    ValueError
+        The temperature is not positive.
+    """
     found = pmf(rdf.r, rdf.g, temperature_K, rdf.ideal)
     kT = units.GAS_CONSTANT_KJ_PER_MOL_K * temperature_K
     relative = np.divide(rdf.error, rdf.g, out=np.full(len(rdf.g), np.nan), where=rdf.g > 0)
@@ -255,10 +361,21 @@ def from_rdf(rdf: RDF, temperature_K: float) -> PMF:
 
 
 def activation_free_energies(pmfs: Iterable[PMF], convention: str = "g") -> pd.DataFrame:
-    """One row a temperature: temperature_K, dF_kJ_mol, error_kJ_mol, lower_bound_kJ_mol, note.
+    """Table of activation free energies.
 
-    ``lower_bound_kJ_mol``, 95 % confidence, is ``PMF.lower_bound``, which sampled barriers have,
-    too. Where no barrier was sampled dF is NaN and ``note`` says why.
+    Parameters
+    ----------
+    pmfs : iterable of PMF
+        One for each temperature.
+    convention : str
+        ``"g"`` or ``"distance"``, see the module.
+
+    Returns
+    -------
+    DataFrame
+        A row for each temperature: ``temperature_K``, ``dF_kJ_mol``, ``error_kJ_mol``,
+        ``lower_bound_kJ_mol`` (95 % confidence, given for sampled barriers as well) and ``note``.
+        If the barrier was not sampled, dF is NaN and ``note`` gives the reason.
     """
     rows = []
     for one in pmfs:
@@ -287,10 +404,24 @@ def activation_free_energies(pmfs: Iterable[PMF], convention: str = "g") -> pd.D
 
 @dataclass(frozen=True)
 class FreeEnergyLine:
-    """``dF(T) = dU - T dS``: dU kJ/mol, dS J/mol/K, with standard errors.
+    """Activation free energy as a function of temperature, ``dF(T) = dU - T dS``.
 
-    covariance: (2,2) of (dU in kJ/mol, dS in kJ/mol/K). n_points: temperatures fitted.
-    samples: (M,2) of the same two, lines through resampled frames (``bootstrap``), or None.
+    Attributes
+    ----------
+    dU : float
+        Activation energy, kJ/mol.
+    dS : float
+        Activation entropy, J/mol/K.
+    dU_error : float
+        Standard error of dU, kJ/mol.
+    dS_error : float
+        Standard error of dS, J/mol/K.
+    covariance : (2, 2) array
+        Covariance of dU (kJ/mol) and dS (kJ/mol/K).
+    n_points : int
+        Number of temperatures fitted.
+    samples : (M, 2) array or None
+        dU (kJ/mol) and dS (kJ/mol/K) of lines fitted to resampled frames (``bootstrap``).
     """
 
     dU: float
@@ -302,10 +433,25 @@ class FreeEnergyLine:
     samples: np.ndarray | None = None
 
     def interval(self, temperature_K=None, level: float = 0.95) -> np.ndarray:
-        """Confidence limits from the resampled lines: (2,2) of dU (kJ/mol) and dS (J/mol/K), or,
-        with temperatures (T,), (T,2) of dF (kJ/mol).
+        """Confidence limits from the lines fitted to resampled frames.
 
-        Raises ValueError when the line was not bootstrapped.
+        Parameters
+        ----------
+        temperature_K : (T,) array, optional
+            Temperatures, K.
+        level : float
+            Confidence level between 0 and 1.
+
+        Returns
+        -------
+        array
+            Lower and upper limit: of dU (kJ/mol) and dS (J/mol/K), (2, 2); or, if temperatures are
+            given, of dF (kJ/mol), (T, 2).
+
+        Raises
+        ------
+        ValueError
+            The line was not made by ``bootstrap``.
         """
         if self.samples is None:
             raise ValueError("no resampled lines: make this line with pmf.bootstrap")
@@ -317,7 +463,20 @@ class FreeEnergyLine:
         return np.quantile(values, ends, axis=0).T
 
     def at(self, temperature_K):
-        """(dF, standard error) in kJ/mol at ``temperature_K``, scalar or array."""
+        """Activation free energy at a temperature.
+
+        Parameters
+        ----------
+        temperature_K : float or array
+            Temperature, K.
+
+        Returns
+        -------
+        dF : float or array
+            kJ/mol.
+        error : float or array
+            Standard error, kJ/mol.
+        """
         T = np.asarray(temperature_K, float)
         row = np.stack([np.ones_like(T), -T], axis=-1)
         variance = np.einsum("...i,ij,...j->...", row, self.covariance, row)
@@ -327,15 +486,29 @@ class FreeEnergyLine:
 def free_energy_line(temperatures_K, dF, errors=None) -> FreeEnergyLine:
     """Weighted least-squares line ``dF = dU - T dS`` through activation free energies.
 
-    temperatures_K, dF (kJ/mol), errors (kJ/mol, optional): (M,); points with NaN are left out.
-    With errors, weights are ``1/error^2`` and the standard errors follow from them, widened by
-    ``sqrt(chi^2/(M-2))`` where the points scatter more than their errors say. Without, all points
-    weigh the same and their scatter gives the errors (M >= 3, else NaN).
+    With errors, points are weighted by ``1/error^2``; the standard errors follow from the weights
+    and are widened by ``sqrt(chi^2/(M-2))`` if the points scatter by more than their errors.
+    Without errors, all points have the same weight and their scatter gives the standard errors (M
+    >= 3, else NaN).
+
+    Parameters
+    ----------
+    temperatures_K : (M,) array
+        Temperatures, K.
+    dF : (M,) array
+        Activation free energies, kJ/mol; points with NaN are left out.
+    errors : (M,) array, optional
+        Their standard errors, kJ/mol.
+
+    Returns
+    -------
+    FreeEnergyLine
+        The fitted line.
 
     Raises
     ------
     LineNotDetermined
-        fewer than two different temperatures with a sampled barrier.
+        The barrier is known at fewer than two different temperatures.
     """
     T, F = np.asarray(temperatures_K, float), np.asarray(dF, float)
     sigma = np.ones_like(F) if errors is None else np.asarray(errors, float)
@@ -365,22 +538,39 @@ def free_energy_line(temperatures_K, dF, errors=None) -> FreeEnergyLine:
 def bootstrap(
     rdfs: Mapping[float, RDF], n: int = 300, seed: int = 0, convention: str = "g"
 ) -> tuple[pd.DataFrame, FreeEnergyLine]:
-    """Barriers and their line with errors that know how far apart the frames are in time.
+    """Barriers and their line, with errors that account for the correlation of the frames.
 
-    rdfs: temperature (K) -> g(r) in blocks of frames. Each of ``n`` samples draws the blocks of
-    every temperature anew, reads the barriers and fits the line. The table is that of
-    ``activation_free_energies``, with two changes. By what the resampled barriers lie on average
-    above that of the frames as they are, that one lies above the true one, as the lowest of noisy
-    windows is too low; this bias is taken off (Efron & Tibshirani, An Introduction to the
-    Bootstrap, 1993, ch. 10). And ``error_kJ_mol`` is the spread of the resampled barriers where
-    that is larger than their counting error. The line's ``samples`` give its ``interval``. A
-    temperature counts where its barrier is sampled by the frames as they are; a resampled line
-    takes those that are sampled in it.
+    Each sample draws the blocks of frames anew at every temperature, reads off the barriers and
+    fits the line. The table differs from that of ``activation_free_energies`` in two ways. The mean
+    of the resampled barriers minus the barrier of the original frames estimates the bias of the
+    latter (the lowest of several noisy windows is too low), which is subtracted (Efron &
+    Tibshirani, An Introduction to the Bootstrap, 1993, ch. 10). And ``error_kJ_mol`` is the
+    standard deviation of the resampled barriers if that is larger than the counting error. A
+    temperature is used if its barrier is sampled in the original frames; a resampled line uses the
+    temperatures whose barrier is sampled in that sample.
+
+    Parameters
+    ----------
+    rdfs : mapping of float to RDF
+        g(r) with blocks of frames for each temperature (K).
+    n : int
+        Number of bootstrap samples.
+    seed : int
+        Seed of the random numbers.
+    convention : str
+        ``"g"`` or ``"distance"``, see the module.
+
+    Returns
+    -------
+    table : DataFrame
+        As ``activation_free_energies``.
+    line : FreeEnergyLine
+        The line, with ``samples`` for its ``interval``.
 
     Raises
     ------
     LineNotDetermined
-        fewer than two temperatures with a sampled barrier.
+        The barrier is sampled at fewer than two temperatures.
     """
     table = activation_free_energies(
         [from_rdf(one, T) for T, one in rdfs.items()], convention

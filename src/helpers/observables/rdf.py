@@ -1,4 +1,4 @@
-"""Radial distribution functions g(r), of all pairs of elements in one pass over the neighbours."""
+"""Radial distribution functions g(r) of all pairs of elements, in one pass over the neighbours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from ase.data import atomic_numbers
 
+from helpers import structures
 from helpers.observables import neighbors
 
 BLOCKS = 16  # a run is kept as at least this many blocks, at most twice as many
@@ -16,14 +17,31 @@ BLOCKS = 16  # a run is kept as at least this many blocks, at most twice as many
 
 @dataclass(frozen=True)
 class RDF:
-    """A radial distribution function.
+    """A radial distribution function of a trajectory, with its statistics.
 
-    pair: the two elements, or None for all atoms. r: (B,) bin centres, A. g: (B,).
-    n: (B,) running coordination number, the mean number of neighbours inside the *upper edge*
-    of each bin (``edges[1:]``). counts: (B,) pairs found, from the first element to the second.
-    ideal: (B,) pairs an ideal gas would show, so that ``g = counts / ideal``.
-    block_counts, block_share: (K,B) and (K,), the same pairs in K blocks of frames in the order
-    they came, and the share that each block has in ``ideal``; they give the errors.
+    Attributes
+    ----------
+    pair : (str, str) or None
+        The two elements; None for all atoms.
+    r : (B,) array
+        Bin centres, A.
+    g : (B,) array
+        Radial distribution function.
+    n : (B,) array
+        Running coordination number: mean number of neighbours within the *upper edge* of each bin
+        (``edges[1:]``).
+    n_frames : int
+        Number of frames.
+    edges : (B + 1,) array
+        Bin edges, A.
+    counts : (B,) array of int
+        Pairs found, from the first element to the second.
+    ideal : (B,) array
+        Pairs expected in an ideal gas of the same density, so that ``g = counts / ideal``.
+    block_counts : (K, B) array or None
+        The pairs in each of K blocks of consecutive frames, from which the errors are estimated.
+    block_share : (K,) array or None
+        Share of each block in ``ideal``.
     """
 
     pair: tuple[str, str] | None
@@ -39,22 +57,23 @@ class RDF:
 
     @property
     def label(self) -> str:
+        """Name of the pair for a legend: ``Zn–N``, or ``total`` for all atoms."""
         return "total" if self.pair is None else "–".join(self.pair)
 
     @property
     def error(self) -> np.ndarray:
-        """Standard error of g, (B,), from the scatter of the blocks; NaN with one block.
+        r"""Standard error of g from the scatter of the blocks, (B,); NaN with a single block.
 
-        .. math:: s^2 = \\frac{K}{K-1} \\sum_k w_k^2 (g_k - g)^2, \\quad \\sum_k w_k = 1
+        .. math:: s^2 = \frac{K}{K-1} \sum_k w_k^2 (g_k - g)^2, \quad \sum_k w_k = 1
 
-        True when a block is longer than the memory of the dynamics (Flyvbjerg & Petersen,
-        J. Chem. Phys. 91, 461 (1989)); too small for frames nearer in time than that.
+        It is correct if a block is longer than the correlation time of the dynamics (Flyvbjerg &
+        Petersen, J. Chem. Phys. 91, 461 (1989)) and too small otherwise.
         """
         return self._error(self.g, self._block_g())
 
     @property
     def n_error(self) -> np.ndarray:
-        """Standard error of n, (B,), like ``error``."""
+        """Standard error of n, (B,), estimated as ``error``."""
         scale = self.n[-1] / max(self.counts.sum(), 1)
         if self.block_counts is None:
             return np.full(len(self.n), np.nan)
@@ -62,9 +81,24 @@ class RDF:
         return self._error(self.n, blocks)
 
     def resampled(self, seed: int, n: int) -> Iterator[RDF]:
-        """n RDFs of blocks drawn with replacement: what other runs like this one could show.
+        """Bootstrap samples of this RDF, made of blocks drawn with replacement.
 
-        Raises ValueError when there are fewer than two blocks.
+        Parameters
+        ----------
+        seed : int
+            Seed of the random numbers.
+        n : int
+            Number of samples.
+
+        Yields
+        ------
+        RDF
+            A sample, without blocks of its own.
+
+        Raises
+        ------
+        ValueError
+            There are fewer than two blocks.
         """
         if self.block_counts is None or len(self.block_share) < 2:
             raise ValueError("resampling g(r) needs two frames or more")
@@ -85,10 +119,23 @@ class RDF:
     def standard_error(
         self, quantity: Callable[[RDF], float], n: int = 100, seed: int = 0
     ) -> float:
-        """Bootstrap error of a number read off g(r), a peak's width say; NaN where it has none.
+        """Bootstrap error of a number derived from g(r), such as the width of a peak.
 
-        quantity: RDF -> number; where it raises ValueError that sample is left out, and when more
-        than half are, the result is NaN.
+        Parameters
+        ----------
+        quantity : callable
+            Takes an RDF and returns the number; a sample for which it raises ValueError is left
+            out.
+        n : int
+            Number of bootstrap samples.
+        seed : int
+            Seed of the random numbers.
+
+        Returns
+        -------
+        float
+            Standard error in the unit of the quantity; NaN with fewer than two blocks, or if half
+            of the samples or more are left out.
         """
         if self.block_counts is None or len(self.block_share) < 2:
             return np.nan
@@ -114,18 +161,33 @@ class RDF:
 
 
 class Accumulator:
-    """All g(r) of a trajectory, frame by frame: memory does not grow with their number.
-
-    symbols: (N,). r_max, bin_width: A. images: count periodic images beyond half the cell.
+    """All g(r) of a trajectory, accumulated frame by frame in constant memory.
 
     >>> found = Accumulator(symbols, r_max=10.0)
     >>> for positions, cell in frames:
     ...     found.add(positions, cell)
     >>> found.results()["Zn", "N"].g
+
+    Parameters
+    ----------
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    r_max : float
+        Upper end of g(r), A; a multiple of ``bin_width``.
+    bin_width : float
+        A.
+    images : bool
+        Whether to allow ``r_max`` beyond half the cell and count periodic images there.
+
+    Raises
+    ------
+    ValueError
+        ``r_max`` is no multiple of ``bin_width``.
     """
 
     def __init__(self, symbols, r_max: float = 10.0, bin_width: float = 0.05, images: bool = False):
-        self.symbols = np.asarray(symbols).astype(str)
+        self.symbols = structures.elements(symbols)
+        self._order = neighbors.SameOrder(self.symbols)
         self.elements = sorted(set(self.symbols), key=lambda s: -atomic_numbers[s])
         self.edges = _edges(r_max, bin_width)
         self.images = images
@@ -135,13 +197,20 @@ class Accumulator:
         self._length, self._in_last = 1, 0  # frames of a block, and in the last one so far
 
     def add(self, positions, cell) -> None:
-        """One frame: positions (N,3) A, wrapped or not; cell (3,3) A, rows are the vectors.
+        """Add one frame.
+
+        Parameters
+        ----------
+        positions : (N, 3) array
+            A, wrapped or not.
+        cell : (3, 3) array
+            A, rows are the cell vectors.
 
         Raises
         ------
         ValueError
-            another number of atoms, NaN, a cell without volume, or r_max beyond half the cell
-            (unless ``images``).
+            The number of atoms differs, a value is NaN, the cell has no volume, or ``r_max`` is
+            beyond half the cell (unless ``images``).
         """
         positions, cell = neighbors.checked(positions, cell)
         if positions.shape != (len(self.symbols), 3):
@@ -149,6 +218,7 @@ class Accumulator:
                 f"positions {positions.shape} do not fit: ({len(self.symbols)}, 3) "
                 "is needed, one row for each symbol"
             )
+        self._order.check(positions, cell)
         r_max, legal = self.edges[-1], neighbors.widest_radius(cell)
         if not self.images and r_max > legal * (1 + 1e-9):
             raise ValueError(
@@ -177,17 +247,38 @@ class Accumulator:
         self._in_last = 0
 
     def results(self) -> RDFs:
-        """What the frames so far give. Raises ValueError when there were none."""
+        """The radial distribution functions of the frames added so far.
+
+        Returns
+        -------
+        RDFs
+            All pairs of elements and the total.
+
+        Raises
+        ------
+        ValueError
+            No frame was added.
+        """
         if not self.n_frames:
             raise ValueError("no frames: the chosen range of the trajectory is empty")
         return RDFs(self)
 
 
 class RDFs:
-    """g(r) of all pairs of elements and of all atoms, from one pass.
+    """g(r) of all pairs of elements and of all atoms, from one pass over a trajectory.
 
-    ``rdfs["Zn", "N"]`` is Zn -> N (n(r) counts N around Zn), ``rdfs[None]`` the total;
-    ``rdfs.pairs`` lists every pair once, heaviest element first.
+    ``rdfs["Zn", "N"]`` is g(r) from Zn to N (n(r) counts the N around a Zn), ``rdfs[None]`` the
+    total.
+
+    Attributes
+    ----------
+    pairs : list of (str, str)
+        Every pair of elements once, heaviest element first.
+
+    Parameters
+    ----------
+    found : Accumulator
+        The counts of a trajectory.
     """
 
     def __init__(self, found: Accumulator):
@@ -197,6 +288,21 @@ class RDFs:
         self._n_frames = found.n_frames
         self._number = np.bincount(found._kind, minlength=len(found.elements))
         self.pairs = element_pairs(self._elements)
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements there are, heaviest first."""
+        return tuple(self._elements)
+
+    @property
+    def fractions(self) -> np.ndarray:
+        """Share of each of the ``elements`` in all atoms, (E,)."""
+        return self._number / self._number.sum()
+
+    @property
+    def density(self) -> float:
+        """Mean number of atoms per volume, A^-3: that of an ideal gas of as many atoms."""
+        return float(self._number.sum() * self._density.sum() / self._n_frames)
 
     def __getitem__(self, pair: tuple[str, str] | None) -> RDF:
         if pair is None:
@@ -241,18 +347,34 @@ def rdfs(
         g_{\alpha\beta}(r) = \frac{\sum_f h_f(r)}{\sum_f N_\alpha \rho_{\beta,f} \, v(r)}, \quad
         \rho_{\beta,f} = N_\beta / V_f, \quad v = \tfrac{4\pi}{3}(r_+^3 - r_-^3)
 
-    with h the histogram of distances from alpha to beta (an atom and itself not counted) and v
-    the shell between the bin's edges. In a cell of N like atoms without order g = 1 - 1/N, not 1.
+    Here h is the histogram of distances from :math:`\alpha` to :math:`\beta`, without the pairs of
+    an atom with itself, and v the volume of the shell between the edges of the bin. In a cell of N
+    like atoms without order, g = 1 - 1/N.
 
-    frames: (positions (N,3) A, cell (3,3) A) one after the other, from a list or a stream; the
-    cell may change. symbols: (N,). r_max, bin_width: A. images: allow ``r_max`` beyond half the
-    cell and count periodic images there, where what g(r) shows is the period, too.
+    Parameters
+    ----------
+    frames : iterable of ((N, 3) array, (3, 3) array)
+        Positions and cell of each frame, A; a list or a stream. The cell may change.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    r_max : float
+        Upper end of g(r), A.
+    bin_width : float
+        A.
+    images : bool
+        Whether to allow ``r_max`` beyond half the cell and count periodic images there; g(r) then
+        shows the periodicity as well.
+
+    Returns
+    -------
+    RDFs
+        All pairs of elements and the total.
 
     Raises
     ------
     ValueError
-        arrays that do not fit, NaN, no frames, ``r_max`` no multiple of ``bin_width``, or beyond
-        half the cell (names the largest legal value).
+        Arrays do not fit together, a value is NaN, there are no frames, ``r_max`` is no multiple of
+        ``bin_width`` or beyond half the cell (the message gives the largest allowed value).
     """
     found = Accumulator(symbols, r_max, bin_width, images)
     for positions, cell in frames:
@@ -269,28 +391,98 @@ def rdf(
     bin_width: float = 0.05,
     images: bool = False,
 ) -> RDF:
-    """One of ``rdfs``, from arrays: positions (F,N,3) A, cells (F,3,3) A; pair None: all atoms."""
+    """One g(r) of a trajectory held in arrays; see ``rdfs``.
+
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A, wrapped or not.
+    cells : (F, 3, 3) array
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    pair : (str, str), optional
+        The two elements; by default all atoms.
+    r_max : float
+        Upper end of g(r), A.
+    bin_width : float
+        A.
+    images : bool
+        Whether to allow ``r_max`` beyond half the cell and count periodic images there.
+
+    Returns
+    -------
+    RDF
+        The radial distribution function.
+
+    Raises
+    ------
+    ValueError
+        As ``rdfs``, or an element is absent.
+    """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     return rdfs(zip(positions, cells, strict=True), symbols, r_max, bin_width, images)[pair]
 
 
 def deviation_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float = np.inf) -> float:
-    r"""How far one g(r) is from another, in percent, between ``r_min`` and ``r_max`` (A).
+    r"""Relative deviation of one g(r) from another, in percent.
 
     .. math:: R = 100 \sqrt{\sum_r r^2 [g(r) - g_{ref}(r)]^2 / \sum_r r^2 g_{ref}(r)^2}
 
-    Wright's R_chi of the total correlation function ``T(r) = 4 pi rho r g(r)`` (J. Non-Cryst.
-    Solids 159, 264 (1993)), densities taken as equal. 0: the same; glasses that are said to be
-    well described reach some 5 %. Raises ValueError when the bins differ.
+    This is Wright's R_chi of the total correlation function ``T(r) = 4 pi rho r g(r)`` (J.
+    Non-Cryst. Solids 159, 264 (1993)) for equal densities. Models of glasses that are considered
+    good reach about 5 %.
+
+    Parameters
+    ----------
+    one : RDF
+        The function to judge.
+    reference : RDF
+        The reference, with the same bins.
+    r_min : float
+        Lower end of the range, A.
+    r_max : float
+        Upper end of the range, A.
+
+    Returns
+    -------
+    float
+        R in percent; NaN if the reference is zero in the range.
+
+    Raises
+    ------
+    ValueError
+        The bins differ.
     """
     _same_bins(one, reference)
     return _percent(one.g - reference.g, reference, r_min, r_max)
 
 
 def noise_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float = np.inf) -> float:
-    """The ``deviation_percent`` that the standard errors of both g(r) alone would give.
+    """The ``deviation_percent`` expected from the standard errors of both g(r) alone.
 
-    Two samples of one and the same system are that far apart; NaN where one has no error.
+    Two samples of one and the same system deviate by this much.
+
+    Parameters
+    ----------
+    one : RDF
+        One function.
+    reference : RDF
+        The other, with the same bins.
+    r_min : float
+        Lower end of the range, A.
+    r_max : float
+        Upper end of the range, A.
+
+    Returns
+    -------
+    float
+        R in percent; NaN if an error is unknown.
+
+    Raises
+    ------
+    ValueError
+        The bins differ.
     """
     _same_bins(one, reference)
     return _percent(np.hypot(one.error, reference.error), reference, r_min, r_max)
@@ -309,8 +501,19 @@ def _percent(difference, reference, r_min, r_max):
 
 
 def element_pairs(symbols) -> list[tuple[str, str]]:
-    """Every pair of elements once, heaviest first: Zn-Zn, Zn-N, ... H-H."""
-    elements = sorted(set(map(str, symbols)), key=lambda s: -atomic_numbers[s])
+    """Every pair of elements once, heaviest element first: Zn-Zn, Zn-N, ... H-H.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Chemical symbols, in any order and number.
+
+    Returns
+    -------
+    list of (str, str)
+        The pairs.
+    """
+    elements = sorted(set(structures.elements(symbols).tolist()), key=lambda s: -atomic_numbers[s])
     return list(combinations_with_replacement(elements, 2))
 
 

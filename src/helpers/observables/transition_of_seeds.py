@@ -14,7 +14,7 @@ from helpers.observables import density_stages, transition
 BIN_WIDTHS_K = (10.0, 20.0, 40.0)
 
 
-def transition_by_methods(temperature_K, density) -> transition.Transition:
+def transition_by_methods(temperature_K, density, n_bootstrap: int = 200) -> transition.Transition:
     """`transition.transition_temperature` with bins of 10, 20 and 40 K: what depends on the method.
 
     The temperature is the mean, its error joins the largest of the three errors and the spread of
@@ -22,14 +22,14 @@ def transition_by_methods(temperature_K, density) -> transition.Transition:
 
     A run that falls, comes back and falls again is no single fall. Where the whole run shows none,
     but `density_stages.find` a low density that ends in a denser stage, the same is asked of the
-    part up to that end: Tf is where the density falls first.
+    part up to that end: Tf is where the density falls first. n_bootstrap: of each error.
     """
-    whole = _by_methods(temperature_K, density)
+    whole = _by_methods(temperature_K, density, n_bootstrap)
     back = None if whole.found else _comes_back(temperature_K, density)
     if back is None:
         return whole
     until = np.asarray(temperature_K) < back
-    first = _by_methods(np.asarray(temperature_K)[until], np.asarray(density)[until])
+    first = _by_methods(np.asarray(temperature_K)[until], np.asarray(density)[until], n_bootstrap)
     return (
         replace(first, reason=f"{first.reason}; it comes back at {back:.0f} K")
         if first.found
@@ -46,9 +46,9 @@ def _comes_back(temperature_K, density) -> float | None:
     )
 
 
-def _by_methods(temperature_K, density) -> transition.Transition:
+def _by_methods(temperature_K, density, n_bootstrap: int) -> transition.Transition:
     tries = [
-        transition.transition_temperature(temperature_K, density, width_K=width)
+        transition.transition_temperature(temperature_K, density, width, n_bootstrap=n_bootstrap)
         for width in BIN_WIDTHS_K
     ]
     if not all(t.found for t in tries):

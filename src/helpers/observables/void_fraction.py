@@ -1,4 +1,4 @@
-"""The share of the volume that no atom takes up, and the pores it forms."""
+"""Accessible void fraction: the part of the volume that is outside all atoms."""
 
 from __future__ import annotations
 
@@ -6,23 +6,45 @@ import numpy as np
 from ase.data import atomic_numbers, vdw_radii
 from numba import njit
 
+from helpers import structures
 from helpers.observables import neighbors
 
 
 def void_fraction(positions, cell, symbols, probe: float = 1.2, spacing: float = 0.4) -> float:
-    """Share of the cell's volume that the centre of a ball of radius ``probe`` (A) can reach.
+    """Fraction of the cell's volume that the centre of a spherical probe can occupy.
 
-    Points of a grid of about ``spacing`` (A) farther than the van der Waals radius (Alvarez,
-    Dalton Trans. 42, 8617 (2013), as in ASE; Bondi's for H, C, N) plus ``probe`` from every atom;
-    probe 0 is all that is outside of the atoms. Closed pores count, too.
+    A grid point counts as void if it is farther than van der Waals radius plus probe radius from
+    every atom (radii: Alvarez, Dalton Trans. 42, 8617 (2013), as in ASE; Bondi's for H, C and N).
+    Closed pores are included.
 
-    positions: (N,3) A. cell: (3,3) A. Raises ValueError for NaN, a cell without volume, a spacing
-    that is not positive, or an element without a radius.
+    Parameters
+    ----------
+    positions : (N, 3) array
+        A, wrapped or not.
+    cell : (3, 3) array
+        A, rows are the cell vectors.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    probe : float
+        Radius of the probe, A; zero gives the volume outside the atoms.
+    spacing : float
+        Approximate distance between grid points, A.
+
+    Returns
+    -------
+    float
+        Void fraction, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        NaN, a cell without volume, a spacing that is not positive, a negative probe radius, or an
+        element without a van der Waals radius.
     """
     positions, cell = neighbors.checked(positions, cell)
     if spacing <= 0 or probe < 0:
         raise ValueError(f"spacing {spacing} A must be positive, probe {probe} A not negative")
-    numbers = [atomic_numbers[s] for s in symbols]
+    numbers = [atomic_numbers[s] for s in structures.elements(symbols)]
     radius = vdw_radii[numbers] + probe
     if np.isnan(radius).any():
         missing = sorted({s for s, r in zip(symbols, radius, strict=True) if np.isnan(r)})

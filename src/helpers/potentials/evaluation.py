@@ -15,8 +15,9 @@ from pathlib import Path
 import dpdata
 import numpy as np
 
-from helpers import paths
+from helpers import paths, provenance
 from helpers.potentials import deepmd, store
+from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
 
 ERRORS = ("energy_rmse_meV_per_atom", "force_rmse_eV_per_A", "virial_rmse_meV_per_atom")
@@ -77,7 +78,7 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def predict(potential: str | Path, system: dpdata.LabeledSystem) -> Prediction:
+def predict(potential: str | Path | Potential, system: dpdata.LabeledSystem) -> Prediction:
     """Energies, forces and virials of a potential for labelled frames.
 
     Raises
@@ -105,7 +106,7 @@ def predict(potential: str | Path, system: dpdata.LabeledSystem) -> Prediction:
     )
 
 
-def evaluate(potential: str | Path, system: dpdata.LabeledSystem) -> dict:
+def evaluate(potential: str | Path | Potential, system: dpdata.LabeledSystem) -> dict:
     """Errors of a potential on labelled frames: :meth:`Prediction.metrics`."""
     return predict(potential, system).metrics()
 
@@ -142,24 +143,20 @@ def parity(predictions: dict[str, Prediction]) -> dict[str, tuple]:
     return {quantity: points for (quantity, _), points in zip(PARITY, joined, strict=True)}
 
 
-def write_metrics(directory: Path, metrics: dict) -> Path:
-    """Write ``metrics.json`` (set -> errors) beside a potential, at once or not at all."""
-    target = Path(directory) / "metrics.json"
+def write_metrics(file: Path, metrics: dict) -> Path:
+    """Write ``metrics.json`` (set -> errors) of a potential, at once or not at all."""
     if not all(math.isfinite(m["force_rmse_eV_per_A"]) for m in metrics.values()):
-        raise deepmd.DPFailed(f"{paths.relative(directory)}: the trained potential predicts NaN")
-    part = target.with_suffix(".part")
-    part.write_text(json.dumps(metrics, indent=1) + "\n")
-    part.replace(target)
-    return target
+        raise deepmd.DPFailed(f"{paths.relative(file.parent)}: the trained potential predicts NaN")
+    return provenance.write_text(file, json.dumps(metrics, indent=1) + "\n")
 
 
-def dp_test(potential: str | Path, part_directory: Path) -> dict:
+def dp_test(potential: str | Path | Potential, part_directory: Path) -> dict:
     """Errors as ``dp test`` prints them: the independent check of :func:`evaluate`.
 
     part_directory: a part of a set, e.g. ``dataset.locate("abw") / "validation"``. Keys as in
     :func:`evaluate`.
     """
-    file = store.model_file(potential).resolve()
+    file = store.load(potential).file.resolve()
     with tempfile.TemporaryDirectory() as work:
         text = deepmd.run(
             Path(work), None, "test", "-m", str(file), "-s", str(Path(part_directory).resolve()),

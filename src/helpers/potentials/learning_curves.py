@@ -10,11 +10,12 @@ import pandas as pd
 from helpers import paths
 from helpers.errors import NotThere
 from helpers.potentials import store
+from helpers.potentials.store import Potential
 
 # ---------------------------------------------------------------- learning
 
 
-def read_learning(potential: str | Path) -> pd.DataFrame:
+def read_learning(potential: str | Path | Potential) -> pd.DataFrame:
     """Errors of the snapshots of a training against its steps.
 
     Columns: step, role (``validation``, ``watched``), energy_rmse_meV_per_atom,
@@ -25,7 +26,7 @@ def read_learning(potential: str | Path) -> pd.DataFrame:
     FileNotFoundError
         the training kept none (too short, or made before snapshots were kept).
     """
-    file = store.load_potential(potential) / store.LEARNING
+    file = store.load(potential).inside(store.LEARNING)
     if not file.is_file():
         raise NotThere(f"{paths.relative(file)} is missing: no snapshots were kept")
     return pd.DataFrame([
@@ -34,7 +35,7 @@ def read_learning(potential: str | Path) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def read_lcurve(path: Path) -> pd.DataFrame:
+def read_lcurve(path: Path | Potential) -> pd.DataFrame:
     """``lcurve.out`` of a training (a file or its directory) as a table.
 
     Columns as DeePMD-kit names them: ``step``, ``rmse_val``, ``rmse_trn`` (square root of the

@@ -1,9 +1,9 @@
-"""Finished potentials: by which name they are found, opened, compressed and shipped.
+"""Finished potentials: by which name they are found, opened and shipped.
 
 A *potential* is a directory with ``frozen_model.pb``, ``input.json``, ``lcurve.out``,
-``metrics.json`` and ``provenance.json``. Chapters name it and call :func:`load_potential`: a
-directory of ``data/potentials`` (shipped), or the one that `training.train` last made or reused
-under this name here, which ``build/potentials/<name>`` points to.
+``metrics.json`` and ``provenance.json``. Chapters name it and `load` it: a directory of
+``data/potentials`` (shipped), or the one that `training.train` last made or reused under this name
+here, which ``build/potentials/<name>`` points to. A frozen model alone (``.pb``) will do, too.
 """
 
 from __future__ import annotations
@@ -15,19 +15,88 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from helpers import paths, provenance
-from helpers.errors import Unfit, nearest
+from helpers.errors import Unfit, UserError, nearest
 from helpers.structures import TYPE_MAP
 
 FROZEN = "frozen_model.pb"
 LEARNING = "learning.json"
+METRICS = "metrics.json"
 
 
-class BadPotential(ValueError):
+class BadPotential(UserError, ValueError):
     """A potential that is missing, truncated, not readable or made for other elements."""
+
+
+@dataclass(frozen=True)
+class Potential:
+    """A finished potential, or a frozen model alone; `load` makes it.
+
+    Attributes
+    ----------
+    name : str
+        what it is called on pages and in the provenance of what is made with it.
+    file : Path
+        its frozen model.
+    sha256 : str
+        of that file: by it results are found.
+    directory : Path or None
+        where the rest of it is; None of a model file alone.
+    sets : tuple of str
+        names of the sets of frames that it was trained on.
+    provenance : dict
+        who made it, from what; empty of a model file alone.
+
+    Examples
+    --------
+    >>> from helpers.potentials import store
+    >>> atp = store.load("atp")
+    >>> atp.name, atp.sha256[:6], "crystal_0300" in atp.sets, "test_2500" in atp.metrics
+    ('atp', 'b9286c', True, True)
+    """
+
+    name: str
+    file: Path = field(compare=False)
+    sha256: str
+    directory: Path | None = field(default=None, compare=False)
+    sets: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    provenance: dict = field(default_factory=dict, compare=False, repr=False)
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.directory or self.file)
+
+    def inside(self, name: str) -> Path:
+        """A file of its directory, which may not be there.
+
+        Raises
+        ------
+        BadPotential
+            it is a model file alone.
+        """
+        if self.directory is None:
+            raise BadPotential(
+                f"{paths.relative(self.file)} is a model file alone, without {name}; give the "
+                f"directory of a potential, or its name"
+            )
+        return self.directory / name
+
+    __truediv__ = inside  # as of a path, until the chapters ask for `inside`
+
+    @property
+    def recipe(self) -> dict:
+        """The recipe it was trained by, as plain data; see `inside` for what it raises."""
+        self.inside(provenance.FILE)
+        return self.provenance["recipe"]
+
+    @property
+    def metrics(self) -> dict:
+        """``metrics.json`` as it is now, set -> errors; empty where there is none."""
+        file = self.directory / METRICS if self.directory else None
+        return json.loads(file.read_text()) if file and file.is_file() else {}
 
 
 # ---------------------------------------------------------------- finding
@@ -47,19 +116,25 @@ def point(name: str, target: Path) -> None:
 
 
 def names() -> list[str]:
-    """Names that :func:`load_potential` knows: shipped ones, and those trained here."""
+    """Names that `load` knows: of shipped potentials, and of those trained here."""
     found = {file.parent.name for file in paths.shipped("potentials").glob(f"*/{provenance.FILE}")}
     found |= {file.parent.name for file in paths.made("potentials").glob(f"*/{provenance.FILE}")}
     return sorted(found)
 
 
-def load_potential(name_or_directory: str | Path) -> Path:
-    """Directory of a finished potential.
+def load(potential: str | Path | Potential) -> Potential:
+    """A finished potential by its name, its directory or its model file.
 
     A bare name is ``data/potentials/<name>`` (shipped) or ``build/potentials/<name>``: the
     potential that `training.train` last made or reused under this name on this machine, however
     many of other recipes lie beside it. So a chapter that trains live and the chapters after it
     agree by the name alone.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        name, directory (also relative to the project) or ``.pb`` file; a Potential stays what it
+        is.
 
     Raises
     ------
@@ -67,7 +142,28 @@ def load_potential(name_or_directory: str | Path) -> Path:
         no such potential (with the nearest name and how to get one), two of this name, not
         finished, or a frozen model that is not the one its provenance speaks of.
     """
-    text = str(name_or_directory)
+    if isinstance(potential, Potential):
+        return potential
+    path = Path(potential)
+    if path.suffix == ".pb":
+        if not path.is_file():
+            raise BadPotential(f"{paths.relative(path)} does not exist; train or restore it")
+        return Potential(path.absolute().parent.name, path, provenance.sha256(path))
+    directory = _directory(str(potential))
+    record = provenance.read(directory)
+    file, recorded = directory / FROZEN, record.get("frozen_sha256")
+    content = provenance.sha256(file)
+    if recorded and recorded != content:
+        raise BadPotential(
+            f"{paths.relative(file)} is truncated or changed (its sha256 is not the one in "
+            f"{provenance.FILE}); restore it from git or train it again"
+        )
+    sets = tuple(record.get("sets", ()))
+    return Potential(path.name, file, content, directory, sets, record)
+
+
+def _directory(text: str) -> Path:
+    """The one directory with a frozen model that a name or path means."""
     if os.sep in text or Path(text).is_absolute():
         candidates = [Path(text), paths.ROOT / text]
     else:
@@ -83,65 +179,53 @@ def load_potential(name_or_directory: str | Path) -> Path:
             f"two potentials are called {text!r}: "
             f"{', '.join(paths.relative(f) for f in found)}; give the path of one"
         )
-    directory = found[0]
-    recorded = provenance.read(directory).get("frozen_sha256")
-    if recorded and recorded != provenance.sha256(directory / FROZEN):
-        raise BadPotential(
-            f"{paths.relative(directory)}/{FROZEN} is truncated or changed (its sha256 is not the "
-            f"one in {provenance.FILE}); restore it from git or train it again"
-        )
-    return directory
+    return found[0]
 
 
-def model_file(potential: str | Path) -> Path:
-    """The model file of a potential: a ``.pb`` itself, or the frozen one of a directory or name."""
-    path = Path(potential)
-    if path.suffix == ".pb":
-        if not path.is_file():
-            raise BadPotential(f"{paths.relative(path)} does not exist; train or restore it")
-        return path
-    return load_potential(potential) / FROZEN
+def load_potential(name_or_directory: str | Path | Potential) -> Path:
+    """Directory of a finished potential; `load` gives it whole."""
+    return load(name_or_directory).inside("")
 
 
-def ship(potential: str | Path, name: str) -> Path:
+def ship(potential: str | Path | Potential, name: str) -> Potential:
     """Copy a potential trained here to ``data/potentials/<name>``: what a reader needs of it.
 
     An older one of this name stays until all is copied.
     """
-    source, target = load_potential(potential), paths.shipped("potentials", name)
+    trained, target = load(potential), paths.shipped("potentials", name)
+    source = trained.inside("")
     part = target.with_name(f".{name}.{os.getpid()}")
     part.mkdir(parents=True)
-    for file in (FROZEN, "lcurve.out", "metrics.json"):
+    for file in (FROZEN, "lcurve.out", METRICS):
         shutil.copy(source / file, part / file)
-    if (source / LEARNING).is_file():
-        shutil.copy(source / LEARNING, part / LEARNING)
+    for file in (LEARNING, paths.CORRECTION.name):  # not every potential has them
+        if (source / file).is_file():
+            shutil.copy(source / file, part / file)
     text = json.loads((source / "input.json").read_text())
-    sets = provenance.read(source)["sets"]
     for section in ("training", "validation"):
         text["training"][f"{section}_data"]["systems"] = [
-            f"../../frames/{Path(s).name}/{section}" for s in sets
+            f"../../frames/{Path(s).name}/{section}" for s in trained.sets
         ]
     (part / "input.json").write_text(json.dumps(text, indent=1) + "\n")
     shutil.copy(source / provenance.FILE, part / provenance.FILE)
     provenance.replace(target, part)
-    return target
+    return load(target)
 
 
 # ---------------------------------------------------------------- opening
 
 
-def check_potential(potential: str | Path, symbols: Sequence[str] | None = None):
+def check_potential(potential: str | Path | Potential, symbols: Sequence[str] | None = None):
     """Open a potential as ``deepmd.infer.DeepPot``, or say on one line why not.
 
-    potential: name, directory or ``.pb``. symbols: elements it must know, e.g.
-    ``atoms.get_chemical_symbols()``.
+    potential: see `load`. symbols: elements it must know, e.g. ``atoms.get_chemical_symbols()``.
 
     Raises
     ------
     BadPotential
         truncated or unreadable file; elements it does not know; not the type map of this book.
     """
-    file = model_file(potential)
+    file = load(potential).file
     where = paths.relative(file)
     try:
         model = _opened(str(file), file.stat().st_mtime_ns)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -29,9 +28,12 @@ from tqdm import tqdm
 
 from helpers import paths, processes, provenance
 from helpers.errors import Unfit
-from helpers.frames import dataset
-from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
+from helpers.frames import correction, dataset
+from helpers.potentials import checkpoints, deepmd, learning_curves, store
+from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
+
+_CORRECTED = "corrected"  # copies of the sets, as they are trained on
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,11 @@ class Recipe:
     multiplied down every ``decay_steps`` (0: a two-hundredth of the training). batch: frames a
     step, or ``auto``. precision: of the nets; energies are summed in float64 in any case.
     initial_potential: frozen model (path or name) the weights start from
-    (``dp train --init-frz-model``), "" for random ones. The defaults of the descriptor, the nets
-    and the energy and force prefactors are the paper's, but for ``sel``: there the numbers of
-    atoms in the cell were given.
+    (``dp train --init-frz-model``), "" for random ones. corrected: train on the labels of the
+    reference as `helpers.frames.correction` corrects them; the laws count by their numbers. The
+    defaults
+    of the descriptor, the nets and the energy and force prefactors are the paper's, but for
+    ``sel``: there the numbers of atoms in the cell were given.
     """
 
     sets: tuple[str, ...]
@@ -70,6 +74,7 @@ class Recipe:
     precision: str = "float32"
     seed: int = 1
     initial_potential: str = ""
+    corrected: bool = False
 
     def __post_init__(self):
         if isinstance(self.sets, str) or not self.sets:
@@ -91,8 +96,9 @@ class Recipe:
         plain = asdict(self)
         plain["sets"] = sorted(provenance.sha256(dataset.locate(name)) for name in self.sets)
         if self.initial_potential:
-            frozen = store.load_potential(self.initial_potential) / store.FROZEN
-            plain["initial_potential"] = provenance.sha256(frozen)
+            plain["initial_potential"] = store.load(self.initial_potential).sha256
+        if plain.pop("corrected"):  # left out where it is not wanted: older keys stay
+            plain["correction"] = correction.key(correction.laws())
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
@@ -102,8 +108,11 @@ class Recipe:
         """
         from deepmd.utils.argcheck import normalize
 
+        folders = {s: dataset.locate(s) for s in self.sets}
+        if self.corrected:
+            folders = {s: Path(directory) / _CORRECTED / s for s in self.sets}
         systems = {
-            part: [os.path.relpath(dataset.locate(s) / part, directory) for s in self.sets]
+            part: [os.path.relpath(folder / part, directory) for folder in folders.values()]
             for part in dataset.PARTS
         }
         start_rate, stop_rate = self.learning_rate
@@ -179,7 +188,7 @@ def continued(potential: str, **changes) -> Recipe:
 
     changes: the other fields of the recipe (``sets``, ``steps``, ``learning_rate`` ...).
     """
-    made = provenance.read(store.load_potential(potential))["recipe"]
+    made = store.load(potential).recipe
     return Recipe(**{field: made[field] for field in NETS}, initial_potential=potential, **changes)
 
 
@@ -194,17 +203,17 @@ def train(
     display_every: int | None = None,
     save_every: int | None = None,
     watch: Sequence[str] = (),
-) -> Path:
+) -> Potential:
     """The potential of this recipe: found finished, resumed from its checkpoint, or made.
 
     Of a training of 2000 steps or more, 8 checkpoints along the way are kept and judged at its end
-    by the validation frames; the best one is frozen, and ``generations.json`` has the errors of all
+    by the validation frames; the best one is frozen, and ``learning.json`` has the errors of all
     (:func:`read_learning`). A shorter training freezes its last checkpoint.
 
     name: what later chapters call it. threads: of TensorFlow (default: ``$OMP_NUM_THREADS`` or all
     usable cores). display_every, save_every: steps between lines of ``lcurve.out`` and between
-    checkpoints. watch: sets whose errors are written into ``generations.json``, too; they choose
-    nothing. Returns the directory, ``build/potentials/<name>-<key>`` where it is made.
+    checkpoints. watch: sets whose errors are written into ``learning.json``, too; they choose
+    nothing. Its directory is ``build/potentials/<name>-<key>`` where it is made.
 
     Raises
     ------
@@ -216,58 +225,11 @@ def train(
         another process trains in this directory.
     """
     plain = recipe.as_dict()
-    done = provenance.find("potentials", plain)
-    if done:
-        done = done.resolve()
-        provenance.announce("reused", done, f"potential {name!r} was trained before")
-        store.point(name, done)
-        return done
-    if (paths.shipped("potentials", name) / provenance.FILE).is_file():
+    shipped = (paths.shipped("potentials", name) / provenance.FILE).is_file()
+    if shipped and not provenance.find("potentials", plain):
         raise Unfit(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
         )
-    target = provenance.directory("potentials", name, plain).absolute()
-    display_every, save_every = _intervals(recipe.steps, display_every, save_every)
-    with provenance.lock(target):
-        began = time.monotonic()
-        text = recipe.input(target, display_every, save_every)
-        (target / "input.json").write_text(json.dumps(text, indent=1) + "\n")
-        frozen = target / store.FROZEN
-        earlier = _seconds(target)
-        if not frozen.is_file():
-            _run_training(target, recipe, threads)
-            if recipe.steps < checkpoints.SHORT:
-                deepmd.run(target, threads, "freeze", "-o", "frozen.part.pb")
-                (target / "frozen.part.pb").rename(frozen)
-            else:
-                best = checkpoints.judge_snapshots(target, recipe.sets, watch, threads)
-                (target / checkpoints.SNAPSHOT_FOLDER / str(best) / store.FROZEN).rename(frozen)
-        metrics = {
-            s: evaluation.evaluate(
-                frozen, dataset.thinned(dataset.load(s, "validation"), checkpoints.EVALUATED)
-            )
-            for s in recipe.sets
-        }
-        evaluation.write_metrics(target, metrics)
-        last = learning_curves.read_lcurve(target).iloc[-1]
-        provenance.write(
-            target, kind="potentials", recipe=plain,
-            description=f"se_e2_a potential of {', '.join(recipe.sets)}, {recipe.steps} steps",
-            inputs={s: provenance.sha256(dataset.locate(s)) for s in recipe.sets},
-            seconds=earlier + time.monotonic() - began,
-            threads=deepmd.threads_of(threads), sets=list(recipe.sets),
-            frozen_sha256=provenance.sha256(frozen),
-            training_frames=sum(len(dataset.load(s, "training")) for s in recipe.sets),
-            results={"last_line_of_lcurve": last.to_dict(), "validation": metrics},
-        )  # fmt: skip
-        for left in (*target.glob(f"{checkpoints.CHECKPOINT}*"), *target.glob("checkpoint*"),
-                     target / "out.json", target / "input_v2_compat.json",
-                     target / "seconds.json"):  # fmt: skip
-            left.unlink(missing_ok=True)
-        shutil.rmtree(target / checkpoints.SNAPSHOT_FOLDER, ignore_errors=True)
-    provenance.announce("made", target, f"potential {name!r}, {recipe.steps} steps")
-    store.point(name, target)
-    return target
 
 
 def _intervals(
@@ -290,9 +252,9 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
         prefix, started = checkpoint
         _refuse_nan(directory, learning_curves.read_lcurve(directory))
         command += ["--restart", prefix]
-        provenance.announce("resumed", directory, f"from step {started} of {recipe.steps}")
+        print(f"from step {started} of {recipe.steps}", flush=True)
     elif recipe.initial_potential:
-        frozen = store.load_potential(recipe.initial_potential) / store.FROZEN
+        frozen = store.load(recipe.initial_potential).file
         command += ["--init-frz-model", os.path.relpath(frozen, directory)]
     if started >= recipe.steps:
         checkpoints.keep_snapshot(
@@ -315,9 +277,8 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
                     if code is not None:
                         break
                     time.sleep(0.2)
-                    (directory / "seconds.json").write_text(
-                        json.dumps(earlier + time.monotonic() - clock)
-                    )
+                    so_far = json.dumps(earlier + time.monotonic() - clock)
+                    provenance.write_text(directory / "seconds.json", so_far)
         finally:
             if process.poll() is None:
                 process.terminate()

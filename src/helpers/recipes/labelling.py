@@ -10,22 +10,20 @@ Units: A, eV/A, K.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
+from ase.stress import voigt_6_to_full_3x3_strain
 from tqdm import tqdm
 
-from helpers import paths, provenance, structures
+from helpers import paths, provenance, settings, structures
 from helpers.frames import reference, sampling
-from helpers.md import trajectory
 from helpers.potentials import conversion, store
 from helpers.recipes import catalogue, runs
 
-STRUCTURES_VARIABLE = "ZIF4_STRUCTURES"
 EXTERNAL = {
     **{f"glass{i:02d}": f"aZIF-4_AIMD-glass{i:02d}_Gaillac2020.extxyz" for i in range(1, 6)},
     "Znim2-SOD": "SOD-Znim2_SALEM-2_PBE-D3opt_Durholt2019.extxyz",
@@ -56,8 +54,7 @@ def _origin(plan: catalogue.SetRecipe, run: str, calculator: Calculator | None) 
     if plan.sampler == "runs":
         origin["run_key"] = provenance.key(catalogue.run_recipe(run).recipe())
     elif plan.sampler not in ("reference", "relaxation"):
-        frozen = store.load_potential(plan.sampler) / store.FROZEN
-        origin["sampler_sha256"] = provenance.sha256(frozen)
+        origin["sampler_sha256"] = store.load(plan.sampler).sha256
     return json.loads(json.dumps(origin))
 
 
@@ -103,19 +100,19 @@ def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
         part = folder / "trajectory.extxyz"
         options = plan.common | plan.runs[run]
         if plan.sampler == "relaxation":
-            atoms = _start(options.pop("start"), calculator)
+            atoms = _begin(options, calculator)
             strain = options.pop("strain", 0.0)
             atoms.set_cell(atoms.cell.array * (1 + strain), scale_atoms=True)
             sampling.relax(atoms, calculator or reference.Reference(), part, **options)
         elif plan.sampler == "reference":
-            atoms = _start(options.pop("start"), calculator)
+            atoms = _begin(options, calculator)
             sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
         else:
             source = folder / "sampled.extxyz"
             if plan.sampler == "runs":
                 _take(run, source, **options)
             elif not (folder / "sampled").is_file():
-                start = _start(options.pop("start"), calculator)
+                start = _begin(options, calculator)
                 _explore(plan.sampler, start, _ramp(options), source)
                 (folder / "sampled").touch()
             _label(source, part, calculator or reference.Reference())
@@ -132,7 +129,15 @@ def _ramp(options: dict) -> sampling.Ramp:
         raise catalogue.BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
 
 
-def _start(text: str, calculator: Calculator | None = None) -> Atoms:
+def _begin(options: dict, calculator: Calculator | None) -> Atoms:
+    """The start of a run, strained as it is wanted; takes both fields out of the options."""
+    atoms = start_of(options.pop("start"), calculator)
+    strain = voigt_6_to_full_3x3_strain(options.pop("strain_voigt", np.zeros(6)))
+    atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+    return atoms
+
+
+def start_of(text: str, calculator: Calculator | None = None) -> Atoms:
     """``ZIF-4`` (shipped), ``glass01`` (external), or ``set/run@frame`` of another set."""
     if "@" in text:
         where, _, index = text.partition("@")
@@ -154,12 +159,12 @@ def external(name: str) -> Path:
     BadRecipe
         no such file there; the message says where it was published.
     """
-    file = Path(os.environ.get(STRUCTURES_VARIABLE, ""), EXTERNAL[name])
+    file = (settings.current().structures or Path()) / EXTERNAL[name]
     if not file.is_file():
         raise catalogue.BadRecipe(
             f"{name} starts from {EXTERNAL[name]}: put it (extended XYZ, from "
             f"github.com/fxcoudert/citable-data, folders 013, 107, 109, 113, 129, CC BY 4.0) into "
-            f"a folder and name that in ${STRUCTURES_VARIABLE}"
+            f"a folder and name that in ${settings.variable('structures')}"
         )
     return file
 
@@ -194,7 +199,7 @@ def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
 
     frames: how many, the first one counted; from_K: none before the run is this hot.
     """
-    whole = trajectory.read(runs.run(run))
+    whole = runs.run(run).trajectory
     if not (hot := np.flatnonzero(whole.temperatures_K >= from_K)).size:
         raise catalogue.BadRecipe(f"the run {run} has no frame at {from_K:g} K; see from_K")
     volume = structures.load("ZIF-4").get_volume()

@@ -10,6 +10,7 @@ from pathlib import Path
 from helpers import paths, provenance
 from helpers.frames import dataset
 from helpers.potentials import store, training
+from helpers.potentials.store import Potential
 from helpers.recipes import catalogue, sets
 
 
@@ -30,13 +31,12 @@ def shipped_as_written(name: str) -> bool:
     return plain | {"initial_potential": made["initial_potential"]} == made
 
 
-def make(name: str, *, threads: int | None = None) -> Path:
-    """The potential ``name``: found (shipped or made here), resumed, or trained; its directory.
+def make(name: str, *, threads: int | None = None) -> Potential:
+    """The potential ``name``: found (shipped or made here), resumed, or trained.
 
     A set that is neither shipped nor made is made first (:func:`helpers.recipes.sets.make`), and
-    so is a
-    potential that this one starts from. A shipped one counts as found only while its recipe is the
-    one that is asked for: edit the recipe, give it a new name, and it is trained.
+    so is a potential that this one starts from. A shipped one counts as found only while its recipe
+    is the one that is asked for: edit the recipe, give it a new name, and it is trained.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def make(name: str, *, threads: int | None = None) -> Path:
         if shipped_as_written(name):
             found = paths.shipped("potentials", name)
             provenance.announce("reused", found, f"shipped; {start}, its start, is not here")
-            return found
+            return store.load(found)
         make(start, threads=threads)
     plan = catalogue.potential_recipe(name)
     for set_name in plan.sets:
@@ -72,14 +72,13 @@ def _drawn_at_random(name: str) -> Path:
     )  # fmt: skip
 
 
-def ship(name: str) -> Path:
+def ship(name: str) -> Potential:
     """Put a potential trained here into ``data/potentials``, in place of an older one."""
     source = paths.made("potentials", name).resolve()
-    target = paths.shipped("potentials", name)
     if not (source / provenance.FILE).is_file():
         raise catalogue.BadRecipe(
             f"no finished potential {name!r} in {paths.relative(source.parent)}"
         )
-    store.ship(source, name)
+    shipped = store.ship(source, name)
     paths.made("potentials", name).unlink(missing_ok=True)
-    return target
+    return shipped

@@ -2,7 +2,8 @@
 
 A difference counts when it is larger than two standard errors; where an error is missing or
 larger, the verdict is that the run cannot tell. The paper's numbers come from
-`helpers.report.paper`.
+`helpers.report.paper`. A finding is three sentences (the verdict, what the paper says, what is seen
+here); its further numbers go to a table below (`numbers`). Chapter 3's are in `claims_on_bonds`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from helpers import units
 from helpers.observables import event_rates
 from helpers.observables.density_stages import Onset, Stage
 from helpers.observables.ligand_exchange import Bonds
@@ -25,13 +27,29 @@ _SURE = 2.0  # standard errors
 
 
 @dataclass(frozen=True)
+class Number:
+    """One number behind a finding: quantity in words, unit in ASCII ("-": none), ours as text or
+    number, and the paper's where it gives one."""
+
+    quantity: str
+    unit: str
+    here: object
+    paper: object = ""
+
+
+@dataclass(frozen=True)
 class Finding:
-    """claim: what is judged. verdict: in a few words. paper, here: what either says, sentences."""
+    """What a chapter concludes on one claim.
+
+    claim: what is judged. verdict: in a few words. paper, here: what either says, a sentence each
+    with its full stop. numbers: what the verdict was made from.
+    """
 
     claim: str
     verdict: str
     paper: str
     here: str
+    numbers: tuple[Number, ...] = ()
 
     def __str__(self) -> str:
         return f"**{self.claim}: {self.verdict}.** Paper: {self.paper} Here: {self.here}"
@@ -42,6 +60,18 @@ def markdown(findings: Sequence[Finding]) -> str:
     return "\n".join(f"- {one}" for one in findings)
 
 
+def numbers(findings: Sequence[Finding]) -> tables.Table:
+    """The numbers behind findings, a row each, the claim beside the first of its numbers."""
+    rows = []
+    for one in findings:
+        for k, number in enumerate(one.numbers):
+            row = {"claim": "" if k else one.claim, "quantity": number.quantity}
+            row |= {"unit": units.pretty(number.unit), "paper": number.paper}
+            rows.append(row | {"this book": number.here})
+    columns = ["claim", "quantity", "unit", "paper", "this book"]
+    return tables.headed(pd.DataFrame(rows, columns=columns))
+
+
 def accuracy(tests: pd.DataFrame) -> Finding:
     """Claim (1): the potential is accurate over a wide range of temperature.
 
@@ -50,7 +80,7 @@ def accuracy(tests: pd.DataFrame) -> Finding:
     """
     theirs = [paper.value(f"table1.ZIF-4_{T}K.force_rmse_eV_per_A") for T in (300, 2500)]
     says = (
-        f"force errors of {theirs[0].number:g} eV/A at 300 K and {theirs[1]} at 2500 K are "
+        f"force errors of {theirs[0].number:g} eV/Å at 300 K and {_said(theirs[1])} at 2500 K are "
         "called accurate; it does not say how large the forces are."
     )
     if tests.empty:
@@ -70,9 +100,18 @@ def accuracy(tests: pd.DataFrame) -> Finding:
         else f"does not hold on {', '.join(f'{name} ({x:.0f} %)' for name, x in poor.items())}",
         says,
         f"on {len(tests)} test sets the force error is {share.min():.0f} to "
-        f"{share.max():.0f} % of the RMS force ({share.idxmin()}, {share.idxmax()}), the energy "
-        f"error {energy.min():.2g} to {energy.max():.2g} meV/atom ({energy.idxmin()}, "
-        f"{energy.idxmax()}).",
+        f"{share.max():.0f} % of the RMS force.",
+        tuple(
+            Number(f"{which} {what}, {at}", unit, f"{value:.2g}")
+            for what, unit, values in (
+                ("force error over the RMS force", "%", share),
+                ("energy error", "meV/atom", energy),
+            )
+            for which, value, at in (
+                ("lowest", values.min(), values.idxmin()),
+                ("highest", values.max(), values.idxmax()),
+            )
+        ),
     )
 
 
@@ -96,13 +135,16 @@ def slow_heating(by_rate: Mapping[float, Transition]) -> Finding:
         "Claim (2), slow heating reveals a transition before melting",
         verdict,
         f"seen at {slow:g} K/ps and slower, not at 4 or 20 K/ps.",
-        "; ".join(
-            [
-                *(f"{q:g} K/ps: {t}" for q, t in found.items()),
-                *([f"none at {', '.join(f'{q:g}' for q in lacking)} K/ps"] if lacking else []),
-            ]
-        )
-        + ". Whether anything melts is asked in chapter 5.",
+        f"the density falls at {_rates(found)}"
+        + (f" and does not at {_rates(lacking)}." if lacking else "."),
+        tuple(
+            Number(
+                f"fall at {q:g} K/ps",
+                "K",
+                f"{tables.number(t.Tf, t.error)}, by {100 * t.drop:.0f} %",
+            )
+            for q, t in found.items()
+        ),
     )
 
 
@@ -121,15 +163,18 @@ def rate_dependence(by_rate: Mapping[float, Transition]) -> Finding:
         )
         + "."
     )
-    here = ", ".join(f"{t.Tf:.0f} ± {t.error:.0f} K at {q:g} K/ps" for q, t in found)
+    ours = {q: f"{t.Tf:.0f} ± {t.error:.0f}" for q, t in found}
+    listed = tuple(Number(f"Tf at {q:g} K/ps", "K", said) for q, said in ours.items())
     if len(found) < 2:
         return Finding(
             claim,
             f"cannot tell, since a transition is found at {len(found)} of {len(by_rate)} rates",
             says,
-            f"{here or 'none'}.",
+            ", ".join(f"{said} K at {q:g} K/ps" for q, said in ours.items()) + "."
+            if ours
+            else "none.",
         )
-    (_, slow), (_, fast) = found[0], found[-1]
+    (slowest, slow), (fastest, fast) = found[0], found[-1]
     change, error = fast.Tf - slow.Tf, float(np.hypot(slow.error, fast.error))
     verdict = {
         1: "agrees",
@@ -140,8 +185,14 @@ def rate_dependence(by_rate: Mapping[float, Transition]) -> Finding:
         claim,
         verdict,
         says,
-        f"{here}; from the fastest to the slowest {-change:+.0f} ± {error:.0f} K.",
+        f"from {fastest:g} to {slowest:g} K/ps the temperature changes by {-change:+.0f} ± "
+        f"{error:.0f} K.",
+        listed,
     )
+
+
+def _rates(rates) -> str:
+    return ", ".join(f"{q:g}" for q in rates) + " K/ps" if rates else "no rate"
 
 
 def sign(value: float, error: float) -> int | None:
@@ -159,13 +210,13 @@ def melting(melt_K: float | None, zinc_A, half_A: float) -> str:
     Zn (``density_stages.stays_above``), or None. zinc_A: (F,) root-mean-square displacement of Zn,
     A.
     """
-    rule = f"farther from its site than half the way to the next Zn, {half_A:.2f} A, until the end"
+    rule = f"farther from its site than half the way to the next Zn, {half_A:.2f} Å, until the end"
     if melt_K is not None:
         return f"Zn passed the melt criterion ({rule}) at {melt_K:.0f} K."
     hottest = np.asarray(zinc_A)[-max(1, len(zinc_A) // 5) :]
     return (
-        f"Zn did not pass the melt criterion ({rule}): {hottest.mean():.2f} A in the last "
-        f"fifth of the run, at most {np.max(zinc_A):.2f} A."
+        f"Zn did not pass the melt criterion ({rule}): {hottest.mean():.2f} Å in the last "
+        f"fifth of the run, at most {np.max(zinc_A):.2f} Å."
     )
 
 
@@ -173,10 +224,10 @@ def densities(found: Sequence[Stage]) -> str:
     """The paper's crystal beside the stages found here: which is it nearest to?"""
     theirs = paper.value("stages.density_crystal_g_per_cm3")
     against = ", ".join(
-        f"{s.name} {s.density:.3f} g/cm3 ({_percent(theirs.number / s.density)})" for s in found
+        f"{s.name} {s.density:.3f} g/cm³ ({_percent(theirs.number / s.density)})" for s in found
     )
     return (
-        f"What the paper calls crystal has about {theirs}. In brackets, how much that is "
+        f"What the paper calls crystal has about {_said(theirs)}. In brackets, how much that is "
         f"against the stages of this run: {against}.{_nearest(found, theirs.number)}"
     )
 
@@ -201,15 +252,22 @@ def low_density(
     else:
         verdict = "no low-density state"
     theirs = paper.value("stages.density_crystal_g_per_cm3")
+    their_fall = paper.value("transition.DPMD-1K_Tf_K")
     return Finding(
         "Claim (4), a low density before melting",
         verdict,
-        f"about {theirs} falls at {paper.value('transition.DPMD-1K_Tf_K')} at 1 K/ps.",
+        f"about {_said(theirs)} falls at {_said(their_fall)} at 1 K/ps.",
         f"at {heating_rate_K_per_ps:g} K/ps the stages are "
-        + ", ".join(f"{s.name} ({s.density:.3f} g/cm3)" for s in found)
-        + f"; {bend}."
-        + (f" Zn passes the melt criterion at {melt_K:.0f} K." if melt_K else "")
-        + _nearest(found, theirs.number),
+        + ", ".join(f"{s.name} ({s.density:.3f} g/cm³)" for s in found)
+        + f"; {bend}.",
+        (
+            *(
+                Number(f"density, {s.name} from {s.low_K:.0f} K on", "g/cm3", f"{s.density:.3f}")
+                for s in found
+            ),
+            Number("density that the paper gives its crystal", "g/cm3", "", theirs.number),
+            Number("Zn passes the melt criterion at", "K", f"{melt_K:.0f}" if melt_K else "never"),
+        ),
     )
 
 
@@ -224,6 +282,12 @@ def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
     broken, moved = np.sort(T[ended["end"]]), np.sort(T[bonds.exchanges["bound_again"]])
     says = "ligand exchange makes the low-density state; exchanges are not counted."
     counted = (
+        Number("Zn–N bonds broken in the whole run", "-", len(broken)),
+        Number("the first of them at", "K", f"{broken[0]:.0f}" if len(broken) else "-"),
+        Number("bonds exchanged in the whole run", "-", len(moved)),
+        Number("the first of them at", "K", f"{moved[0]:.0f}" if len(moved) else "-"),
+    )
+    seen = (
         _first(broken, "Zn–N bond broken", "Zn–N bonds broken")
         + "; "
         + _first(moved, "bond exchanged", "bonds exchanged")
@@ -231,11 +295,15 @@ def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
     )
     if not bend.found:
         return Finding(
-            claim, "cannot tell, since no fall of the density is found in this run", says, counted
+            claim,
+            "cannot tell, since no fall of the density is found in this run",
+            says,
+            seen,
+            counted,
         )
     if T.min() > bend.Tf or T.max() < bend.fallen_K:
         return Finding(
-            claim, "cannot tell, since the trajectory does not cover the fall", says, counted
+            claim, "cannot tell, since the trajectory does not cover the fall", says, seen, counted
         )
     margin = _SURE * bend.error
     begins, ends = bend.Tf - margin, bend.fallen_K + margin
@@ -264,10 +332,10 @@ def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
         claim,
         verdict,
         says,
-        f"the density falls from {bend.Tf:.0f} ± {bend.error:.0f} K to {bend.fallen_K:.0f} K. By "
+        f"the density falls from {bend.Tf:.0f} ± {bend.error:.0f} K to {bend.fallen_K:.0f} K; by "
         f"then {by_then[0]} of {len(bonds.nitrogen)} Zn–N bonds had broken (an N farther than "
-        f"{release_A:g} A from its Zn) and {by_then[1]} had been exchanged. In the whole run: "
-        + counted,
+        f"{release_A:g} Å from its Zn) and {by_then[1]} had been exchanged.",
+        counted,
     )
 
 
@@ -314,7 +382,7 @@ def undercoordination(
     time, binned alike (``statistics.bin_by_temperature``). A share that never changes in a bin is
     known to one Zn.
     """
-    says = f"Zn with fewer than four N within {cutoff_A:g} A grow in number as ligands come off."
+    says = f"Zn with fewer than four N within {cutoff_A:g} Å grow in number as ligands come off."
     if rule.empty or share.empty:
         return Finding(
             "Undercoordination",
@@ -384,12 +452,10 @@ def motion(
     below = T < min((o.temperature_K for o in seen.values()), default=np.inf)
     below = below if below.any() else np.ones(len(T), bool)
     widest = sorted(moved, key=lambda e: -moved[e][below].mean())
-    here = (
-        f"{where or 'no element leaves its sites'}. "
-        + ("Below the first of these" if seen else "Over the run")
-        + " the displacements are "
-        + ", ".join(f"{e} {moved[e][below].mean():.2f} A" for e in widest)
-        + ": how far an element swings, which does not say who sets out first."
+    here = f"{where or 'no element leaves its sites'}."
+    swing = "below the first onset" if seen else "over the run"
+    amplitudes = tuple(
+        Number(f"displacement of {e} {swing}", "A", f"{moved[e][below].mean():.2f}") for e in widest
     )
     if not seen or not ligands or metal not in onsets:
         verdict = "cannot tell, since nothing sets out in this run"
@@ -425,7 +491,7 @@ def motion(
                 )
                 + f" and differences below {resolved:.0f} K are not resolved"
             )
-    return Finding("Motion", verdict, says, here)
+    return Finding("Motion", verdict, says, here, amplitudes)
 
 
 def peaks_alike(growth: pd.DataFrame, up_to_K: float) -> Finding:
@@ -481,7 +547,7 @@ def peaks_plateau(growth: pd.DataFrame, from_K: float, to_K: float) -> Finding:
             if net == bond
             else f"; Zn–N {'widens' if bond == 1 else 'narrows'}"
         )
-    return Finding(claim, verdict, says, _changes(growth))
+    return Finding(claim, verdict, says, _changes(growth), _percents(growth))
 
 
 def decomposition(
@@ -515,14 +581,17 @@ def decomposition(
         f"{_count(n_ligands, 'imidazolate', 'imidazolates')} in "
         f"{_count(len(T), 'frame', 'frames')} up to {T.max():.0f} K; "
         + "; ".join(_first(np.sort(T[one["start"]]), *names) for names, one in lasting.items())
-        + f"; {_count(frames, 'frame', 'frames')} with a ligand that is broken for a moment"
-        + (f" (in a row at most {short['frames'].max()})" if len(short) else "")
-        + f", {odd} with a cluster of H."
-        + (
-            " One is broken in the last frame: too late to see whether it stays."
-            if short["open"].any()
-            else ""
-        )
+        + "."
+    )
+    moments = (
+        Number("frames with a ligand that is broken for a moment", "-", frames),
+        Number("of them in a row, at most", "-", int(short["frames"].max()) if len(short) else 0),
+        Number("frames with a cluster of H", "-", odd),
+        Number(
+            "broken in the last frame, too late to see whether it stays",
+            "-",
+            "yes" if short["open"].any() else "no",
+        ),
     )
     if not n_ligands:
         verdict = "cannot tell, since there is no imidazolate in this cell"
@@ -538,7 +607,7 @@ def decomposition(
             if frames
             else ""
         )
-    return Finding("Decomposition", verdict, says, here)
+    return Finding("Decomposition", verdict, says, here, moments)
 
 
 def heterogeneity(uneven: pd.DataFrame) -> Finding:
@@ -610,23 +679,26 @@ def _compared(growth, claim, says, verdicts) -> Finding:
             -1: "Zn–Zn widens faster",
         }
         verdict = (
-            f"depends on the measure: in A {words[signs[0]]}, in percent of the width "
+            f"depends on the measure: in Å {words[signs[0]]}, in percent of the width "
             f"{words[signs[1]]}"
         )
-    return Finding(claim, verdict, says, _changes(growth))
+    return Finding(claim, verdict, says, _changes(growth), _percents(growth))
 
 
 def _changes(growth) -> str:
     known = growth.dropna(subset="change_A")
-    return (
-        ", ".join(
-            f"{row.pair} {row.change_A:+.3f} ± {row.error_A:.3f} A ({row.change_percent:+.0f} ± "
-            f"{row.error_percent:.0f} %, {row.points} points)"
-            for row in known.itertuples()
+    said = [f"{x.pair} by {x.change_A:+.3f} ± {x.error_A:.3f} Å" for x in known.itertuples()]
+    return f"the widths change, {', '.join(said)}." if said else "no line through the widths."
+
+
+def _percents(growth) -> tuple[Number, ...]:
+    return tuple(
+        Number(
+            f"change of the width of {x.pair}, line through {x.points} points",
+            "%",
+            f"{x.change_percent:+.0f} ± {x.error_percent:.0f}",
         )
-        + "."
-        if len(known)
-        else "no line through the widths."
+        for x in growth.dropna(subset="change_percent").itertuples()
     )
 
 
@@ -649,6 +721,11 @@ def _nearest(found: Sequence[Stage], density: float) -> str:
         if name == "crystal"
         else f"what is called {name} here, not the crystal."
     )
+
+
+def _said(value: paper.Value) -> str:
+    """A value of the paper with the unit as a reader writes it, and its place."""
+    return f"{value.number} {units.pretty(value.unit)} ({value.place})"
 
 
 def _short(value: float) -> str:

@@ -9,12 +9,12 @@ from functools import cache
 import yaml
 
 from helpers import paths
-from helpers.errors import nearest
+from helpers.errors import UserError, nearest
 
 _NOT_NUMBERS = ("claims", "contradictions")
 
 
-class UnknownKey(KeyError):
+class UnknownKey(UserError, KeyError):
     """The paper's data have no entry of this name."""
 
     def __str__(self) -> str:  # KeyError would show the message in quotes
@@ -23,10 +23,18 @@ class UnknownKey(KeyError):
 
 @dataclass(frozen=True)
 class Value:
-    """What the paper gives for one quantity.
+    """The paper's value of one quantity.
 
-    number: a number, a tuple of numbers, or the paper's word where it gives a word.
-    unit: in ASCII ("A" = Angstrom), "-" without one. place: table, figure or section.
+    Attributes
+    ----------
+    number : float, int, str or tuple of float
+        The number or numbers, or the paper's word where it gives a word.
+    unit : str
+        In ASCII ("A" = Angstrom); "-" for a pure number.
+    place : str
+        Table, figure or section.
+    note : str
+        Remark of this book.
     """
 
     number: float | int | str | tuple[float, ...]
@@ -41,9 +49,22 @@ class Value:
 
 @dataclass(frozen=True)
 class Statement:
-    """A claim to test, or a place where the paper contradicts itself, in this book's words.
+    """A claim of the paper to be tested, or a contradiction in it, in this book's words.
 
-    chapter: the chapter that tests a claim. book: what this book does about a contradiction.
+    Attributes
+    ----------
+    key : str
+        Name in ``data/paper.yaml``.
+    says : str
+        What the paper says.
+    place : str
+        Table, figure or section.
+    title : str
+        Short title.
+    book : str
+        How this book deals with a contradiction.
+    chapter : str
+        Chapter that tests a claim.
     """
 
     key: str
@@ -57,10 +78,20 @@ class Statement:
 def value(key: str) -> Value:
     """The paper's value of a quantity, ``paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")``.
 
+    Parameters
+    ----------
+    key : str
+        Full name in ``data/paper.yaml``, levels separated by dots.
+
+    Returns
+    -------
+    Value
+        Number, unit and place.
+
     Raises
     ------
     UnknownKey
-        no such entry; names the nearest one, or the entries of a group.
+        There is no such entry; the message names the nearest one, or the entries of a group.
     """
     values = _values()
     if key in values:
@@ -71,13 +102,34 @@ def value(key: str) -> Value:
 
 
 def keys(group: str = "") -> list[str]:
-    """Full names of all values, or of those below ``group``, in the order of the file."""
+    """Full names of all values, or of those in a group, in the order of the file.
+
+    Parameters
+    ----------
+    group : str
+        Name of the group; empty for all.
+
+    Returns
+    -------
+    list of str
+        Full names, as for ``value``.
+    """
     start = f"{group}." if group else ""
     return [key for key in _values() if key.startswith(start)]
 
 
 def rows(group: str) -> dict[str, dict[str, Value]]:
-    """A table of the paper: row name -> column name -> value, in the paper's order.
+    """A table of the paper.
+
+    Parameters
+    ----------
+    group : str
+        Name of the table.
+
+    Returns
+    -------
+    dict of str to dict of str to Value
+        Row name -> column name -> value, in the paper's order.
 
     Raises
     ------
@@ -94,12 +146,24 @@ def rows(group: str) -> dict[str, dict[str, Value]]:
 
 
 def claims() -> list[Statement]:
-    """The paper's conclusions, in order, each with the chapter of this book that tests it."""
+    """The paper's conclusions, in order, each with the chapter that tests it.
+
+    Returns
+    -------
+    list of Statement
+        The claims.
+    """
     return [Statement(key, **entry) for key, entry in _data()["claims"].items()]
 
 
 def contradictions() -> list[Statement]:
-    """Where the paper contradicts itself, each with what this book does about it."""
+    """Contradictions in the paper, each with the way this book deals with it.
+
+    Returns
+    -------
+    list of Statement
+        The contradictions.
+    """
     return [Statement(key, **entry) for key, entry in _data()["contradictions"].items()]
 
 

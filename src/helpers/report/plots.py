@@ -1,7 +1,6 @@
-"""One style for all figures: units in the labels, colours a colour-blind reader can tell apart.
+"""Figures of runs and of their observables.
 
-Functions draw into given or new axes and return them; the numbers come in as arrays.
-Colours of elements and series: Okabe & Ito (2008), Color Universal Design.
+Each function takes numbers as arrays, draws into given or new axes, and returns these.
 """
 
 from __future__ import annotations
@@ -17,9 +16,21 @@ from helpers.report import style
 
 
 def stage_bands(ax: Axes, stages) -> Axes:
-    """The stages of a run (``density_stages.find``) as bands behind a curve, named at the top.
+    """Draw the stages of a run as bands behind a curve, with their names at the top.
 
-    Every second name stands higher: a short stage between two long ones keeps its own.
+    Every second name is set higher, so that the name of a short stage does not overlap the others.
+
+    Parameters
+    ----------
+    ax : Axes
+        Panel with temperature (K) on the horizontal axis.
+    stages : list of density_stages.Stage
+        The stages.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     for k, stage in enumerate(stages):
         if k % 2:
@@ -44,11 +55,27 @@ def rdf_stages(
     half_cell: float | None = None,
     on_top: str = "",
 ) -> Figure:
-    """g(r) of each pair at several stages with bands of one standard error (paper, Figs. 4c, d).
+    """g(r) of each pair at several stages, with bands of one standard error (paper, Figs. 4c, d).
 
-    curves: stage -> ``rdf.RDFs``. pairs: of elements, None for all atoms. half_cell: A, beyond it
-    the ground is grey: periodic images. on_top: the curve that is black, dashed and above the
-    others, so that it is seen where another one coincides with it.
+    Parameters
+    ----------
+    curves : mapping of str to rdf.RDFs
+        The functions of each stage.
+    pairs : sequence of (str, str) or None
+        Pairs of elements, None for all atoms.
+    ncols : int
+        Columns of panels.
+    half_cell : float, optional
+        Half the width of the cell, A; beyond it, where periodic images are counted, the background
+        is grey.
+    on_top : str
+        Stage to draw black, dashed and above the others, so that it remains visible where another
+        curve coincides with it.
+
+    Returns
+    -------
+    Figure
+        A panel for each pair.
     """
     nrows = -(-len(pairs) // ncols)
     figure, panels = style.axes(
@@ -84,9 +111,19 @@ def rdf_stages(
 
 
 def density_maps(maps: Mapping[str, np.ndarray], edges) -> Figure:
-    """Maps of the local density (1/A^3) side by side in one scale of colours (paper, Fig. 5b-d).
+    """Maps of the local density side by side, on one colour scale (paper, Figs. 5b-d).
 
-    maps: stage -> (nx, ny). edges: A, of a box along the two vectors of the maps.
+    Parameters
+    ----------
+    maps : mapping of str to (nx, ny) array
+        Number density of each stage, 1/A^3.
+    edges : (2,) sequence of float
+        Edges of a box along the two vectors of the maps, A.
+
+    Returns
+    -------
+    Figure
+        A panel for each stage.
     """
     values = np.concatenate([one.ravel() for one in maps.values()])
     low, high = values.min(), values.max()
@@ -116,7 +153,20 @@ def density_maps(maps: Mapping[str, np.ndarray], edges) -> Figure:
 
 
 def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
-    """Shares of Zn with 0, 1, 2 ... 6 N against temperature, stacked; fourfold Zn is grey."""
+    """Shares of Zn with 0, 1, 2 ... 6 N against temperature, stacked; fourfold Zn is grey.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures, K.
+    shares : (M, 7) DataFrame
+        Share of Zn with each number of N, columns named by the number.
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
     _, ax = style.axes(("temperature", "K"), ("share of Zn with x N", "-"), width=6)
     colours = ("#000000", "#00304d", "#0072b2", "#56b4e9", "#e3e3e3", "#e69f00", "#d55e00")
     ax.stackplot(
@@ -128,10 +178,19 @@ def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
 
 
 def event_rates(table: pd.DataFrame, laws: Mapping[str, object]) -> Axes:
-    """Arrhenius plot of ``ligand_exchange.Bonds.rates``: points with 95 % limits, arrows where no
-    event.
+    """Arrhenius plot of bond breaking and exchange: rates with 95 % limits, upper limits as arrows.
 
-    laws: "break" or "exchange" -> ``event_rates.Arrhenius``, drawn as a line.
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``ligand_exchange.Bonds.rates``.
+    laws : mapping of str to event_rates.Arrhenius
+        Fitted laws to draw as lines, for "break" and "exchange".
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     _, ax = style.axes(("1000 / T", "1/K"), ("rate of one bond", "1/ns"))
     x = 1000 / table["temperature_K"].to_numpy()
@@ -169,7 +228,20 @@ def event_rates(table: pd.DataFrame, laws: Mapping[str, object]) -> Axes:
 
 
 def ring_sizes(counts: Mapping[str, np.ndarray], n_metal: int) -> Axes:
-    """Rings for each Zn by their size, one group of bars a size, one bar a stage."""
+    """Histogram of the ring sizes of the network at several stages.
+
+    Parameters
+    ----------
+    counts : mapping of str to (S,) array of int
+        Number of rings of each size (``network.rings``) in each stage.
+    n_metal : int
+        Number of metal atoms, by which the counts are divided.
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
     _, ax = style.axes(("Zn in a ring", "-"), ("rings for each Zn", "-"))
     sizes = np.arange(2, len(next(iter(counts.values()))))
     width = 0.8 / len(counts)
@@ -189,9 +261,20 @@ def ring_sizes(counts: Mapping[str, np.ndarray], n_metal: int) -> Axes:
 def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
     """FWHM and Lindemann ratio of first peaks against temperature (paper, Fig. 6a).
 
-    widths: ``peaks.track`` of the pairs, one below the other; points with errors are the widths
-    at half height, crosses those of a fitted Gaussian. plateau: (from, to) in K, shaded, and
-    equal_up_to (K), dotted: what the paper says of its curves.
+    Parameters
+    ----------
+    widths : DataFrame
+        Rows of ``peaks.track`` of the pairs; points with errors show the widths at half height,
+        crosses those of a fitted Gaussian.
+    plateau : (float, float)
+        Temperatures between which the paper sees a plateau, K; shaded.
+    equal_up_to : float
+        Temperature up to which the paper sees equal widths, K; dotted line.
+
+    Returns
+    -------
+    Figure
+        Two panels.
     """
     figure, panels = style.axes(("temperature", "K"), ("FWHM of the first peak", "A"), ncols=2)
     panels[1].set_ylabel("Lindemann ratio, FWHM / position")
@@ -227,10 +310,21 @@ def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
 def rdf_temperatures(
     curves: Mapping[float, object], valley: tuple[float, float] = (2.2, 4.5), sharpest: float = 7.0
 ) -> Figure:
-    """g(r) of one pair at rising temperatures, and its valley enlarged (paper, Fig. 3b).
+    """g(r) of one pair at several temperatures, and its valley enlarged (paper, Fig. 3b).
 
-    curves: temperature (K) -> ``rdf.RDF``, with bands of one standard error. valley, sharpest: A,
-    range of the second panel, end of the first.
+    Parameters
+    ----------
+    curves : mapping of float to rdf.RDF
+        g(r) at each temperature (K), drawn with bands of one standard error.
+    valley : (float, float)
+        Range of the enlarged panel, A.
+    sharpest : float
+        Upper end of the other panel, A.
+
+    Returns
+    -------
+    Figure
+        Two panels.
     """
     figure, panels = style.axes(("r", "A"), ("g(r)", "-"), ncols=2, width=4.4)
     top = 0.0
@@ -251,9 +345,19 @@ def rdf_temperatures(
 
 
 def mean_force(works: Mapping[float, object], title: str = "") -> Axes:
-    """Potentials of mean force at rising temperatures with bands of one standard error (Fig. 3c).
+    """Potentials of mean force at several temperatures, with bands of one standard error (Fig. 3c).
 
-    works: temperature (K) -> ``pmf.PMF``, kJ/mol.
+    Parameters
+    ----------
+    works : mapping of float to pmf.PMF
+        The potential at each temperature (K), kJ/mol.
+    title : str
+        Title of the panel.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     _, ax = style.axes(("r", "A"), ("F(r)", "kJ/mol"))
     for temperature, work in works.items():
@@ -279,10 +383,23 @@ def activation(
     others: Mapping[str, tuple[float, float]],
     range_K: tuple[float, float] = (300.0, 2100.0),
 ) -> Axes:
-    """Activation free energies, our line with its 95 % band, and lines of others (paper, Fig. 3d).
+    """Activation free energies, their line with its 95 % band, and published lines (Fig. 3d).
 
-    table: of ``pmf.bootstrap``; a bound is drawn as an open triangle. line: ``pmf.FreeEnergyLine``
-    or None. others: name -> (dU kJ/mol, dS J/mol/K).
+    Parameters
+    ----------
+    table : DataFrame
+        Table of ``pmf.bootstrap``; a lower bound is drawn as an open triangle.
+    line : pmf.FreeEnergyLine or None
+        The fitted line.
+    others : mapping of str to (float, float)
+        dU (kJ/mol) and dS (J/mol/K) of each published line.
+    range_K : (float, float)
+        Temperatures between which lines are drawn, K.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     _, ax = style.axes(("temperature", "K"), ("ΔF‡", "kJ/mol"))
     T, blue = np.linspace(*range_K, 50), style.SERIES_COLOURS[0]
@@ -320,9 +437,19 @@ def activation(
 
 
 def mean_squared_displacements(moved: Mapping[float, tuple], elements: tuple[str, str]) -> Axes:
-    """MSD of two elements, lines and dots, against the lag at rising temperatures.
+    """MSD of two elements against the lag, at several temperatures.
 
-    moved: temperature (K) -> (lags in ps, element -> MSD in A^2), lag zero first.
+    Parameters
+    ----------
+    moved : mapping of float to ((M,) array, dict of str to (M,) array)
+        For each temperature (K) the lags, ps, zero first, and the MSD of each element, A^2.
+    elements : (str, str)
+        The element drawn as lines and the one drawn as dots.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     _, ax = style.axes(("time", "ps"), ("mean squared displacement", "A^2"))
     for temperature, (lag, squared) in moved.items():

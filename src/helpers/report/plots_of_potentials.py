@@ -1,4 +1,4 @@
-"""Figures of a potential: parity, learning curves, calibration of an ensemble."""
+"""Figures of a potential: parity, learning curves, and calibration of an ensemble."""
 
 from __future__ import annotations
 
@@ -27,16 +27,37 @@ def parity(
     groups=None,
     colours: Mapping[str, str] | None = None,
 ) -> Axes:
-    """Predicted against reference with the diagonal; RMSE = sqrt(mean((p - r)^2)) in the corner.
+    """Predicted against reference values, with the diagonal and the root-mean-square error.
 
-    reference, predicted: arrays of one shape, in ``unit``. groups: a label per point (elements,
-    sets), drawn in colours of their own. The RMSE counts all points; at most 20 000, drawn by a
-    fixed seed, are plotted.
+    The RMSE, ``sqrt(mean((predicted - reference)^2))``, is that of all points; at most 20 000,
+    chosen with a fixed seed, are drawn.
+
+    Parameters
+    ----------
+    reference : array
+        Reference values, in ``unit``.
+    predicted : array
+        Predicted values, of the same shape.
+    quantity : str
+        Name of the quantity.
+    unit : str
+        Its unit in ASCII.
+    ax : Axes, optional
+        Panel to draw into; by default a new figure.
+    groups : array of str, optional
+        Group of each point (an element or a set), drawn in a colour of its own.
+    colours : mapping of str to str, optional
+        Colours of the groups.
+
+    Returns
+    -------
+    Axes
+        The panel.
 
     Raises
     ------
     ValueError
-        shapes differ, there are no points, or a value is not finite.
+        The shapes differ, there are no points, or a value is not finite.
     """
     reference, predicted = np.asarray(reference, float), np.asarray(predicted, float)
     if reference.shape != predicted.shape:
@@ -98,16 +119,23 @@ def parity(
 
 
 def learning_curves(lcurve: pd.DataFrame) -> Figure:
-    """Training and validation RMSE against step, one panel each for energy, force and virial.
+    """Training and validation RMSE against training step, for energy, force and virial.
 
-    lcurve: DeePMD-kit's ``lcurve.out`` as a table with its own column names (``step``,
-    ``rmse_e_val``, ``rmse_e_trn``, ``rmse_f_val`` ...), eV/atom and eV/A. Panels are shown for
-    the quantities it has.
+    Parameters
+    ----------
+    lcurve : DataFrame
+        DeePMD-kit's ``lcurve.out`` with its own column names (``step``, ``rmse_e_val``,
+        ``rmse_e_trn``, ``rmse_f_val`` ...), eV/atom and eV/A.
+
+    Returns
+    -------
+    Figure
+        A panel for each quantity in the table.
 
     Raises
     ------
     ValueError
-        no ``step`` or no RMSE column.
+        There is no column ``step``, or none of RMSE.
     """
     kinds = {
         "e": ("energy RMSE", "meV/atom", 1e3),
@@ -140,9 +168,21 @@ def learning_curves(lcurve: pd.DataFrame) -> Figure:
 
 
 def calibration(table: pd.DataFrame, what: str, *, ax: Axes) -> Axes:
-    """True force error against model deviation, a point a frame, a colour a set, and the diagonal.
+    """True force error against model deviation, a point for each frame, with the diagonal.
 
-    table: of `ensemble.calibrate`. what: ``avg`` or ``max``, over the atoms of a frame.
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``ensemble.calibrate``; each set has a colour.
+    what : str
+        "avg" or "max", over the atoms of a frame.
+    ax : Axes
+        Panel to draw into.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     x, y = f"{what}_eV_per_A", f"{what}_error_eV_per_A"
     for i, (name, rows) in enumerate(table.groupby("set", sort=False)):

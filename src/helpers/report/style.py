@@ -1,4 +1,7 @@
-"""One style for all figures: units in the labels, colours a colour-blind reader can tell apart."""
+"""One style for all figures: units in the labels, colours that colour-blind readers can tell apart.
+
+Colours of elements and series: Okabe & Ito (2008), Color Universal Design.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,31 @@ def axes(
     height: float = 3.6,
     **options,
 ) -> tuple[Figure, Axes | np.ndarray]:
-    """A figure in the book's style whose axes say quantity and unit.
+    """A figure in the book's style, its axes labelled with quantity and unit.
 
-    x, y: (quantity, unit) with "-" for none. width, height: of one panel, inches. options: as for
-    ``Figure.subplots`` (``sharex``, ``sharey`` ...). With one panel the second result is its Axes.
+    Parameters
+    ----------
+    x : (str, str)
+        Quantity and unit of the horizontal axis; "-" for a pure number.
+    y : (str, str)
+        Quantity and unit of the vertical axis.
+    nrows : int
+        Rows of panels.
+    ncols : int
+        Columns of panels.
+    width : float
+        Width of one panel, inches.
+    height : float
+        Height of one panel, inches.
+    **options
+        Passed to ``Figure.subplots`` (``sharex``, ``sharey`` ...).
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
+    panels : Axes or array of Axes
+        The single panel, or all panels as ``Figure.subplots`` returns them.
     """
     # Outside of rc_context: the first figure of a notebook switches its backend on, and the
     # context would switch it off again at its end.
@@ -57,12 +81,40 @@ def axes(
 
 
 def label(quantity: str, unit: str) -> str:
-    """``label("r", "A")`` -> ``"r (Å)"``; a pure number carries no brackets."""
+    """Label of an axis: ``label("r", "A")`` gives ``"r (Å)"``.
+
+    Parameters
+    ----------
+    quantity : str
+        The quantity.
+    unit : str
+        Its unit in ASCII; "-" or empty for a pure number, which gets no brackets.
+
+    Returns
+    -------
+    str
+        The label.
+    """
     return f"{quantity} ({units.pretty(unit)})" if unit not in ("-", "") else quantity
 
 
 def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float = 2500.0):
-    """Colour of a temperature, cold is dark, hot is light (plasma)."""
+    """Colour of a temperature: dark when cold, light when hot (plasma).
+
+    Parameters
+    ----------
+    temperature_K : float
+        Temperature, K.
+    low_K : float
+        Lower end of the scale, K.
+    high_K : float
+        Upper end of the scale, K.
+
+    Returns
+    -------
+    (float, float, float, float)
+        Red, green, blue and opacity, 0 to 1.
+    """
     share = (temperature_K - low_K) / (high_K - low_K)
     return plt.get_cmap("plasma")(float(np.clip(share, 0, 1)) * 0.88)
 
@@ -70,10 +122,20 @@ def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float
 def element_colour(symbol: str) -> str:
     """Colour of an element of the type map.
 
+    Parameters
+    ----------
+    symbol : str
+        Chemical symbol.
+
+    Returns
+    -------
+    str
+        Hexadecimal colour.
+
     Raises
     ------
     KeyError
-        no colour is set for it.
+        The element has no colour.
     """
     if symbol not in ELEMENT_COLOURS:
         raise KeyError(f"no colour for element {symbol!r}; known: {', '.join(ELEMENT_COLOURS)}")
@@ -81,12 +143,24 @@ def element_colour(symbol: str) -> str:
 
 
 def running_mean(values, window: int) -> np.ndarray:
-    """Centred mean over ``window`` samples; NaN where the window reaches past an end.
+    """Centred running mean.
+
+    Parameters
+    ----------
+    values : (M,) array
+        Samples, any unit.
+    window : int
+        Number of samples to average.
+
+    Returns
+    -------
+    (M,) array
+        Means; NaN where the window extends beyond an end.
 
     Raises
     ------
     ValueError
-        the window is below 1 or longer than the series.
+        The window is below 1 or longer than the series.
     """
     values = np.asarray(values, float)
     if not 1 <= window <= values.size:
@@ -107,10 +181,38 @@ def against_temperature(
     colour=None,
     ax: Axes | None = None,
 ) -> Axes:
-    """A thermo column against temperature: every sample pale, its running mean on top.
+    """A quantity against temperature: all samples in a pale colour, the running mean on top.
 
-    temperature_K, values: (samples,) in the order of time. The mean is taken of both, so that a
-    noisy temperature does not shift the curve.
+    The running mean is taken of both, so that a noisy temperature does not shift the curve.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    values : (M,) array
+        The quantity, in ``unit``.
+    quantity : str
+        Its name.
+    unit : str
+        Its unit in ASCII.
+    window : int
+        Number of samples in the running mean.
+    name : str
+        Name of the curve in the legend; none if empty.
+    colour : colour, optional
+        By default the next one of the style.
+    ax : Axes, optional
+        Panel to draw into; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        The panel.
+
+    Raises
+    ------
+    ValueError
+        The window is below 1 or longer than the series.
     """
     if ax is None:
         _, ax = axes(("temperature", "K"), (quantity, unit))
@@ -131,7 +233,21 @@ def against_temperature(
 
 
 def paper_line(ax: Axes, value: Value, axis: str = "y") -> Axes:
-    """A dashed line at the paper's number, labelled with its place; ``axis`` is where it is read.
+    """Draw a dashed line at the paper's number, labelled with its place.
+
+    Parameters
+    ----------
+    ax : Axes
+        Panel to draw into.
+    value : paper.Value
+        The paper's number.
+    axis : str
+        Axis on which the number is read, "x" or "y".
+
+    Returns
+    -------
+    Axes
+        The panel.
 
     Raises
     ------
@@ -147,7 +263,30 @@ def paper_line(ax: Axes, value: Value, axis: str = "y") -> Axes:
 
 
 def banded(ax: Axes, x, values, errors, *, name: str = "", colour=None, marker: str = "o") -> Axes:
-    """A line through points with a pale band of one standard error around it (none where NaN)."""
+    """Draw a line through points with a band of one standard error (none where it is NaN).
+
+    Parameters
+    ----------
+    ax : Axes
+        Panel to draw into.
+    x : (M,) array
+        Abscissae, in the unit of the panel.
+    values : (M,) array
+        Ordinates, in the unit of the panel.
+    errors : (M,) array
+        Standard errors of the ordinates.
+    name : str
+        Name of the curve in the legend; none if empty.
+    colour : colour, optional
+        By default the next one of the style.
+    marker : str
+        Marker of matplotlib.
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
     x, values, errors = (np.asarray(a, float) for a in (x, values, errors))
     (line,) = ax.plot(x, values, marker=marker, markersize=3, color=colour, label=name or None)
     ax.fill_between(

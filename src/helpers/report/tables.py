@@ -102,6 +102,14 @@ def row(
     return Row(quantity or key, theirs.unit, theirs, ours, error, run)
 
 
+def rows(entries: Mapping[str, tuple[str, object]], run: str) -> list[Row]:
+    """Rows for several of the paper's values, all made by one run, set or potential.
+
+    entries: name of the paper's value -> (the quantity in words, ours); see `row`.
+    """
+    return [row(key, ours, quantity=words, run=run) for key, (words, ours) in entries.items()]
+
+
 def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
     """*paper | this book*: quantity, unit, paper's value, its place, ours with error, made by.
 
@@ -201,29 +209,81 @@ def facts(entries: Mapping[str, object], caption: str = "") -> Table:
 
 
 _ENDINGS = {  # of column names -> unit, the longest first
-    "us_per_atom_step": "µs/atom/step", "meV_per_atom": "meV/atom", "ns_per_day": "ns/day",
-    "s_per_step": "s/step", "eV_per_A": "eV/A", "percent": "%", "g_cm3": "g/cm3", "MiB": "MiB",
-    "K": "K",
+    "meV_per_atom_per_ps": "meV/atom/ps", "us_per_atom_step": "µs/atom/step",
+    "meV_per_atom": "meV/atom", "eV_per_atom": "eV/atom",
+    "ns_per_day": "ns/day", "s_per_step": "s/step", "kB_per_atom": "kB/atom", "eV_per_A": "eV/A",
+    "kJ_mol": "kJ/mol", "K_per_ps": "K/ps", "percent": "%", "g_cm3": "g/cm3", "per_ns": "1/ns",
+    "A2": "A^2", "MiB": "MiB", "GPa": "GPa", "ps": "ps", "ns": "ns", "K": "K", "A": "A",
 }  # fmt: skip
+_WORDS = {"rmse": "RMSE", "rms": "RMS", "n": "number of", "dF": "ΔF‡"}  # in names of columns
 
 
-def headed(frame: pd.DataFrame, caption: str = "") -> Table:
-    """A computed table as a page shows it: words and units for names of columns, four digits.
+def headed(
+    frame: pd.DataFrame,
+    caption: str = "",
+    *,
+    columns: Mapping[str, str] | None = None,
+    index: str = "",
+    decimals: int | None = None,
+) -> Table:
+    """A computed table as a page shows it: words and units for names of columns.
 
     ``force_rmse_eV_per_A`` becomes "force RMSE (eV/Å)"; the field's names stay in the code.
+
+    Parameters
+    ----------
+    frame: what was computed, a row for each thing.
+    caption: above the table; none where the cell has one (``#| caption:``).
+    columns: column -> header of those that are shown, in this order; by default all of them.
+    index: header of the index, which then is the first column; by default it is not shown.
+    decimals: digits behind the point; by default four significant ones.
     """
-    names = {}
-    for column in frame.columns:
-        ending = next((e for e in _ENDINGS if str(column).endswith(f"_{e}")), None)
-        name = str(column).removesuffix(f"_{ending}").replace("_", " ").replace("rmse", "RMSE")
-        names[column] = f"{name} ({units.pretty(_ENDINGS[ending])})" if ending else name
-    shown = {
-        column: [
-            "-" if isinstance(v, float) and math.isnan(v) else _plain(v) for v in frame[column]
-        ]
-        for column in frame.columns
-    }
-    return Table(pd.DataFrame(shown).rename(columns=names), caption)
+    if index:
+        frame = frame.rename_axis(index).reset_index()
+    if columns is not None:
+        frame = frame[list(columns)].rename(columns=columns)
+    cells = {column: [_cell(v, decimals) for v in frame[column].astype(object)] for column in frame}
+    return Table(pd.DataFrame(cells).rename(columns=header), caption)
+
+
+def header(column) -> str:
+    """The name of a column in words, its unit in brackets: "lowest_K" -> "lowest (K)"."""
+    name = str(column)
+    ending = next((e for e in _ENDINGS if name.endswith(f"_{e}")), None)
+    words = name.removesuffix(f"_{ending}").replace("_", " ").split(" ")
+    name = " ".join(_WORDS.get(word, word) for word in words)
+    return f"{name} ({units.pretty(_ENDINGS[ending])})" if ending else name
+
+
+def span(values: pd.Series) -> str:
+    """From the lowest to the highest of some numbers, "-" where one is unknown."""
+    if values.isna().any():
+        return "-"
+    low, high = f"{values.min():.4g}", f"{values.max():.4g}"
+    return low if low == high else f"{low} … {high}"
+
+
+def machine(record: Mapping) -> str:
+    """Processor and cores of a record's hardware (``provenance.json`` or a benchmark)."""
+    hardware = record["hardware"]
+    return f"{hardware['processor']}, {hardware['cores']} cores"
+
+
+def of_run(name: str, record: Mapping, more: Mapping[str, object] | None = None) -> Table:
+    """What a page says of one run, potential or set: which, what, when, how long, on what.
+
+    name: its name for a reader. record: its ``provenance.json``. more: rows put in after the
+    description.
+    """
+    return facts(
+        {"name": name, "what": record["description"]}
+        | dict(more or {})
+        | {
+            "made": record["made"],
+            "computing time (s)": record["seconds"],
+            "hardware": machine(record),
+        }
+    )
 
 
 def number(value, error: float | None = None) -> str:
@@ -267,6 +327,15 @@ def _plain(value) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", " ") if abs(value) >= 1e5 else f"{int(value)}"
     return f"{value:.4g}"
+
+
+def _cell(value, decimals: int | None) -> str:
+    """One value of a table: words as they are, a missing one as a dash."""
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if decimals is not None and isinstance(value, float):
+        return f"{value:.{decimals}f}"
+    return _plain(value)
 
 
 def _header(name: str, unit: str) -> str:

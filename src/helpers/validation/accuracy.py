@@ -5,7 +5,6 @@ Units: energies and virials in meV/atom, forces in eV/A.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,14 +12,16 @@ import numpy as np
 import pandas as pd
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from helpers import paths, provenance, statistics
-from helpers.frames import cp2k, dataset, formats
+from helpers import paths, statistics
+from helpers.errors import Unfit
+from helpers.frames import correction, cp2k, dataset, formats
 from helpers.potentials import evaluation, store
+from helpers.potentials.store import Potential
 from helpers.recipes import catalogue
 
 
 def compare(
-    potential: str | Path | None = None, chosen: Sequence[str] | None = None
+    potential: str | Path | Potential | None = None, chosen: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """CP2K, the reference and a potential (if one is given) on the same frames, by system.
 
@@ -33,7 +34,8 @@ def compare(
     rows = []
     for name in chosen or cp2k.systems():
         images = cp2k.read(name)
-        system = formats.from_extxyz(paths.DFT / f"{name}.extxyz")
+        own = {label: label for label in ("energy", "forces", "stress")}  # the reference's beside
+        system = formats.from_extxyz(paths.DFT / f"{name}.extxyz", keys=own)
         by_dft = (system["energies"], system["forces"], system["virials"])
         predicted = reference = None
         if potential is not None:
@@ -78,7 +80,7 @@ def _difference(a: tuple | None, b: tuple | None) -> dict[str, float]:
     return dict(zip(keys, map(float, values), strict=True))
 
 
-def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
+def evaluate(name: str | Path | Potential, evaluated_frames: int = 100) -> dict:
     """Errors of a potential on every set, written to its ``metrics.json``; the same as plain data.
 
     Of a set that it was trained on, the validation frames count; of any other, all. A set whose
@@ -87,21 +89,25 @@ def evaluate(name: str | Path, evaluated_frames: int = 100) -> dict:
     `evaluation.Prediction.metrics` gives them, and ``role``: ``validation`` or ``test``
     (``unseen`` for a set that is no test by declaration but in no training of this potential).
     """
-    directory = store.load_potential(name)
-    trained, declared = provenance.read(directory).get("sets", []), catalogue.test_sets()
+    potential, declared = store.load(name), catalogue.test_sets()
+    trained = potential.sets
     seen = {s.removesuffix(dataset.RANDOM) for s in trained if s.endswith(dataset.RANDOM)}
-    result = {}
-    for set_name in dict.fromkeys([*(n for n in dataset.names() if n not in seen), *trained]):
+    laws, result = correction.of(potential.directory), {}
+    for set_name in dict.fromkeys(
+        [*(n for n in dataset.names(imported=False) if n not in seen), *trained]
+    ):
         known = set_name in trained
-        system = dataset.load(set_name, "validation" if known else None)
-        errors = evaluation.evaluate(directory, dataset.thinned(system, evaluated_frames))
+        system = correction.load(set_name, "validation" if known else None, laws)
+        errors = evaluation.evaluate(potential, dataset.thinned(system, evaluated_frames))
         role = "validation" if known else "test" if set_name in declared else "unseen"
         result[set_name] = {"role": role, **errors}
-    evaluation.write_metrics(directory, result)
+    evaluation.write_metrics(potential.inside(store.METRICS), result)
     return result
 
 
-def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> pd.DataFrame:
+def by_temperature(
+    name: str | Path | Potential, set_name: str, width_K: float = 300.0
+) -> pd.DataFrame:
     """Errors of a potential on the frames of a set, in ranges of temperature of ``width_K``.
 
     Meant for frames of a heating run of the potential itself, labelled afterwards: where a
@@ -114,9 +120,11 @@ def by_temperature(name: str | Path, set_name: str, width_K: float = 300.0) -> p
     ValueError
         the frames carry no temperature.
     """
-    system = dataset.load(set_name)
+    system = correction.load(set_name, None, correction.of(store.load(name).directory))
     if "temperature_K" not in system.data:
-        raise ValueError(f"the frames of {set_name} carry no temperature")
+        raise Unfit(
+            f"the frames of {set_name} carry no temperature; choose a set of molecular dynamics"
+        )
     low = statistics.bins(system.data["temperature_K"].ravel(), width_K, close_end=True)
     rows = []
     for start in np.unique(low):
@@ -159,7 +167,7 @@ def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -
     """
     rows = []
     for name in names:
-        made = provenance.read(store.load_potential(name))
+        made = store.load(name).provenance
         errors = metrics(name).values()
         for role in roles:
             chosen = [e for e in errors if e["role"] == role]
@@ -192,7 +200,7 @@ def as_errors(row: pd.Series) -> dict:
     }  # fmt: skip
 
 
-def metrics(name: str | Path) -> dict:
+def metrics(name: str | Path | Potential) -> dict:
     """``metrics.json`` of a potential.
 
     Raises
@@ -200,12 +208,12 @@ def metrics(name: str | Path) -> dict:
     BadRecipe
         it was not evaluated on all sets (training itself writes those of its own validation).
     """
-    directory = store.load_potential(name)
-    file = directory / "metrics.json"
-    result = json.loads(file.read_text()) if file.is_file() else {"": {}}
-    if not all("role" in errors for errors in result.values()):
+    potential = store.load(name)
+    potential.inside(store.METRICS)
+    result = potential.metrics
+    if not result or not all("role" in errors for errors in result.values()):
         raise catalogue.BadRecipe(
-            f"{paths.relative(directory)} was not evaluated: make evaluate POTENTIAL={name}"
+            f"{paths.relative(potential)} was not evaluated: make evaluate POTENTIAL={name}"
         )
     return result
 

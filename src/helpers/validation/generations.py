@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import paths, provenance
+from helpers.errors import Unfit
 from helpers.potentials import evaluation, store
 from helpers.recipes import catalogue
 from helpers.validation import accuracy
@@ -51,7 +52,7 @@ def generations(names: Sequence[str] = ()) -> pd.DataFrame:
     rows = json.loads(KEPT.read_text()) if KEPT.is_file() else []
     rows = [row for row in rows if row["potential"] not in names]
     for name in names:
-        made = provenance.read(store.load_potential(name))
+        made = store.load(name).provenance
         steps = made["recipe"]["steps"] + sum(catalogue.lineage(name).values())
         errors = accuracy.metrics(name)
         for group, (sets, _) in GOALS.items():
@@ -83,7 +84,10 @@ def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, f
     """
     steps, errors = np.asarray(steps, float), np.asarray(errors, float)
     if len(set(steps)) < 2 or (errors <= 0).any() or (steps <= 0).any():
-        raise ValueError(f"no power law through errors {errors} at steps {steps}")
+        raise Unfit(
+            f"no power law through errors {errors} at steps {steps}; give two different numbers of "
+            f"steps at least, and errors above 0"
+        )
     slope, intercept = np.polyfit(np.log(steps), np.log(errors), 1)
     return float(np.exp(intercept)), float(-slope)
 

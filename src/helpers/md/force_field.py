@@ -1,0 +1,134 @@
+"""What gives the forces of a run, as LAMMPS needs it: a deep potential, or ReaxFF.
+
+A heating run names it by one word (`HeatingRun.potential`); `of` makes a `ForceField` of that word,
+and nothing behind it asks which of the two it is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+from helpers.md import model_deviation, reaxff
+from helpers.potentials import conversion, store
+from helpers.structures import TYPE_MAP
+
+
+class ForceField(ABC):
+    """A law of force for LAMMPS.
+
+    Attributes
+    ----------
+    atom_style : str
+        LAMMPS' name for what an atom has.
+    link : str
+        name of the model file beside LAMMPS' input, which so names no path of this machine.
+    can_compare : bool
+        whether further force fields of its kind can be evaluated along a run.
+    """
+
+    atom_style: str
+    link: str
+    can_compare: bool
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is called on pages and in the provenance of its runs."""
+
+    @property
+    @abstractmethod
+    def sha256(self) -> str:
+        """Of its model file: the part of a run's recipe that stands for it."""
+
+    @abstractmethod
+    def model(self, symbols: Iterable[str], *, tabulated: bool = True) -> Path:
+        """The model file for LAMMPS, after it was found to fit these elements.
+
+        Parameters
+        ----------
+        symbols : iterable of str
+            chemical symbols of the structure.
+        tabulated : bool
+            the fast form of it, where there is one (`conversion.compress`).
+        """
+
+    @abstractmethod
+    def lines(self, model: Path | str, *others: Path | str, every: int = 0) -> list[str]:
+        """LAMMPS' input lines, in metal units.
+
+        Parameters
+        ----------
+        model : Path or str
+            the file that gives the forces: a path is written in full, a name as it stands.
+        others : Path or str
+            further ones, whose disagreement with it is written to `model_deviation.FILE`.
+        every : int
+            steps between two rows of that.
+        """
+
+
+class DeepPotential(ForceField):
+    """A potential of DeePMD-kit.
+
+    Parameters
+    ----------
+    potential : str or Path
+        see `store.load`.
+    """
+
+    atom_style, link, can_compare = "atomic", "potential.pb", True
+
+    def __init__(self, potential: str | Path):
+        self.potential = potential
+
+    @property
+    def name(self) -> str:
+        path = Path(self.potential)
+        return path.parent.name if path.suffix == ".pb" else path.name
+
+    @property
+    def sha256(self) -> str:
+        return store.load(self.potential).sha256
+
+    def model(self, symbols: Iterable[str], *, tabulated: bool = True) -> Path:
+        store.check_potential(self.potential, sorted(set(symbols)))
+        return conversion.compress(self.potential) if tabulated else store.load(self.potential).file
+
+    def lines(self, model: Path | str, *others: Path | str, every: int = 0) -> list[str]:
+        return deepmd_lines(model, *others, every=every)
+
+
+class ReaxFF(ForceField):
+    """The reactive force field of `helpers.md.reaxff`; its runs are found without its file."""
+
+    atom_style, link, can_compare = reaxff.ATOM_STYLE, "ffield.reaxff", False
+    name, sha256 = reaxff.NAME, reaxff.SHA256
+
+    def model(self, symbols: Iterable[str] = (), *, tabulated: bool = True) -> Path:
+        return reaxff.force_field(symbols)
+
+    def lines(self, model: Path | str, *others: Path | str, every: int = 0) -> list[str]:
+        return reaxff.lines(_written(model))
+
+
+def of(name: str | Path) -> ForceField:
+    """The force field that this word means: ``reaxff``, or any potential of `store.load`."""
+    return ReaxFF() if str(name) == reaxff.NAME else DeepPotential(name)
+
+
+def _written(model: Path | str) -> str:
+    return str(model.resolve()) if isinstance(model, Path) else model
+
+
+def deepmd_lines(model: Path | str, *others: Path | str, every: int = 0) -> list[str]:
+    """Input lines of a deep potential, for any model file that DeePMD-kit's plugin reads.
+
+    model, others, every: see `ForceField.lines`.
+    """
+    compared = ["out_freq", str(every), "out_file", model_deviation.FILE] if others else []
+    return [
+        " ".join(["pair_style deepmd", *map(_written, (model, *others)), *compared]),
+        f"pair_coeff * * {' '.join(TYPE_MAP)}",
+    ]

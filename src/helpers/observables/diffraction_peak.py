@@ -1,0 +1,66 @@
+"""The first peak of a structure factor, the mark of order beyond neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers.errors import Unfit
+
+
+@dataclass(frozen=True)
+class FirstPeak:
+    """The first peak of F(Q): position (1/A), height above its feet (-), fwhm (1/A)."""
+
+    position: float
+    height: float
+    fwhm: float
+
+
+def first_peak(Q, F, low: float = 0.6, high: float = 1.8) -> FirstPeak:
+    """Position, height and width of the first peak of F(Q), above the line between its feet.
+
+    The first peak stands on a slope below zero, so that half of F's value at its top means
+    nothing. The feet are the lowest points on both sides between ``low`` and ``high``; the top is
+    that of the parabola through the highest point and its neighbours, after the line is taken off;
+    the width is read at half the height between points joined by straight lines.
+
+    Parameters
+    ----------
+    Q : (K,) array
+        1/A, ascending.
+    F : (K,) array
+        structure factor, NaN where it is unknown.
+    low, high : float
+        where to look, 1/A.
+
+    Raises
+    ------
+    Unfit
+        fewer than five points there, or no peak that stands out on both sides.
+    """
+    Q, F = np.asarray(Q, float), np.asarray(F, float)
+    inside = (Q >= low) & (Q <= high) & np.isfinite(F)
+    Q, F = Q[inside], F[inside]
+    if len(Q) < 5:
+        raise Unfit(f"F(Q) has {len(Q)} points between {low:g} and {high:g} 1/A; a peak needs 5")
+    # the top is the point highest above the line between the lowest points beside it
+    best = (0.0, 0, 0, 0)
+    for k in range(1, len(Q) - 1):
+        left, right = int(np.argmin(F[: k + 1])), k + int(np.argmin(F[k:]))
+        line = np.interp(Q[k], Q[[left, right]], F[[left, right]])
+        best = max(best, (F[k] - line, k, left, right))
+    height, k, left, right = best
+    if height <= 0 or not left < k < right:
+        raise Unfit(f"F(Q) has no peak between {low:g} and {high:g} 1/A")
+    above = F - np.interp(Q, Q[[left, right]], F[[left, right]])
+    a, b, c = np.polyfit(Q[k - 1 : k + 2] - Q[k], above[k - 1 : k + 2], 2)
+    shift = -b / (2 * a) if a < 0 else 0.0
+    height = float(c - b * b / (4 * a)) if a < 0 else float(above[k])
+    half = height / 2
+    below = [n for n in range(left, k) if above[n] < half][-1]
+    beyond = [n for n in range(k + 1, right + 1) if above[n] < half][0]
+    start = np.interp(half, above[[below, below + 1]], Q[[below, below + 1]])
+    end = np.interp(-half, -above[[beyond - 1, beyond]], Q[[beyond - 1, beyond]])
+    return FirstPeak(float(Q[k] + shift), height, float(end - start))

@@ -1,0 +1,255 @@
+r"""Free energy against volume by integrating the pressure; the transition that needs no heating.
+
+At one temperature
+
+.. math:: F(V) - F(V_0) = -\int_{V_0}^{V} P(V')\, \mathrm{d}V', \qquad G(V) = F(V) + pV,
+
+from mean pressures of runs at constant volume. Phases that are stable at the pressure p of the
+barostat are minima of G(V), where P(V) = p and P falls with V (Frenkel and Smit, Understanding
+Molecular Simulation, ch. 7). Two minima that are equally deep coexist: Maxwell's equal areas. In a
+cell of a few hundred atoms the volumes between are passed without an interface, so that P(V) has a
+loop and G a barrier, both of which depend on the size of the cell; the depths of the minima hardly
+do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import CubicSpline
+from scipy.optimize import brentq
+
+from helpers import units
+
+_GRID = 400
+
+
+@dataclass(frozen=True)
+class Isotherm:
+    """P(V) of one temperature as a cubic spline through its points.
+
+    temperature_K. volumes_A3: (M,) increasing, M >= 4. pressures_bar, errors_bar: (M,), standard
+    errors. Volumes may be those of a cell or of an atom: energies are of the same.
+    """
+
+    temperature_K: float
+    volumes_A3: np.ndarray
+    pressures_bar: np.ndarray
+    errors_bar: np.ndarray
+
+    def pressure_bar(self, volumes_A3) -> np.ndarray:
+        """Interpolated pressure, bar."""
+        return self._spline()(np.asarray(volumes_A3, float))
+
+    def free_energy_eV(self, volumes_A3) -> np.ndarray:
+        """F(V) - F(smallest volume), eV."""
+        work = self._spline().antiderivative()
+        return -(work(np.asarray(volumes_A3, float)) - work(self.volumes_A3[0])) / (
+            units.EV_PER_A3_IN_BAR
+        )
+
+    def gibbs_eV(self, volumes_A3, pressure_bar: float = 0.0) -> np.ndarray:
+        """G(V) = F + pV less its value at the smallest volume, eV."""
+        V = np.asarray(volumes_A3, float)
+        return self.free_energy_eV(V) + pressure_bar * (V - self.volumes_A3[0]) / (
+            units.EV_PER_A3_IN_BAR
+        )
+
+    def minima_A3(self, pressure_bar: float = 0.0) -> np.ndarray:
+        """Volumes of the minima of G inside the range of the points, increasing."""
+        return self._roots(pressure_bar, falling=True)
+
+    def maxima_A3(self, pressure_bar: float = 0.0) -> np.ndarray:
+        """Volumes of the tops of barriers between them."""
+        return self._roots(pressure_bar, falling=False)
+
+    def bulk_modulus_GPa(self, volume_A3: float) -> float:
+        r""":math:`-V\, \mathrm{d}P/\mathrm{d}V`, GPa."""
+        slope = float(self._spline()(volume_A3, 1))
+        return -volume_A3 * slope * units.EV_PER_A3_IN_GPA / units.EV_PER_A3_IN_BAR
+
+    def difference_eV(self, pressure_bar: float = 0.0) -> float:
+        """G of the most open minimum less that of the densest one; NaN for fewer than two."""
+        minima = self.minima_A3(pressure_bar)
+        if len(minima) < 2:
+            return np.nan
+        dense, open_ = self.gibbs_eV(minima[[0, -1]], pressure_bar)
+        return float(open_ - dense)
+
+    def barrier_eV(self, pressure_bar: float = 0.0) -> float:
+        """Highest G between the outer minima over the higher of them; NaN for fewer than two."""
+        minima = self.minima_A3(pressure_bar)
+        if len(minima) < 2:
+            return np.nan
+        V = np.linspace(minima[0], minima[-1], _GRID)
+        ends = self.gibbs_eV(minima[[0, -1]], pressure_bar)
+        return float(self.gibbs_eV(V, pressure_bar).max() - ends.max())
+
+    def coexistence_bar(self) -> float:
+        """The pressure at which two minima are equally deep (equal areas); NaN where P(V) only
+        falls."""
+        V = np.linspace(self.volumes_A3[0], self.volumes_A3[-1], _GRID)
+        P = self.pressure_bar(V)
+        turns = np.flatnonzero(np.diff(np.sign(np.diff(P))))
+        if len(turns) < 2:
+            return np.nan
+        inner = P[turns + 1]
+        tried = np.linspace(inner.min(), inner.max(), 60)[1:-1]
+        depth = [self.difference_eV(p) for p in tried]
+        for (p0, d0), (p1, d1) in pairwise(zip(tried, depth, strict=True)):
+            if np.isfinite([d0, d1]).all() and d0 * d1 <= 0:
+                return float(brentq(self.difference_eV, p0, p1))
+        return np.nan
+
+    def drawn(self, rng: np.random.Generator) -> Isotherm:
+        """The same with pressures drawn again from their errors."""
+        return Isotherm(
+            self.temperature_K, self.volumes_A3,
+            rng.normal(self.pressures_bar, self.errors_bar), self.errors_bar,
+        )  # fmt: skip
+
+    def _spline(self) -> CubicSpline:
+        return CubicSpline(self.volumes_A3, self.pressures_bar)
+
+    def _roots(self, pressure_bar: float, falling: bool) -> np.ndarray:
+        spline = self._spline()
+        roots = np.unique(np.round(spline.solve(pressure_bar, extrapolate=False), 9))
+        slope = spline(roots, 1)
+        return roots[slope < 0 if falling else slope > 0]
+
+
+def isotherms(table: pd.DataFrame) -> list[Isotherm]:
+    """From a table of runs: temperature_K, volume_A3, pressure_bar, error_bar, a row each.
+
+    Two rows of one temperature and volume (a start in either phase) become their weighted mean;
+    where they differ by more than their errors say, half the difference is the error: the volume
+    was not equilibrated from both sides.
+
+    Raises
+    ------
+    ValueError
+        a column is missing, an error is not positive, or a temperature has fewer than four volumes.
+    """
+    needed = ["temperature_K", "volume_A3", "pressure_bar", "error_bar"]
+    if missing := [name for name in needed if name not in table]:
+        raise ValueError(f"the table of pressures has no column {', '.join(missing)}")
+    if not (np.isfinite(table[needed]).all().all() and (table["error_bar"] > 0).all()):
+        raise ValueError("every pressure needs a positive error, and no value may be missing")
+    found = []
+    for temperature, rows in table.groupby("temperature_K"):
+        joined = pd.DataFrame([_joined(v, same) for v, same in rows.groupby("volume_A3")])
+        if len(joined) < 4:
+            raise ValueError(
+                f"{len(joined)} volumes at {temperature:g} K; a curve that may have a loop needs "
+                "four at least"
+            )
+        found.append(Isotherm(float(temperature), *(joined[c].to_numpy() for c in needed[1:])))
+    return found
+
+
+def _joined(volume, rows) -> dict:
+    weight = 1 / rows["error_bar"] ** 2
+    mean = float((rows["pressure_bar"] * weight).sum() / weight.sum())
+    apart = float(rows["pressure_bar"].max() - rows["pressure_bar"].min()) / 2
+    error = max(float(weight.sum() ** -0.5), apart if len(rows) > 1 else 0.0)
+    return {"volume_A3": float(volume), "pressure_bar": mean, "error_bar": error}
+
+
+@dataclass(frozen=True)
+class Coexistence:
+    """temperature_K, error_K: where both phases are equally deep at pressure_bar (NaN: nowhere).
+
+    phases: a row a temperature: temperature_K, dense_A3, open_A3, difference_eV (G open - dense)
+    and its error, barrier_eV and its error, two_minima (share of the draws with two).
+    reason: what was found, a sentence.
+    """
+
+    temperature_K: float
+    error_K: float
+    pressure_bar: float
+    phases: pd.DataFrame
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def coexistence(
+    curves: list[Isotherm], pressure_bar: float = 0.0, n_bootstrap: int = 500, seed: int = 0
+) -> Coexistence:
+    """Where the dense and the open phase are equally deep, from isotherms of several temperatures.
+
+    The difference of G at the temperatures that have two minima is a straight line in T; its zero
+    is the transition, if it lies between the temperatures or half their spacing beside. Errors:
+    all pressures are drawn ``n_bootstrap`` times from theirs.
+    """
+    rng = np.random.default_rng(seed)
+    plain = _phases(curves, pressure_bar)
+    draws = [_phases([c.drawn(rng) for c in curves], pressure_bar) for _ in range(n_bootstrap)]
+    both = np.array([np.isfinite(d["difference_eV"]) for d in draws])
+    rows = plain.assign(two_minima=both.mean(axis=0))
+    for name in ("difference_eV", "barrier_eV"):
+        values = np.array([d[name] for d in draws])
+        rows[f"{name[:-3]}_error_eV"] = [
+            np.nanstd(v[np.isfinite(v)], ddof=1) if np.isfinite(v).sum() > 1 else np.nan
+            for v in values.T
+        ]
+    at, tried = _zero(plain), np.array([_zero(d) for d in draws])
+    found = np.isfinite(tried)
+    if not (plain["difference_eV"].notna()).any():
+        return Coexistence(
+            np.nan, np.nan, pressure_bar, rows,
+            f"one minimum of G at every temperature from {rows['temperature_K'].min():g} to "
+            f"{rows['temperature_K'].max():g} K and {pressure_bar:g} bar: no transition of first "
+            "order between the volumes looked at",
+        )  # fmt: skip
+    if not np.isfinite(at) or found.mean() < 0.5:
+        which = rows[rows["difference_eV"].notna()]
+        return Coexistence(
+            np.nan, np.nan, pressure_bar, rows,
+            "two minima at "
+            + ", ".join(f"{T:g} K" for T in which["temperature_K"])
+            + ", but nowhere equally deep within these temperatures (G of the open less the "
+            "dense one: "
+            + ", ".join(f"{1e3 * d:+.0f} meV" for d in which["difference_eV"])
+            + ")",
+        )  # fmt: skip
+    error = float(np.std(tried[found], ddof=1))
+    return Coexistence(
+        float(at), error, pressure_bar, rows,
+        f"both phases are equally deep at {at:.0f} ± {error:.0f} K and {pressure_bar:g} bar "
+        f"({100 * found.mean():.0f} % of the draws have such a temperature)",
+    )  # fmt: skip
+
+
+def _phases(curves: list[Isotherm], pressure_bar: float) -> pd.DataFrame:
+    rows = []
+    for curve in curves:
+        minima = curve.minima_A3(pressure_bar)
+        rows.append(
+            {
+                "temperature_K": curve.temperature_K,
+                "dense_A3": minima[0] if len(minima) else np.nan,
+                "open_A3": minima[-1] if len(minima) > 1 else np.nan,
+                "difference_eV": curve.difference_eV(pressure_bar),
+                "barrier_eV": curve.barrier_eV(pressure_bar),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _zero(phases: pd.DataFrame) -> float:
+    """Temperature where the line through the differences of G is zero, NaN if far outside."""
+    rows = phases.dropna(subset="difference_eV")
+    if len(rows) < 2:
+        return np.nan
+    T, d = rows["temperature_K"].to_numpy(), rows["difference_eV"].to_numpy()
+    slope, at = np.polyfit(T, d, 1)
+    if slope == 0:
+        return np.nan
+    zero = -at / slope
+    spare = np.diff(np.sort(phases["temperature_K"])).max() / 2
+    return float(zero) if T.min() - spare <= zero <= T.max() + spare else np.nan

@@ -1,0 +1,202 @@
+"""Measured data that the book compares with (data/experiments), each with what its numbers say.
+
+The glass of ZIF-4 on heating: X-ray total scattering of Gaillac et al., Nature Materials 16, 1149
+(2017), sixteen temperatures from 31 to 589 degrees C. They are of a glass, not of the crystal:
+there is no Bragg peak at any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from helpers import paths
+from helpers.errors import NotThere, Unfit
+from helpers.observables import as_measured, diffraction_peak, radiation, scattering
+from helpers.observables.as_measured import Seen
+from helpers.observables.pair_distribution import Transform
+
+FOLDER = paths.DATA / "experiments" / "zif4-glass-xray"
+ZERO_CELSIUS_K = 273.15
+
+#: How the published D(r) was made from the published F(Q), found from the numbers alone: with
+#: these three the transform gives D(r) to 0.2-1.4 % of its size from 0 to 15 A, and with a scale of
+#: 0.998-0.999. A step, a Lorch window, or an end at 24 1/A leave 15 % and more.
+TRANSFORM = Transform(Q_max_per_A=23.3625, window="top hat", width_A=0.1)
+
+#: F(Q) = [I(Q) / N - <f^2>] / <f^2>, by three signs. (1) F tends to -0.65 at small Q and 31 C: the
+#: other usual one, divided by <f>^2, would tend to about -2.2 in Zn(im)2. (2) The peak of Zn-N in
+#: D(r) at 31 C holds four to five N around each Zn by this normalisation, fewer than two by the
+#: other. (3) The ab-initio glasses take a scale of 0.8 by this, 0.3 by the other. The scale is not
+#: exact and not the same at all temperatures: from 523 to 553 C the peak of the bonds inside the
+#: imidazolate, which hardly move, falls to half. Something less than a full beam of glass is seen
+#: there, or the glass decomposes; F(Q) does not say which. So every comparison has a free scale.
+NORMALISATION = "mean square"
+
+
+@dataclass(frozen=True)
+class HeatedGlass:
+    """F(Q) and D(r) of one sample at several temperatures, in the order of the measurement.
+
+    Attributes
+    ----------
+    temperatures_C : (T,) array
+        degrees C, ascending.
+    Q_per_A : (K,) array
+        centres of the bins.
+    F : (T,K) array
+        see `NORMALISATION`.
+    r_A : (R,) array
+        centres of the bins.
+    D : (T,R) array
+        1/A^2, see `TRANSFORM`.
+    """
+
+    temperatures_C: np.ndarray
+    Q_per_A: np.ndarray
+    F: np.ndarray
+    r_A: np.ndarray
+    D: np.ndarray
+
+    @property
+    def temperatures_K(self) -> np.ndarray:
+        """(T,) K."""
+        return self.temperatures_C + ZERO_CELSIUS_K
+
+    def at(self, temperature_C: float) -> HeatedGlass:
+        """The measurement at one temperature alone: F is (K,), D is (R,).
+
+        Raises Unfit when nothing was measured there; the message lists the temperatures.
+        """
+        found = np.flatnonzero(self.temperatures_C == temperature_C)
+        if not len(found):
+            known = ", ".join(f"{t:g}" for t in self.temperatures_C)
+            raise Unfit(f"nothing was measured at {temperature_C:g} C; there are: {known} C")
+        n = int(found[0])
+        return HeatedGlass(
+            self.temperatures_C[n : n + 1], self.Q_per_A, self.F[n], self.r_A, self.D[n]
+        )
+
+
+@cache
+def heated_glass() -> HeatedGlass:
+    """The glass of ZIF-4 on heating.
+
+    Raises NotThere when the data are missing, Unfit when a table is damaged.
+    """
+    Q, F, t = _table("structure_factor.csv", "Q_per_A")
+    r, D, same = _table("pair_distribution.csv", "r_A")
+    if list(t) != list(same):
+        raise Unfit(
+            f"{paths.relative(FOLDER)}: the two tables have different temperatures; "
+            "restore them from git"
+        )
+    return HeatedGlass(t, Q, F, r, D)
+
+
+def _table(name: str, first: str):
+    file = FOLDER / name
+    if not file.is_file():
+        raise NotThere(f"{paths.relative(file)} is missing; restore it from git")
+    table = pd.read_csv(file)
+    if (
+        table.columns[0] != first
+        or table.isna().any(axis=None)
+        or (not (np.diff(table[first]) > 0).all())
+    ):
+        raise Unfit(
+            f"{paths.relative(file)} is damaged: {first} must come first, ascend, and no "
+            "number be missing; restore it from git"
+        )
+    return (
+        table[first].to_numpy(),
+        table.iloc[:, 1:].to_numpy().T.copy(),
+        np.array([float(c) for c in table.columns[1:]]),
+    )
+
+
+def model(frames, symbols, kind: str = "x-ray", charges: Mapping[str, int] | None = None) -> Seen:
+    """What this measurement would have shown of a model: its Q, r, transform and normalisation.
+
+    Parameters
+    ----------
+    frames : sequence of ((N,3) array, (3,3) array)
+        positions and cell of each frame, A.
+    symbols : (N,) array of str
+        chemical symbols.
+    kind : str
+        the radiation; another than "x-ray" is a prediction, not a comparison.
+    charges : dict, optional
+        see `radiation.amplitudes`.
+
+    Raises
+    ------
+    ValueError
+        see `as_measured.seen`.
+    """
+    glass = heated_glass()
+    return as_measured.seen(
+        frames, symbols, glass.Q_per_A, glass.r_A, TRANSFORM, NORMALISATION, kind, charges
+    )
+
+
+def routes(frames, symbols, Q, ends: Sequence[float] = ()) -> dict[str, np.ndarray]:
+    """F(Q) of a model by all routes there are, to see what the size of its cell does.
+
+    Parameters
+    ----------
+    frames : sequence of ((N,3) array, (3,3) array)
+        positions and cell of each frame, A.
+    symbols : (N,) array of str
+        chemical symbols.
+    Q : (K,) array
+        1/A, ascending.
+    ends : sequence of float
+        distances beyond half the cell at which g(r) may end, A.
+
+    Returns
+    -------
+    dict
+        name -> (K,) array: from vectors of the lattice (NaN where a bin has none), from distances
+        up to half the cell, and up to each of the ends with images, with a Lorch window in r.
+    """
+    found = {"vectors": scattering.by_vectors(frames, symbols, Q)}
+    found["distances to half the cell"] = scattering.by_distances(frames, symbols, Q)
+    for end in ends:
+        found[f"distances to {end:g} Å, with images"] = scattering.by_distances(
+            frames, symbols, Q, r_max=end, images=True
+        )
+    return {name: radiation.total(one, "x-ray", NORMALISATION) for name, one in found.items()}
+
+
+def first_peaks(glass: HeatedGlass) -> pd.DataFrame:
+    """The first peak of F(Q) at every temperature, and the bonds of the ligand to measure it by.
+
+    Returns
+    -------
+    DataFrame
+        temperature_C, position_per_A, height, fwhm_per_A of the first peak
+        (`diffraction_peak.first_peak`); ligand: height of D(r) at the bonds inside the imidazolate,
+        1.2 to 1.6 A, in 1/A^2; ratio: height over ligand, each over its value at the lowest
+        temperature. What makes all of F smaller leaves the ratio as it is.
+    """
+    bonds = (glass.r_A > 1.2) & (glass.r_A < 1.6)
+    rows = []
+    for n, temperature in enumerate(glass.temperatures_C):
+        peak = diffraction_peak.first_peak(glass.Q_per_A, glass.F[n])
+        rows.append(
+            {
+                "temperature_C": float(temperature),
+                "position_per_A": peak.position,
+                "height": peak.height,
+                "fwhm_per_A": peak.fwhm,
+                "ligand": float(glass.D[n][bonds].max()),
+            }
+        )
+    table = pd.DataFrame(rows)
+    scaled = table[["height", "ligand"]] / table[["height", "ligand"]].iloc[0]
+    return table.assign(ratio=scaled["height"] / scaled["ligand"])

@@ -1,0 +1,60 @@
+"""Figures of how good a potential is: parity panels, errors while it learns, energy of volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.report import plots_of_potentials, style
+
+
+def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]]) -> Figure:
+    """Predicted against reference, a panel for each of energy, force and virial.
+
+    points: of ``evaluation.parity``. quantities: (quantity, unit) of each panel.
+    """
+    figure, panels = style.axes(("", "-"), ("", "-"), ncols=len(quantities), width=4.2, height=4.0)
+    for ax, (quantity, unit) in zip(panels, quantities, strict=True):
+        reference, predicted, groups = points[quantity]
+        plots_of_potentials.parity(reference, predicted, quantity, unit, ax=ax, groups=groups)
+        ax.set_xlabel(style.label(f"reference {quantity}", unit))
+        ax.set_ylabel(style.label(f"predicted {quantity}", unit))
+    return figure
+
+
+def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Errors of the checkpoints of one training against its step, a panel for each error.
+
+    curve: of ``learning_curves.read_learning`` (step, role, energy, force and virial RMSE in
+    meV/atom, eV/A, meV/atom). names: role -> its name in the legend.
+    """
+    errors = {
+        "energy_rmse_meV_per_atom": ("energy RMSE", "meV/atom"),
+        "force_rmse_eV_per_A": ("force RMSE", "eV/A"),
+        "virial_rmse_meV_per_atom": ("virial RMSE", "meV/atom"),
+    }
+    figure, panels = style.axes(("steps", "-"), ("", "-"), ncols=3, width=4.2, height=3.2)
+    for ax, (column, said) in zip(panels, errors.items(), strict=True):
+        for role, rows in curve.groupby("role"):
+            ax.semilogy(rows["step"], rows[column], "o-", label=names[role])
+        ax.yaxis.set_major_formatter("{x:.3g}")
+        ax.yaxis.set_minor_formatter("{x:.3g}")
+        ax.set_ylabel(style.label(*said))
+    panels[0].legend()
+    return figure
+
+
+def energy_of_volume(curves: Mapping[str, pd.DataFrame]) -> Axes:
+    """Energy (meV/atom) against the change of volume (%), a line for each potential.
+
+    curves: of ``equation_of_state.volume_curves``.
+    """
+    _, ax = style.axes(("volume change", "%"), ("energy", "meV/atom"))
+    for name, curve in curves.items():
+        curve = curve.sort_values("volume_percent")
+        ax.plot(curve["volume_percent"], curve["energy_meV_per_atom"], "o-", label=name)
+    ax.legend()
+    return ax

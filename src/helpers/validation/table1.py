@@ -1,0 +1,83 @@
+"""The paper's Table 1 for a potential of ours: errors by framework and temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import dpdata
+
+from helpers.frames import dataset
+from helpers.potentials import evaluation
+from helpers.recipes import catalogue
+from helpers.report import tables
+from helpers.validation import accuracy
+
+#: the paper's rows: framework and temperature (K)
+SYSTEMS = (("ZIF-4", 300), ("ZIF-4", 2500), ("ZIF-62", 300), ("ZIF-62", 2500), ("ZIF-8", 300))
+#: frames count for a temperature (K) within this width (K)
+_WIDTHS = {300: 150, 2500: 300}
+_QUANTITIES = {
+    "energy_rmse_meV_per_atom": "energy RMSE",
+    "energy_relative_percent": "energy error, relative",
+    "force_rmse_eV_per_A": "force RMSE",
+    "virial_rmse_meV_per_atom": "virial RMSE",
+}
+
+
+def frames_near(n_atoms: int) -> dict[int, dpdata.LabeledSystem | None]:
+    """Frames of ``n_atoms`` atoms near the temperatures (K) of the paper's ZIF-4 rows.
+
+    Those of test sets; where there are none, validation frames of the others; else None.
+    """
+    found = {}
+    for temperature, width in _WIDTHS.items():
+        tests = dataset.near_temperature(catalogue.test_sets(), None, temperature, width, n_atoms)
+        found[temperature] = tests or dataset.near_temperature(
+            dataset.names(imported=False), "validation", temperature, width, n_atoms
+        )
+    return found
+
+
+def errors(
+    potential: str | Path, near: Mapping[int, dpdata.LabeledSystem | None], n_frames: int
+) -> dict[tuple[str, int], dict]:
+    """Errors of a potential in the rows of Table 1: (framework, K) -> errors.
+
+    ZIF-4 is judged by labelled frames (`frames_near`, at most ``n_frames`` of each temperature),
+    ZIF-62 and ZIF-8 by CP2K's, since the reference does not know them. A row without frames is
+    left out.
+    """
+    found = {
+        ("ZIF-4", temperature): evaluation.evaluate(potential, dataset.thinned(system, n_frames))
+        for temperature, system in near.items()
+        if system is not None
+    }
+    beside_dft = accuracy.compare(potential).set_index("system")
+    for framework in ("ZIF-62", "ZIF-8"):
+        if framework in beside_dft.index:
+            found[framework, 300] = accuracy.as_errors(beside_dft.loc[framework])
+    return found
+
+
+def side_by_side(
+    found: Mapping[tuple[str, int], Mapping], potential: str, structure: str
+) -> tables.Table:
+    """Table 1 of the paper beside ours, with the RMS of the forces that each error belongs to.
+
+    found: of `errors`. potential, structure: names, for the column that says what was judged.
+    """
+    rows = []
+    for framework, temperature in SYSTEMS:
+        ours = found.get((framework, temperature), {})
+        judged = structure if framework == "ZIF-4" else "CP2K"
+        run = f"{potential}, {ours['n_frames']} frames of {judged}" if ours else ""
+        where = f"{framework} {temperature} K"
+        for quantity, words in _QUANTITIES.items():
+            key = f"table1.{framework}_{temperature}K.{quantity}"
+            value = ours.get(quantity, tables.NOT_COMPUTED)
+            rows.append(tables.row(key, value, run=run, quantity=f"{where}, {words}"))
+        if ours:
+            rms, words = ours["force_rms_eV_per_A"], f"{where}, RMS of the reference forces"
+            rows.append(tables.Row(words, "eV/A", None, rms, run=run))
+    return tables.side_by_side(rows)
