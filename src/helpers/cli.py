@@ -239,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--page", action="store_true", help="write the book's page of them")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
+    command("pdf", _pdf, "print the rendered book of a profile into one PDF")
     return parser
 
 
@@ -602,6 +603,13 @@ def _html(options) -> int:
     except render.BookError as error:
         _note(options.profile, error)
         raise
+    return 0
+
+
+def _pdf(options) -> int:
+    from helpers.book import pdf
+
+    print(paths.relative(pdf.write(options.profile)))
     return 0
 
 
