@@ -46,7 +46,8 @@ class Activation:
         Returns
         -------
         Series
-            dF_kJ_mol, error_kJ_mol, lower_bound_kJ_mol, ...; NaN where there is no such temperature.
+            dF_kJ_mol, error_kJ_mol, lower_bound_kJ_mol, ...; NaN where there is no such
+            temperature.
         """
         table = self.barriers.set_index("temperature_K")
         return table.reindex([temperature_K]).iloc[0]

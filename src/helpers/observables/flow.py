@@ -24,8 +24,8 @@ def displacements(windows: Mapping[float, object]) -> dict[float, tuple]:
     Returns
     -------
     dict of float to tuple
-        temperature (K) -> (lags in ps, element -> MSD in A^2, see ``displacement.msd``). A window of
-        fewer than `SHORTEST` frames is left out.
+        temperature (K) -> (lags in ps, element -> MSD in A^2, see ``displacement.msd``). A window
+        of fewer than `SHORTEST` frames is left out.
     """
     found = {}
     for T, frames in windows.items():
@@ -38,8 +38,8 @@ def displacements(windows: Mapping[float, object]) -> dict[float, tuple]:
 def table(moved: Mapping[float, tuple], elements: Sequence[str]) -> pd.DataFrame:
     r"""Diffusion coefficients, a row for each temperature and element.
 
-    Where the atoms have moved by less than `RATTLES_A2`, or D is below twice its error, there is only
-    an upper limit, what D would be if all of the motion were diffusion,
+    Where the atoms have moved by less than `RATTLES_A2`, or D is below twice its error, there is
+    only an upper limit, what D would be if all of the motion were diffusion,
 
     .. math:: D \le \mathrm{MSD}(t) / 6t.
 
@@ -53,8 +53,8 @@ def table(moved: Mapping[float, tuple], elements: Sequence[str]) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        temperature_K, element, D and its error (A^2/ps, which is 1e-4 cm2/s; of a limit the error is
-        NaN), limited, exponent of MSD(t), until_ps, msd_A2 then.
+        temperature_K, element, D and its error (A^2/ps, which is 1e-4 cm2/s; of a limit the error
+        is NaN), limited, exponent of MSD(t), until_ps, msd_A2 then.
     """
     rows = []
     for T, (lag, squared_of) in moved.items():

@@ -29,8 +29,8 @@ def table(one: RDFs, reference: RDFs, pairs: Sequence, limit_A: float) -> pd.Dat
     -------
     DataFrame
         pair; for the ranges "bonds" (up to `BONDS_END_A`), "beyond" and "all" the distance ``R``
-        (``rdf.deviation_percent``, %) and its ``noise`` (``rdf.noise_percent``, %), named "R, bonds"
-        and so on. NaN where the reference has nothing.
+        (``rdf.deviation_percent``, %) and its ``noise`` (``rdf.noise_percent``, %), named "R,
+        bonds" and so on. NaN where the reference has nothing.
     """
     ranges = {"bonds": (0, BONDS_END_A), "beyond": (BONDS_END_A, limit_A), "all": (0, limit_A)}
     rows = []
