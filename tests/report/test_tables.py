@@ -155,3 +155,12 @@ def test_names_of_columns_become_words():
         ["0.1235", "300", "45", "3", "a"],
         ["-", "600", "5.5", "4", "b"],
     ]
+
+
+def test_words_of_users_are_no_html():
+    """Cells, headers and captions; and a plain Styler of pandas, which chapters use as well."""
+    bad = "<script>alert(1)</script>"
+    frame = pd.DataFrame({bad: [bad], "b": [1.5]})
+    plain = frame[["b"]].assign(c=bad).style
+    for page in (tables.Table(frame, bad)._repr_html_(), plain.to_html()):
+        assert "<script" not in page and "&lt;script&gt;" in page
