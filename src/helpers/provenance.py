@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -222,4 +223,6 @@ def _plain(value):
         return value.tolist()
     if isinstance(value, Path):
         return paths.relative(value)
+    if is_dataclass(value):  # a recipe within a recipe: a run that goes on from another
+        return vars(value)
     raise TypeError(f"{type(value).__name__} does not belong in a provenance file")

@@ -190,10 +190,26 @@ def run_recipe(name: str) -> protocol.HeatingRun:
                 f"{where}, {name}: unknown field {given!r}{nearest(given, known)} "
                 f"(there are: {', '.join(known)})"
             )
+    values = dict(table[name])
+    if before := values.pop("after", None):
+        values["after"] = _before(before, name, table)
     try:
-        return protocol.HeatingRun(**table[name])
+        return protocol.HeatingRun(**values)
     except (TypeError, ValueError) as error:
         raise BadRecipe(f"{where}, {name}: {error}") from error
+
+
+def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
+    """The run that another one goes on from; no run goes on from itself, however far back."""
+    seen, at = [of], name
+    while at in table and at not in seen:
+        seen.append(at)
+        at = table[at].get("after")
+    if at in seen:
+        raise BadRecipe(
+            f"{paths.relative(paths.RUNS)}, {of}: goes on from itself: {' after '.join([*seen, at])}"
+        )
+    return run_recipe(name)
 
 
 def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
