@@ -25,7 +25,8 @@ _HEAD = """\
 
 What you bring is looked at before anything is computed with it. This page is written by the checks
 themselves: `python -m helpers.book.what_is_checked` breaks sound frames, files, structures and
-trajectories in each way below and puts down what is said. A refusal names the thing, the reason and what to do.
+trajectories in each way below and puts down what is said. A refusal names the thing, the reason and
+what to do.
 """
 
 
