@@ -8,13 +8,10 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
-from helpers import (
-    paths,
-    provenance,  # noqa: E402
-)
+from helpers import paths, provenance
 
 pytest.register_assert_rewrite("lj_runs")
 REPOSITORY = Path(__file__).resolve().parents[1]

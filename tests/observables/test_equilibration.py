@@ -8,7 +8,7 @@ from helpers.observables import equilibration
 TIME = np.arange(0, 20, 0.1)
 
 
-def noise(rng, correlation=0.8, n=len(TIME)):
+def noise(rng, correlation=0.8, n=TIME.size):
     """First-order autoregression of unit variance."""
     x = np.empty(n)
     x[0] = rng.normal()

@@ -20,7 +20,10 @@ def well(x, tilt):
     return -(4 * x * (x**2 - 1) + tilt)
 
 
-def double_well(temperatures, volumes=np.linspace(18.4, 21.6, 12), T0=900.0, error=1e-3):
+VOLUMES = np.linspace(18.4, 21.6, 12)
+
+
+def double_well(temperatures, volumes=VOLUMES, T0=900.0, error=1e-3):
     """Both minima equally deep at T0; the open one deeper above."""
     return pd.DataFrame(
         [

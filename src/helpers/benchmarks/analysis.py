@@ -196,7 +196,7 @@ def contenders(frames: list[Atoms]) -> dict[str, dict[str, Callable[[], object]]
             "ASE neighbor_list": ase_coordination,
         },
         f"local density, boxes of {BOX_A:g} A": {
-            "this book": lambda: local_density.local_density(
+            "this book": lambda: local_density.local_density(  # noqa: PLW0108
                 positions[last], cells[last], BOX_A
             ).counts.sum(),
             "MDAnalysis DensityAnalysis": lambda: (

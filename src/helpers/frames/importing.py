@@ -122,10 +122,10 @@ def import_set(
     if paths.shipped("frames", name).exists():
         raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
     if target.exists() and not overwrite:
-        if (target / provenance.FILE).is_file():
-            if provenance.read(target)["key"] == provenance.key(recipe):
-                provenance.announce("reused", target, "the same files were imported before")
-                return target
+        finished = (target / provenance.FILE).is_file()
+        if finished and provenance.read(target)["key"] == provenance.key(recipe):
+            provenance.announce("reused", target, "the same files were imported before")
+            return target
         raise AlreadyThere(
             f"{paths.relative(target)} exists and is of other files or options; give another name "
             f"or say overwrite=True (zif4 import --overwrite)"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -133,7 +134,7 @@ class Reference(Calculator):
         non-finite energy or forces.
     """
 
-    implemented_properties = ["energy", "forces", "stress"]
+    implemented_properties: ClassVar = ["energy", "forces", "stress"]
 
     def __init__(self, path: Path | None = None, threads: int | None = None, **kwargs):
         super().__init__(**kwargs)

@@ -151,9 +151,7 @@ def _works_in(directory: Path, group: int) -> bool:
     """
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if os.getpgid(int(process.name)) == group and os.path.samefile(
-                process / "cwd", directory
-            ):
+            if os.getpgid(int(process.name)) == group and (process / "cwd").samefile(directory):
                 return True
         except OSError:  # it has ended meanwhile, or is another user's
             continue

@@ -59,8 +59,8 @@ def first_peak(Q, F, low: float = 0.6, high: float = 1.8) -> FirstPeak:
     shift = -b / (2 * a) if a < 0 else 0.0
     height = float(c - b * b / (4 * a)) if a < 0 else float(above[k])
     half = height / 2
-    below = [n for n in range(left, k) if above[n] < half][-1]
-    beyond = [n for n in range(k + 1, right + 1) if above[n] < half][0]
+    below = max(n for n in range(left, k) if above[n] < half)
+    beyond = min(n for n in range(k + 1, right + 1) if above[n] < half)
     start = np.interp(half, above[[below, below + 1]], Q[[below, below + 1]])
     end = np.interp(-half, -above[[beyond - 1, beyond]], Q[[beyond - 1, beyond]])
     return FirstPeak(float(Q[k] + shift), height, float(end - start))

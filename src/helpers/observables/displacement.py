@@ -92,8 +92,7 @@ def msd(positions, symbols, cells=None) -> dict[str, np.ndarray]:
         )
     positions = positions - np.average(positions, axis=1, weights=mass)[:, None]
     return {
-        str(element): _windowed(positions[:, symbols == element])
-        for element in np.unique(symbols)
+        str(element): _windowed(positions[:, symbols == element]) for element in np.unique(symbols)
     }
 
 

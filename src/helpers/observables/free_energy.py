@@ -183,8 +183,8 @@ def coexistence(
     """Where the dense and the open phase are equally deep, from isotherms of several temperatures.
 
     The difference of G at the temperatures that have two minima is a straight line in T; its zero
-    is the transition, if it lies between the temperatures or half their spacing beside them. errors:
-    all pressures are drawn ``n_bootstrap`` times from theirs.
+    is the transition, if it lies between the temperatures or half their spacing beside them. For
+    the errors all pressures are drawn ``n_bootstrap`` times from theirs.
     """
     rng = np.random.default_rng(seed)
     plain = _phases(curves, pressure_bar)
@@ -212,8 +212,8 @@ def coexistence(
             np.nan, np.nan, pressure_bar, rows,
             "two minima at "
             + ", ".join(f"{T:g} K" for T in which["temperature_K"])
-            + ", but they are nowhere equally deep within the temperatures looked at (G of the open "
-            "less the dense one: "
+            + ", but they are nowhere equally deep within the temperatures looked at (G of the "
+            "open less the dense one: "
             + ", ".join(f"{1e3 * d:+.0f} meV" for d in which["difference_eV"])
             + ")",
         )  # fmt: skip

@@ -175,7 +175,7 @@ def by_temperature(table: pd.DataFrame, width_K: float = 300.0) -> pd.DataFrame:
     if "element" in table:
         share = 100 * pd.crosstab(low, table["element"], normalize="index")
         for element in TYPE_MAP:
-            rows[f"{element}_percent"] = share[element] if element in share else 0.0
+            rows[f"{element}_percent"] = share.get(element, 0.0)
     return rows.reset_index()
 
 
