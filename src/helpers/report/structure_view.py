@@ -1,6 +1,6 @@
-"""Structures to look at: a still image that every page shows, and nglview where it can live.
+"""Views of structures: a still image on every page, and an nglview widget in a live notebook.
 
-A static page has no kernel behind it and may be read offline, so the image always comes along.
+A static page has no kernel and may be read offline, so that the image is always included.
 """
 
 from __future__ import annotations
@@ -32,16 +32,52 @@ def view(
     title: str = "",
     interactive: bool | None = None,
 ) -> StructureView:
-    """Show a cell, repeated ``repeat`` times along a, b and c, as the last line of a cell.
+    """Show a structure as the result of a notebook cell.
 
-    interactive: None shows the nglview widget beside the image when a notebook front-end is
-    there; True or False insist.
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    repeat : (int, int, int)
+        Number of repetitions along a, b and c.
+    title : str
+        Title of the image.
+    interactive : bool, optional
+        Whether to show the nglview widget next to the image; by default if a notebook front-end is
+        present.
+
+    Returns
+    -------
+    StructureView
+        Displayed by Jupyter.
+
+    Raises
+    ------
+    ValueError
+        There are no atoms, or a repetition is below 1.
     """
     return StructureView(atoms, repeat, title, front_end() if interactive is None else interactive)
 
 
 class StructureView:
-    """What ``view`` returns: Jupyter displays it; ``png()`` and ``widget()`` give its two forms."""
+    """A structure to be displayed by Jupyter, from ``view``.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    repeat : (int, int, int)
+        Number of repetitions along a, b and c.
+    title : str
+        Title of the image.
+    interactive : bool
+        Whether to show the widget next to the image.
+
+    Raises
+    ------
+    ValueError
+        There are no atoms, or a repetition is below 1.
+    """
 
     def __init__(self, atoms: Atoms, repeat=(1, 1, 1), title: str = "", interactive: bool = False):
         if len(atoms) == 0:
@@ -54,11 +90,28 @@ class StructureView:
         self.interactive = interactive
 
     def png(self, width: int = 900) -> bytes:
-        """The still image, ``width`` pixels wide."""
+        """The still image.
+
+        Parameters
+        ----------
+        width : int
+            Width, pixels.
+
+        Returns
+        -------
+        bytes
+            PNG.
+        """
         return still(self.atoms, unit_cell=self.unit_cell, title=self.title, width=width)
 
     def widget(self):
-        """The nglview widget with the cell's edges."""
+        """The nglview widget, with the edges of the cell.
+
+        Returns
+        -------
+        nglview.NGLWidget
+            The widget.
+        """
         import nglview  # takes a second and needs ipywidgets: only where it is shown
 
         widget = nglview.show_ase(self.atoms)
@@ -81,9 +134,23 @@ class StructureView:
 
 
 def boxes(density, cell, *, title: str = "", interactive: bool | None = None) -> BoxView:
-    """Show a local density as balls in the middle of its boxes, to be turned like a structure.
+    """Show a local density as spheres at the centres of its boxes.
 
-    density: (nx,ny,nz), atoms/A^3 (``LocalDensity.map``). cell: (3,3) A.
+    Parameters
+    ----------
+    density : (nx, ny, nz) array
+        Number density, atoms/A^3 (``LocalDensity.map``).
+    cell : (3, 3) array
+        A.
+    title : str
+        Title of the image.
+    interactive : bool, optional
+        As for ``view``.
+
+    Returns
+    -------
+    BoxView
+        Displayed by Jupyter.
     """
     return BoxView(density, cell, title, front_end() if interactive is None else interactive)
 
@@ -102,6 +169,18 @@ class BoxView(StructureView):
         super().__init__(atoms, (1, 1, 1), title, interactive)
 
     def png(self, width: int = 900) -> bytes:
+        """The still image with a colour bar.
+
+        Parameters
+        ----------
+        width : int
+            Width, pixels.
+
+        Returns
+        -------
+        bytes
+            PNG.
+        """
         turn = _rotation(-75.0, 20.0)
         place = self.atoms.positions @ turn.T
         edges = _edges(np.array(self.atoms.cell)) @ turn.T
@@ -134,6 +213,13 @@ class BoxView(StructureView):
         return target.getvalue()
 
     def widget(self):
+        """The nglview widget, with the edges of the cell.
+
+        Returns
+        -------
+        nglview.NGLWidget
+            The widget.
+        """
         import nglview
 
         widget = nglview.show_ase(self.atoms)
@@ -158,11 +244,28 @@ def still(
     width: int = 900,
     tilt_deg: tuple[float, float] = (-75.0, 20.0),
 ) -> bytes:
-    """PNG of a structure: atoms, bonds and cell edges, orthographic, far things paler.
+    """Image of a structure: atoms, bonds and cell edges in orthographic projection.
 
-    Bonds join pairs within 1.2 times the sum of covalent radii that need no periodic image.
-    unit_cell: (3, 3), a cell to draw in bold inside that of ``atoms``. tilt_deg: rotation about
-    the axes x and then y of the page; 0, 0 looks down c.
+    Distant parts are paler. Bonds join pairs within 1.2 times the sum of their covalent radii;
+    bonds through a face of the cell are not drawn.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    unit_cell : (3, 3) array, optional
+        Cell to draw in bold inside that of ``atoms``, A.
+    title : str
+        Title of the image.
+    width : int
+        Width, pixels.
+    tilt_deg : (float, float)
+        Rotation about the x and then the y axis of the page, degrees; (0, 0) looks down c.
+
+    Returns
+    -------
+    bytes
+        PNG.
     """
     turn = _rotation(*tilt_deg)
     edges = [_edges(np.array(atoms.cell)) @ turn.T]
@@ -237,9 +340,14 @@ def still(
 
 
 def front_end() -> bool:
-    """True when a notebook with widgets (Jupyter, VS Code, Colab) drives this kernel.
+    """Whether a notebook with widgets (Jupyter, VS Code, Colab) is connected to this kernel.
 
-    papermill and nbclient start kernels that nobody looks at: no front-end.
+    Kernels started by papermill and nbclient have none.
+
+    Returns
+    -------
+    bool
+        True if there is one.
     """
     if "ipykernel" not in sys.modules:
         return False
