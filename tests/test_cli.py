@@ -1,5 +1,10 @@
 """The command line: what the user sees of an error, and of a result that lacks something."""
 
+import errno
+import os
+import re
+import signal
+
 import pytest
 import yaml
 
@@ -32,6 +37,60 @@ def test_an_error_of_ours_is_one_line_and_a_bug_has_its_traceback(monkeypatch, t
     monkeypatch.setattr(accuracy, "evaluate", lambda name: {}["a bug"])
     with pytest.raises(KeyError):
         cli.main(["evaluate", "split-random"])
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch, capsys):
+    def stop(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(accuracy, "evaluate", stop)
+    assert cli.main(["evaluate", "atp"]) == 130
+    assert "same command goes on" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_snakemake_is_no_failure_of_a_chapter(monkeypatch):
+    from snakemake import cli as snakemake
+
+    def interrupted(arguments):  # as its own main does: any exception is exit code 1
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise SystemExit(1) from None
+
+    monkeypatch.setattr(snakemake, "main", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        cli._snakemake()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_cannot_be_written_is_one_line(number, monkeypatch, capsys):
+    def refuse(name):
+        raise OSError(number, os.strerror(number), "build/x")
+
+    monkeypatch.setattr(accuracy, "evaluate", refuse)
+    line = _said(capsys, "evaluate", "atp")
+    assert line.startswith("build/x: ") and "give the same command again" in line
+
+
+def test_a_profile_that_is_none_makes_and_removes_nothing(build, capsys):
+    (build / "x").mkdir()
+    for command in (["html"], ["check"], ["book"], ["chapter", "01_data"], ["runs"]):
+        assert "no profile '../x'" in _said(capsys, *command, "--profile", "../x")
+    assert "did you mean 'small'" in _said(capsys, "book", "--profile", "smal")
+    assert [f.name for f in build.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("command", [
+    "run atp-20Kps --ranks -1", "run atp-20Kps --threads 0", "book --jobs -1", "book --jobs all",
+    "bench-train --steps 1.5", "bench-md --seconds nan", "ship-run atp-20Kps --megabytes 0",
+])  # fmt: skip
+def test_a_number_out_of_its_range_is_refused(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(command.split())
+    assert end.value.code == 2
+    assert re.search("is not a (whole number from 1 up|positive number)", capsys.readouterr().err)
 
 
 def test_an_evaluation_on_a_set_without_virials_is_printed(monkeypatch, capsys):

@@ -122,3 +122,76 @@ def test_canonical_json_is_readable_again(build):
 def test_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="frames, potentials, runs"):
         paths.made("run")
+
+
+# ---------------------------------------------------------------- made once, kept
+
+
+def test_kept_makes_once_and_goes_on_where_it_was_left(build, capsys):
+    made = []
+
+    def make(directory):
+        made.append(sorted(file.name for file in directory.glob("[!.]*")))
+        (directory / "half").touch()
+        if len(made) == 1:
+            raise KeyboardInterrupt
+        return {"atoms": 3, "seconds": 7.0}
+
+    def call():
+        return provenance.kept(
+            "runs",
+            {"rate": 2},
+            make,
+            name="thing",
+            description="a thing",
+            tidy=lambda directory: (directory / "half").unlink(),
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    directory = call()
+    assert call() == directory == provenance.directory("runs", "thing", {"rate": 2})
+    assert made == [[], ["half"]] and not (directory / "half").exists()
+    record = provenance.read(directory)
+    assert (record["atoms"], record["seconds"], record["description"]) == (3, 7.0, "a thing")
+    said = [line.split("]")[0] for line in capsys.readouterr().out.splitlines()]
+    assert said == ["[made", "[resumed", "[reused"]
+
+
+def test_kept_is_found_in_another_way_where_it_may_be(build):
+    other = make({"rate": 3})
+    found = provenance.kept("runs", {"rate": 2}, None, look=lambda: other)
+    assert found == other
+
+
+HOLD = """
+import sys, time
+from helpers import paths, provenance
+paths.BUILD = paths.Path(sys.argv[1])
+def make(directory):
+    print("at it", flush=True)
+    time.sleep(1)
+provenance.kept("compressed", {"step": 1}, make)
+"""
+
+
+def test_kept_waits_for_the_same_result_of_another_process(build, capsys):
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(paths.BUILD)], stdout=subprocess.PIPE, text=True
+    )
+    assert "[made]" in other.stdout.readline() and other.stdout.readline() == "at it\n"
+    with pytest.raises(provenance.DirectoryBusy, match=str(other.pid)):
+        provenance.kept("compressed", {"step": 1}, None)
+    directory = provenance.kept("compressed", {"step": 1}, None, wait=True)
+    assert directory.name == provenance.key({"step": 1}) and other.wait() == 0
+    out = capsys.readouterr().out
+    assert f"process {other.pid}" in out and "[reused]" in out
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "new" / "file.txt"
+    assert provenance.write_text(file, "old") == file
+    with pytest.raises(ZeroDivisionError), provenance.replacing(file) as part:
+        part.write_text("half of the ne")
+        raise ZeroDivisionError
+    assert file.read_text() == "old" and list(file.parent.iterdir()) == [file]

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 
-from helpers import paths, provenance
+from helpers import errors, paths, provenance
 from helpers.book import chapters, execution, page_check, render
+from helpers.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; 0 when done, 1 with one line for each problem when not."""
+    """The command line: 0 when done, 1 with one line for each problem, 130 when interrupted.
+
+    An error that is not the user's is a bug, which keeps its traceback.
+    """
     options = _parser().parse_args(arguments)
     try:
+        if "profile" in options:
+            chapters.known_profile(options.profile)
         return options.do(options)
-    except Exception as error:
-        if not type(error).__module__.startswith("helpers."):
-            raise  # a bug, with its traceback; our own errors are written for the user
-        print(error, file=sys.stderr, flush=True)
-        return 1
+    except UserError as error:
+        return _refused(error)
+    except OSError as error:
+        if refusal := errors.of_disk(error):
+            return _refused(refusal)
+        raise
+    except KeyboardInterrupt:
+        print(
+            "stopped; the same command goes on from here: what is finished is kept",
+            file=sys.stderr,
+            flush=True,
+        )
+        return 130
+
+
+def _refused(error: UserError) -> int:
+    print(error, file=sys.stderr, flush=True)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     sub = command("book", _book, "bring the book of a profile up to date and check it")
-    sub.add_argument("--jobs", default="1", help="chapters at a time; each may use all cores")
+    sub.add_argument(
+        "--jobs", type=_whole, default=1, help="chapters at a time; each may use all cores"
+    )
     sub.add_argument("-n", "--dry-run", action="store_true", help="only say what is stale")
     sub = command("chapter", _chapter, "execute one chapter, with own parameters", chapter=True)
     sub.add_argument(
@@ -68,10 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         sub = command(name, do, text, profile=False)
         sub.add_argument("name", help="an entry of data/runs.yaml")
         if do is _run:
-            sub.add_argument("--ranks", type=int, help="MPI ranks; without: found by a trial")
-            sub.add_argument("--threads", type=int, help="threads of a rank")
+            sub.add_argument("--ranks", type=_whole, help="MPI ranks; without: found by a trial")
+            sub.add_argument("--threads", type=_whole, help="threads of a rank")
         else:
-            sub.add_argument("--megabytes", type=float, help="of its trajectory, at most")
+            sub.add_argument("--megabytes", type=_positive, help="of its trajectory, at most")
     sub = command("runs", _runs, "make the heating runs of a profile, here or by Slurm")
     sub.add_argument("names", nargs="*", help="some of them; without: all")
     sub.add_argument(
@@ -87,8 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         help="only list all runs of data/runs.yaml and which of them are finished",
     )
     sub = command("bench-train", _bench_train, "what a training step costs here", profile=False)
-    sub.add_argument("--steps", type=int, default=400, help="of each training (400)")
-    sub.add_argument("--every", type=int, default=100, help="steps an interval (100)")
+    sub.add_argument("--steps", type=_whole, default=400, help="of each training (400)")
+    sub.add_argument("--every", type=_whole, default=100, help="steps an interval (100)")
     sub = command(
         "bench-md",
         _bench_md,
@@ -96,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         profile=False,
     )
     sub.add_argument("--potential", default="atp", help="name of a potential (atp)")
-    sub.add_argument("--seconds", type=float, default=240, help="of measuring, start-up apart")
+    sub.add_argument("--seconds", type=_positive, default=240, help="of measuring, start-up apart")
     sub.add_argument("--cp2k", action="store_true", help="one PBE-D3 step, too (minutes)")
     sub.add_argument(
         "--engines",
@@ -110,8 +134,8 @@ def _parser() -> argparse.ArgumentParser:
         "what an analysis costs, beside other codes",
         profile=False,
     )
-    sub.add_argument("--frames", type=int, default=1000, help="of the full analysis (1000)")
-    sub.add_argument("--rounds", type=int, default=5, help="calls of each contender (5)")
+    sub.add_argument("--frames", type=_whole, default=1000, help="of the full analysis (1000)")
+    sub.add_argument("--rounds", type=_whole, default=5, help="calls of each contender (5)")
     sub = command(
         "validate", _validate, "one check of a potential in use: made, or found", profile=False
     )
@@ -172,6 +196,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _whole(text: str) -> int:
+    """A whole number from 1 up, of the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    """A positive number of the command line."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return number
+
+
 def _book(options) -> int:
     for chapter in chapters.names():  # refuse a bad profile before anything runs
         chapters.settings(chapter, options.profile)
@@ -183,7 +225,7 @@ def _book(options) -> int:
         "--config",
         f"profile={options.profile}",
         "--cores",
-        options.jobs,
+        str(options.jobs),
         "--nolock",
         "--rerun-incomplete",
         "--keep-going",
@@ -213,14 +255,28 @@ def _book(options) -> int:
 
 
 def _snakemake(*arguments: str) -> int:
-    """snakemake in this process (its imports and ours are half of an unchanged build)."""
+    """snakemake in this process (its imports and ours are half of an unchanged build).
+
+    It takes Ctrl-C for a failure like any other, so that is noticed here and handed on.
+    """
     from snakemake.cli import main as snakemake
 
+    interrupted = threading.Event()
+
+    def notice(number, frame):
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    before, code = signal.signal(signal.SIGINT, notice), 0
     try:
         snakemake(list(arguments))
     except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+        code = int(end.code or 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    return code
 
 
 def _chapter(options) -> int:
@@ -269,12 +325,12 @@ def _potential(options) -> int:
 def _evaluate(options) -> int:
     from helpers.validation import accuracy
 
-    for name, errors in accuracy.evaluate(options.name).items():
-        virial = errors["virial_rmse_meV_per_atom"]  # None of a set without virials
+    for name, found in accuracy.evaluate(options.name).items():
+        virial = found["virial_rmse_meV_per_atom"]  # None of a set without virials
         print(
-            f"{name:20} {errors['role']:10} {errors['n_frames']:4} frames  "
-            f"{errors['energy_rmse_meV_per_atom']:7.2f} meV/atom  "
-            f"{errors['force_rmse_eV_per_A']:6.3f} eV/A  "
+            f"{name:20} {found['role']:10} {found['n_frames']:4} frames  "
+            f"{found['energy_rmse_meV_per_atom']:7.2f} meV/atom  "
+            f"{found['force_rmse_eV_per_A']:6.3f} eV/A  "
             f"{'-' if virial is None else format(virial, '.1f'):>6} meV/atom"
         )
     return 0
@@ -473,8 +529,10 @@ def _check(options) -> int:
 
 def _note(profile: str, error: Exception) -> None:
     """Keep a problem, for the last lines of `zif4 book`: snakemake's report is long."""
-    with open(paths.BUILD / profile / "problems.txt", "a") as file:
-        file.write(f"{error}\n")
+    folder = paths.BUILD / profile
+    if folder.is_dir():  # else nothing of a book is here yet
+        with open(folder / "problems.txt", "a") as file:
+            file.write(f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,71 @@
-"""Errors for the user, whose message says what is wrong and what to do about it.
+"""Errors that a user can cause: what is wrong, why, and what to do about it, on one line.
 
-They are Python's own as well, for whoever catches those. ``zif4`` prints any error of this package
-without its traceback, which a bug keeps.
+Every one derives from `UserError`, and from the error of Python's own that fits, for whoever
+catches that. ``zif4`` prints a `UserError` without its traceback; any other is a bug and keeps it.
 """
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
-class NotThere(FileNotFoundError):
+class UserError(Exception):
+    """Something that the user can put right; the message says how."""
+
+    def __str__(self) -> str:  # KeyError's own would put the message between quotes
+        return " ".join(map(str, self.args))
+
+
+class NotThere(UserError, FileNotFoundError):
     """Something that is asked for by name or path is missing."""
 
 
-class AlreadyThere(FileExistsError):
+class AlreadyThere(UserError, FileExistsError):
     """Something else has this name already."""
 
 
-class Unfit(ValueError):
+class Unfit(UserError, ValueError):
     """A value, a recipe or a file that cannot be used."""
 
 
-class Unreachable(ConnectionError):
+class NotFinite(UserError, FloatingPointError):
+    """A potential gave NaN or infinity."""
+
+
+class Unreachable(UserError, ConnectionError):
     """Something in the network cannot be had."""
+
+
+class NoRoom(UserError, OSError):
+    """The disk is full, read-only, or not ours to write to."""
+
+
+def of_disk(error: OSError) -> NoRoom | None:
+    """What to say of a file that cannot be written, or None where the error is another one.
+
+    Examples
+    --------
+    >>> print(of_disk(OSError(errno.ENOSPC, "No space left on device", "build/x")))
+    build/x: No space left on device; make room and give the same command again, it goes on
+    >>> of_disk(OSError(errno.EBADF, "Bad file descriptor")) is None
+    True
+    """
+    remedies = {
+        errno.ENOSPC: "make room",
+        errno.EDQUOT: "make room",
+        errno.EFBIG: "make room",
+        errno.EROFS: "name a folder that can be written to by $ZIF4_BUILD",
+        errno.EACCES: "get leave to use it, or name another folder by $ZIF4_BUILD",
+        errno.EPERM: "get leave to use it, or name another folder by $ZIF4_BUILD",
+        errno.ENAMETOOLONG: "choose a shorter name",
+    }
+    if error.errno not in remedies:
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    return NoRoom(
+        f"{where}{error.strerror}; {remedies[error.errno]} and give the same command again, "
+        f"it goes on"
+    )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -18,6 +18,8 @@ POTENTIALS = DATA / "potentials.yaml"
 RUNS = DATA / "runs.yaml"
 
 KINDS = ("frames", "potentials", "runs", "validation")
+#: forms of a potential that are made of it in a minute, and never shipped
+FORMS = ("compressed", "double", "backends")
 
 
 def shipped(kind: str, name: str = "") -> Path:
@@ -49,6 +51,6 @@ def relative(path: Path) -> str:
 
 
 def _known(kind: str) -> str:
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind of result {kind!r}; known: {', '.join(KINDS)}")
+    if kind not in (*KINDS, *FORMS):
+        raise ValueError(f"unknown kind of result {kind!r}; known: {', '.join((*KINDS, *FORMS))}")
     return kind

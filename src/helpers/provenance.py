@@ -13,13 +13,15 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from helpers import paths
+from helpers.errors import NotThere, UserError
 
 FILE = "provenance.json"
 _PACKAGES = (
@@ -35,11 +37,11 @@ _PACKAGES = (
 )
 
 
-class DirectoryBusy(RuntimeError):
+class DirectoryBusy(UserError, RuntimeError):
     """Another process works in this directory."""
 
 
-class NoProvenance(RuntimeError):
+class NoProvenance(UserError, RuntimeError):
     """A result directory is missing, unfinished or cannot say where it came from."""
 
 
@@ -60,7 +62,9 @@ def sha256(path: Path) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     if not path.is_dir():
-        raise FileNotFoundError(f"{path} is neither a file nor a directory")
+        raise NotThere(
+            f"{paths.relative(path)} is neither a file nor a directory; look at its name"
+        )
     digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file()):
         if file.name == FILE or file.name.startswith("."):
@@ -89,8 +93,73 @@ def find(kind: str, recipe: dict) -> Path | None:
 
 
 def directory(kind: str, name: str, recipe: dict) -> Path:
-    """Where a result of this recipe is made: ``build/<kind>/<name>-<key>``."""
-    return paths.made(kind, f"{name}-{key(recipe)}")
+    """Where a result of this recipe is made: ``build/<kind>/<name>-<key>``; nameless ``<key>``."""
+    return paths.made(kind, f"{name}-{key(recipe)}" if name else key(recipe))
+
+
+def kept(
+    kind: str,
+    recipe: dict,
+    make: Callable[[Path], dict | None],
+    *,
+    name: str = "",
+    description: str = "",
+    inputs: dict[str, str] | None = None,
+    look: Callable[[], Path | None] | None = None,
+    tidy: Callable[[Path], None] | None = None,
+    wait: bool = False,
+    speaks: bool = False,
+) -> Path:
+    """Directory of an expensive result: found finished, gone on with, or made, which is said.
+
+    So every such result comes about: it is looked for by its recipe; else it is made under the lock
+    of its directory, where ``make`` finds what an earlier call left; ``provenance.json`` finishes
+    it.
+
+    Parameters
+    ----------
+    kind : str
+        of `paths.KINDS` or `paths.FORMS`.
+    recipe : dict
+        all that determines the result, as plain data.
+    make : callable
+        makes the result in the directory it is given; what it returns goes into the provenance
+        (``seconds``, in place of the wall time of this call, and whatever else is to be known).
+    name, description : str
+        what the directory is called, before the key, and what is in it, for a reader.
+    inputs : dict, optional
+        name -> sha256 of what went in.
+    look : callable, optional
+        finds the result where its recipe alone would not; without it `find`.
+    tidy : callable, optional
+        removes what only an unfinished directory needs, once it is finished.
+    wait : bool
+        wait for another process that makes the same, instead of refusing.
+    speaks : bool
+        ``make`` announces by itself what it does, as it knows how far an earlier call came.
+
+    Raises
+    ------
+    DirectoryBusy
+        another process makes it.
+    """
+    look = look or (lambda: find(kind, recipe))
+    if found := look():
+        announce("reused", found)
+        return found
+    with lock(directory(kind, name, recipe), wait=wait) as target:
+        if found := look():  # finished while this process waited
+            announce("reused", found)
+            return found
+        if not speaks:
+            announce("resumed" if any(target.glob("[!.]*")) else "made", target)
+        began = time.monotonic()
+        facts = make(target) or {}
+        facts = {"seconds": time.monotonic() - began} | facts
+        write(target, kind=kind, recipe=recipe, description=description, inputs=inputs, **facts)
+        if tidy:
+            tidy(target)
+    return target
 
 
 def announce(action: str, path: Path, why: str = "") -> None:
@@ -134,12 +203,26 @@ def write_text(file: Path, text: str) -> Path:
 
     Folders above it are made. Returns the file.
     """
+    with replacing(file) as part:
+        part.write_text(text)
+    return Path(file)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A hidden file to write, which takes the place of ``file`` when all went well.
+
+    Who reads ``file`` sees the old content or the new one, never half of it, also after a kill.
+    Folders above it are made.
+    """
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(text)
-    part.replace(file)
-    return file
+    try:
+        yield part
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def replace(target: Path, finished: Path) -> None:
@@ -178,13 +261,20 @@ def read(directory: Path) -> dict:
 
 
 @contextmanager
-def lock(directory: Path) -> Iterator[Path]:
+def lock(directory: Path, *, wait: bool = False) -> Iterator[Path]:
     """Hold ``directory`` for this process alone; the kernel frees it however the process ends.
+
+    Parameters
+    ----------
+    directory : Path
+        made if it is not there.
+    wait : bool
+        for another process that holds it, which is said once.
 
     Raises
     ------
     DirectoryBusy
-        another process holds it; its pid is in the message.
+        another process holds it and ``wait`` is false; its pid is in the message.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -193,10 +283,11 @@ def lock(directory: Path) -> Iterator[Path]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise DirectoryBusy(
-                f"{paths.relative(directory)} is being written by process {file.read().strip()}; "
-                f"wait for it or stop it, then call again"
-            ) from None
+            busy = f"{paths.relative(directory)} is being written by process {file.read().strip()}"
+            if not wait:
+                raise DirectoryBusy(f"{busy}; wait for it or stop it, then call again") from None
+            print(f"waiting: {busy}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

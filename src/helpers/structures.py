@@ -17,12 +17,12 @@ from ase import Atoms
 from ase.build import make_supercell
 
 from helpers import paths, units
-from helpers.errors import Unfit, nearest
+from helpers.errors import Unfit, UserError, nearest
 
 FORMULA_UNIT = {"Zn": 1, "N": 4, "C": 6, "H": 6}
 
 
-class UnknownStructure(ValueError):
+class UnknownStructure(UserError, ValueError):
     """No cell of this name in ``data/structures``."""
 
 

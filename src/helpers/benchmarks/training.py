@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from helpers import paths, processes, provenance
 from helpers.benchmarks import record
+from helpers.errors import Unfit
 from helpers.frames import dataset
 from helpers.potentials import deepmd, training
 
@@ -80,7 +81,10 @@ def measure(
         ``dp train`` died; its last lines are in the message.
     """
     if steps < 3 * display_every:
-        raise ValueError(f"{steps} steps hold fewer than three intervals of {display_every}")
+        raise Unfit(
+            f"{steps} steps hold fewer than three intervals of {display_every}; give --steps "
+            f"{3 * display_every} or more, or a smaller --every"
+        )
     file = Path(file or record.made("training"))
     same = {
         "hardware": provenance.hardware(), "versions": provenance.versions(), "set": set_name,
@@ -152,6 +156,8 @@ def seconds_per_step(log: str, display_every: int) -> dict:
     found = re.findall(r"Batch\s+(\d+): total wall time = ([\d.]+) s", log)
     times = np.array([float(t) for step, t in found if int(step)]) / display_every
     if len(times) < 3:
-        raise ValueError(f"the log of dp train shows {len(times)} intervals; three are needed")
+        raise Unfit(
+            f"the log of dp train shows {len(times)} intervals, three are needed; train longer"
+        )
     return {"seconds_per_step": float(times[1:].mean()), "spread": float(times[1:].std(ddof=1)),
             "intervals": len(times) - 1}  # fmt: skip

@@ -21,7 +21,7 @@ import yaml
 from helpers import paths
 from helpers.book import parameters
 from helpers.book.parameters import Setting
-from helpers.errors import nearest
+from helpers.errors import UserError, nearest
 
 # Beside the chapters' sections a profile may have three more entries.
 SHARED = "shared"  # values for every chapter that has such a parameter
@@ -29,7 +29,7 @@ LIVE = "live"  # true: chapters make what later chapters read, so they wait for 
 RUNS = "runs"  # heating runs to make on a cluster, and what their jobs ask for (helpers.book.jobs)
 
 
-class ChapterError(RuntimeError):
+class ChapterError(UserError, RuntimeError):
     """A chapter, profile or declared file is missing, or a cell of the chapter failed."""
 
 
@@ -93,10 +93,22 @@ def values(chapter: str, profile: str, overrides: Mapping | None = None) -> dict
     return {s.parameter.name: s.value for s in settings(chapter, profile, overrides)}
 
 
-def _profile(name: str) -> dict:
-    """The file of a profile; every entry must be a chapter or one of the three more."""
+def known_profile(name: str) -> str:
+    """The name of a profile, which is also that of a folder in ``build/``.
+
+    Raises
+    ------
+    ChapterError
+        there is none of this name.
+    """
     if name not in profiles():
         raise ChapterError(unknown("profile", name, profiles()))
+    return name
+
+
+def _profile(name: str) -> dict:
+    """The file of a profile; every entry must be a chapter or one of the three more."""
+    known_profile(name)
     everything = yaml.safe_load((paths.PROFILES / f"{name}.yaml").read_text()) or {}
     for entry in everything:
         if entry not in (SHARED, LIVE, RUNS, *names()):

@@ -16,11 +16,11 @@ import math
 from dataclasses import MISSING, dataclass, fields
 
 from helpers.book import chapters
-from helpers.errors import nearest
+from helpers.errors import UserError, nearest
 from helpers.recipes import catalogue
 
 
-class BadJob(ValueError):
+class BadJob(UserError, ValueError):
     """A profile names no runs, or an unknown one, or asks for something that makes no sense."""
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import jupytext
 
-from helpers.errors import nearest
+from helpers.errors import UserError, nearest
 
 TAG = "parameters"
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
@@ -31,7 +31,7 @@ _RANGE = re.compile(r"(?P<low>[^,]*?)\.\.(?P<high>[^,]*)")
 _INTEGER = re.compile(r"[+-]?\d+(_\d+)*")
 
 
-class ParameterError(ValueError):
+class ParameterError(UserError, ValueError):
     """A parameter is unknown, of the wrong type or not allowed, or its cell is ill-written."""
 
 

@@ -18,6 +18,7 @@ import yaml
 
 from helpers import paths
 from helpers.book import chapters
+from helpers.errors import UserError
 
 #: stands in a page where `findings` are to come
 FINDINGS = "% findings on the claims"
@@ -25,7 +26,7 @@ _NOT_SHOWN = {"remove-cell", "remove_cell"}
 TAGS_WITHOUT_INPUT = _NOT_SHOWN | {"remove-input", "remove_input"}
 
 
-class BookError(RuntimeError):
+class BookError(UserError, RuntimeError):
     """The book does not build, or what was built is not fit to read."""
 
 

@@ -31,7 +31,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from tqdm import tqdm
 
 from helpers import paths, processes, provenance
-from helpers.errors import NotThere, Unfit
+from helpers.errors import NotThere, Unfit, UserError
 from helpers.frames import dataset, formats
 
 PROGRAM = "cp2k.psmp"
@@ -48,7 +48,7 @@ _ENVIRONMENT = {
 }
 
 
-class DFTFailed(RuntimeError):
+class DFTFailed(UserError, RuntimeError):
     """CP2K is not installed, died, or did not converge."""
 
 

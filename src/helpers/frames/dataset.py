@@ -22,7 +22,7 @@ import pandas as pd
 from dpdata.data_type import Axis, DataType
 
 from helpers import paths, provenance, structures, units
-from helpers.errors import AlreadyThere, NotThere, Unfit
+from helpers.errors import AlreadyThere, NotThere, Unfit, UserError
 from helpers.frames import summary
 
 PARTS = ("training", "validation")
@@ -35,7 +35,7 @@ dpdata.LabeledSystem.register_data_type(
 )
 
 
-class BadFrames(ValueError):
+class BadFrames(UserError, ValueError):
     """Frames that are incomplete, broken or not physical."""
 
 

@@ -22,7 +22,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from helpers import provenance
-from helpers.errors import Unfit
+from helpers.errors import Unfit, UserError
 
 TYPE_ORDER = ("H", "C", "N", "Zn")
 FOLDER_VARIABLE = "ZIF4_REFERENCE"
@@ -46,7 +46,7 @@ _SHA256 = {
 }
 
 
-class ReferenceUnavailable(RuntimeError):
+class ReferenceUnavailable(UserError, RuntimeError):
     """The reference potential, or what it needs to run, is not on this machine."""
 
 

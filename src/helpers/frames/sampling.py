@@ -26,10 +26,10 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
 from tqdm import tqdm
 
-from helpers.errors import Unfit
+from helpers.errors import Unfit, UserError
 
 
-class Unphysical(RuntimeError):
+class Unphysical(UserError, RuntimeError):
     """A sampler left the structures that are worth a label."""
 
 

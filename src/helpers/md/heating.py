@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import gzip
-import json
 import math
 import re
 import shutil
@@ -79,49 +78,34 @@ def run(
     provenance.DirectoryBusy
         another process computes the same run.
     """
-    recipe = heating.recipe()
-    if found := find(heating):
-        provenance.announce("reused", found.directory)
-        return _judged(found, keep_exploded)
-    atoms = protocol.structure(heating)
-    with provenance.lock(provenance.directory("runs", heating.name, recipe)) as directory:
-        if found := find(heating):  # finished while this process waited
-            return _judged(found, keep_exploded)
-        model, *others = [
-            force_field.of(potential).model(atoms.symbols, tabulated=compress)
-            for potential in (heating.potential, *heating.ensemble)
-        ]
-        if heating.recipe() != recipe:
-            raise DamagedRun(
-                f"the structure or a potential of {heating.name} was replaced while "
-                f"the run was being prepared; call again"
-            )
-        ranks, threads = parallel.choose(
-            atoms, heating.force_field, model, heating.total_steps, ranks, threads
-        )
+    recipe, atoms = heating.recipe(), protocol.structure(heating)
+
+    def make(directory: Path) -> dict:
         every = restart_every_ps or min(
             1.0, _RESTART_S / (parallel.GUESS_S * len(atoms)) * heating.timestep_fs / 1000
         )
-        try:
-            with resume.no_orphan(directory) as fence:
-                _prepare(directory, heating, recipe, atoms, [model, *others])
-                first = resume.rewind(directory, heating)
-                provenance.announce(
-                    "resumed" if first else "made",
-                    directory,
-                    f"step {first} of {heating.total_steps}, {ranks} x {threads} threads",
-                )
-                progress, exploded = Progress(directory, heating), ""
-                if first < heating.total_steps:
-                    try:
-                        _lammps(directory, heating, first, every, ranks, threads, fence, progress)
-                    except ExplodedRun as error:
-                        exploded = str(error)
-            _finish(directory, heating, recipe, atoms, progress, ranks, threads, exploded)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            raise resume.full_disk(directory) from error
+        return _made(directory, heating, recipe, atoms, ranks, threads, every, compress)
+
+    def look() -> Path | None:
+        found = find(heating)
+        return found and found.directory
+
+    try:
+        directory = provenance.kept(
+            "runs",
+            recipe,
+            make,
+            name=heating.name,
+            description=_description(heating, len(atoms)),
+            inputs=_inputs(recipe),
+            look=look,
+            tidy=lambda directory: _tidy(directory, heating),
+            speaks=True,  # it knows from which step it goes on
+        )
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise resume.full_disk(provenance.directory("runs", heating.name, recipe)) from error
     return _judged(Run.read(directory, heating), keep_exploded)
 
 
@@ -152,13 +136,53 @@ def _judged(run: Run, keep_exploded: bool) -> Run:
 # --- inputs ---------------------------------------------------------------------------------
 
 
-def _prepare(
-    directory: Path, heating: HeatingRun, recipe: dict, atoms: Atoms, members: list[Path]
-) -> None:
-    (directory / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
+def _made(
+    directory: Path,
+    heating: HeatingRun,
+    recipe: dict,
+    atoms: Atoms,
+    ranks: int | None,
+    threads: int | None,
+    restart_every_ps: float,
+    compress: bool,
+) -> dict:
+    """Bring the run in ``directory`` to its end from where it was left; what is to be known."""
+    model, *others = [
+        force_field.of(potential).model(atoms.symbols, tabulated=compress)
+        for potential in (heating.potential, *heating.ensemble)
+    ]
+    if heating.recipe() != recipe:
+        raise DamagedRun(
+            f"the structure or a potential of {heating.name} was replaced while "
+            f"the run was being prepared; call again"
+        )
+    ranks, threads = parallel.choose(
+        atoms, heating.force_field, model, heating.total_steps, ranks, threads
+    )
+    with resume.no_orphan(directory) as fence:
+        _prepare(directory, heating, atoms, [model, *others])
+        first = resume.rewind(directory, heating)
+        provenance.announce(
+            "resumed" if first else "made",
+            directory,
+            f"step {first} of {heating.total_steps}, {ranks} x {threads} threads",
+        )
+        progress, exploded = Progress(directory, heating), ""
+        if first < heating.total_steps:
+            try:
+                _lammps(
+                    directory, heating, first, restart_every_ps, ranks, threads, fence, progress
+                )
+            except ExplodedRun as error:
+                exploded = str(error)
+    _close(directory, heating, progress, exploded)
+    return _facts(directory, heating, atoms, progress, ranks, threads, exploded)
+
+
+def _prepare(directory: Path, heating: HeatingRun, atoms: Atoms, models: list[Path]) -> None:
     (directory / "in.heating").write_text(lammps_input.script(heating))
     lammps.write_data(directory / "start.data", atoms, heating.force_field.atom_style)
-    for name, model in zip(lammps_input.links(heating), members, strict=True):
+    for name, model in zip(lammps_input.links(heating), models, strict=True):
         link = directory / name
         link.unlink(missing_ok=True)
         link.symlink_to(model.resolve())
@@ -231,76 +255,83 @@ def _append(part: Path, whole: Path) -> None:
 # --- finishing ------------------------------------------------------------------------------
 
 
-def _finish(
-    directory: Path,
-    heating: HeatingRun,
-    recipe: dict,
-    atoms: Atoms,
-    progress: Progress,
-    ranks: int,
-    threads: int,
-    exploded: str,
-) -> None:
-    raw = directory / trajectory.FILE
-    last = progress.step - 1 if exploded else heating.total_steps  # without what is not physics
+def _close(directory: Path, heating: HeatingRun, progress: Progress, exploded: str) -> None:
+    """Leave out what is not physics, count what is left, and compress the trajectory."""
+    last = progress.step - 1 if exploded else heating.total_steps
     resume.cut(directory, heating, last)
     if lost := resume.lacking(heating, last, *resume.written(directory)):
         raise DamagedRun(
             f"{paths.relative(directory)} came to its end, but {lost}; call again, "
             f"it goes on from its last whole restart file"
         )
+    raw = directory / trajectory.FILE
     if raw.exists():
-        part = raw.with_suffix(".part")
         with (
             open(raw, "rb") as source,
+            provenance.replacing(raw.with_name(f"{raw.name}.gz")) as part,
             open(part, "wb") as file,
             gzip.GzipFile("", "wb", compresslevel=9, fileobj=file, mtime=0) as target,
         ):
             shutil.copyfileobj(source, target)
-        part.replace(raw.with_name(raw.name + ".gz"))
+
+
+def _facts(
+    directory: Path,
+    heating: HeatingRun,
+    atoms: Atoms,
+    progress: Progress,
+    ranks: int,
+    threads: int,
+    exploded: str,
+) -> dict:
+    """What the provenance of a run tells beside its recipe."""
     table = thermo.read(directory)
-    inputs = {"structure": recipe["structure"], "potential": recipe["potential"]}
-    ensemble = {}
-    if heating.ensemble:
-        ensemble = {"ensemble": [force_field.of(potential).name for potential in heating.ensemble]}
-        inputs |= {f"ensemble {i}": model for i, model in enumerate(recipe["ensemble"], start=1)}
-    provenance.write(
-        directory,
-        kind="runs",
-        recipe=recipe,
-        description=_description(heating, len(atoms)),
-        inputs=inputs,
-        seconds=progress.seconds,
-        structure=Path(heating.structure).stem,
-        potential=heating.force_field.name,
-        **ensemble,
-        steps=progress.step if exploded else heating.total_steps,
-        exploded=exploded,
-        sample_stages=heating.sample_stages(),
-        atoms=len(atoms),
-        ranks=ranks,
-        threads=threads,
-        sessions=progress.sessions,
-        native_kernels=kernels.library() is not None,
-        ns_per_day=_rounded(progress.speed_ns_per_day),
-        core_us_per_atom_step=_rounded(
-            progress.core_seconds * 1e6 / (progress.md_steps * len(atoms))
-            if progress.md_steps
-            else math.nan
-        ),
-        final={k: _rounded(v) for k, v in table.iloc[-1].items()} if len(table) else {},
+    ensemble = [force_field.of(potential).name for potential in heating.ensemble]
+    cost = (
+        progress.core_seconds * 1e6 / (progress.md_steps * len(atoms))
+        if progress.md_steps
+        else math.nan
     )
-    for file in [
-        raw,
-        directory / "in.part",
-        directory / "lammps.out",
-        directory / "progress.json",
-        directory / "recipe.json",
-        directory / ".lammps",
-        *(directory / name for name in lammps_input.links(heating)),
-        *directory.glob("restart.*"),
-    ]:
-        file.unlink(missing_ok=True)
+    return {
+        "seconds": progress.seconds,
+        "structure": Path(heating.structure).stem,
+        "potential": heating.force_field.name,
+        **({"ensemble": ensemble} if ensemble else {}),
+        "steps": progress.step if exploded else heating.total_steps,
+        "exploded": exploded,
+        "sample_stages": heating.sample_stages(),
+        "atoms": len(atoms),
+        "ranks": ranks,
+        "threads": threads,
+        "sessions": progress.sessions,
+        "native_kernels": kernels.library() is not None,
+        "ns_per_day": _rounded(progress.speed_ns_per_day),
+        "core_us_per_atom_step": _rounded(cost),
+        "final": {k: _rounded(v) for k, v in table.iloc[-1].items()} if len(table) else {},
+    }
+
+
+def _tidy(directory: Path, heating: HeatingRun) -> None:
+    """Remove what only a run that is not finished needs."""
+    for name in (
+        trajectory.FILE,
+        "in.part",
+        "lammps.out",
+        "progress.json",
+        "recipe.json",
+        ".lammps",
+        *lammps_input.links(heating),
+        *(file.name for file in directory.glob("restart.*")),
+    ):
+        (directory / name).unlink(missing_ok=True)
+
+
+def _inputs(recipe: dict) -> dict[str, str]:
+    """Name -> sha256 of what went into a run."""
+    others = enumerate(recipe.get("ensemble", []), start=1)
+    return {name: recipe[name] for name in ("structure", "potential")} | {
+        f"ensemble {i}": model for i, model in others
+    }
 
 
 def _description(heating: HeatingRun, atoms: int) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers import paths, provenance
+from helpers.errors import UserError
 
 SOURCE = Path(__file__).with_name("native") / "deepmd_kernels.cc"
 SWITCH = "ZIF4_KERNELS"
@@ -31,7 +32,7 @@ _GRADIENT = "_ZN6deepmd29tabulate_fusion_se_a_grad_cpuIfEEvPT_S2_S2_PKS1_S4_S4_S
 _VIRIAL = "_ZN6deepmd17prod_virial_a_cpuIdEEvPT_S2_PKS1_S4_S4_PKiiii"
 
 
-class KernelsDiffer(RuntimeError):
+class KernelsDiffer(UserError, RuntimeError):
     """The compiled functions are not those of the installed DeePMD-kit, or do not do the same."""
 
 

@@ -18,11 +18,12 @@ from ase.calculators.lammps import Prism
 from ase.data import atomic_masses, atomic_numbers
 
 from helpers import processes
+from helpers.errors import UserError
 from helpers.md import kernels
 from helpers.structures import TYPE_MAP
 
 
-class LammpsDied(RuntimeError):
+class LammpsDied(UserError, RuntimeError):
     """LAMMPS ended with an error; its last lines are in the message."""
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import paths
+from helpers import paths, provenance
+from helpers.errors import NotThere, Unfit
 from helpers.md import thermo
 
 FILE = "model_deviation.out"
@@ -32,18 +33,24 @@ def read(run: Path | str) -> pd.DataFrame:
     """
     file = Path(run) / FILE
     if not file.is_file():
-        raise FileNotFoundError(
+        raise NotThere(
             f"no {paths.relative(file)}: the run has no ensemble of potentials to be compared with"
         )
     rows = [line.split() for line in whole_rows(file)]
     if not rows or any(len(row) < len(COLUMNS) for row in rows):
-        raise ValueError(f"{paths.relative(file)} holds no table of {len(COLUMNS)} columns")
+        raise Unfit(
+            f"{paths.relative(file)} holds no table of {len(COLUMNS)} columns; restore it, or run "
+            f"with an ensemble again"
+        )
     data = np.array([row[: len(COLUMNS)] for row in rows], dtype=float)
     table = pd.DataFrame(data, columns=list(COLUMNS))
     # LAMMPS evaluates the first step of every stage twice: as the last one of the stage before
     table = table.drop_duplicates("step", keep="first").reset_index(drop=True)
     if not (table["step"].diff().dropna() > 0).all():
-        raise ValueError(f"{paths.relative(file)}: steps do not increase; the table is damaged")
+        raise Unfit(
+            f"{paths.relative(file)} is damaged: its steps do not increase; restore it, or remove "
+            f"the run's directory and run it again"
+        )
     targets = thermo.read(run)
     return pd.DataFrame(
         {
@@ -72,6 +79,4 @@ def truncate(file: Path, step: int) -> None:
         if int(line.split()[0]) <= step:
             kept.setdefault(int(line.split()[0]), line)
     header = f"#{' '.join(COLUMNS)}\n"
-    part = file.with_suffix(".part")
-    part.write_text(header + "".join(kept[s] for s in sorted(kept)))
-    part.replace(file)
+    provenance.write_text(file, header + "".join(kept[s] for s in sorted(kept)))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from helpers import paths
+from helpers import paths, provenance
+from helpers.errors import UserError
 from helpers.md import resume, thermo
 from helpers.md.lammps_input import CLOSEST_A
 from helpers.md.protocol import HeatingRun
@@ -24,7 +25,7 @@ _SAY_LATEST_S = 600.0
 _SPARE_BYTES = 2**20  # on the disk, beside four restart files
 
 
-class ExplodedRun(RuntimeError):
+class ExplodedRun(UserError, RuntimeError):
     """The dynamics left physics: hot, blown up, atoms on top of each other, lost or NaN."""
 
 
@@ -101,8 +102,8 @@ class Progress:
             self.core_seconds += self.cores * (now - self.mark[1])
         self.mark = (self.step, now)
         self.seconds = self.before + now - self.began
-        part = self.file.with_suffix(".part")
-        part.write_text(
+        provenance.write_text(
+            self.file,
             json.dumps(
                 {
                     "step": self.step,
@@ -112,9 +113,8 @@ class Progress:
                     "md_steps": self.md_steps,
                     "sessions": self.sessions,
                 }
-            )
+            ),
         )
-        part.replace(self.file)
         restarts = resume.restarts(self.directory)
         for _, old in restarts[:-2]:
             old.unlink(missing_ok=True)

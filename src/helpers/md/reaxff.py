@@ -19,6 +19,7 @@ from pathlib import Path
 from scipy import constants
 
 from helpers import paths, provenance, units
+from helpers.errors import UserError
 from helpers.structures import TYPE_MAP
 
 NAME = "reaxff"  # as the potential of a run
@@ -30,7 +31,7 @@ KCAL_PER_MOL_IN_EV = constants.calorie / units.EV_IN_KJ_PER_MOL
 _HOME = "github.com/fxcoudert/citable-data, 152-Castel_JPhysChemC_2022"
 
 
-class ReaxFFUnavailable(RuntimeError):
+class ReaxFFUnavailable(UserError, RuntimeError):
     """The force field is not on this machine, is another one, or lacks an element."""
 
 

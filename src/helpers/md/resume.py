@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from helpers import paths, processes, provenance
+from helpers.errors import UserError
 from helpers.md import model_deviation, thermo, trajectory
 from helpers.md.protocol import HeatingRun
 
 _RESTART_MAGIC = b"LammpS RestartT\0"  # at the end of every whole restart file
 
 
-class DamagedRun(RuntimeError):
+class DamagedRun(UserError, RuntimeError):
     """A table or trajectory lacks samples that it should hold, or cannot be written (full disk)."""
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from helpers import provenance
+from helpers.errors import UserError
 from helpers.frames import dataset
 from helpers.md.trajectory import Trajectory
 
 
-class NoSnapshots(ValueError):
+class NoSnapshots(UserError, ValueError):
     """There is no frame of this kind, or none near this temperature."""
 
 

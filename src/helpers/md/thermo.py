@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import paths, statistics
-from helpers.errors import Unfit
+from helpers import paths, provenance, statistics
+from helpers.errors import NotThere, Unfit
 
 FILE = "thermo.csv"
 
@@ -57,12 +57,15 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     table = pd.read_csv(file, comment="#")
     table = table if len(table) else table.astype(float)  # a run may explode before its first row
     if missing := [c for c in COLUMNS if c not in table.columns]:
-        raise ValueError(
+        raise Unfit(
             f"{paths.relative(file)} has no column {', '.join(missing)}; "
             f"delete the run's directory and run it again"
         )
     if len(table) and not np.all(np.diff(table["step"]) > 0):
-        raise ValueError(f"{paths.relative(file)}: steps do not increase; the table is damaged")
+        raise Unfit(
+            f"{paths.relative(file)} is damaged: its steps do not increase; restore it, or remove "
+            f"the run's directory and run it again"
+        )
     return table if equilibration else table[table["stage"] > 0].reset_index(drop=True)
 
 
@@ -122,7 +125,7 @@ def density(
     rows = table[(table["target_temperature_K"] - temperature_K).abs() <= 1]
     rows = rows[rows["time_ps"] >= rows["time_ps"].min() + skip_ps]
     if len(rows) < 2 * blocks:
-        raise ValueError(
+        raise Unfit(
             f"{len(rows)} rows at {temperature_K:g} K after the first {skip_ps:g} ps are too few "
             f"for {blocks} blocks; hold the temperature longer"
         )
@@ -147,16 +150,14 @@ def whole_rows(file: Path) -> list[str]:
 def truncate(file: Path, step: int) -> None:
     """Keep the header and the whole rows up to ``step``."""
     kept = [row for row in whole_rows(file) if int(row.split(",", 1)[0]) <= step]
-    part = file.with_suffix(".part")
-    part.write_text("".join([",".join(COLUMNS) + "\n", *kept]))
-    part.replace(file)
+    provenance.write_text(file, "".join([",".join(COLUMNS) + "\n", *kept]))
 
 
 def _file(run: Path | str) -> Path:
     file = Path(run)
     file = file / FILE if file.is_dir() or not file.suffix else file
     if not file.is_file():
-        raise FileNotFoundError(
+        raise NotThere(
             f"no {paths.relative(file)}: start the run with heating.run, or wait for its first row"
         )
     return file

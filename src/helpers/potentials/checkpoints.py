@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from helpers import provenance
 from helpers.frames import dataset
 from helpers.potentials import deepmd, evaluation, store
 
@@ -93,7 +94,5 @@ def judge_snapshots(
             errors = [evaluation.evaluate(snapshot / store.FROZEN, system) for system in systems]
             row[role] = evaluation.over_all(errors)
         rows.append(row)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(rows, indent=1) + "\n")
-        part.replace(file)
+        provenance.write_text(file, json.dumps(rows, indent=1) + "\n")
     return min(rows, key=lambda row: math.prod(row["validation"].values()))["step"]

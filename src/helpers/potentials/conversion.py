@@ -1,4 +1,4 @@
-"""The same potential in DeePMD-kit's other backends, to see what each costs.
+"""The same potential in another form: with tables, in double precision, in another backend.
 
 The book runs TensorFlow's (``.pb``). The others need their own libraries, which the locked
 environment leaves out; `missing` says which. They are converted by DeePMD-kit itself by way of its
@@ -8,7 +8,8 @@ neutral ``.dp``: weights and cutoffs stay, so forces do, too, but for rounding.
 from __future__ import annotations
 
 import shutil
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 
 from helpers import paths, provenance
 from helpers.potentials import deepmd, store
+from helpers.potentials.store import Potential
 
 _PYTORCH = ("torch", "nvidia.cuda_runtime")  # DeePMD-kit's wheel looks for CUDA's runtime, always
 
@@ -52,7 +54,7 @@ def missing(name: str) -> str:
     )
 
 
-def convert(potential: str | Path, name: str) -> Path:
+def convert(potential: str | Path | Potential, name: str) -> Path:
     """The frozen potential as a model of the backend ``name`` (of `BACKENDS`).
 
     Kept in ``build/backends/<key>`` for the content of the frozen file.
@@ -60,56 +62,50 @@ def convert(potential: str | Path, name: str) -> Path:
     Raises
     ------
     store.BadPotential
-        see `store.load_potential`.
+        see `store.load`.
     deepmd.DPFailed
         DeePMD-kit does not convert it.
     """
     backend = BACKENDS[name]
-    frozen = double_precision(potential) if backend.double else store.load(potential).file
+    frozen = store.load(double_precision(potential) if backend.double else potential)
     recipe = {
-        "frozen": provenance.sha256(frozen),
+        "frozen": frozen.sha256,
         "suffix": backend.suffix,
         "tabulated": backend.tabulated,
         "versions": provenance.versions(),
     }
-    target = paths.BUILD / "backends" / provenance.key(recipe)
-    model = target / f"model.{backend.suffix}"
-    if (target / provenance.FILE).is_file():
-        provenance.announce("reused", model)
-        return model
-    with provenance.lock(target):
-        began = time.monotonic()
-        work = target / "work"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        deepmd.run(work, None, "convert-backend", str(frozen.resolve()), "model.dp")
-        deepmd.run(work, None, "convert-backend", "model.dp", model.name)
-        if backend.tabulated:
-            deepmd.run(
-                work,
-                None,
-                "compress",
-                "-i",
-                model.name,
-                "-o",
-                f"tabulated.{backend.suffix}",
-                backend="pt",
-            )
-            (work / f"tabulated.{backend.suffix}").replace(work / model.name)
-        if model.is_dir():
-            shutil.rmtree(model)  # of a broken-off conversion: `replace` wants an empty one
-        (work / model.name).replace(model)
-        provenance.write(
-            target,
-            kind="backend",
-            recipe=recipe,
-            inputs={"frozen": recipe["frozen"]},
-            description=f"{paths.relative(frozen)} for {name}",
-            seconds=time.monotonic() - began,
-        )
-        shutil.rmtree(work)
-    provenance.announce("made", model)
-    return model
+    model = f"model.{backend.suffix}"
+
+    def make(target: Path) -> None:
+        with _workplace(target) as work:
+            deepmd.run(work, None, "convert-backend", str(frozen.file.resolve()), "model.dp")
+            deepmd.run(work, None, "convert-backend", "model.dp", model)
+            if backend.tabulated:
+                tabulated = f"tabulated.{backend.suffix}"
+                deepmd.run(work, None, "compress", "-i", model, "-o", tabulated, backend="pt")
+                (work / tabulated).replace(work / model)
+            if (target / model).is_dir():
+                shutil.rmtree(target / model)  # of a broken-off conversion: only an empty one goes
+            (work / model).replace(target / model)
+
+    made = provenance.kept(
+        "backends",
+        recipe,
+        make,
+        description=f"{paths.relative(frozen.file)} for {name}",
+        inputs={"frozen": frozen.sha256},
+    )
+    return made / model
+
+
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """An empty folder in ``target`` that goes when all went well: else its logs are of use."""
+    work = target / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    yield work
+    shutil.rmtree(work)
 
 
 def _there(module: str) -> bool:
@@ -119,13 +115,12 @@ def _there(module: str) -> bool:
         return False
 
 
+# ---------------------------------------------------------------- compressed
+
 COMPRESSED = "compressed_model.pb"
 
 
-# ---------------------------------------------------------------- compressing
-
-
-def compress(potential: str | Path, step: float = 0.01) -> Path:
+def compress(potential: str | Path | Potential, step: float = 0.01) -> Path:
     """The tabulated model for fast molecular dynamics, made once and reused.
 
     The embedding net becomes a table of fifth-order polynomials (Lu et al., J. Chem. Theory
@@ -136,88 +131,72 @@ def compress(potential: str | Path, step: float = 0.01) -> Path:
     Raises
     ------
     BadPotential
-        see :func:`load_potential`.
+        see `store.load`.
     DPFailed
         ``dp compress`` died (a model trained with ``--skip-neighbor-stat`` cannot be compressed).
     """
-    frozen = store.load(potential).file
+    frozen = store.load(potential)
     recipe = {
-        "frozen": provenance.sha256(frozen), "step": step, "extrapolate": 5,
+        "frozen": frozen.sha256, "step": step, "extrapolate": 5,
         "deepmd-kit": provenance.versions().get("deepmd-kit"),
     }  # fmt: skip
-    target = paths.BUILD / "compressed" / provenance.key(recipe)
-    finished = target / provenance.FILE
-    while not finished.is_file():
-        try:
-            with provenance.lock(target):
-                if not finished.is_file():
-                    _compress(frozen, target, recipe)
-                    provenance.announce("made", target / COMPRESSED, _size(target / COMPRESSED))
-                    return target / COMPRESSED
-        except provenance.DirectoryBusy as busy:
-            print(f"waiting: {busy}", flush=True)
-            time.sleep(5)
-    provenance.announce("reused", target / COMPRESSED, _size(target / COMPRESSED))
-    return target / COMPRESSED
+
+    def make(target: Path) -> None:
+        with _workplace(target) as work:
+            deepmd.run(
+                work, None, "compress", "-i", str(frozen.file.resolve()), "-o", COMPRESSED,
+                "-s", str(recipe["step"]), "-e", str(recipe["extrapolate"]),
+            )  # fmt: skip
+            (work / COMPRESSED).replace(target / COMPRESSED)
+
+    made = provenance.kept(
+        "compressed",
+        recipe,
+        make,
+        description=f"{paths.relative(frozen.file)} with a tabulated embedding net",
+        inputs={store.FROZEN: frozen.sha256},
+        wait=True,
+    )
+    return made / COMPRESSED
 
 
-def _compress(frozen: Path, target: Path, recipe: dict) -> None:
-    work = target / "work"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    began = time.monotonic()
-    deepmd.run(
-        work, None, "compress", "-i", str(frozen.resolve()), "-o", COMPRESSED,
-        "-s", str(recipe["step"]), "-e", str(recipe["extrapolate"]),
-    )  # fmt: skip
-    (work / COMPRESSED).replace(target / COMPRESSED)
-    provenance.write(
-        target, kind="compressed", recipe=recipe,
-        description=f"{paths.relative(frozen)} with a tabulated embedding net",
-        inputs={store.FROZEN: recipe["frozen"]}, seconds=time.monotonic() - began,
-    )  # fmt: skip
-    shutil.rmtree(work)
-
-
-def _size(file: Path) -> str:
-    return f"{file.stat().st_size / 2**20:.0f} MiB"
-
+# ---------------------------------------------------------------- in double precision
 
 DOUBLE = "double_model.pb"
 
 
-def double_precision(potential: str | Path) -> Path:
+def double_precision(potential: str | Path | Potential) -> Path:
     """The frozen model with its weights widened to float64, and computing in it, by DeePMD-kit's
     own converter. Kept in ``build/double/<key>`` for the content of the frozen file.
 
     Raises
     ------
     store.BadPotential
-        see `store.load_potential`.
+        see `store.load`.
     """
-    frozen = store.load(potential).file
+    frozen = store.load(potential)
     recipe = {
-        "frozen": provenance.sha256(frozen),
+        "frozen": frozen.sha256,
         "precision": "float64",
         "deepmd-kit": provenance.versions().get("deepmd-kit"),
     }
-    target = paths.BUILD / "double" / provenance.key(recipe)
-    if not (target / provenance.FILE).is_file():
-        with provenance.lock(target), store.quiet():
+
+    def make(target: Path) -> None:
+        with store.quiet():
             from deepmd.backend.backend import Backend
 
-            began, tensorflow = time.monotonic(), Backend.get_backend("tensorflow")()
-            plain = tensorflow.serialize_hook(str(frozen))
+            tensorflow = Backend.get_backend("tensorflow")()
+            plain = tensorflow.serialize_hook(str(frozen.file))
             tensorflow.deserialize_hook(str(target / DOUBLE), _widened(plain))
-            provenance.write(
-                target,
-                kind="double",
-                recipe=recipe,
-                inputs={"frozen": recipe["frozen"]},
-                description=f"{paths.relative(frozen)} in float64",
-                seconds=time.monotonic() - began,
-            )
-    return target / DOUBLE
+
+    made = provenance.kept(
+        "double",
+        recipe,
+        make,
+        description=f"{paths.relative(frozen.file)} in float64",
+        inputs={"frozen": frozen.sha256},
+    )
+    return made / DOUBLE
 
 
 def _widened(node):

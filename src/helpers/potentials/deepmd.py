@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 from helpers import paths, processes
+from helpers.errors import UserError
 
 LOG = "train.log"
 
 
-class DPFailed(RuntimeError):
+class DPFailed(UserError, RuntimeError):
     """``dp`` died, the loss became NaN, or a trained model predicts NaN."""
 
 

@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from helpers import paths, provenance
-from helpers.errors import Unfit, nearest
+from helpers.errors import Unfit, UserError, nearest
 from helpers.structures import TYPE_MAP
 
 FROZEN = "frozen_model.pb"
@@ -28,7 +28,7 @@ LEARNING = "learning.json"
 METRICS = "metrics.json"
 
 
-class BadPotential(ValueError):
+class BadPotential(UserError, ValueError):
     """A potential that is missing, truncated, not readable or made for other elements."""
 
 

@@ -216,58 +216,79 @@ def train(
         another process trains in this directory.
     """
     plain = recipe.as_dict()
-    done = provenance.find("potentials", plain)
-    if done:
-        done = done.resolve()
-        provenance.announce("reused", done, f"potential {name!r} was trained before")
-        store.point(name, done)
-        return replace(store.load(done), name=name)
-    if (paths.shipped("potentials", name) / provenance.FILE).is_file():
+    shipped = (paths.shipped("potentials", name) / provenance.FILE).is_file()
+    if shipped and not provenance.find("potentials", plain):
         raise Unfit(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
         )
-    target = provenance.directory("potentials", name, plain).absolute()
-    display_every, save_every = _intervals(recipe.steps, display_every, save_every)
-    with provenance.lock(target):
-        began = time.monotonic()
-        text = recipe.input(target, display_every, save_every)
-        (target / "input.json").write_text(json.dumps(text, indent=1) + "\n")
-        frozen = target / store.FROZEN
-        earlier = _seconds(target)
-        if not frozen.is_file():
-            _run_training(target, recipe, threads)
-            if recipe.steps < checkpoints.SHORT:
-                deepmd.run(target, threads, "freeze", "-o", "frozen.part.pb")
-                (target / "frozen.part.pb").rename(frozen)
-            else:
-                best = checkpoints.judge_snapshots(target, recipe.sets, watch, threads)
-                (target / checkpoints.SNAPSHOT_FOLDER / str(best) / store.FROZEN).rename(frozen)
-        metrics = {
-            s: evaluation.evaluate(
-                frozen, dataset.thinned(dataset.load(s, "validation"), checkpoints.EVALUATED)
-            )
-            for s in recipe.sets
-        }
-        evaluation.write_metrics(target / store.METRICS, metrics)
-        last = learning_curves.read_lcurve(target).iloc[-1]
-        provenance.write(
-            target, kind="potentials", recipe=plain,
-            description=f"se_e2_a potential of {', '.join(recipe.sets)}, {recipe.steps} steps",
-            inputs={s: provenance.sha256(dataset.locate(s)) for s in recipe.sets},
-            seconds=earlier + time.monotonic() - began,
-            threads=deepmd.threads_of(threads), sets=list(recipe.sets),
-            frozen_sha256=provenance.sha256(frozen),
-            training_frames=sum(len(dataset.load(s, "training")) for s in recipe.sets),
-            results={"last_line_of_lcurve": last.to_dict(), "validation": metrics},
-        )  # fmt: skip
-        for left in (*target.glob(f"{checkpoints.CHECKPOINT}*"), *target.glob("checkpoint*"),
-                     target / "out.json", target / "input_v2_compat.json",
-                     target / "seconds.json"):  # fmt: skip
-            left.unlink(missing_ok=True)
-        shutil.rmtree(target / checkpoints.SNAPSHOT_FOLDER, ignore_errors=True)
-    provenance.announce("made", target, f"potential {name!r}, {recipe.steps} steps")
-    store.point(name, target)
-    return replace(store.load(target), name=name)
+    threads = deepmd.threads_of(threads)
+
+    def make(directory: Path) -> dict:
+        return _trained(directory, recipe, watch, threads, display_every, save_every)
+
+    made = provenance.kept(
+        "potentials",
+        plain,
+        make,
+        name=name,
+        description=f"se_e2_a potential of {', '.join(recipe.sets)}, {recipe.steps} steps",
+        inputs={s: provenance.sha256(dataset.locate(s)) for s in recipe.sets},
+        tidy=_tidy,
+    ).resolve()
+    store.point(name, made)
+    return replace(store.load(made), name=name)
+
+
+def _trained(
+    directory: Path,
+    recipe: Recipe,
+    watch: Sequence[str],
+    threads: int,
+    display_every: int | None,
+    save_every: int | None,
+) -> dict:
+    """Train, freeze and judge in ``directory``, from where it was left; what is to be known."""
+    began, earlier = time.monotonic(), _seconds(directory)
+    text = recipe.input(directory, *_intervals(recipe.steps, display_every, save_every))
+    provenance.write_text(directory / "input.json", json.dumps(text, indent=1) + "\n")
+    frozen = directory / store.FROZEN
+    if not frozen.is_file():
+        _run_training(directory, recipe, threads)
+        if recipe.steps < checkpoints.SHORT:
+            deepmd.run(directory, threads, "freeze", "-o", "frozen.part.pb")
+            (directory / "frozen.part.pb").rename(frozen)
+        else:
+            best = checkpoints.judge_snapshots(directory, recipe.sets, watch, threads)
+            (directory / checkpoints.SNAPSHOT_FOLDER / str(best) / store.FROZEN).rename(frozen)
+    metrics = {
+        s: evaluation.evaluate(
+            frozen, dataset.thinned(dataset.load(s, "validation"), checkpoints.EVALUATED)
+        )
+        for s in recipe.sets
+    }
+    evaluation.write_metrics(directory / store.METRICS, metrics)
+    last = learning_curves.read_lcurve(directory).iloc[-1]
+    return {
+        "seconds": earlier + time.monotonic() - began,
+        "threads": threads,
+        "sets": list(recipe.sets),
+        "frozen_sha256": provenance.sha256(frozen),
+        "training_frames": sum(len(dataset.load(s, "training")) for s in recipe.sets),
+        "results": {"last_line_of_lcurve": last.to_dict(), "validation": metrics},
+    }
+
+
+def _tidy(directory: Path) -> None:
+    """Remove what only a training that is not finished needs."""
+    for file in (
+        *directory.glob(f"{checkpoints.CHECKPOINT}*"),
+        *directory.glob("checkpoint*"),
+        directory / "out.json",
+        directory / "input_v2_compat.json",
+        directory / "seconds.json",
+    ):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(directory / checkpoints.SNAPSHOT_FOLDER, ignore_errors=True)
 
 
 def _intervals(
@@ -290,7 +311,7 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
         prefix, started = checkpoint
         _refuse_nan(directory, learning_curves.read_lcurve(directory))
         command += ["--restart", prefix]
-        provenance.announce("resumed", directory, f"from step {started} of {recipe.steps}")
+        print(f"from step {started} of {recipe.steps}", flush=True)
     elif recipe.initial_potential:
         frozen = store.load(recipe.initial_potential).file
         command += ["--init-frz-model", os.path.relpath(frozen, directory)]
@@ -315,9 +336,8 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
                     if code is not None:
                         break
                     time.sleep(0.2)
-                    (directory / "seconds.json").write_text(
-                        json.dumps(earlier + time.monotonic() - clock)
-                    )
+                    so_far = json.dumps(earlier + time.monotonic() - clock)
+                    provenance.write_text(directory / "seconds.json", so_far)
         finally:
             if process.poll() is None:
                 process.terminate()

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, fields
 import yaml
 
 from helpers import paths
-from helpers.errors import nearest
+from helpers.errors import UserError, nearest
 from helpers.frames import dataset
 from helpers.md import protocol
 from helpers.potentials import training
 
 
-class BadRecipe(ValueError):
+class BadRecipe(UserError, ValueError):
     """A name that a file of recipes does not know, or an entry that makes no sense."""
 
 

@@ -9,12 +9,12 @@ from functools import cache
 import yaml
 
 from helpers import paths
-from helpers.errors import nearest
+from helpers.errors import UserError, nearest
 
 _NOT_NUMBERS = ("claims", "contradictions")
 
 
-class UnknownKey(KeyError):
+class UnknownKey(UserError, KeyError):
     """The paper's data have no entry of this name."""
 
     def __str__(self) -> str:  # KeyError would show the message in quotes

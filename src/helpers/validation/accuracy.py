@@ -13,6 +13,7 @@ import pandas as pd
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from helpers import paths, statistics
+from helpers.errors import Unfit
 from helpers.frames import cp2k, dataset, formats
 from helpers.potentials import evaluation, store
 from helpers.potentials.store import Potential
@@ -118,7 +119,9 @@ def by_temperature(
     """
     system = dataset.load(set_name)
     if "temperature_K" not in system.data:
-        raise ValueError(f"the frames of {set_name} carry no temperature")
+        raise Unfit(
+            f"the frames of {set_name} carry no temperature; choose a set of molecular dynamics"
+        )
     low = statistics.bins(system.data["temperature_K"].ravel(), width_K, close_end=True)
     rows = []
     for start in np.unique(low):

@@ -69,21 +69,19 @@ def kept(
         "check": what, "model": _content(model),
         "structure": provenance.sha256(structures.file(structure)),
     }  # fmt: skip
-    if found := provenance.find("validation", recipe):
-        provenance.announce("reused", found)
-        return found
-    start = structures.load(structure)
-    run = calculator(model, set(start.symbols))
-    name = f"{what}-{Path(model).stem}-{structure}"
-    with provenance.lock(provenance.directory("validation", name, recipe)) as directory:
-        provenance.announce("resumed" if any(directory.glob("[!.]*")) else "made", directory)
-        seconds = make(start, run, directory)
-        provenance.write(
-            directory, kind="validation", recipe=recipe, seconds=seconds,
-            description=f"{what} of {structure} by {Path(model).name}",
-            inputs={"model": recipe["model"], "structure": recipe["structure"]},
-        )  # fmt: skip
-    return directory
+
+    def make_it(directory: Path) -> dict:
+        start = structures.load(structure)
+        return {"seconds": make(start, calculator(model, set(start.symbols)), directory)}
+
+    return provenance.kept(
+        "validation",
+        recipe,
+        make_it,
+        name=f"{what}-{Path(model).stem}-{structure}",
+        description=f"{what} of {structure} by {Path(model).name}",
+        inputs={"model": recipe["model"], "structure": recipe["structure"]},
+    )
 
 
 def beside_reference(measure: Callable, model: str, structure: str, **options) -> dict:

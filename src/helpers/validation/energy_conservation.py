@@ -19,7 +19,8 @@ from ase.md.verlet import VelocityVerlet
 from scipy.stats import linregress
 from tqdm import tqdm
 
-from helpers import statistics, units
+from helpers import provenance, statistics, units
+from helpers.errors import Unfit
 from helpers.frames.sampling import Unphysical
 from helpers.validation import calculators
 
@@ -79,12 +80,10 @@ def constant_energy(
                              atoms.get_potential_energy(), atoms.get_total_energy()))  # fmt: skip
             bar.update()
             if step % save_every == 0 or step == total:
-                part = state.with_suffix(".part")
-                with open(part, "wb") as file:
+                with provenance.replacing(state) as part, open(part, "wb") as file:
                     np.savez(file, positions=atoms.positions, momenta=atoms.get_momenta(),
                              step=step, rows=np.reshape(rows, (-1, 4)),
                              seconds=time.monotonic() - began)  # fmt: skip
-                part.replace(state)
     columns = ["time_ps", "temperature_K", "potential_energy_eV", "total_energy_eV"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -128,7 +127,7 @@ def energy_drift(table: pd.DataFrame, n_atoms: int, blocks: int = 16) -> dict:
         fewer than two rows a block.
     """
     if len(table) < 2 * blocks:
-        raise ValueError(f"{len(table)} rows are too few for {blocks} blocks; run longer")
+        raise Unfit(f"{len(table)} rows are too few for {blocks} blocks; run longer")
     t = table["time_ps"].to_numpy()
     energy = table["total_energy_eV"].to_numpy()
     energy = 1e3 * (energy - energy[0]) / n_atoms

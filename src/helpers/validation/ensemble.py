@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from helpers import paths, provenance, statistics
+from helpers.errors import NotFinite, Unfit
 from helpers.frames import dataset
 from helpers.md import thermo, trajectory
 from helpers.potentials import store
@@ -65,7 +65,7 @@ def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) 
     """
     run, members = Path(run), _ensemble(potentials)
     if n_frames < 2:
-        raise ValueError(f"n_frames = {n_frames}; a run is compared on 2 frames at least")
+        raise Unfit(f"n_frames = {n_frames}; a run is compared on 2 frames at least")
     provenance.read(run)
     thermo.read(run)
     # A shipped run has fewer frames, but the table is that of the run it was thinned from.
@@ -119,7 +119,7 @@ def calibrate(
     """
     members = _ensemble(potentials)
     if not sets:
-        raise ValueError("no sets of labelled frames; a calibration needs one at least")
+        raise Unfit("no sets of labelled frames; a calibration needs one at least")
     inputs = {name: provenance.sha256(dataset.locate(name)) for name in sets}
     first, *others = members.values()
     recipe = {
@@ -230,12 +230,12 @@ def _names(potentials: Sequence[str | Path]) -> str:
 def _ensemble(potentials: Sequence[str | Path]) -> dict[str, str]:
     """Name -> sha256 of the model files, in the order given."""
     if isinstance(potentials, (str, Path)) or len(potentials) < 2:
-        raise ValueError(f"potentials is {potentials!r}; an ensemble has two at least")
+        raise Unfit(f"potentials is {potentials!r}; an ensemble has two at least")
     members = {
         paths.relative(p) if os.sep in str(p) else str(p): store.load(p).sha256 for p in potentials
     }
     if len(set(members.values())) < len(potentials):
-        raise ValueError(
+        raise Unfit(
             f"{_names(potentials)} name one potential twice; potentials that are the "
             f"same cannot disagree"
         )
@@ -253,7 +253,9 @@ def _forces(potentials: Sequence[str | Path], symbols: np.ndarray) -> Callable:
         if wrong := [
             str(p) for p, f in zip(potentials, forces, strict=True) if not np.isfinite(f).all()
         ]:
-            raise FloatingPointError(f"a force of {', '.join(wrong)} is NaN or infinite")
+            raise NotFinite(
+                f"a force of {', '.join(wrong)} is NaN or infinite; leave it out of the ensemble"
+            )
         return forces
 
     return evaluate
@@ -275,12 +277,10 @@ def _kept(
     plan: returns what is to be measured, a dict of labels a row, and a function from the number of
     a row to a dict of its ``columns``; called only where rows are missing.
     """
-    if found := provenance.find("validation", recipe):
-        provenance.announce("reused", found)
-        return _table(found)
-    with provenance.lock(provenance.directory("validation", name, recipe)) as directory:
+
+    def make(directory: Path) -> dict:
         labels, measure = plan()
-        file, began = directory / _ROWS, time.monotonic()
+        file = directory / _ROWS
         starts = [",".join(map(str, label.values())) + "," for label in labels]
         lines = file.read_text().splitlines(keepends=True)[1:] if file.exists() else []
         whole = [line for line, _ in itertools.takewhile(
@@ -289,9 +289,7 @@ def _kept(
         provenance.announce(
             "resumed" if whole else "made", directory, f"row {len(whole)} of {len(labels)}"
         )
-        part = file.with_suffix(".part")
-        part.write_text(",".join([*labels[0], *columns]) + "\n" + "".join(whole))
-        part.replace(file)
+        provenance.write_text(file, ",".join([*labels[0], *columns]) + "\n" + "".join(whole))
         with (
             open(file, "a") as out,
             tqdm(total=len(labels), initial=len(whole), desc=name, unit="frame") as bar,
@@ -303,15 +301,11 @@ def _kept(
                     + "\n")  # fmt: skip
                 out.flush()
                 bar.update()
-        provenance.write(
-            directory, kind="validation", recipe=recipe, description=description, inputs=inputs,
-            seconds=None if whole else time.monotonic() - began,
-        )  # fmt: skip
-    return _table(directory)
+        return {"seconds": None} if whole else {}
 
-
-def _table(directory: Path) -> pd.DataFrame:
-    return pd.read_csv(directory / _ROWS)
+    found = provenance.kept("validation", recipe, make, name=name, description=description,
+                            inputs=inputs, speaks=True)  # fmt: skip
+    return pd.read_csv(found / _ROWS)
 
 
 # ---------------------------------------------------------------- where a run leaves what is known

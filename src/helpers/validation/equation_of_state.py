@@ -17,6 +17,7 @@ from ase.eos import EquationOfState
 from tqdm import tqdm
 
 from helpers import provenance, units
+from helpers.errors import Unfit
 from helpers.frames import reference, sampling
 from helpers.validation import calculators, relaxation
 
@@ -45,7 +46,7 @@ def relaxed_volumes(
         0 % is missing: energies are counted from there.
     """
     if 0 not in percent:
-        raise ValueError(f"percent = {tuple(percent)} lacks 0, from which energies are counted")
+        raise Unfit(f"percent = {tuple(percent)} lacks 0, from which energies are counted; add it")
     file = relaxation.relaxations("volume", model, structure, volume_strains(percent), fmax, steps)
     return ase.io.read(_labelled(file, structure) if labelled else file, index=":")
 
@@ -110,14 +111,17 @@ def equation_of_state(volume_A3, energy_eV) -> dict:
     """
     volume, energy = np.asarray(volume_A3, float), np.asarray(energy_eV, float)
     if len(volume) < 5:
-        raise ValueError(f"{len(volume)} volumes; a fit of four parameters needs five or more")
+        raise Unfit(f"{len(volume)} volumes; a fit of four parameters needs five or more: add some")
     eos = EquationOfState(volume, energy, eos="birchmurnaghan")
     try:
         v0, e0, bulk = eos.fit(warn=False)
     except RuntimeError as error:  # scipy's, when it finds no parameters
-        raise ValueError(f"no Birch-Murnaghan curve fits these energies ({error})") from error
+        raise Unfit(
+            f"no Birch-Murnaghan curve fits these energies ({error}); look at them, or take "
+            f"volumes nearer to the minimum"
+        ) from error
     if not volume.min() < v0 < volume.max():
-        raise ValueError(
+        raise Unfit(
             f"the energy has no minimum among {volume.min():.0f} ... {volume.max():.0f} A^3 "
             f"(the fit says {v0:.0f}); widen the range"
         )

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import paths, provenance
+from helpers.errors import Unfit
 from helpers.potentials import evaluation, store
 from helpers.recipes import catalogue
 from helpers.validation import accuracy
@@ -83,7 +84,10 @@ def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, f
     """
     steps, errors = np.asarray(steps, float), np.asarray(errors, float)
     if len(set(steps)) < 2 or (errors <= 0).any() or (steps <= 0).any():
-        raise ValueError(f"no power law through errors {errors} at steps {steps}")
+        raise Unfit(
+            f"no power law through errors {errors} at steps {steps}; give two different numbers of "
+            f"steps at least, and errors above 0"
+        )
     slope, intercept = np.polyfit(np.log(steps), np.log(errors), 1)
     return float(np.exp(intercept)), float(-slope)
 

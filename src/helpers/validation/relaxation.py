@@ -18,6 +18,7 @@ from ase.optimize import BFGS, LBFGS
 from ase.vibrations import Vibrations
 from tqdm import tqdm
 
+from helpers.errors import NotFinite
 from helpers.frames import sampling
 from helpers.validation import calculators
 
@@ -72,7 +73,7 @@ def _relaxed(
     labels = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces(),
               "stress": atoms.get_stress()}  # fmt: skip
     if not all(np.isfinite(value).all() for value in labels.values()):
-        raise FloatingPointError(
+        raise NotFinite(
             f"energy, forces or stress of the cell of {atoms.get_volume():.0f} A^3 are not finite "
             f"after {optimiser.nsteps} steps; the potential does not know this structure"
         )
