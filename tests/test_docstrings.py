@@ -15,9 +15,8 @@ MODULES = {
 }
 #: Rooms and modules whose docstrings are not brought into this form yet.
 LATER = (
-    "benchmarks", "book", "cli", "errors", "frames", "md", "observables/kissinger",
-    "observables/transition", "paths", "potentials", "provenance", "recipes", "report/claims",
-    "report/structure_view", "report/tables", "structures", "validation",
+    "benchmarks", "book", "cli", "errors", "frames", "md", "paths", "potentials", "provenance",
+    "recipes", "settings", "structures", "validation",
 )  # fmt: skip
 
 

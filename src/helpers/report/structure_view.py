@@ -156,7 +156,19 @@ def boxes(density, cell, *, title: str = "", interactive: bool | None = None) ->
 
 
 class BoxView(StructureView):
-    """What ``boxes`` returns: a helium atom in each box, coloured by its density."""
+    """A local density to be displayed by Jupyter, from ``boxes``: a coloured sphere in each box.
+
+    Parameters
+    ----------
+    density : (nx, ny, nz) array
+        Number density, atoms/A^3.
+    cell : (3, 3) array
+        A.
+    title : str
+        Title of the image.
+    interactive : bool
+        Whether to show the widget next to the image.
+    """
 
     def __init__(self, density, cell, title: str = "", interactive: bool = False):
         self.density = np.asarray(density, float)
