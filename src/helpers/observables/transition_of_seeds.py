@@ -1,4 +1,4 @@
-"""The transition temperature of several runs: of one rate, by several methods, by size of the cell."""
+"""The transition temperature of several runs: of one rate, by several methods, by size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of the accuracy of a potential: parity panels, errors during training, energy of volume."""
+"""Figures of the accuracy of a potential: parity, errors during training, energy of volume."""
 
 from __future__ import annotations
 
