@@ -44,24 +44,44 @@ profile: str = "small"  # [-] any | profile this page is made for
 structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [1, 1, 1]  # [-] 1..6 | repetitions along a, b, c
 potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
-test_potential: str = ""  # [-] any | the same, trained on 300 K frames alone; empty: none yet
-temperature_start: float = 300.0  # [K] 1..5000 | temperature of the equilibration
-temperature_end: float = 2100.0  # [K] 1..5000 | temperature at the end of the ramp
+test_potential: str = (
+    ""  # [-] any | the same, trained on 300 K frames alone; empty: none yet
+)
+temperature_start: float = (
+    300.0  # [K] 1..5000 | temperature of the equilibration
+)
+temperature_end: float = (
+    2100.0  # [K] 1..5000 | temperature at the end of the ramp
+)
 heating_rate: float = 20.0  # [K/ps] 0.01..5000 | rate of the ramp
 equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
-segment: float = 0.0  # [K] 0..2000 | heat by so much, hold, sample, in turn; 0: one ramp
+segment: float = (
+    0.0  # [K] 0..2000 | heat by so much, hold, sample, in turn; 0: one ramp
+)
 hold: float = 0.0  # [ps] 0..1000 | time after each segment that is not sampled
 sample: float = 0.0  # [ps] 0..1000 | time after that which is
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
-frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
+frame_every: float = (
+    0.1  # [ps] 0.001..1000 | time between frames of the trajectory
+)
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
-reference_sets: list[str] = []  # [-] any | sets to compare with; empty: all of this structure
+reference_sets: list[
+    str
+] = []  # [-] any | sets to compare with; empty: all of this structure
 held_run: str = ""  # [-] any | run of ATP at constant volume (data/runs.yaml) to compare, too
-comparison_temperature: float = 1200.0  # [K] 1..5000 | where g(r) is compared (paper: 1200 K)
-snapshots_averaged: int = 50  # [-] 1..100000 | snapshots in an averaged g(r) (paper: 50)
-temperature_step: float = 200.0  # [K] 1..2000 | distance of the temperatures looked at
-window: float = 50.0  # [K] 0.1..1000 | snapshots within this of a temperature count for it
+comparison_temperature: float = (
+    1200.0  # [K] 1..5000 | where g(r) is compared (paper: 1200 K)
+)
+snapshots_averaged: int = (
+    50  # [-] 1..100000 | snapshots in an averaged g(r) (paper: 50)
+)
+temperature_step: float = (
+    200.0  # [K] 1..2000 | distance of the temperatures looked at
+)
+window: float = (
+    50.0  # [K] 0.1..1000 | snapshots within this of a temperature count for it
+)
 r_max: float = 10.0  # [A] 6..30 | g(r) up to here (paper: 10 A)
 bin_width: float = 0.05  # [A] 0.005..0.5 | bins of g(r)
 
@@ -143,9 +163,14 @@ tables.facts(
 # what it computed up to there is kept.
 
 # %%
-test, test_note = None, "There is no DPMD-Test potential yet (`test_potential` is empty)."
+test, test_note = (
+    None,
+    "There is no DPMD-Test potential yet (`test_potential` is empty).",
+)
 if test_potential:
-    test_recipe = protocol.HeatingRun(**(vars(recipe) | {"potential": test_potential}))
+    test_recipe = protocol.HeatingRun(
+        **(vars(recipe) | {"potential": test_potential})
+    )
     test_run = heating.run(test_recipe, ranks=ranks, keep_exploded=True)
     exploded = provenance.read(test_run)["exploded"].split(";")[0]
     test_note = (
@@ -182,13 +207,19 @@ if held_run:
 # %%
 unit_cell = structures.load(structure)
 reference = snapshots.of_sets(reference_sets, len(unit_cell))
-tables.headed(snapshots.origins(snapshots.fitting(reference_sets, len(unit_cell))))
+tables.headed(
+    snapshots.origins(snapshots.fitting(reference_sets, len(unit_cell)))
+)
 
 # %%
 pd.DataFrame(
     {
-        "reference frames": {t: len(s) for t, s in snapshots.stages(reference, 300).items()},
-        "ATP frames": {t: len(s) for t, s in snapshots.stages(atp, 300).items()},
+        "reference frames": {
+            t: len(s) for t, s in snapshots.stages(reference, 300).items()
+        },
+        "ATP frames": {
+            t: len(s) for t, s in snapshots.stages(atp, 300).items()
+        },
     }
 ).rename_axis("temperature (K, ±150)").astype("Int64").reset_index()
 
@@ -219,10 +250,23 @@ if test is not None:
     width = 4 * snapshots.fluctuation(target, len(test.symbols))
     _, ax = style.axes(("time", "ps"), ("temperature", "K"))
     ax.fill_between(
-        beside["time_ps"], target - width, target + width, color="#d9d9d9", label="target ± 4σ"
+        beside["time_ps"],
+        target - width,
+        target + width,
+        color="#d9d9d9",
+        label="target ± 4σ",
     )
-    for name, table, marker in (("ATP", beside, "o-"), ("DPMD-Test", test_table, "s--")):
-        ax.plot(table["time_ps"], table["temperature_K"], marker, markersize=3, label=name)
+    for name, table, marker in (
+        ("ATP", beside, "o-"),
+        ("DPMD-Test", test_table, "s--"),
+    ):
+        ax.plot(
+            table["time_ps"],
+            table["temperature_K"],
+            marker,
+            markersize=3,
+            label=name,
+        )
     ax.set(xlim=(0, None), ylim=(0, None))
     ax.legend()
 
@@ -235,14 +279,20 @@ if test is not None:
 # %%
 def compared(frames, used, name, wanted=comparison_temperature):
     """The temperature both have, and their g(r), reference last; ``used`` are frames at theirs."""
-    T, ours, theirs = snapshots.common(used, reference, wanted, window, snapshots_averaged)
-    there, steady = (len(snapshots.near(part, T, window)) for part in (frames, used))
+    T, ours, theirs = snapshots.common(
+        used, reference, wanted, window, snapshots_averaged
+    )
+    there, steady = (
+        len(snapshots.near(part, T, window)) for part in (frames, used)
+    )
     if steady < there / 2:
         raise snapshots.NoSnapshots(
             f"{steady} of the {there} frames of {name} with a target of about {T:.0f} K "
             "have that temperature"
         )
-    print(f"{T:.0f} K: {len(ours)} snapshots of {name}, {len(theirs)} of the reference")
+    print(
+        f"{T:.0f} K: {len(ours)} snapshots of {name}, {len(theirs)} of the reference"
+    )
     return T, {name: all_g(ours), "reference": all_g(theirs)}
 
 
@@ -274,7 +324,9 @@ def distances(found, name, pairs):
 by_test, not_steady = {}, ""
 if test is not None:
     try:
-        T_test, by_test = compared(test, snapshots.at_temperature(test, test_table), "DPMD-Test")
+        T_test, by_test = compared(
+            test, snapshots.at_temperature(test, test_table), "DPMD-Test"
+        )
     except snapshots.NoSnapshots as error:
         not_steady = str(error)
         print(f"No comparison: {not_steady}.")
@@ -283,7 +335,10 @@ if test is not None:
 shown, title = by_test, f"all atoms, {T_test:.0f} K" if by_test else ""
 if test is not None and not by_test:
     had = snapshots.actual_temperatures(test, test_table)
-    T_cold = min(set(reference.temperatures_K), key=lambda T: abs(T - test.temperatures_K[0]))
+    T_cold = min(
+        set(reference.temperatures_K),
+        key=lambda T: abs(T - test.temperatures_K[0]),
+    )
     if np.isfinite(had).any():
         shown = {
             f"DPMD-Test, {np.nanmin(had):.0f} to {np.nanmax(had):.0f} K": all_g(
@@ -293,7 +348,9 @@ if test is not None and not by_test:
         }
         title = f"all atoms; reference at {T_cold:.0f} K"
 if shown:
-    ax = plots.rdf_stages(shown, [None], ncols=1, half_cell=half, on_top="reference").axes[0]
+    ax = plots.rdf_stages(
+        shown, [None], ncols=1, half_cell=half, on_top="reference"
+    ).axes[0]
     ax.set_title(title)
 
 # %%
@@ -323,7 +380,8 @@ if by_test:
         f"{whole['noise, beyond']:.0f} %). The paper's 'bonds right, medium range wrong' "
         + (
             "holds."
-            if wrong and (right or whole["R, beyond"] > 1.5 * whole["R, bonds"])
+            if wrong
+            and (right or whole["R, beyond"] > 1.5 * whole["R, bonds"])
             else "is not what is seen here."
         )
         + f" {test_note}"
@@ -335,7 +393,9 @@ else:
     before = (
         ""
         if test.temperatures_K.max() > temperature_start
-        else (f"It is unstable already at {temperature_start:.0f} K, before any heating. ")
+        else (
+            f"It is unstable already at {temperature_start:.0f} K, before any heating. "
+        )
     )
     verdict.append(
         f"Figs. S1, S2 cannot be tested as the paper shows them: {not_steady}. {before}{test_note}"
@@ -347,11 +407,20 @@ else:
 
 # %%
 errors = pd.DataFrame()
-if test is not None and (judged := accuracy.evaluated([test_potential, potential])):
-    frames_of = accuracy.table(judged, ["test"]).set_index("potential")["training_frames"]
+if test is not None and (
+    judged := accuracy.evaluated([test_potential, potential])
+):
+    frames_of = accuracy.table(judged, ["test"]).set_index("potential")[
+        "training_frames"
+    ]
     errors = (
         pd.DataFrame(
-            {name: pd.DataFrame(accuracy.metrics(name)).T["force_rmse_eV_per_A"] for name in judged}
+            {
+                name: pd.DataFrame(accuracy.metrics(name)).T[
+                    "force_rmse_eV_per_A"
+                ]
+                for name in judged
+            }
         )
         .reindex(reference_sets)
         .dropna()
@@ -384,19 +453,25 @@ try:
 except snapshots.NoSnapshots as error:
     verdict.append(f"Fig. 3a is not tested: {error}.")
 if held and by_atp:
-    constant = snapshots.at_temperature(trajectory.read(held), thermo.read(held))
+    constant = snapshots.at_temperature(
+        trajectory.read(held), thermo.read(held)
+    )
     constant = constant[np.abs(constant.temperatures_K - T_atp) <= window]
     if len(constant):
         by_atp["ATP, constant volume"] = all_g(
             snapshots.near(constant, T_atp, window, snapshots_averaged)
         )
 if by_atp:
-    ax = plots.rdf_stages(by_atp, [None], ncols=1, half_cell=half, on_top="reference").axes[0]
+    ax = plots.rdf_stages(
+        by_atp, [None], ncols=1, half_cell=half, on_top="reference"
+    ).axes[0]
     ax.set_title(f"all atoms, {T_atp:.0f} K")
 
 # %%
 if by_atp:
-    plots.rdf_stages(by_atp, pairs, ncols=3, half_cell=half, on_top="reference")
+    plots.rdf_stages(
+        by_atp, pairs, ncols=3, half_cell=half, on_top="reference"
+    )
 
 # %%
 for name in (name for name in by_atp if name != "reference"):
@@ -417,7 +492,11 @@ for name in (name for name in by_atp if name != "reference"):
             else "one snapshot has no noise to compare the difference with."
         )
     )
-    display(table.style.hide(axis="index").format(precision=1, na_rep="–").set_caption(name))
+    display(
+        table.style.hide(axis="index")
+        .format(precision=1, na_rep="–")
+        .set_caption(name)
+    )
 
 # %% [markdown]
 # How much of the difference is density? The reference keeps the volume it was given.
@@ -454,12 +533,16 @@ if by_atp:
 
 # %%
 half_width = min(window, temperature_step / 2)
-stages = snapshots.stages(snapshots.spaced(atp, 0.1), temperature_step, half_width)
+stages = snapshots.stages(
+    snapshots.spaced(atp, 0.1), temperature_step, half_width
+)
 stages = stages or {float(atp.temperatures_K.mean()): atp}
 zn_n = {T: all_g(frames)["Zn", "N"] for T, frames in stages.items()}
 merging = paper.value("observables.partial_melting_K")
 figure = plots.rdf_temperatures(zn_n)
-figure.axes[1].set_title(f"the valley (paper: filled above {merging.number} K)")
+figure.axes[1].set_title(
+    f"the valley (paper: filled above {merging.number} K)"
+)
 # %% [markdown]
 # The running coordination number $n(r)$ counts the N within $r$ of a Zn. A plateau at four is the
 # intact node; where it begins to slope, the first and the second shell are no longer apart.
@@ -479,7 +562,10 @@ for T, one in zn_n.items():
 ax.set(xlim=(1.5, 5), ylim=(0, 8), title="Zn–N")
 ax.legend(fontsize=8)
 low, high = pmf.VALLEY_A
-between = {T: int(one.counts[(one.r > low) & (one.r < high)].sum()) for T, one in zn_n.items()}
+between = {
+    T: int(one.counts[(one.r > low) & (one.r < high)].sum())
+    for T, one in zn_n.items()
+}
 filled = [T for T, pairs_there in between.items() if pairs_there]
 verdict.append(
     f"Zn–N (Fig. 3b): pairs between the peaks, at {low}–{high} Å, are found "
@@ -553,7 +639,10 @@ why_none = (
 )
 if line is None:
     print(f"No line: {why_none}.")
-pd.concat([found.drop(columns="note"), pd.Series(between.values(), dtype=int)], axis=1).set_axis(
+pd.concat(
+    [found.drop(columns="note"), pd.Series(between.values(), dtype=int)],
+    axis=1,
+).set_axis(
     [
         "T (K)",
         "dF (kJ/mol)",
@@ -566,7 +655,10 @@ pd.concat([found.drop(columns="note"), pd.Series(between.values(), dtype=int)], 
 
 # %%
 theirs = {
-    f"Table 2, {name}": (row["dU_kJ_per_mol"].number, row["dS_J_per_mol_K"].number)
+    f"Table 2, {name}": (
+        row["dU_kJ_per_mol"].number,
+        row["dS_J_per_mol_K"].number,
+    )
     for name, row in paper.rows("table2").items()
 }
 plots.activation(found, line, theirs)
@@ -586,7 +678,9 @@ def known(table, T=1800.0):
     if np.isfinite(row["dF_kJ_mol"]):
         return row, tables.number(row["dF_kJ_mol"], row["error_kJ_mol"])
     bound = row["lower_bound_kJ_mol"]
-    return row, f"> {bound:.0f} (95 %)" if np.isfinite(bound) else tables.NOT_DETERMINED
+    return row, f"> {bound:.0f} (95 %)" if np.isfinite(
+        bound
+    ) else tables.NOT_DETERMINED
 
 
 tables.activation(
@@ -604,11 +698,23 @@ atoms = paper.value("systems.supercell_atoms").number
 differs = [
     words
     for words, other in (
-        (f"{heating_rate:g} K/ps instead of {theirs_rate:g}", heating_rate != theirs_rate),
+        (
+            f"{heating_rate:g} K/ps instead of {theirs_rate:g}",
+            heating_rate != theirs_rate,
+        ),
         (f"{structure} instead of ZIF-4", not structure.startswith("ZIF-4")),
-        (f"{len(atp.symbols)} atoms instead of {atoms}", len(atp.symbols) != atoms),
-        ("frames taken while it is heated, where the paper waits at each temperature", True),
-        ("another reference (a NequIP potential of PBE-D3 quality, not first principles)", True),
+        (
+            f"{len(atp.symbols)} atoms instead of {atoms}",
+            len(atp.symbols) != atoms,
+        ),
+        (
+            "frames taken while it is heated, where the paper waits at each temperature",
+            True,
+        ),
+        (
+            "another reference (a NequIP potential of PBE-D3 quality, not first principles)",
+            True,
+        ),
     )
     if other
 ]
@@ -640,7 +746,8 @@ verdict.append(
 # %%
 bounds = found.dropna(subset="lower_bound_kJ_mol")
 on_line = (
-    own["dU_kJ_per_mol"].number - bounds["temperature_K"] * own["dS_J_per_mol_K"].number / 1000
+    own["dU_kJ_per_mol"].number
+    - bounds["temperature_K"] * own["dS_J_per_mol_K"].number / 1000
 )
 higher = bounds[bounds["lower_bound_kJ_mol"] > on_line]
 if len(bounds):
@@ -685,11 +792,16 @@ else:
 
 # %%
 rows, moved = [], {}
-for T, frames in snapshots.stages(heated, temperature_step, half_width).items():
+for T, frames in snapshots.stages(
+    heated, temperature_step, half_width
+).items():
     lag = frames.times_ps - frames.times_ps[0]
     if len(lag) < 16 or not np.allclose(np.diff(lag), lag[1], rtol=0.01):
         continue
-    moved[T] = lag, displacement.msd(frames.positions, frames.symbols, frames.cells)
+    moved[T] = (
+        lag,
+        displacement.msd(frames.positions, frames.symbols, frames.cells),
+    )
     for element in ("Zn", "N"):
         squared = moved[T][1][element]
         D = displacement.diffusion_coefficient(lag, squared)
@@ -721,14 +833,20 @@ if len(flows):
         )
     )
 else:
-    verdict.append(f"Flow is not tested: no window of {2 * window:.0f} K holds 16 snapshots.")
+    verdict.append(
+        f"Flow is not tested: no window of {2 * window:.0f} K holds 16 snapshots."
+    )
 flows.style.hide(axis="index").format(precision=2, na_rep="–", escape="html")
 
 # %% [markdown]
 # ## What agrees with the paper, and what does not
 
 # %%
-if by_atp and (n := len(snapshots.near(reference, T_atp, window))) < snapshots_averaged:
+if (
+    by_atp
+    and (n := len(snapshots.near(reference, T_atp, window)))
+    < snapshots_averaged
+):
     verdict.append(
         f"The reference has {n} snapshots at {T_atp:.0f} K, the paper averages "
         f"{snapshots_averaged}."

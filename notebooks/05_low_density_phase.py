@@ -40,19 +40,40 @@ profile: str = "small"  # [-] any | profile this page is made for
 structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [1, 1, 1]  # [-] 1..6 | repetitions along a, b, c
 potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
-temperature_start: float = 300.0  # [K] 1..5000 | temperature of the equilibration
-temperature_end: float = 2100.0  # [K] 1..5000 | temperature at the end of the ramp
+temperature_start: float = (
+    300.0  # [K] 1..5000 | temperature of the equilibration
+)
+temperature_end: float = (
+    2100.0  # [K] 1..5000 | temperature at the end of the ramp
+)
 heating_rate: float = 20.0  # [K/ps] 0.01..5000 | rate of the ramp
 equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
-frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
+frame_every: float = (
+    0.1  # [ps] 0.001..1000 | time between frames of the trajectory
+)
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
-stage_edges: list[float] = [300, 1300, 1400, 1550, 1700, 2100]  # [K] 0..5000 | the paper's stages
-box_edge: float = 5.0  # [A] 1..20 | edge of the boxes of the local density (paper: 5 A)
-cutoff: float = 2.5  # [A] 1.5..4 | Zn-N pairs nearer than this are bonds (paper: 2.5 A)
-release: float = 3.5  # [A] 1.5..6 | a bond is lost when its N is farther away than this
-temperature_step: float = 100.0  # [K] 1..1000 | windows of temperature for rates, shares, widths
+stage_edges: list[float] = [
+    300,
+    1300,
+    1400,
+    1550,
+    1700,
+    2100,
+]  # [K] 0..5000 | the paper's stages
+box_edge: float = (
+    5.0  # [A] 1..20 | edge of the boxes of the local density (paper: 5 A)
+)
+cutoff: float = (
+    2.5  # [A] 1.5..4 | Zn-N pairs nearer than this are bonds (paper: 2.5 A)
+)
+release: float = (
+    3.5  # [A] 1.5..6 | a bond is lost when its N is farther away than this
+)
+temperature_step: float = (
+    100.0  # [K] 1..1000 | windows of temperature for rates, shares, widths
+)
 bin_width: float = 0.02  # [A] 0.005..0.2 | bins of g(r) for peak widths
 smoothing: float = 0.03  # [A] 0..0.2 | smearing of the Zn-N g(r) before its width is read; 0: none
 
@@ -98,7 +119,9 @@ recipe = protocol.HeatingRun(
 )
 run = heating.run(recipe, ranks=ranks, keep_exploded=True)
 frames, table = trajectory.read(run), thermo.read(run, equilibration=False)
-table = table if len(table) else thermo.read(run)  # a run that exploded before its ramp
+table = (
+    table if len(table) else thermo.read(run)
+)  # a run that exploded before its ramp
 made = provenance.read(run)
 T = frames.temperatures_K
 tables.facts(
@@ -129,9 +152,13 @@ tables.facts(
 # %%
 moved = displacement.rmsd(frames.positions, frames.symbols, cells=frames.cells)
 zinc = neighbors.select(frames.symbols, "Zn")
-apart = neighbors.pairs(frames.positions[0], frames.cells[0], zinc, zinc, 10.0).distance.min()
+apart = neighbors.pairs(
+    frames.positions[0], frames.cells[0], zinc, zinc, 10.0
+).distance.min()
 melt = density_stages.stays_above(T, moved["Zn"], apart / 2)
-found = density_stages.find(table["target_temperature_K"], table["density_g_cm3"], melt)
+found = density_stages.find(
+    table["target_temperature_K"], table["density_g_cm3"], melt
+)
 bend = transition_of_seeds.transition_by_methods(
     table["target_temperature_K"], table["density_g_cm3"]
 )
@@ -146,7 +173,11 @@ ax = style.against_temperature(
 )
 plots.stage_bands(ax, found)
 if bend.found:
-    ax.axvline(bend.Tf, color="#d55e00", label=f"Tf = {bend.Tf:.0f} ± {bend.error:.0f} K")
+    ax.axvline(
+        bend.Tf,
+        color="#d55e00",
+        label=f"Tf = {bend.Tf:.0f} ± {bend.error:.0f} K",
+    )
 style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
 # %% [markdown]
 # The dashed line is the density that the paper gives for its *crystal*. It is lower than that of
@@ -160,19 +191,28 @@ print(claims.densities(found))
 # temperatures of the paper's stages, which here are windows of temperature, not phases.
 
 # %%
-limits = [(f"{s.name}, {s.low_K:.0f}–{s.high_K:.0f} K", s.low_K, s.high_K) for s in found]
+limits = [
+    (f"{s.name}, {s.low_K:.0f}–{s.high_K:.0f} K", s.low_K, s.high_K)
+    for s in found
+]
 if len(found) == 1:
     limits = [
         (f"{low:.0f}–{high:.0f} K", low, high)
         for low, high in zip(stage_edges[:-1], stage_edges[1:], strict=True)
     ]
-windows = {name: part for name, low, high in limits if len(part := frames.between(low, high))}
+windows = {
+    name: part
+    for name, low, high in limits
+    if len(part := frames.between(low, high))
+}
 windows = windows or {"whole run": frames}
 pd.DataFrame(
     {
         "window": list(windows),
         "snapshots": [len(part) for part in windows.values()],
-        "highest temperature (K)": [round(part.temperatures_K.max()) for part in windows.values()],
+        "highest temperature (K)": [
+            round(part.temperatures_K.max()) for part in windows.values()
+        ],
     }
 ).style.hide(axis="index")
 
@@ -186,7 +226,9 @@ pd.DataFrame(
 
 # %%
 curves = {
-    name: rdf.rdfs(zip(part.positions, part.cells, strict=True), part.symbols, images=True)
+    name: rdf.rdfs(
+        zip(part.positions, part.cells, strict=True), part.symbols, images=True
+    )
     for name, part in windows.items()
 }
 plots.rdf_stages(curves, [None, ("Zn", "N"), ("Zn", "Zn"), ("Zn", "C")])
@@ -212,7 +254,9 @@ for name, part in windows.items():
 
 # %%
 local = {
-    name: local_density.local_density(part.positions, part.cells, box_edge, part.symbols)
+    name: local_density.local_density(
+        part.positions, part.cells, box_edge, part.symbols
+    )
     for name, part in windows.items()
 }
 first = next(iter(local.values()))
@@ -224,7 +268,9 @@ print(
 structure_view.boxes(local[lowest].map(), local[lowest].cell, title=lowest)
 
 # %%
-plots.density_maps({name: one.slice(axis=2) for name, one in local.items()}, first.edges)
+plots.density_maps(
+    {name: one.slice(axis=2) for name, one in local.items()}, first.edges
+)
 # %% [markdown]
 # The maps are means over time: a crystal shows its structure in them, a melt would be flat. The
 # distribution counts every box of every snapshot. A low-density phase moves it to the left, voids
@@ -237,8 +283,12 @@ plots.density_maps({name: one.slice(axis=2) for name, one in local.items()}, fir
 # variance that survives time averaging.
 
 # %%
-random = local_density.thrown_at_random(len(frames.symbols), frames.cells, box_edge)
-figure, ax = style.axes(("number density in a box", "1/Å³"), ("share of boxes", "-"))
+random = local_density.thrown_at_random(
+    len(frames.symbols), frames.cells, box_edge
+)
+figure, ax = style.axes(
+    ("number density in a box", "1/Å³"), ("share of boxes", "-")
+)
 for name, one in local.items():
     ax.plot(*one.distribution(), ".-", label=name)
 ax.plot(*random.distribution(), "k--", lw=1, label="thrown at random")
@@ -252,11 +302,16 @@ local_density.table(uneven).style.hide(axis="index")
 
 # %%
 voids = {
-    name: void_fraction.void_fraction(part.positions[-1], part.cells[-1], part.symbols)
+    name: void_fraction.void_fraction(
+        part.positions[-1], part.cells[-1], part.symbols
+    )
     for name, part in windows.items()
 }
 pd.DataFrame(
-    {"window": list(voids), "void (% of the volume)": [100 * v for v in voids.values()]}
+    {
+        "window": list(voids),
+        "void (% of the volume)": [100 * v for v in voids.values()],
+    }
 ).style.hide(axis="index").format(precision=1)
 
 # %% [markdown]
@@ -270,9 +325,12 @@ numbers = coordination.coordination_number(
     frames.positions, frames.cells, frames.symbols, "Zn", "N", cutoff
 )
 shares = pd.DataFrame(
-    coordination.histogram(numbers, maximum=6), columns=["0", "1", "2", "3", "4", "5", "6 or more"]
+    coordination.histogram(numbers, maximum=6),
+    columns=["0", "1", "2", "3", "4", "5", "6 or more"],
 )
-smooth = shares.rolling(max(1, len(shares) // 50), center=True, min_periods=1).mean()
+smooth = shares.rolling(
+    max(1, len(shares) // 50), center=True, min_periods=1
+).mean()
 plots.coordination_shares(T, smooth)
 # %% [markdown]
 # Does that rule measure broken bonds? Then its share of undercoordinated Zn would not change while
@@ -283,9 +341,14 @@ figure, ax = style.axes(("cutoff", "A"), ("undercoordinated Zn", "%"))
 for name in dict.fromkeys([next(iter(windows)), list(windows)[-1]]):
     part = windows[name]
     by = coordination.cutoff_sensitivity(
-        part.positions, part.cells, part.symbols, np.linspace(cutoff - 0.3, cutoff + 1.0, 14)
+        part.positions,
+        part.cells,
+        part.symbols,
+        np.linspace(cutoff - 0.3, cutoff + 1.0, 14),
     )
-    ax.plot(by["cutoff_A"], 100 * by["undercoordinated"], "o-", ms=3, label=name)
+    ax.plot(
+        by["cutoff_A"], 100 * by["undercoordinated"], "o-", ms=3, label=name
+    )
 ax.axvline(cutoff, color="black", ls="--", lw=1, label=f"cutoff {cutoff:g} Å")
 ax.set(yscale="symlog", ylim=(0, None))
 ax.yaxis.set_major_formatter("{x:g}")
@@ -333,7 +396,13 @@ for name, events in {
 }.items():
     ax.step(T, bonds.cumulative(events), where="post", label=name)
 if bend.found:
-    ax.axvspan(bend.Tf, bend.fallen_K, color="#d55e00", alpha=0.3, label="the density falls")
+    ax.axvspan(
+        bend.Tf,
+        bend.fallen_K,
+        color="#d55e00",
+        alpha=0.3,
+        label="the density falls",
+    )
 ax.legend()
 # %% [markdown]
 # The same question as above, now by the bonds: how many Zn hold fewer than four N? What the rule of
@@ -342,15 +411,21 @@ ax.legend()
 # %%
 under = {
     f"by the cutoff of {cutoff:g} Å": coordination.undercoordinated(numbers),
-    f"by the bonds, lost at {release:g} Å": coordination.undercoordinated(bonds.held),
+    f"by the bonds, lost at {release:g} Å": coordination.undercoordinated(
+        bonds.held
+    ),
 }
 under = {
-    name: statistics.bin_by_temperature(T, 100 * share, temperature_step).dropna()
+    name: statistics.bin_by_temperature(
+        T, 100 * share, temperature_step
+    ).dropna()
     for name, share in under.items()
 }
 figure, ax = style.axes(("temperature", "K"), ("undercoordinated Zn", "%"))
 for name, mean in under.items():
-    style.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], name=name)
+    style.banded(
+        ax, mean["temperature_K"], mean["mean"], mean["error"], name=name
+    )
 ax.legend()
 # %% [markdown]
 # The rates of one bond in windows of temperature, with the limits of a Poisson process at 95 %.
@@ -359,18 +434,24 @@ ax.legend()
 # Windows far below the first broken bond are left out: all say "none".
 
 # %%
-rate = bonds.rates(np.arange(T.min(), T.max() + 1.01 * temperature_step, temperature_step))
+rate = bonds.rates(
+    np.arange(T.min(), T.max() + 1.01 * temperature_step, temperature_step)
+)
 laws = {}
 for name, events in (("break", "broken"), ("exchange", "exchanged")):
     try:
-        laws[name] = event_rates.arrhenius(rate["temperature_K"], rate[events], rate["exposure_ns"])
+        laws[name] = event_rates.arrhenius(
+            rate["temperature_K"], rate[events], rate["exposure_ns"]
+        )
         print(
             f"{name}: E_a = {tables.number(laws[name].E_a, laws[name].error)} kJ/mol, "
             f"{laws[name].n_events} events"
         )
     except event_rates.ActivationNotDetermined as reason:
         print(f"{name}: no activation energy, {reason}")
-seen = rate.iloc[max(0, int(np.argmax(rate["broken"] > 0)) - 2 if len(rate) else 0) :]
+seen = rate.iloc[
+    max(0, int(np.argmax(rate["broken"] > 0)) - 2 if len(rate) else 0) :
+]
 if len(seen):
     plots.event_rates(seen, laws)
 ligand_exchange.table(seen).style.hide(axis="index")
@@ -397,20 +478,32 @@ print(
     f"{census.largest_cluster.max()} atoms."
 )
 census.formulas().head(8).rename(
-    columns={"a frame": "mean number in a frame", "frames": "frames that have it"}
+    columns={
+        "a frame": "mean number in a frame",
+        "frames": "frames that have it",
+    }
 ).style.hide(axis="index").format(precision=4)
 
 # %%
 figure, ax = style.axes(("temperature", "K"), ("share", "%"))
 for name, share in {
-    "imidazolates broken at the moment": census.broken / max(census.possible, 1),
-    "imidazolates in a lasting break": molecules.still_broken(broken, len(frames))
+    "imidazolates broken at the moment": census.broken
+    / max(census.possible, 1),
+    "imidazolates in a lasting break": molecules.still_broken(
+        broken, len(frames)
+    )
     / max(census.possible, 1),
     "H off C and N": census.hydrogen / max((frames.symbols == "H").sum(), 1),
 }.items():
-    mean = statistics.bin_by_temperature(T, 100 * share, temperature_step).dropna()
-    style.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], name=name)
-style.paper_line(ax, paper.value("stages.melting_K"), "x").legend(fontsize=8, loc="upper left")
+    mean = statistics.bin_by_temperature(
+        T, 100 * share, temperature_step
+    ).dropna()
+    style.banded(
+        ax, mean["temperature_K"], mean["mean"], mean["error"], name=name
+    )
+style.paper_line(ax, paper.value("stages.melting_K"), "x").legend(
+    fontsize=8, loc="upper left"
+)
 # %% [markdown]
 # ## The network
 #
@@ -422,14 +515,17 @@ style.paper_line(ax, paper.value("stages.melting_K"), "x").legend(fontsize=8, lo
 
 # %%
 nets = {
-    name: network.of_frame(bonds, int(np.searchsorted(frames.steps, part.steps[-1])))
+    name: network.of_frame(
+        bonds, int(np.searchsorted(frames.steps, part.steps[-1]))
+    )
     for name, part in windows.items()
 }
 rings = {name: network.rings(net) for name, net in nets.items()}
 start = network.rings(network.of_frame(bonds, 0)) / len(bonds.metal)
 print(
     "First snapshot, rings for each Zn:",
-    ", ".join(f"{n:g} of {size}" for size, n in enumerate(start) if n) or "none",
+    ", ".join(f"{n:g} of {size}" for size, n in enumerate(start) if n)
+    or "none",
 )
 plots.ring_sizes(rings, len(bonds.metal))
 pd.DataFrame(
@@ -439,7 +535,9 @@ pd.DataFrame(
         "on one": [net.dangling for net in nets.values()],
         "free": [net.free for net in nets.values()],
         "pieces of the network": [net.pieces for net in nets.values()],
-        "bridges from a Zn (mean)": [net.degree.mean() for net in nets.values()],
+        "bridges from a Zn (mean)": [
+            net.degree.mean() for net in nets.values()
+        ],
     }
 ).style.hide(axis="index").format(precision=2)
 
@@ -453,7 +551,9 @@ pd.DataFrame(
 # course of a vibration (`density_stages.onset`; dotted lines).
 
 # %%
-figure, ax = style.axes(("temperature", "K"), ("root-mean-square displacement", "A"))
+figure, ax = style.axes(
+    ("temperature", "K"), ("root-mean-square displacement", "A")
+)
 for element, distance in moved.items():
     mean = statistics.bin_by_temperature(T, distance, temperature_step / 2)
     style.banded(
@@ -464,11 +564,21 @@ for element, distance in moved.items():
         name=element,
         colour=style.element_colour(element),
     )
-onsets = {element: density_stages.onset(T, distance) for element, distance in moved.items()}
+onsets = {
+    element: density_stages.onset(T, distance)
+    for element, distance in moved.items()
+}
 for element, onset in onsets.items():
     if onset:
-        ax.axvline(onset.temperature_K, color=style.element_colour(element), ls=":", lw=1)
-ax.axhline(apart / 2, color="black", ls="--", lw=1, label="half way to the next Zn")
+        ax.axvline(
+            onset.temperature_K,
+            color=style.element_colour(element),
+            ls=":",
+            lw=1,
+        )
+ax.axhline(
+    apart / 2, color="black", ls="--", lw=1, label="half way to the next Zn"
+)
 ax.legend(fontsize=8, loc="upper left")
 print(
     "Onset:",
@@ -497,7 +607,13 @@ print(
 # %%
 warm = snapshots.stages(frames, temperature_step)
 fine = [
-    rdf.rdfs(zip(s.positions, s.cells, strict=True), s.symbols, 8.0, bin_width, images=True)
+    rdf.rdfs(
+        zip(s.positions, s.cells, strict=True),
+        s.symbols,
+        8.0,
+        bin_width,
+        images=True,
+    )
     for s in warm.values()
 ]
 widths = pd.concat(
@@ -508,7 +624,10 @@ widths = pd.concat(
 )
 plots.peak_widths(
     widths,
-    [paper.value(f"observables.fwhm_plateau_{end}_K").number for end in ("start", "end")],
+    [
+        paper.value(f"observables.fwhm_plateau_{end}_K").number
+        for end in ("start", "end")
+    ],
     paper.value("observables.fwhm_equal_up_to_K").number,
 )
 for one in widths[widths["note"] != ""].itertuples():
@@ -523,10 +642,27 @@ alike_to, *plateau = (
     paper.value(f"observables.fwhm_{name}_K").number
     for name in ("equal_up_to", "plateau_start", "plateau_end")
 )
-ranges = [(min(T.min(), alike_to), alike_to), (alike_to, plateau[0]), tuple(plateau)]
+ranges = [
+    (min(T.min(), alike_to), alike_to),
+    (alike_to, plateau[0]),
+    tuple(plateau),
+]
 growth = {limits: peaks.growth(widths, *limits) for limits in ranges}
-pd.concat([one.assign(range=f"{low:.0f}–{high:.0f} K") for (low, high), one in growth.items()])[
-    ["range", "pair", "points", "change_A", "error_A", "change_percent", "error_percent"]
+pd.concat(
+    [
+        one.assign(range=f"{low:.0f}–{high:.0f} K")
+        for (low, high), one in growth.items()
+    ]
+)[
+    [
+        "range",
+        "pair",
+        "points",
+        "change_A",
+        "error_A",
+        "change_percent",
+        "error_percent",
+    ]
 ].rename(
     columns={
         "change_A": "change (Å)",
@@ -550,14 +686,18 @@ display(
             [
                 claims.low_density(found, bend, melt, heating_rate),
                 claims.cause(bonds, bend, release),
-                claims.exchange_at_paper_rate(rate, len(bonds.nitrogen) / len(bonds.metal)),
+                claims.exchange_at_paper_rate(
+                    rate, len(bonds.nitrogen) / len(bonds.metal)
+                ),
                 claims.undercoordination(*under.values(), bonds, cutoff),
                 claims.motion(onsets, moved, T),
                 claims.decomposition(broken, clusters, census, T),
                 claims.peaks_alike(growth[ranges[0]], alike_to),
                 claims.peaks_faster(growth[ranges[1]], *ranges[1]),
                 claims.peaks_plateau(growth[ranges[2]], *plateau),
-                claims.heterogeneity(uneven[uneven["stage"] != "thrown at random"]),
+                claims.heterogeneity(
+                    uneven[uneven["stage"] != "thrown at random"]
+                ),
             ]
         )
     )
@@ -582,6 +722,8 @@ if len(frames.symbols) != paper.value("systems.supercell_atoms").number:
 if made.get("exploded"):
     why.append(f"The run ended early: {made['exploded']}")
 if widths["fwhm_A"].isna().any():
-    why.append(f"{widths['fwhm_A'].isna().sum()} of {len(widths)} peak widths cannot be read")
+    why.append(
+        f"{widths['fwhm_A'].isna().sum()} of {len(widths)} peak widths cannot be read"
+    )
 why.append(claims.melting(melt, moved["Zn"], apart / 2).rstrip("."))
 display(Markdown("\n".join(f"- {reason}." for reason in why)))

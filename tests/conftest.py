@@ -1,5 +1,6 @@
 """What several test modules need: one thread, no display, tiny runs, a project of two chapters."""
 
+import contextlib
 import os
 import shutil
 import textwrap
@@ -10,8 +11,13 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
 import pytest
+import yaml
 
-from helpers import paths, provenance
+from helpers import (
+    paths,
+    provenance,
+    settings,
+)
 
 pytest.register_assert_rewrite("lj_runs")
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -103,11 +109,48 @@ def system(extxyz):
 
 
 @pytest.fixture
-def kept_elsewhere(tmp_path, monkeypatch):
+def set_to():
+    """set_to(build=..., root=...): other settings until the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **values: stack.enter_context(settings.use(**values))
+
+
+@pytest.fixture
+def own_data(tmp_path, set_to):
+    """write("sets.yaml", table): a data/ like the shipped one, with this file in place of its own.
+
+    The text of a file may be given in place of a table.
+    """
+    folder = tmp_path / "own-data"
+
+    def like(place, original):
+        place.mkdir()
+        for entry in original.iterdir():
+            (place / entry.name).symlink_to(entry)
+
+    def write(name, content):
+        if not folder.exists():
+            like(folder, paths.DATA)
+            set_to(data=folder)
+        file = folder / name
+        if file.parent.is_symlink():
+            original = file.parent.resolve()
+            file.parent.unlink()
+            like(file.parent, original)
+        file.unlink(missing_ok=True)
+        text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
+        file.write_text(text)
+        return file
+
+    return write
+
+
+@pytest.fixture
+def kept_elsewhere(tmp_path, monkeypatch, set_to):
     """What is kept goes to a fresh build/, where the tables of dp compress are those at hand."""
     (paths.BUILD / "compressed").mkdir(parents=True, exist_ok=True)
     (tmp_path / "compressed").symlink_to(paths.BUILD / "compressed")
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    set_to(build=tmp_path)
     monkeypatch.setattr(
         provenance,
         "find",
@@ -118,9 +161,9 @@ def kept_elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def build(tmp_path, monkeypatch):
+def build(tmp_path, set_to):
     """An empty build/."""
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    set_to(build=tmp_path)
     return tmp_path
 
 
@@ -142,8 +185,7 @@ def whole(potential, tmp_path_factory):
     heated = lj_runs.heating_run(
         potential, "triclinic.extxyz", heating_rate_K_per_ps=100.0, equilibration_ps=0.2
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "BUILD", tmp_path_factory.mktemp("whole"))
+    with settings.use(build=tmp_path_factory.mktemp("whole")):
         return heated, heating.run(heated, compress=False).directory
 
 
@@ -170,7 +212,15 @@ def tiny_project(root):
     for name in ("Snakefile", "_config.yml"):
         shutil.copy(REPOSITORY / name, root / name)
     shutil.copytree(REPOSITORY / "book/_static", root / "book/_static")
-    for place in ("__init__.py", "paths.py", "provenance.py", "errors.py", "cli.py", "book"):
+    for place in (
+        "__init__.py",
+        "paths.py",
+        "provenance.py",
+        "errors.py",
+        "settings.py",
+        "cli.py",
+        "book",
+    ):
         copy = shutil.copytree if place == "book" else shutil.copy
         copy(REPOSITORY / "src/helpers" / place, root / "src/helpers" / place)
     write = {
@@ -214,16 +264,10 @@ def tiny_project(root):
 
 def use(root, monkeypatch):
     """Let ``helpers.paths``, here and in child processes, point to this project."""
+    for variable in settings.VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("ZIF4_ROOT", str(root))
     monkeypatch.setenv("PYTHONPATH", str(root / "src"))
-    for name, path in {
-        "ROOT": "",
-        "DATA": "data",
-        "BUILD": "build",
-        "NOTEBOOKS": "notebooks",
-        "PROFILES": "data/profiles",
-    }.items():
-        monkeypatch.setattr(paths, name, root / path)
 
 
 @pytest.fixture
@@ -242,17 +286,21 @@ def lj_project(tmp_path_factory, lennard_jones):
     from helpers.recipes import sets
 
     root = tmp_path_factory.mktemp("project")
-    patch = pytest.MonkeyPatch()
-    for name, path in {"ROOT": root, "DATA": root / "data", "BUILD": root / "build"}.items():
-        patch.setattr(paths, name, path)
     images = lennard_jones(24, seed=3, strain=0.01, rattle=0.03, sigma=1.2, epsilon=0.05)
     ase.io.write(root / "lj.extxyz", images)
-    sets.pack(
-        root / "lj.extxyz", "lj", description="Lennard-Jones", sampling={"rattle_A": 0.03},
-        level_of_theory="LJ", source="tests", n_blocks=4, validation_share=0.25, force_bound=1e3,
-    )  # fmt: skip
-    yield root
-    patch.undo()
+    with settings.use(root=root):
+        sets.pack(
+            root / "lj.extxyz",
+            "lj",
+            description="Lennard-Jones",
+            sampling={"rattle_A": 0.03},
+            level_of_theory="LJ",
+            source="tests",
+            n_blocks=4,
+            validation_share=0.25,
+            force_bound=1e3,
+        )
+        yield root
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,12 @@ from helpers.md import heating, lammps, protocol, thermo, trajectory
 
 # a program: heat in the build folder of its first argument, the run of its second
 CALL = """
-import sys, json, pathlib
-from helpers import paths
+import sys, json
+from helpers import settings
 from helpers.md import heating, protocol
-paths.BUILD = pathlib.Path(sys.argv[1])
-heating.run(protocol.HeatingRun(**json.loads(sys.argv[2])), restart_every_ps=0.05, compress=False)
+with settings.use(build=sys.argv[1]):
+    run = protocol.HeatingRun(**json.loads(sys.argv[2]))
+    heating.run(run, restart_every_ps=0.05, compress=False)
 """
 
 

@@ -21,16 +21,16 @@ def _said(capsys, *arguments):
     return line
 
 
-def test_an_error_of_ours_is_one_line_and_a_bug_has_its_traceback(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
+def test_an_error_of_ours_is_one_line_and_a_bug_has_its_traceback(
+    monkeypatch, own_data, build, capsys
+):
     assert "nowhere does not exist" in _said(capsys, "import", "mine", "nowhere")
     assert "letters, digits" in _said(capsys, "import", "a set", "nowhere")
-    (tmp_path / "OUTCAR").touch()
-    assert "shipped set" in _said(capsys, "import", "crystal_0300", str(tmp_path / "OUTCAR"))
+    (build / "OUTCAR").touch()
+    assert "shipped set" in _said(capsys, "import", "crystal_0300", str(build / "OUTCAR"))
     table = yaml.safe_load(paths.POTENTIALS.read_text())
     table["potentials"]["split-block"]["steps"] += 1
-    (tmp_path / "potentials.yaml").write_text(yaml.safe_dump(table))
-    monkeypatch.setattr(paths, "POTENTIALS", tmp_path / "potentials.yaml")
+    own_data("potentials.yaml", table)
     assert "shipped potential of another recipe" in _said(capsys, "potential", "split-block")
     monkeypatch.setattr(dataset, "names", list)
     assert "no set of frames 'crystal_0300-random'" in _said(capsys, "evaluate", "split-random")

@@ -61,12 +61,12 @@ def test_helpers_that_a_page_calls_exist_and_take_these_arguments(source):
                 assert keyword.value.value in Format.get_formats()
 
 
-def test_own_data_works_as_the_page_says(tmp_path, monkeypatch, lennard_jones):
+def test_own_data_works_as_the_page_says(tmp_path, monkeypatch, set_to, lennard_jones):
     """The code of book/own_data.md, on frames labelled with a Lennard-Jones potential of ASE."""
     images = lennard_jones(20, strain=0.003, rattle=0.015)
     ase.io.write(tmp_path / "run.extxyz", images)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    set_to(build=tmp_path / "build")
 
     exec("\n".join(blocks(paths.ROOT / "book" / "own_data.md", "python")), {})
 

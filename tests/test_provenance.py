@@ -9,13 +9,12 @@ import time
 import numpy as np
 import pytest
 
-from helpers import paths, provenance
+from helpers import paths, provenance, settings
 
 
 @pytest.fixture
-def build(monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+def build(set_to, tmp_path):
+    set_to(build=tmp_path / "build", data=tmp_path / "data")
     return tmp_path
 
 
@@ -165,9 +164,8 @@ def test_kept_is_found_in_another_way_where_it_may_be(build):
 
 
 HOLD = """
-import sys, time
-from helpers import paths, provenance
-paths.BUILD = paths.Path(sys.argv[1])
+import time
+from helpers import provenance
 def make(directory):
     print("at it", flush=True)
     time.sleep(1)
@@ -177,7 +175,10 @@ provenance.kept("compressed", {"step": 1}, make)
 
 def test_kept_waits_for_the_same_result_of_another_process(build, capsys):
     other = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(paths.BUILD)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | settings.environment(),
     )
     assert "[made]" in other.stdout.readline() and other.stdout.readline() == "at it\n"
     with pytest.raises(provenance.DirectoryBusy, match=str(other.pid)):
@@ -191,7 +192,7 @@ def test_kept_waits_for_the_same_result_of_another_process(build, capsys):
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     file = tmp_path / "new" / "file.txt"
     assert provenance.write_text(file, "old") == file
-    with pytest.raises(ZeroDivisionError), provenance.replacing(file) as part:
+    with pytest.raises(ZeroDivisionError), provenance.replacing(file) as part:  # noqa: PT012
         part.write_text("half of the ne")
         raise ZeroDivisionError
     assert file.read_text() == "old" and list(file.parent.iterdir()) == [file]

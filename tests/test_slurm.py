@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from helpers import paths, provenance
+from helpers import provenance, settings
 from helpers.md import resume, thermo, trajectory
 from helpers.recipes import catalogue, runs
 
@@ -256,12 +256,9 @@ def project(cluster):
     (root / "data" / "runs.yaml").write_text(RUNS)
     (root / "data" / "profiles" / "tiny.yaml").write_text(PROFILE)
     (root / "snakemake" / "config.yaml").write_text(SNAKEMAKE)
-    cluster.environment |= {"ZIF4_ROOT": str(root), "SNAKEMAKE_PROFILE": str(root / "snakemake")}
-    cluster.environment.pop("ZIF4_BUILD", None)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("ROOT", "DATA", "BUILD", "PROFILES", "STRUCTURES", "RUNS"):
-            place = getattr(paths, name)
-            patch.setattr(paths, name, root / place.relative_to(REPOSITORY))
+    with settings.use(root=root):
+        cluster.environment |= settings.environment()
+        cluster.environment |= {"SNAKEMAKE_PROFILE": str(root / "snakemake")}
         yield root
 
 

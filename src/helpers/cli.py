@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from helpers import errors, paths, provenance
+from helpers import errors, paths, provenance, settings
 from helpers.book import chapters, execution, page_check, render
 from helpers.errors import UserError
 
@@ -22,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     An error that is not the user's is a bug, which keeps its traceback.
     """
     options = _parser().parse_args(arguments)
+    for line in settings.misspelt():
+        print(line, file=sys.stderr)
     try:
         if "profile" in options:
             chapters.known_profile(options.profile)
@@ -191,6 +193,10 @@ def _parser() -> argparse.ArgumentParser:
         help="hold the virial to the strain derivative of this potential, e.g. atp",
     )
     sub.add_argument("--overwrite", action="store_true", help="replace a set of this name")
+    sub = command(
+        "settings", _settings, "what can be set from outside, and what is set", profile=False
+    )
+    sub.add_argument("--page", action="store_true", help="write the book's page of them")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
     return parser
@@ -504,6 +510,17 @@ def _import(options) -> int:
 
         calculator = DP(store.load(options.against).file)
     importing.import_set(options.source, calculator=calculator, **values)
+    return 0
+
+
+def _settings(options) -> int:
+    if options.page:
+        page = paths.ROOT / "book" / "settings.md"
+        print(paths.relative(provenance.write_text(page, settings.as_page())))
+        return 0
+    for name, value in settings.current():
+        told = settings.variable(name) in os.environ
+        print(f"{settings.variable(name)} = {value or 'not set'} ({'set' if told else 'default'})")
     return 0
 
 

@@ -1,51 +1,79 @@
-"""Where things are. Every path of the project is built here."""
+"""Where things are. Every path of the project is built here.
+
+``ROOT``, ``DATA``, ``BUILD`` and the files below them are those of the settings that hold when they
+are asked for (`helpers.settings`): ``paths.BUILD`` is right also where a test builds elsewhere.
+"""
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
-ROOT = Path(os.environ.get("ZIF4_ROOT") or Path(__file__).resolve().parents[2])
-DATA = ROOT / "data"
-BUILD = Path(os.environ.get("ZIF4_BUILD") or ROOT / "build")
-NOTEBOOKS = ROOT / "notebooks"
-PROFILES = DATA / "profiles"
-STRUCTURES = DATA / "structures"
-PAPER = DATA / "paper.yaml"
-SETS = DATA / "sets.yaml"
-DFT = DATA / "dft"
-POTENTIALS = DATA / "potentials.yaml"
-RUNS = DATA / "runs.yaml"
+from helpers import settings
 
 KINDS = ("frames", "potentials", "runs", "validation")
 #: forms of a potential that are made of it in a minute, and never shipped
 FORMS = ("compressed", "double", "backends")
 
+_IN_ROOT = {"NOTEBOOKS": "notebooks"}
+_IN_DATA = {
+    "PROFILES": "profiles",
+    "STRUCTURES": "structures",
+    "PAPER": "paper.yaml",
+    "SETS": "sets.yaml",
+    "DFT": "dft",
+    "POTENTIALS": "potentials.yaml",
+    "RUNS": "runs.yaml",
+}
+
+
+def __getattr__(name: str) -> Path:
+    if name in ("ROOT", "DATA", "BUILD"):
+        return getattr(settings.current(), name.lower())
+    if name in _IN_ROOT:
+        return settings.current().root / _IN_ROOT[name]
+    if name in _IN_DATA:
+        return settings.current().data / _IN_DATA[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Paths(ModuleType):
+    """This module: what follows the settings is not set here, where it would stay behind them."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("ROOT", "DATA", "BUILD", *_IN_ROOT, *_IN_DATA):
+            raise AttributeError(f"paths.{name} follows the settings: use settings.use(build=...)")
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Paths
+
 
 def shipped(kind: str, name: str = "") -> Path:
     """``data/<kind>/<name>``: results that come with the repository."""
-    return DATA / _known(kind) / name
+    return settings.current().data / _known(kind) / name
 
 
 def made(kind: str, name: str = "") -> Path:
     """``build/<kind>/<name>``: results made on this machine."""
-    return BUILD / _known(kind) / name
+    return settings.current().build / _known(kind) / name
 
 
 def downloads(name: str) -> Path:
     """``build/downloads/<name>``: data records of others, as they were published."""
-    return BUILD / "downloads" / name
+    return settings.current().build / "downloads" / name
 
 
 def executed(profile: str, chapter: str = "") -> Path:
     """``build/<profile>/notebooks/<chapter>``: executed copies of the notebooks."""
-    return BUILD / profile / "notebooks" / chapter
+    return settings.current().build / profile / "notebooks" / chapter
 
 
 def relative(path: Path) -> str:
     """``path`` as seen from the project's root, for messages and provenance."""
     try:
-        return str(Path(path).resolve().relative_to(ROOT))
+        return str(Path(path).resolve().relative_to(settings.current().root))
     except ValueError:
         return str(path)
 

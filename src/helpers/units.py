@@ -11,6 +11,8 @@ from scipy import constants
 _PRETTY = {
     "A": "Å",
     "A^2": "Å²",
+    "1/A": "1/Å",
+    "1/A^2": "1/Å²",
     "A^3": "Å³",
     "eV/A": "eV/Å",
     "eV/A^3": "eV/Å³",

@@ -7,16 +7,16 @@ from importlib.util import find_spec
 
 import pytest
 
-from helpers import paths, provenance
+from helpers import provenance, settings
 from helpers.benchmarks import md as md_cost
 from helpers.benchmarks import record
-from helpers.md import kernels, reaxff
+from helpers.md import kernels
 from helpers.potentials import conversion
 
 
 @pytest.fixture
-def build(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
+def build(tmp_path, set_to, monkeypatch):
+    set_to(build=tmp_path)
     monkeypatch.setattr(md_cost, "STRUCTURE", "Znim2-ABW")
     return tmp_path
 
@@ -51,8 +51,8 @@ def test_rows_of_other_versions_are_measured_again_and_others_stay(build, monkey
     assert capfd.readouterr().out.count("[reused]") == 1
 
 
-def test_what_is_absent_says_why(monkeypatch):
-    monkeypatch.delenv(reaxff.VARIABLE, raising=False)
+def test_what_is_absent_says_why(set_to, monkeypatch):
+    set_to(reaxff=None)
     rows, absent = md_cost.settings(cores=2)
     assert "ZIF4_REAXFF" in absent["ReaxFF"] and "--cp2k" in absent["CP2K"]
     for name in conversion.BACKENDS:
@@ -73,7 +73,7 @@ def test_what_is_absent_says_why(monkeypatch):
 
 
 @pytest.mark.skipif(
-    not os.environ.get(reaxff.VARIABLE),
+    not settings.current().reaxff,
     reason="no ReaxFF parameters: $ZIF4_REAXFF names their folder",
 )
 def test_reaxff(build):

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
 from helpers import cli, paths
 from helpers.book import chapters, jobs
@@ -17,13 +16,11 @@ ATOMS = 7344
 
 
 @pytest.fixture
-def profile(tmp_path, monkeypatch):
+def profile(own_data):
     """write(section) -> name of a profile with this section ``runs``."""
-    monkeypatch.setattr(paths, "PROFILES", tmp_path)
 
     def write(section):
-        (tmp_path / "own.yaml").write_text(yaml.safe_dump({"runs": section}, sort_keys=False))
-        return "own"
+        return own_data("profiles/own.yaml", {"runs": section}).stem
 
     return write
 

@@ -32,11 +32,9 @@ def images(lennard_jones):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def here(tmp_path, set_to):
     """An empty project; what is shipped is not in it."""
-    for name, path in {"ROOT": tmp_path, "DATA": tmp_path / "data",
-                       "BUILD": tmp_path / "build"}.items():  # fmt: skip
-        monkeypatch.setattr(paths, name, path)
+    set_to(root=tmp_path)
     return tmp_path
 
 

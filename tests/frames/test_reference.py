@@ -7,16 +7,16 @@ from helpers import provenance, structures
 from helpers.frames import reference
 
 
-def test_folder_without_the_files_is_named(monkeypatch, tmp_path):
-    monkeypatch.setenv(reference.FOLDER_VARIABLE, str(tmp_path))
+def test_folder_without_the_files_is_named(set_to, tmp_path):
+    set_to(reference=tmp_path)
     with pytest.raises(reference.ReferenceUnavailable, match=f"{tmp_path}.*unset it"):
         reference.locate()
 
 
 @pytest.mark.parametrize("name", [reference._DEPLOYED, reference._WEIGHTS])
-def test_another_file_of_the_right_name_is_refused(monkeypatch, tmp_path, name):
+def test_another_file_of_the_right_name_is_refused(monkeypatch, set_to, tmp_path, name):
     (tmp_path / name).write_bytes(b"another model")
-    monkeypatch.setenv(reference.FOLDER_VARIABLE, str(tmp_path))
+    set_to(reference=tmp_path)
     found = provenance.sha256(tmp_path / name)
     with pytest.raises(
         reference.ReferenceUnavailable,
@@ -31,12 +31,12 @@ def test_another_file_of_the_right_name_is_refused(monkeypatch, tmp_path, name):
         assert reference.locate() == tmp_path / name
 
 
-def test_failed_download_says_how_to_go_on(monkeypatch):
+def test_failed_download_says_how_to_go_on(monkeypatch, set_to):
     pooch = pytest.importorskip("pooch")
-    monkeypatch.delenv(reference.FOLDER_VARIABLE, raising=False)
+    set_to(reference=None)
     monkeypatch.setattr(reference, "_URL", "https://localhost:1/nothing.pth")
     monkeypatch.setattr(pooch, "get_logger", lambda: __import__("logging").getLogger("quiet"))
-    with pytest.raises(reference.ReferenceUnavailable, match=reference.FOLDER_VARIABLE):
+    with pytest.raises(reference.ReferenceUnavailable, match="ZIF4_REFERENCE"):
         reference.locate()
 
 

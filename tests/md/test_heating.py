@@ -9,7 +9,7 @@ from ase import units
 from ase.build import bulk
 from lj_runs import heating_run, holds_every_sample_once, interrupt
 
-from helpers import paths, provenance, structures
+from helpers import paths, provenance, settings, structures
 from helpers.md import (
     heating,
     lammps,
@@ -82,9 +82,9 @@ def test_table_and_trajectory_agree(whole, potential):
     )
 
 
-def test_a_finished_run_is_found_and_tidy(whole, monkeypatch, capfd):
+def test_a_finished_run_is_found_and_tidy(whole, set_to, capfd):
     heated, directory = whole
-    monkeypatch.setattr(paths, "BUILD", directory.parents[1])
+    set_to(build=directory.parents[1])
     before = {f: f.stat().st_mtime_ns for f in directory.iterdir()}
     assert heating.run(heated, ranks=2, threads=3).directory == directory
     assert "[reused]" in capfd.readouterr().out
@@ -95,6 +95,7 @@ def test_a_finished_run_is_found_and_tidy(whole, monkeypatch, capfd):
         "thermo.csv",
         "trajectory.lammpstrj.gz",
         "lammps.log",
+        "end.data.gz",
         "provenance.json",
     }
     assert str(paths.ROOT) not in (directory / "lammps.log").read_text()
@@ -181,8 +182,7 @@ def compared(potential, tmp_path_factory):
     heated = heating_run(
         potential, ensemble=[str(potential.parent / "other.pb")], deviation_every_ps=0.01
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "BUILD", tmp_path_factory.mktemp("compared"))
+    with settings.use(build=tmp_path_factory.mktemp("compared")):
         interrupt(heated, rows=25)
         return heated, heating.run(heated, compress=False, restart_every_ps=0.05).directory
 
@@ -217,3 +217,63 @@ def test_an_ensemble_changes_no_force(compared, potential, build):
         a["potential_energy_eV"][:5], b["potential_energy_eV"][:5], atol=1e-4
     )
     assert provenance.read(directory)["ensemble"]
+
+
+def test_quenched_from_the_end_of_another_run(potential, build):
+    """The second run starts with positions, velocities and cell of the first one's last step."""
+    first = heating_run(
+        potential, temperature_end_K=100.0, heating_rate_K_per_ps=0, equilibration_ps=0.2
+    )
+    quench = replace(
+        first, after=first, temperature_start_K=100, temperature_end_K=20,
+        heating_rate_K_per_ps=400, equilibration_ps=0.0, thermo_every_ps=0.0005,
+    )  # fmt: skip
+    directory = heating.run(quench, compress=False)
+    holds_every_sample_once(quench, directory)
+    before = heating.find(first.recipe())
+    last, next_ = thermo.read(before).iloc[-1], thermo.read(directory).iloc[0]
+    for column, error in (("potential_energy_eV", 0.05), ("kinetic_energy_eV", 0.05)):
+        assert next_[column] == pytest.approx(last[column], abs=error)
+    assert next_["volume_A3"] == pytest.approx(last["volume_A3"], rel=2e-4)
+    table = thermo.read(directory)
+    np.testing.assert_allclose(
+        table["target_temperature_K"], 100 - 400 * table["time_ps"], atol=1e-2
+    )
+    (before / "end.data.gz").unlink()
+    with pytest.raises(heating.DamagedRun, match="no end.data.gz to go on from"):
+        heating.run(replace(quench, seed=5), compress=False)
+
+
+def test_heavy_hydrogen_moves_slower_and_weighs_the_same(potential, build):
+    """Equal kinetic energy whatever the mass; the density is that of ordinary hydrogen."""
+    heavy = heating_run(potential, hydrogen_mass_u=2.014, temperature_end_K=120.0)
+    directory = heating.run(heavy, compress=False)
+    row, atoms = thermo.read(directory).iloc[0], protocol.structure(heavy)
+    density = atoms.get_masses().sum() / row["volume_A3"] / units.mol * 1e24
+    assert row["density_g_cm3"] == pytest.approx(density, rel=1e-5)
+    masses = (directory / "start.data").read_text().split("Masses")[1].split("Atoms")[0]
+    lines = [line.split() for line in masses.strip().splitlines()]
+    assert float(lines[structures.TYPE_MAP.index("H")][1]) == pytest.approx(2.014)
+
+
+@pytest.mark.parametrize("freedom", ["iso", "tri"])
+def test_starts_from_the_relaxed_cell(potential, build, freedom):
+    """At the minimum the pressure of a solid at rest is that of the barostat."""
+    run = heating_run(
+        potential, temperature_start_K=0.01, temperature_end_K=0.01, heating_rate_K_per_ps=0.0,
+        equilibration_ps=0.01, coupling="tri" if freedom == "tri" else "iso",
+        pressure_bar=5000.0, relaxed=freedom,
+    )  # fmt: skip
+    directory = heating.run(run, compress=False)
+    assert thermo.read(directory)["pressure_bar"].iloc[0] == pytest.approx(5000, abs=100)
+
+
+def test_stops_where_the_ensemble_no_longer_knows(potential, build):
+    run = heating_run(
+        potential, ensemble=[str(potential.parent / "other.pb")], deviation_every_ps=0.01,
+        stop_at_deviation_eV_per_A=1e-4,
+    )  # fmt: skip
+    with pytest.raises(heating.ExplodedRun, match="stop_at_deviation_eV_per_A = 0.0001"):
+        heating.run(run, compress=False)
+    first = model_deviation.whole_rows(heating.find(run.recipe()) / model_deviation.FILE)
+    assert [int(row.split()[0]) for row in first] == [0]

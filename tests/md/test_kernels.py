@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from helpers import paths, structures
+from helpers import structures
 from helpers.md import kernels, lammps
 from helpers.potentials import conversion, store
 
@@ -15,10 +15,9 @@ pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no g++ to compi
 
 
 @pytest.fixture
-def fresh(tmp_path, monkeypatch):
+def fresh(tmp_path, set_to):
     """A build folder of its own, and no memory of a library found before."""
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
-    monkeypatch.delenv(kernels.SWITCH, raising=False)
+    set_to(build=tmp_path, kernels="on")
     kernels.library.cache_clear()
     yield tmp_path
     kernels.library.cache_clear()
@@ -56,8 +55,8 @@ def test_a_wrong_kernel_is_not_used(right, wrong, fresh, monkeypatch, capfd):
     assert lammps.environment() == lammps.environment(native=False)
 
 
-def test_switched_off(fresh, monkeypatch):
-    monkeypatch.setenv(kernels.SWITCH, "off")
+def test_switched_off(fresh, set_to):
+    set_to(kernels="off")
     assert kernels.library() is None and not list(fresh.iterdir())
 
 

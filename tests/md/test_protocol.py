@@ -1,13 +1,15 @@
 """The protocol of a run: its stages, what is refused, what its key is made of."""
 
+import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from lj_runs import heating_run
 
-from helpers import paths, provenance
+from helpers import paths, provenance, structures
 from helpers.md import protocol
 
 
@@ -44,7 +46,12 @@ def test_heat_hold_sample():
 @pytest.mark.parametrize(
     "change, word",
     [
-        ({"temperature_end_K": 50.0}, "below"),
+        ({"temperature_end_K": 0.0}, "temperature_end_K = 0.0 must be positive"),
+        ({"pressure_bar": float("nan")}, "pressure_bar = nan must be a number"),
+        ({"hydrogen_mass_u": 0.0}, "positive"),
+        ({"relaxed": "cell"}, "iso, aniso, tri, atoms or nothing"),
+        ({"relaxed": "iso", "volume_A3_per_atom": 16.0}, "would change its volume"),
+        ({"stop_at_deviation_eV_per_A": 1.0}, "needs an ensemble"),
         ({"heating_rate_K_per_ps": 0.0}, "positive"),
         ({"timestep_fs": float("nan")}, "positive"),
         ({"coupling": "cubic"}, "iso, aniso, tri or none"),
@@ -69,6 +76,81 @@ def test_impossible_runs_are_refused(change, word):
         protocol.HeatingRun(**(values | change))
 
 
+def test_a_ramp_goes_down_as_well():
+    up = protocol.HeatingRun("ZIF-4", "atp", 300, 2000, 100, segment_K=500, hold_ps=1)
+    down = replace(up, temperature_start_K=2000, temperature_end_K=300)
+    assert [s.end_K for s in down.stages() if s.what == "cooling"] == [1500, 1000, 500, 300]
+    assert all(a.end_K == b.start_K and a.last == b.first for a, b in pairwise(down.stages()))
+    assert down.total_steps == up.total_steps and down.name == "ZIF-4-100Kps-cooled"
+
+
+def test_younger_fields_are_seen_only_where_they_are_used():
+    """The entries of data/runs.yaml are held by their keys: no new field shows in an old one."""
+    plain = protocol.HeatingRun("ZIF-4", "atp", 300, 400, 1)
+    assert "relaxed" not in vars(plain) and plain.relaxed == ""
+    heavy = replace(plain, hydrogen_mass_u=2.014)
+    assert vars(heavy)["hydrogen_mass_u"] == heavy.hydrogen_mass_u == 2.014
+    assert replace(heavy, hydrogen_mass_u=protocol.HYDROGEN_U) == plain
+    assert protocol.HeatingRun(**json.loads(json.dumps(asdict(heavy)))) == heavy
+
+
+def test_a_run_goes_on_from_one_of_the_same_atoms():
+    melt = protocol.HeatingRun("ZIF-4", "atp", 2000, 2000, 0, equilibration_ps=100)
+    quench = replace(melt, after=melt, temperature_end_K=300, heating_rate_K_per_ps=100)
+    assert quench.recipe()["after"] == provenance.key(melt.recipe())
+    again = protocol.HeatingRun(**json.loads(json.dumps(asdict(quench))))
+    assert again == quench and again.after == melt
+    for change in ({"supercell": (2, 1, 1)}, {"relaxed": "iso"}, {"coupling": "tri"}):
+        with pytest.raises(ValueError, match="goes on from"):
+            replace(quench, **change)
+
+
+def cell_of(file, text):
+    file.write_text(text)
+    return str(file)
+
+
+def test_a_structure_of_the_user(tmp_path):
+    """A file where a name is allowed; what is no crystal is refused before anything runs."""
+
+    def run(path):
+        return protocol.HeatingRun(path, "atp", 300, 400, 1)
+
+    head = 'Lattice="{}" Properties=species:S:1:pos:R:3 pbc="{}"'
+    atoms = "\nZn 0 0 0\nN 2 0 0\n"
+    right = cell_of(
+        tmp_path / "right.extxyz", "2\n" + head.format("9 0 0 0 9 0 0 0 9", "T T T") + atoms
+    )
+    left = cell_of(
+        tmp_path / "left.extxyz", "2\n" + head.format("0 9 0 9 0 0 0 0 9", "F F F") + atoms
+    )
+    for path in (right, left):
+        made = protocol.structure(run(path))
+        assert np.linalg.det(made.cell) > 0 and made.pbc.all()
+        np.testing.assert_allclose(made.get_distance(0, 1, mic=True), 2)
+    for text, word in [
+        ("2\nno cell" + atoms, "no cell of three vectors"),
+        ("2\n" + head.format("9 0 0 0 9 0 0 0 9", "T T F") + atoms, "periodic in 2 of three"),
+        ("2\n" + head.format("2 0 0 0 9 0 0 0 9", "T T T") + atoms, "two atoms 0.00 A apart"),
+        ("3\n" + head.format("9 0 0 0 9 0 0 0 9", "T T T") + atoms, "is not read"),
+    ]:
+        with pytest.raises(ValueError, match=word):
+            protocol.structure(run(cell_of(tmp_path / "wrong.extxyz", text)))
+    with pytest.raises(structures.UnknownStructure, match="there is no file 'mine.cif'"):
+        run("mine.cif").recipe()
+
+
+def test_a_given_volume():
+    run = protocol.HeatingRun(
+        "Znim2-ABW", "atp", 300, 300, 0, coupling="none", volume_A3_per_atom=20
+    )
+    atoms = protocol.structure(run)
+    np.testing.assert_allclose(atoms.get_volume() / len(atoms), 20)
+    np.testing.assert_allclose(
+        atoms.get_scaled_positions(), structures.load("Znim2-ABW").get_scaled_positions(), atol=1e-9
+    )
+
+
 def test_key_is_made_of_contents(potential, tmp_path):
     def key(**changes):
         return provenance.key(heating_run(potential, **changes).recipe())
@@ -83,8 +165,13 @@ def test_key_is_made_of_contents(potential, tmp_path):
         key(sample_ps=1),
         key(coupling="none"),
         key(ensemble=[str(potential.parent / "other.pb")]),
+        key(relaxed="iso"),
+        key(hydrogen_mass_u=2.014),
+        key(volume_A3_per_atom=16),
+        key(after=heating_run(potential)),
+        key(after=heating_run(potential, seed=2)),
     ]
-    assert len({key(), *others}) == 8
+    assert len({key(), *others}) == 13
     assert key(deviation_every_ps=0.2) == key()  # nothing is compared with
     with pytest.raises(ValueError, match="names one potential twice"):
         key(ensemble=[str(potential)])

@@ -10,7 +10,7 @@ import pytest
 from ase import units
 from ase.build import bulk
 
-from helpers import cli, paths, provenance, structures
+from helpers import cli, paths, provenance, settings, structures
 from helpers.md import (
     force_field,
     heating,
@@ -26,7 +26,7 @@ from helpers.md import (
 from helpers.recipes import catalogue, runs
 
 needs_it = pytest.mark.skipif(
-    not os.environ.get(reaxff.VARIABLE),
+    not settings.current().reaxff,
     reason="no ReaxFF parameters: $ZIF4_REAXFF names their folder",
 )
 RUN = protocol.HeatingRun(
@@ -56,9 +56,9 @@ def test_the_input_is_that_of_every_other_run_but_for_the_potential():
     assert own >= {"units metal", "atom_style charge", *reaxff.lines("ffield.reaxff")}
 
 
-def test_found_without_the_force_field(monkeypatch):
+def test_found_without_the_force_field(set_to):
     """The key of a run and of its potential need no file; the shipped run is read without it."""
-    monkeypatch.delenv(reaxff.VARIABLE, raising=False)
+    set_to(reaxff=None)
     assert RUN.recipe()["potential"] == reaxff.SHA256
     shipped = runs.find("reaxff-400Kps").directory
     assert shipped == paths.shipped("runs", "reaxff-400Kps")
@@ -67,14 +67,14 @@ def test_found_without_the_force_field(monkeypatch):
     assert not list(shipped.glob("ffield*"))  # it is not ours
 
 
-def test_absent_or_another_force_field(build, monkeypatch, capsys):
-    monkeypatch.delenv(reaxff.VARIABLE, raising=False)
+def test_absent_or_another_force_field(build, set_to, monkeypatch, capsys):
+    set_to(reaxff=None)
     with pytest.raises(reaxff.ReaxFFUnavailable, match=r"\$ZIF4_REAXFF \(not set\).*ffield_ZnN"):
         heating.run(RUN)
     monkeypatch.setattr(provenance, "find", lambda kind, recipe: None)
     assert cli.main(["run", "reaxff-400Kps"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
-    monkeypatch.setenv(reaxff.VARIABLE, str(build))
+    set_to(reaxff=build)
     with pytest.raises(reaxff.ReaxFFUnavailable, match=str(build)):
         reaxff.force_field()
     (build / reaxff.FILE).write_text("Reactive MD-force field: cut off")

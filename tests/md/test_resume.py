@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from lj_runs import CALL, heating_run, holds_every_sample_once, interrupt, wait_for
 
-from helpers import paths, provenance
+from helpers import paths, provenance, settings
 from helpers.md import heating, protocol, resume, thermo, trajectory
 from helpers.potentials import conversion
 
@@ -27,8 +27,7 @@ from helpers.potentials import conversion
 def broken_off(whole, tmp_path_factory):
     """The run ``whole`` once more, its LAMMPS killed after 60 rows; its build folder."""
     folder = tmp_path_factory.mktemp("broken")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "BUILD", folder)
+    with settings.use(build=folder):
         interrupt(whole[0], rows=60)
     return folder
 
@@ -142,16 +141,15 @@ def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):
         thermo_every_ps=0.005,
         frame_every_ps=0.01,
     )
-    monkeypatch.setattr(paths, "BUILD", paths.ROOT / "build")
-    compressed = conversion.compress("atp").parents[1]
+    with settings.use(build=paths.ROOT / "build"):
+        compressed = conversion.compress("atp").parents[1]
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "compressed").symlink_to(compressed)
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "whole")
-    whole = heating.run(heated)
+    with settings.use(build=tmp_path / "whole"):
+        whole = heating.run(heated)
 
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "killed")
-    monkeypatch.setenv("ZIF4_BUILD", str(tmp_path / "killed"))  # of the server's children
+    monkeypatch.setenv("ZIF4_BUILD", str(tmp_path / "killed"))  # of the server's children, too
     directory = provenance.directory("runs", heated.name, heated.recipe())
     server = multiprocessing.get_context("forkserver")  # imports TensorFlow once, not 20 times
     server.set_forkserver_preload(["helpers.md.heating", "deepmd.infer"])

@@ -8,11 +8,11 @@ from helpers.observables import equilibration
 TIME = np.arange(0, 20, 0.1)
 
 
-def noise(rng, correlation=0.8, n=TIME.size):
+def noise(rng, correlation=0.8):
     """First-order autoregression of unit variance."""
-    x = np.empty(n)
+    x = np.empty(len(TIME))
     x[0] = rng.normal()
-    for i in range(1, n):
+    for i in range(1, len(TIME)):
         x[i] = correlation * x[i - 1] + np.sqrt(1 - correlation**2) * rng.normal()
     return x
 

@@ -7,6 +7,7 @@ import pytest
 from helpers import units
 from helpers.observables import free_energy
 
+VOLUMES = np.linspace(18.4, 21.6, 12)
 BAR = units.EV_PER_A3_IN_BAR
 
 
@@ -18,9 +19,6 @@ def van_der_waals(T, V):
 def well(x, tilt):
     """-dG/dV of G = (x^2 - 1)^2 + tilt x at V = 20 + x, in eV/A^3."""
     return -(4 * x * (x**2 - 1) + tilt)
-
-
-VOLUMES = np.linspace(18.4, 21.6, 12)
 
 
 def double_well(temperatures, volumes=VOLUMES, T0=900.0, error=1e-3):

@@ -3,22 +3,21 @@
 import numpy as np
 import pytest
 
-from helpers import paths, structures
+from helpers import structures
 from helpers.md import force_field, lammps
 from helpers.potentials import conversion, store
 
 
 @pytest.mark.parametrize("name", conversion.BACKENDS)
-def test_same_forces(name, tmp_path, monkeypatch):
+def test_same_forces(name, build):
     if reason := conversion.missing(name):
         pytest.skip(reason)
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
     atoms = structures.load("Znim2-ABW")
     atoms.rattle(0.05, seed=1)
     expected = lammps.single_point(atoms, force_field.deepmd_lines(store.load("atp").file))
     found = lammps.single_point(atoms, force_field.deepmd_lines(conversion.convert("atp", name)))
     np.testing.assert_allclose(found[1], expected[1], atol=2e-3)
-    assert conversion.convert("atp", name).is_relative_to(tmp_path)
+    assert conversion.convert("atp", name).is_relative_to(build)
 
 
 def test_what_is_missing_is_named(monkeypatch):

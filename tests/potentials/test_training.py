@@ -18,12 +18,11 @@ from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves,
 
 KILLED = """
 import os, sys
-from pathlib import Path
-from helpers import paths
+from helpers import settings
 from helpers.potentials import training
-paths.ROOT = Path({root!r}); paths.DATA = paths.ROOT / "data"; paths.BUILD = paths.ROOT / "build"
-recipe = training.Recipe(**{recipe!r})
-training.train(recipe, "tiny", threads=1, display_every=10, save_every=20)
+with settings.use(root={root!r}):
+    recipe = training.Recipe(**{recipe!r})
+    training.train(recipe, "tiny", threads=1, display_every=10, save_every=20)
 """
 
 

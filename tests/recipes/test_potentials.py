@@ -23,25 +23,22 @@ def test_groups_are_spelt_out_and_no_test_is_trained_on():
 
 
 def test_a_shipped_potential_is_reused_without_its_start_until_its_recipe_changes(
-    monkeypatch, tmp_path, capsys
+    own_data, set_to, tmp_path, capsys
 ):
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")  # no start of ATP was trained here
+    set_to(build=tmp_path / "build")  # no start of ATP was trained here
     assert potentials.make("atp").directory == paths.shipped("potentials", "atp")
     assert "[reused] data/potentials/atp" in capsys.readouterr().out
     table = yaml.safe_load(paths.POTENTIALS.read_text())
     table["potentials"]["atp"]["steps"] += 1
-    (tmp_path / "potentials.yaml").write_text(yaml.safe_dump(table))
-    monkeypatch.setattr(paths, "POTENTIALS", tmp_path / "potentials.yaml")
+    own_data("potentials.yaml", table)
     assert not potentials.shipped_as_written("atp")
 
 
 @pytest.fixture
-def recipes(monkeypatch, tmp_path):
+def recipes(own_data):
     def write(**entry):
         table = {"groups": {"g": ["abw_0300_1500"]}, "potentials": {"p": entry}}
-        file = tmp_path / "potentials.yaml"
-        file.write_text(yaml.safe_dump(table))
-        monkeypatch.setattr(paths, "POTENTIALS", file)
+        own_data("potentials.yaml", table)
 
     return write
 
@@ -61,8 +58,10 @@ def test_an_unknown_name_a_wrong_field_and_a_test_set_are_refused(recipes):
             catalogue.potential_recipe("p")
 
 
-def test_a_set_split_at_random_is_judged_by_its_own_validation_frames_alone(monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+def test_a_set_split_at_random_is_judged_by_its_own_validation_frames_alone(
+    monkeypatch, set_to, tmp_path
+):
+    set_to(build=tmp_path / "build")
     copy = shutil.copytree(paths.shipped("potentials", "split-random"), tmp_path / "p")
     made = provenance.read(copy) | {"sets": ["abw_0300_1500-random"]}
     (copy / provenance.FILE).write_text(json.dumps(made))
@@ -88,9 +87,9 @@ def test_a_set_without_virials_counts_in_the_table_but_not_in_its_virial(monkeyp
     assert none["frames"] == 0 and np.isnan(none["virial_rmse_meV_per_atom"])
 
 
-def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeypatch, tmp_path):
+def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, set_to, tmp_path):
     recipes(sets=["g"], steps=4, neuron=[4, 8], axis_neuron=2, fitting=[8])
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    set_to(build=tmp_path / "build")
     made = potentials.make("p", threads=1).directory
     assert accuracy.evaluated(["p", "atp", "atp", "q"]) == ["atp"]
     (made / "metrics.json").unlink()  # as a potential from elsewhere has none
@@ -102,7 +101,7 @@ def test_a_recipe_is_trained_evaluated_on_every_set_and_shipped(recipes, monkeyp
     assert errors["crystal_0300"]["role"] == "unseen"
     own = evaluation.evaluate(made, dataset.thinned(dataset.load("abw_0300_1500", "validation"), 2))
     assert errors["abw_0300_1500"] == {"role": "validation", **own}
-    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    set_to(data=tmp_path / "data")
     (tmp_path / "data/potentials").mkdir(parents=True)
     shipped = potentials.ship("p").directory
     assert provenance.read(shipped)["frozen_sha256"] == provenance.sha256(store.load("p").file)

@@ -110,11 +110,9 @@ def test_unknown_names(capsys):
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
+def own(tmp_path, set_to):
     """A data/ and build/ of our own, with one run of 68 atoms in runs.yaml."""
-    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(paths, "RUNS", tmp_path / "data" / "runs.yaml")
+    set_to(data=tmp_path / "data", build=tmp_path / "build")
     (tmp_path / "data").mkdir()
     for shared in ("potentials", "structures"):
         (tmp_path / "data" / shared).symlink_to(paths.ROOT / "data" / shared)

@@ -35,16 +35,16 @@ def _made_here(name):
     return not (paths.shipped("frames", name) / provenance.FILE).is_file()
 
 
-def test_an_unknown_set_or_field_is_named(monkeypatch, tmp_path):
+def test_an_unknown_set_or_field_is_named(own_data):
     with pytest.raises(catalogue.BadRecipe, match="did you mean 'crystal_0300'"):
         catalogue.set_recipe("cristal_0300")
-    _recipes(monkeypatch, tmp_path, {"x": {"what": "x", "sampler": "reference", "rums": {}}})
+    own_data("sets.yaml", {"x": {"what": "x", "sampler": "reference", "rums": {}}})
     with pytest.raises(catalogue.BadRecipe, match="rums"):
         catalogue.set_recipes()
 
 
-def test_a_published_start_that_is_not_here_says_where_it_is(monkeypatch, tmp_path):
-    monkeypatch.setenv(labelling.STRUCTURES_VARIABLE, str(tmp_path))
+def test_a_published_start_that_is_not_here_says_where_it_is(set_to, tmp_path):
+    set_to(structures=tmp_path)
     with pytest.raises(catalogue.BadRecipe, match="citable-data"):
         labelling.external("glass01")
 
@@ -63,11 +63,11 @@ def test_the_guard_names_what_is_wrong():
 
 
 @pytest.fixture
-def house(monkeypatch, tmp_path):
+def house(own_data, set_to, tmp_path):
     """Recipes of three sets: driven by the label, explored by a potential, and relaxed."""
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    set_to(build=tmp_path / "build")
     run = {"start": "Znim2-ABW", "steps": 12, "temperature_K": [300, 600], "seed": 1}
-    _recipes(monkeypatch, tmp_path, {
+    own_data("sets.yaml", {
         "driven": {"what": "driven", "sampler": "reference", "runs": {"a": run},
                    "n_blocks": 4, "keep_every": 2},
         "explored": {"what": "explored", "sampler": "atp", "n_blocks": 3, "test": True,
@@ -78,12 +78,6 @@ def house(monkeypatch, tmp_path):
                     "runs": {"+2": {"start": "Znim2-ABW", "strain": 0.02, "fmax": 0.01,
                                     "steps": 3}}},
     })  # fmt: skip
-
-
-def _recipes(monkeypatch, tmp_path, table):
-    file = tmp_path / "sets.yaml"
-    file.write_text(yaml.safe_dump(table, sort_keys=False))
-    monkeypatch.setattr(paths, "SETS", file)
 
 
 def _potential():
@@ -110,12 +104,12 @@ def test_a_set_is_sampled_labelled_packed_and_then_reused(house, capfd):
     assert "[reused]" in capfd.readouterr().out
 
 
-def test_a_set_is_not_reused_under_a_changed_recipe(house, monkeypatch, tmp_path):
+def test_a_set_is_not_reused_under_a_changed_recipe(house, own_data):
     label = _potential()
     made = sets.make("driven", calculator=label)
     table = yaml.safe_load(paths.SETS.read_text())
     table["driven"]["runs"]["a"]["seed"] = 3
-    _recipes(monkeypatch, tmp_path, table)
+    own_data("sets.yaml", table)
     with pytest.raises(catalogue.BadRecipe, match=r"frames/driven was made by another .*\(runs\)"):
         sets.make("driven", calculator=label)
     shutil.rmtree(made)

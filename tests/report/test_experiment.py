@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers import paths, provenance, structures
+from helpers import provenance, structures
 from helpers.errors import Unfit
 from helpers.observables import diffraction_peak, pair_distribution, radiation
 from helpers.observables.pair_distribution import Transform
@@ -115,9 +115,9 @@ def test_a_temperature_that_was_not_measured_is_refused(glass):
         glass.at(30)
 
 
-def test_a_damaged_table_is_refused(tmp_path, monkeypatch):
+def test_a_damaged_table_is_refused(tmp_path, monkeypatch, set_to):
     monkeypatch.setattr(experiment, "FOLDER", tmp_path)
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    set_to(root=tmp_path)
     with pytest.raises(FileNotFoundError, match="structure_factor.csv is missing"):
         experiment._table("structure_factor.csv", "Q_per_A")
     (tmp_path / "structure_factor.csv").write_text("Q_per_A,31\n1.0,0.1\n0.9,0.2\n")

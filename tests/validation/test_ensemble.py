@@ -108,9 +108,9 @@ def dump(cells, positions, symbols, steps):
 
 
 @pytest.fixture
-def saved(run, tmp_path, monkeypatch):
+def saved(run, tmp_path, set_to):
     """That run, finished, with five frames of 68 atoms, some of which left the cell."""
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    set_to(build=tmp_path / "build")
     (run / model_deviation.FILE).unlink()
     start, rng = structures.load("Znim2-ABW"), np.random.default_rng(2)
     cell = np.diag(start.cell.lengths())
@@ -198,11 +198,10 @@ def test_what_cannot_be_compared(saved, tmp_path):
         ensemble.of_frames(saved, ENSEMBLE, 3)
 
 
-def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
+def test_beside_the_true_error(tmp_path, build, lennard_jones):
     """Labels that no potential knows: deviation and error are those that DeePMD-kit finds."""
     from deepmd.infer.model_devi import calc_model_devi_f
 
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
     images = lennard_jones(8, rattle=0.03)
     ase.io.write(tmp_path / "lj.extxyz", images)
     sets.pack(
@@ -231,9 +230,8 @@ def test_beside_the_true_error(tmp_path, monkeypatch, lennard_jones):
     assert set(record["inputs"]) == {"lj", *ENSEMBLE}
 
 
-def test_a_run_with_an_ensemble_is_the_run_without(tmp_path, monkeypatch):
+def test_a_run_with_an_ensemble_is_the_run_without(build):
     """Its forces are the same: who asks for the frames is given them, not a second run."""
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
     plain = protocol.HeatingRun("Znim2-ABW", ENSEMBLE[0], 300, 400, 100)
     (found := paths.made("runs", "compared")).mkdir(parents=True)
     provenance.write(

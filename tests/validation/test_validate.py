@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers import cli, paths
+from helpers import cli
 from helpers.validation import calculators
 
 
@@ -12,8 +12,7 @@ from helpers.validation import calculators
      ("elastic", "atp", "elastic-atp"), ("elastic", "reference", "elastic-reference"),
      ("energy", "atp", "energy-atp")],
 )  # fmt: skip
-def test_shipped_results_are_reused(check, model, made, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
+def test_shipped_results_are_reused(check, model, made, monkeypatch, build, capsys):
     monkeypatch.delattr(calculators, "calculator")  # to make one would take minutes to hours
     assert cli.main(["validate", check, model, "ZIF-4"]) == 0
     assert f"[reused] data/validation/{made}-ZIF-4" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from helpers import paths, provenance
+from helpers import paths, provenance, settings
 from helpers.book import chapters
 from helpers.book.parameters import Setting
 
@@ -150,9 +150,8 @@ def _own_kernel() -> Iterator[None]:
                     "env": {
                         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
                         "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-                        "ZIF4_ROOT": str(paths.ROOT),
-                        "ZIF4_BUILD": str(paths.BUILD),
-                    },
+                    }
+                    | settings.environment(),
                 }
             )
         )

@@ -12,7 +12,6 @@ Units: eV, Angstrom, eV/A, eV/A^3 (stress in ASE's sign: positive = tension).
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,11 +20,11 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from helpers import provenance
+from helpers import provenance, settings
 from helpers.errors import Unfit, UserError
 
 TYPE_ORDER = ("H", "C", "N", "Zn")
-FOLDER_VARIABLE = "ZIF4_REFERENCE"
+_VARIABLE = settings.variable("reference")
 SOURCE = "nequip_l2r6stress0, Castel et al., Digital Discovery 2024, 10.1039/D3DD00236E (CC BY 4.0)"
 COMMIT = "86fa8c27"
 _URL = (
@@ -62,15 +61,15 @@ def locate() -> Path:
     ReferenceUnavailable
         the folder lacks the files or holds others of these names, or the download failed.
     """
-    folder = os.environ.get(FOLDER_VARIABLE)
+    folder = settings.current().reference
     if folder:
         for name in (_DEPLOYED, _WEIGHTS):
-            if (Path(folder) / name).is_file():
+            if (folder / name).is_file():
                 for needed in (name, _CONFIG) if name == _WEIGHTS else (name,):
-                    _check(Path(folder) / needed)
-                return Path(folder) / name
+                    _check(folder / needed)
+                return folder / name
         raise ReferenceUnavailable(
-            f"${FOLDER_VARIABLE}={folder} holds neither {_DEPLOYED} nor {_WEIGHTS}; "
+            f"${_VARIABLE}={folder} holds neither {_DEPLOYED} nor {_WEIGHTS}; "
             f"unset it to fetch the published file, or point it at a folder that has one."
         )
     import pooch
@@ -79,7 +78,7 @@ def locate() -> Path:
         return Path(pooch.retrieve(_URL, known_hash=f"sha256:{SHA256}", progressbar=False))
     except Exception as error:  # pooch passes on whatever its transport raises
         raise ReferenceUnavailable(
-            f"could not fetch {_URL} ({error}); offline, set ${FOLDER_VARIABLE} to a folder that "
+            f"could not fetch {_URL} ({error}); offline, set ${_VARIABLE} to a folder that "
             f"holds {_DEPLOYED} or {_WEIGHTS} with {_CONFIG}."
         ) from error
 
@@ -90,7 +89,7 @@ def _check(file: Path) -> None:
         raise ReferenceUnavailable(
             f"{file} is not the reference that the labels of this book are made with: its sha256 "
             f"is {found}, expected {_SHA256[file.name]}; put the published file there, or unset "
-            f"${FOLDER_VARIABLE} to fetch it"
+            f"${_VARIABLE} to fetch it"
         )
 
 

@@ -78,13 +78,17 @@ def run(
     provenance.DirectoryBusy
         another process computes the same run.
     """
-    recipe, atoms = heating.recipe(), protocol.structure(heating)
+    recipe = heating.recipe()
+    before = None
+    if heating.after and not find(heating):
+        before = run(heating.after, ranks=ranks, threads=threads, compress=compress)
+    atoms = protocol.structure(heating)
 
     def make(directory: Path) -> dict:
         every = restart_every_ps or min(
             1.0, _RESTART_S / (parallel.GUESS_S * len(atoms)) * heating.timestep_fs / 1000
         )
-        return _made(directory, heating, recipe, atoms, ranks, threads, every, compress)
+        return _made(directory, heating, recipe, atoms, before, ranks, threads, every, compress)
 
     def look() -> Path | None:
         found = find(heating)
@@ -141,6 +145,7 @@ def _made(
     heating: HeatingRun,
     recipe: dict,
     atoms: Atoms,
+    before: Run | None,
     ranks: int | None,
     threads: int | None,
     restart_every_ps: float,
@@ -160,7 +165,7 @@ def _made(
         atoms, heating.force_field, model, heating.total_steps, ranks, threads
     )
     with resume.no_orphan(directory) as fence:
-        _prepare(directory, heating, atoms, [model, *others])
+        _prepare(directory, heating, atoms, [model, *others], before)
         first = resume.rewind(directory, heating)
         provenance.announce(
             "resumed" if first else "made",
@@ -179,13 +184,35 @@ def _made(
     return _facts(directory, heating, atoms, progress, ranks, threads, exploded)
 
 
-def _prepare(directory: Path, heating: HeatingRun, atoms: Atoms, models: list[Path]) -> None:
+def _prepare(
+    directory: Path,
+    heating: HeatingRun,
+    atoms: Atoms,
+    models: list[Path],
+    before: Run | None,
+) -> None:
     (directory / "in.heating").write_text(lammps_input.script(heating))
-    lammps.write_data(directory / "start.data", atoms, heating.force_field.atom_style)
+    start = directory / "start.data"
+    if before:
+        _go_on(before.directory, start)
+    else:
+        style = heating.force_field.atom_style
+        lammps.write_data(start, atoms, style, heating.hydrogen_mass_u)
     for name, model in zip(lammps_input.links(heating), models, strict=True):
         link = directory / name
         link.unlink(missing_ok=True)
         link.symlink_to(model.resolve())
+
+
+def _go_on(before: Path, start: Path) -> None:
+    """Where the run ``before`` ended, as the start of another."""
+    end = before / f"{lammps_input.END}.gz"
+    if not end.is_file():
+        raise DamagedRun(
+            f"{paths.relative(before)} has no {end.name} to go on from (it was made before such "
+            "files were written, or shipped without); remove it, and the same call makes it again"
+        )
+    start.write_bytes(gzip.decompress(end.read_bytes()))
 
 
 # --- running --------------------------------------------------------------------------------
@@ -257,6 +284,7 @@ def _append(part: Path, whole: Path) -> None:
 
 def _close(directory: Path, heating: HeatingRun, progress: Progress, exploded: str) -> None:
     """Leave out what is not physics, count what is left, and compress the trajectory."""
+    raw, end = directory / trajectory.FILE, directory / lammps_input.END
     last = progress.step - 1 if exploded else heating.total_steps
     resume.cut(directory, heating, last)
     if lost := resume.lacking(heating, last, *resume.written(directory)):
@@ -273,6 +301,9 @@ def _close(directory: Path, heating: HeatingRun, progress: Progress, exploded: s
             gzip.GzipFile("", "wb", compresslevel=9, fileobj=file, mtime=0) as target,
         ):
             shutil.copyfileobj(source, target)
+    if end.is_file() and not exploded:
+        packed = gzip.compress(end.read_bytes(), 9, mtime=0)
+        (directory / f"{end.name}.gz").write_bytes(packed)
 
 
 def _facts(
@@ -315,6 +346,7 @@ def _tidy(directory: Path, heating: HeatingRun) -> None:
     """Remove what only a run that is not finished needs."""
     for name in (
         trajectory.FILE,
+        lammps_input.END,
         "in.part",
         "lammps.out",
         "progress.json",
@@ -346,6 +378,14 @@ def _description(heating: HeatingRun, atoms: int) -> str:
             f" in segments of {heating.segment_K:g} K, held for {heating.hold_ps:g} ps and "
             f"sampled for {heating.sample_ps:g} ps"
         )
+    if heating.pressure_bar:
+        what += f", {heating.pressure_bar / 1e4:g} GPa"
+    if heating.volume_A3_per_atom:
+        what += f", {heating.volume_A3_per_atom:g} A^3 an atom"
+    if heating.hydrogen_mass_u != protocol.HYDROGEN_U:
+        what += f", H of {heating.hydrogen_mass_u:g} u"
+    if heating.after:
+        what += f", from the end of: {_description(heating.after, atoms)}"
     return f"{Path(heating.structure).stem}, {atoms} atoms, {ensemble}, {what}"
 
 

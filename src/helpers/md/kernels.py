@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers import paths, provenance
+from helpers import paths, provenance, settings
 from helpers.errors import UserError
 
 SOURCE = Path(__file__).with_name("native") / "deepmd_kernels.cc"
-SWITCH = "ZIF4_KERNELS"
 TOLERANCE = 2e-5  # relative to the largest value, of float32 sums of a hundred terms
 # not -ffast-math: linked into a library, that would flush denormals in the whole of LAMMPS
 _FLAGS = ("-std=c++17", "-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast",
@@ -39,7 +38,7 @@ class KernelsDiffer(UserError, RuntimeError):
 @functools.cache
 def library() -> Path | None:
     """The shared library to preload, compiled now if it was not before; None to do without."""
-    if os.environ.get(SWITCH) == "off":
+    if settings.current().kernels == "off":
         return None
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if not compiler:

@@ -67,9 +67,12 @@ def _environment() -> dict[str, str]:
         os.environ.update(before)
 
 
-def write_data(file: Path, atoms: Atoms, atom_style: str = "atomic") -> None:
-    """A LAMMPS data file: types by TYPE_MAP, masses of ASE, metal units."""
+def write_data(
+    file: Path, atoms: Atoms, atom_style: str = "atomic", hydrogen_mass_u: float | None = None
+) -> None:
+    """A LAMMPS data file: types by TYPE_MAP, masses of ASE (of H: as given, u), metal units."""
     masses = {s: atomic_masses[atomic_numbers[s]] for s in TYPE_MAP}
+    masses["H"] = hydrogen_mass_u or masses["H"]
     atoms = atoms.copy()
     atoms.set_masses([masses[s] for s in atoms.get_chemical_symbols()])
     ase.io.write(

@@ -6,7 +6,9 @@ from helpers import units
 from helpers.md import protocol, thermo, trajectory
 from helpers.structures import TYPE_MAP
 
-CLOSEST_A = 0.5  # shorter than any bond: H2 in its strongest vibrations stays above
+CLOSEST_A = protocol.CLOSEST_A
+END = "end.data"  # positions, velocities and cell that a run ended with
+_MINIMISATIONS = 3  # one after another: the cell of each is the reference of its strain
 
 
 def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -> str:
@@ -19,17 +21,29 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
         "boundary p p p",
         "box tilt large",
         f"read_restart restart.{first}" if first else "read_data start.data",
+        *([] if first else _triclinic(r)),
         *r.force_field.lines(*links(r), every=r.steps(r.deviation_every_ps)),
         "neighbor 1.0 bin",
         "neigh_modify every 5 delay 0 check yes",
         f"timestep {r.timestep_fs / 1000!r}",
     ]
     if not first:
+        lines += _relaxation(r)
+    if not first and not r.after:
         # Half of the kinetic energy of a start at rest goes into the potential energy.
         lines.append(
             f"velocity all create {2 * r.temperature_start_K!r} {r.seed} "
             f"mom yes rot no dist gaussian"
         )
+    density = "$(density:%.7f)"
+    if r.hydrogen_mass_u != protocol.HYDROGEN_U:
+        # Whatever mass hydrogen moves with, the density is that of the ordinary substance.
+        excess = r.hydrogen_mass_u - protocol.HYDROGEN_U
+        lines += [
+            f"group hydrogen type {TYPE_MAP.index('H') + 1}",
+            f"variable ordinary equal density*(1-count(hydrogen)*{excess!r}/mass(all))",
+        ]
+        density = "$(v_ordinary:%.7f)"
     lines += [
         "fix drift all momentum 200 linear 1 1 1 rescale",
         f"compute near all coord/atom cutoff {CLOSEST_A}",
@@ -51,7 +65,7 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
                 "$(temp:%.4f)",
                 "$(press:%.3f)",
                 "$(vol:%.4f)",
-                "$(density:%.7f)",
+                density,
                 "$(pe:%.6f)",
                 "$(ke:%.6f)",
                 "$(v_enthalpy:%.6f)",
@@ -86,7 +100,26 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
             "flip no",  # the cell vectors stay those of the structure
             f"run {b} upto start {a} stop {b}",
         ]
-    return "\n".join([*lines, "write_restart restart.*"]) + "\n"
+    return "\n".join([*lines, "write_restart restart.*", f"write_data {END} nocoeff"]) + "\n"
+
+
+def _triclinic(r: protocol.HeatingRun) -> list[str]:
+    """Angles can only change in a cell that LAMMPS knows as one with angles."""
+    return ["change_box all triclinic"] if "tri" in (r.coupling, r.relaxed) else []
+
+
+def _relaxation(r: protocol.HeatingRun) -> list[str]:
+    """Lines that bring atoms, and the cell as far as ``relaxed`` says, to the nearest minimum."""
+    if not r.relaxed:
+        return []
+    lines = ["min_style cg", "min_modify dmax 0.05"]
+    for _ in range(_MINIMISATIONS):
+        if r.relaxed != "atoms":
+            lines.append(f"fix cell all box/relax {r.relaxed} {r.pressure_bar!r} vmax 0.001")
+        lines.append("minimize 1e-9 1e-3 1000 5000")
+        if r.relaxed != "atoms":
+            lines.append("unfix cell")
+    return [*lines, "reset_timestep 0"]
 
 
 def links(heating: protocol.HeatingRun) -> list[str]:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from helpers import paths, provenance
 from helpers.errors import UserError
-from helpers.md import resume, thermo
+from helpers.md import model_deviation, resume, thermo
 from helpers.md.lammps_input import CLOSEST_A
 from helpers.md.protocol import HeatingRun
 from helpers.md.resume import DamagedRun
@@ -96,6 +96,8 @@ class Progress:
             self._guard()
         if self.row is None:
             return
+        if self.heating.stop_at_deviation_eV_per_A:
+            self._stop_where_unknown()
         if self.mark is not None:
             self.md_steps += self.step - self.mark[0]
             self.md_seconds += now - self.mark[1]
@@ -166,6 +168,23 @@ class Progress:
             what = f"{row['close_atoms']:.0f} atoms closer than {CLOSEST_A} A to another one"
         if what:
             raise ExplodedRun(self.diagnosis(what))
+
+    def _stop_where_unknown(self) -> None:
+        """Raise at the first step where the ensemble disagrees by more than the run allows."""
+        limit = self.heating.stop_at_deviation_eV_per_A
+        largest = model_deviation.COLUMNS.index("max_devi_f")
+        for row in model_deviation.whole_rows(self.directory / model_deviation.FILE):
+            values = row.split()
+            if len(values) > largest and float(values[largest]) > limit:
+                self.step = (
+                    int(values[0]) + 1
+                )  # kept is what lies before it, however late it is seen
+                raise ExplodedRun(
+                    f"the run was stopped at step {values[0]}: the ensemble disagrees by "
+                    f"{float(values[largest]):.2f} eV/A on a force, more than "
+                    f"stop_at_deviation_eV_per_A = {limit:g}: the potential no longer knows; what "
+                    f"came before is kept; train the potential on frames like the last ones"
+                )
 
     def diagnosis(self, what: str) -> str:
         """What is said of a run that exploded, and what to do about it."""

@@ -5,7 +5,8 @@ The target temperature is a function of the step alone; for one continuous ramp
     T(step) = T_start                                  during the equilibration,
     T(step) = T_start + rate * (t - t_equilibration)   up to T_end
 
-so that a run that was killed at any moment goes on along the same ramp.
+so that a run that was killed at any moment goes on along the same ramp. Where the end lies below
+the start the rate is subtracted: a run that cools, or quenches.
 The dynamics are Nose-Hoover chains for temperature and pressure (Martyna, Tobias and Klein,
 J. Chem. Phys. 101, 4177 (1994); LAMMPS ``fix npt``).
 """
@@ -17,7 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import ase.io
+import numpy as np
 from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers
+from ase.neighborlist import neighbor_list
 
 from helpers import provenance, structures, units
 from helpers.errors import Unfit
@@ -25,15 +29,26 @@ from helpers.md import force_field
 from helpers.md.force_field import ForceField
 
 COUPLINGS = ("iso", "aniso", "tri", "none")
+CLOSEST_A = 0.5  # shorter than any bond: H2 in its strongest vibrations stays above
+RELAXED = ("iso", "aniso", "tri", "atoms")
+HYDROGEN_U = float(atomic_masses[atomic_numbers["H"]])
 _PROTOCOL = 1  # counts up when the same HeatingRun would give another run
+# Fields that younger runs have; at its default such a field is in no recipe.
+_YOUNGER = (
+    "sample_ps", "ensemble", "deviation_every_ps", "relaxed", "hydrogen_mass_u",
+    "volume_A3_per_atom", "stop_at_deviation_eV_per_A", "after",
+)  # fmt: skip
+# Those of them that are no attribute of a run either while they have their default: the entries of
+# data/runs.yaml, which are held by their keys, then look as they did before.
+_UNSEEN = _YOUNGER[3:]
 
 
 @dataclass(frozen=True)
 class Stage:
     """Steps first ... last with a target temperature linear in the step (K).
 
-    what: equilibration, heating, hold (not sampled: the structure follows the new temperature) or
-    sample.
+    what: equilibration, heating, cooling, hold (not sampled: the structure follows the new
+    temperature) or sample.
     """
 
     first: int
@@ -47,8 +62,11 @@ class Stage:
 class HeatingRun:
     """All that determines a heating run.
 
-    structure: name in data/structures or an ASE-readable file. potential: name, directory or
-    frozen ``.pb`` file (see `store.load`), or ``reaxff`` (see `helpers.md.reaxff`).
+    structure: name in data/structures or the path of a file that ASE reads, a crystal in three
+    dimensions of elements that the potential knows. The ramp goes from temperature_start_K to
+    temperature_end_K, up or down; its rate is a positive number either way. potential: name,
+    directory or frozen ``.pb`` file (see `store.load`), or ``reaxff`` (see
+    `helpers.md.reaxff`).
     coupling of the barostat: ``iso`` (the paper), ``aniso`` (three lengths on their own), ``tri``
     (angles too) or ``none`` (NVT, the cell stays). segment_K > 0 heats in segments of that many
     kelvin, and after each holds its last temperature for ``hold_ps`` and then samples it for
@@ -56,7 +74,16 @@ class HeatingRun:
     Where start and end are the same temperature there is no ramp and the rate is 0. thermostat_ps,
     barostat_ps: relaxation times. ensemble: further potentials, of other training seeds; every
     ``deviation_every_ps`` their disagreement is written (`helpers.validation.ensemble`), the
-    forces are those of ``potential`` alone.
+    forces are those of ``potential`` alone. stop_at_deviation_eV_per_A > 0: the run ends, with the
+    reason, where the largest of these deviations exceeds it.
+
+    relaxed: the cell and its atoms are brought to the minimum of the potential at ``pressure_bar``
+    first, with the freedom ``iso``, ``aniso`` or ``tri``, or ``atoms`` alone. hydrogen_mass_u:
+    mass of H; 2.014 is deuterium, whose fastest vibrations allow a step of 1 fs (densities are
+    written for ordinary hydrogen all the same). volume_A3_per_atom > 0: the cell is brought to this
+    volume before anything else, all lengths by one factor; with ``coupling`` none it stays there.
+    after: a run whose last positions, velocities and cell this one starts from, such as the melt
+    that a quench begins with.
     """
 
     structure: str
@@ -79,8 +106,18 @@ class HeatingRun:
     sample_ps: float = 0.0
     ensemble: tuple[str, ...] = ()
     deviation_every_ps: float = 0.1
+    relaxed: str = ""
+    hydrogen_mass_u: float = HYDROGEN_U
+    volume_A3_per_atom: float = 0.0
+    stop_at_deviation_eV_per_A: float = 0.0
+    after: HeatingRun | None = None
 
     def __post_init__(self):
+        if isinstance(self.after, dict):  # from JSON
+            object.__setattr__(self, "after", HeatingRun(**self.after))
+        for name in _UNSEEN:
+            if getattr(self, name) == self._default(name):
+                object.__delattr__(self, name)  # the class has the default
         for name in ("supercell", "ensemble"):  # a notebook's parameters are lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in (
@@ -91,17 +128,24 @@ class HeatingRun:
             "thermostat_ps",
             "barostat_ps",
             "deviation_every_ps",
+            "hydrogen_mass_u",
         ):
             if not getattr(self, name) > 0:
                 raise Unfit(f"{name} = {getattr(self, name)} must be positive")
-        for name in ("equilibration_ps", "segment_K", "hold_ps", "sample_ps"):
+        for name in (
+            "equilibration_ps",
+            "segment_K",
+            "hold_ps",
+            "sample_ps",
+            "volume_A3_per_atom",
+            "stop_at_deviation_eV_per_A",
+        ):
             if not getattr(self, name) >= 0:
                 raise Unfit(f"{name} = {getattr(self, name)} must not be negative")
-        if self.temperature_end_K < self.temperature_start_K:
-            raise Unfit(
-                f"temperature_end_K = {self.temperature_end_K} lies below "
-                f"temperature_start_K = {self.temperature_start_K}; this module heats"
-            )
+        if not self.temperature_end_K > 0:
+            raise Unfit(f"temperature_end_K = {self.temperature_end_K} must be positive")
+        if not math.isfinite(self.pressure_bar):
+            raise Unfit(f"pressure_bar = {self.pressure_bar} must be a number")
         constant = self.temperature_end_K == self.temperature_start_K
         if constant and self.heating_rate_K_per_ps != 0:
             raise Unfit(
@@ -127,6 +171,20 @@ class HeatingRun:
                 "thermo_every_ps, frame_every_ps and deviation_every_ps must be at "
                 "least one timestep"
             )
+        if self.relaxed and self.relaxed not in RELAXED:
+            raise Unfit(f"relaxed {self.relaxed!r} is unknown; use {', '.join(RELAXED)} or nothing")
+        if self.volume_A3_per_atom and self.relaxed not in ("", "atoms"):
+            raise Unfit(
+                f"volume_A3_per_atom = {self.volume_A3_per_atom} and relaxed {self.relaxed!r} "
+                "exclude each other: relaxing the cell would change its volume; use relaxed atoms"
+            )
+        if self.stop_at_deviation_eV_per_A and not self.ensemble:
+            raise Unfit(
+                f"stop_at_deviation_eV_per_A = {self.stop_at_deviation_eV_per_A} needs an ensemble "
+                "of potentials that can deviate; name its members, or leave it 0"
+            )
+        if self.after:
+            self._check_after()
         for name in (self.potential, *self.ensemble) if self.ensemble else ():
             if not force_field.of(name).can_compare:
                 raise Unfit(f"an ensemble is one of deep potentials; {name} has none")
@@ -134,6 +192,31 @@ class HeatingRun:
             raise Unfit(
                 "the run has no steps: give it a ramp, equilibration_ps, hold_ps or sample_ps"
             )
+
+    @classmethod
+    def _default(cls, name: str):
+        return cls.__dataclass_fields__[name].default
+
+    def _check_after(self) -> None:
+        """A run goes on from atoms, velocities and cell of another: they must be its own."""
+        for name in ("structure", "supercell", "hydrogen_mass_u"):
+            if (own := getattr(self, name)) != (other := getattr(self.after, name)):
+                raise Unfit(
+                    f"the run goes on from one with {name} {other!r}, not {own!r}; "
+                    "give both the same"
+                )
+        if self.relaxed or self.volume_A3_per_atom:
+            raise Unfit(
+                "a run that goes on from another one starts as that ended; "
+                "leave out relaxed and volume_A3_per_atom"
+            )
+        if self.force_field.atom_style != self.after.force_field.atom_style:
+            raise Unfit(
+                f"the atoms of {self.after.potential} ({self.after.force_field.atom_style}) are no "
+                f"start for {self.potential} ({self.force_field.atom_style})"
+            )
+        if self.coupling == "tri" != self.after.coupling:
+            raise Unfit("a run with coupling tri goes on from another one with coupling tri only")
 
     def steps(self, ps: float) -> int:
         """Number of time steps in ``ps`` picoseconds."""
@@ -151,7 +234,8 @@ class HeatingRun:
         )
         if not self.heating_rate_K_per_ps:
             return f"{cell}-{self.temperature_end_K:g}K"
-        return f"{cell}-{self.heating_rate_K_per_ps:g}Kps"
+        cooled = "-cooled" if self.temperature_end_K < self.temperature_start_K else ""
+        return f"{cell}-{self.heating_rate_K_per_ps:g}Kps{cooled}"
 
     def stages(self) -> list[Stage]:
         """The protocol: equilibration (stage 0), then heat, hold and sample, once or in turn."""
@@ -164,14 +248,18 @@ class HeatingRun:
                 step, start = step + n, to
 
         add(self.equilibration_ps, start, "equilibration")
+        way = 1 if self.temperature_end_K >= self.temperature_start_K else -1
+        what = "heating" if way > 0 else "cooling"
         while True:
-            end = min(start + (self.segment_K or math.inf), self.temperature_end_K)
-            if end > start:
-                add((end - start) / self.heating_rate_K_per_ps, end, "heating")
+            left = abs(self.temperature_end_K - start)
+            part = min(left, self.segment_K or math.inf)
+            end = start + way * part if part < left else self.temperature_end_K
+            if part:
+                add(part / self.heating_rate_K_per_ps, end, what)
             start = end
             add(self.hold_ps, end, "hold")
             add(self.sample_ps, end, "sample")
-            if end >= self.temperature_end_K:
+            if end == self.temperature_end_K:
                 return stages
 
     @property
@@ -192,11 +280,13 @@ class HeatingRun:
             k: float(v) if isinstance(v, (int, float)) and k != "seed" else v
             for k, v in asdict(self).items()
         }
-        for name in ("sample_ps", "ensemble", "deviation_every_ps"):
-            if plain[name] == type(self).__dataclass_fields__[name].default or (
+        for name in _YOUNGER:
+            if plain[name] == self._default(name) or (
                 name == "deviation_every_ps" and not self.ensemble
             ):
                 del plain[name]
+        if self.after:
+            plain["after"] = provenance.key(self.after.recipe())
         recipe = plain | {
             "protocol": _PROTOCOL,
             "supercell": [int(n) for n in self.supercell],
@@ -215,11 +305,77 @@ class HeatingRun:
 
 
 def structure(heating: HeatingRun) -> Atoms:
-    """The start structure of a run, as supercell."""
-    return structures.supercell(
-        ase.io.read(_structure_file(heating.structure)), tuple(heating.supercell)
+    """The start structure of a run, as supercell, at its volume.
+
+    Raises
+    ------
+    structures.UnknownStructure
+        neither a shipped cell nor a file.
+    Unfit
+        a file that holds no crystal: see `_checked`.
+    """
+    atoms = structures.supercell(
+        _checked(_structure_file(heating.structure)), tuple(heating.supercell)
     )
+    if heating.volume_A3_per_atom:
+        factor = heating.volume_A3_per_atom * len(atoms) / atoms.get_volume()
+        atoms.set_cell(atoms.cell.array * factor ** (1 / 3), scale_atoms=True)
+    return atoms
 
 
 def _structure_file(name: str) -> Path:
-    return Path(name) if Path(name).is_file() else structures.file(name)
+    if Path(name).is_file():
+        return Path(name)
+    if Path(name).suffix or "/" in name:  # no cell's name: the user meant a file
+        raise structures.UnknownStructure(
+            f"there is no file {name!r}; give a path from {Path.cwd()} or an absolute one, or the "
+            f"name of a shipped cell: {', '.join(structures.names())}"
+        )
+    return structures.file(name)
+
+
+def _checked(file: Path) -> Atoms:
+    """The one structure of a file, right-handed and periodic.
+
+    A cell without a volume, periodicity that is explicitly refused by the file in some directions
+    only, two atoms at one place: all of these run somehow, and mean nothing.
+    """
+    where = f"the structure {file}"
+    try:
+        atoms = ase.io.read(file)
+    except Exception as error:  # ASE's readers raise whatever comes to hand
+        raise Unfit(
+            f"{where} is not read ({type(error).__name__}: {str(error)[:100]}); give a format that "
+            "ASE knows by its name, such as .cif, .extxyz, .vasp"
+        ) from error
+    if not len(atoms):
+        raise Unfit(f"{where} holds no atom; write it again")
+    if not np.isfinite(atoms.positions).all() or not np.isfinite(atoms.cell.array).all():
+        raise Unfit(f"{where} holds a number that is not finite; write it again")
+    if not abs(np.linalg.det(atoms.cell.array)) > 1:
+        raise Unfit(
+            f"{where} has no cell of three vectors; runs are periodic in three "
+            "dimensions: add the cell (Lattice=... in extended XYZ)"
+        )
+    if atoms.pbc.any() and not atoms.pbc.all():
+        raise Unfit(
+            f"{where} is periodic in {int(atoms.pbc.sum())} of three directions; runs are periodic "
+            'in all three: say so in the file (pbc="T T T")'
+        )
+    atoms.pbc = True
+    if np.linalg.det(atoms.cell.array) < 0:
+        # Three vectors turned about span the same lattice; LAMMPS takes right-handed ones only.
+        atoms.set_cell(-atoms.cell.array)
+    closest = _closest(atoms)
+    if closest < CLOSEST_A:
+        raise Unfit(
+            f"{where} has two atoms {closest:.2f} A apart; remove the alternative positions of "
+            "disordered atoms, or the copies made by symmetry"
+        )
+    return atoms
+
+
+def _closest(atoms: Atoms) -> float:
+    """Smallest distance (A) between two atoms, images included; inf beyond `CLOSEST_A`."""
+    found = neighbor_list("d", atoms, CLOSEST_A)
+    return float(found.min()) if len(found) else math.inf

@@ -12,18 +12,16 @@ pressure, times and tables stay those of every other run.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from scipy import constants
 
-from helpers import paths, provenance, units
+from helpers import paths, provenance, settings, units
 from helpers.errors import UserError
 from helpers.structures import TYPE_MAP
 
 NAME = "reaxff"  # as the potential of a run
-VARIABLE = "ZIF4_REAXFF"
 FILE = "ffield_ZnN_2016"
 SHA256 = "353617bbcff6a655aa6455932b250541f600201f2ad4aa267b05f52099bb47c8"
 ATOM_STYLE = "charge"
@@ -45,12 +43,12 @@ def force_field(symbols: Iterable[str] = ()) -> Path:
     ReaxFFUnavailable
         no such folder or file, another content than the known one, or an unknown element.
     """
-    folder = os.environ.get(VARIABLE, "")
-    file = Path(folder) / FILE
+    folder, variable = settings.current().reaxff, settings.variable("reaxff")
+    file = (folder or Path()) / FILE
     if not folder or not file.is_file():
         raise ReaxFFUnavailable(
-            f"no ReaxFF force field: ${VARIABLE} ({folder or 'not set'}) names no folder with "
-            f"{FILE}; get that file ({_HOME}) and set ${VARIABLE} to its folder"
+            f"no ReaxFF force field: ${variable} ({folder or 'not set'}) names no folder with "
+            f"{FILE}; get that file ({_HOME}) and set ${variable} to its folder"
         )
     if provenance.sha256(file) != SHA256:
         raise ReaxFFUnavailable(

@@ -116,6 +116,23 @@ def find(
     return _named(T, rho, cut, errors, noise, melt_K, min_change, span)
 
 
+def course(
+    temperature_K, density, width_K: float = 20.0, most: int = 6
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smooth course of a run, (M,), and the line (slope, value at 0 K) of its crystal.
+
+    The straight pieces of `find`, at every sample; what differs from them is the run's noise.
+    temperature_K, density: (M,) in order of time. Raises ValueError as `find`.
+    """
+    T, rho = _checked(temperature_K, density)
+    t, binned, cut, _, _ = _cut(T, rho, width_K, most, 1, 0)
+    ends = np.concatenate([[-np.inf], (t[cut[1:] - 1] + t[cut[1:]]) / 2])
+    piece = np.searchsorted(ends, T, side="right") - 1
+    lines = [(line[0], line[1] - line[0] * t[a:b].mean()) for a, b, line in _lines(t, binned, cut)]
+    slope, at_zero = np.array(lines).T
+    return slope[piece] * T + at_zero[piece], np.array(lines[0])
+
+
 @dataclass(frozen=True)
 class Onset:
     """The temperature at which a quantity departs from its course.

@@ -366,8 +366,8 @@ def coexistence(
             np.nan, np.nan, pressure_bar, rows,
             "two minima at "
             + ", ".join(f"{T:g} K" for T in which["temperature_K"])
-            + ", but they are nowhere equally deep within the temperatures looked at (G of the "
-            "open less the dense one: "
+            + ", but nowhere equally deep within these temperatures (G of the open less the "
+            "dense one: "
             + ", ".join(f"{1e3 * d:+.0f} meV" for d in which["difference_eV"])
             + ")",
         )  # fmt: skip

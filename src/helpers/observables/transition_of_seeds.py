@@ -14,7 +14,7 @@ from helpers.observables import density_stages, transition
 BIN_WIDTHS_K = (10.0, 20.0, 40.0)
 
 
-def transition_by_methods(temperature_K, density) -> transition.Transition:
+def transition_by_methods(temperature_K, density, n_bootstrap: int = 200) -> transition.Transition:
     """Transition temperature with bins of 10, 20 and 40 K, which shows what depends on the method.
 
     The temperature is the mean of the three of `transition.transition_temperature`; its error
@@ -31,6 +31,8 @@ def transition_by_methods(temperature_K, density) -> transition.Transition:
         Temperatures in order of time, K.
     density : (M,) array
         Density, any unit.
+    n_bootstrap : int
+        Number of resamplings for each error.
 
     Returns
     -------
@@ -42,12 +44,12 @@ def transition_by_methods(temperature_K, density) -> transition.Transition:
     ValueError
         As ``transition.transition_temperature``.
     """
-    whole = _by_methods(temperature_K, density)
+    whole = _by_methods(temperature_K, density, n_bootstrap)
     back = None if whole.found else _comes_back(temperature_K, density)
     if back is None:
         return whole
     until = np.asarray(temperature_K) < back
-    first = _by_methods(np.asarray(temperature_K)[until], np.asarray(density)[until])
+    first = _by_methods(np.asarray(temperature_K)[until], np.asarray(density)[until], n_bootstrap)
     return (
         replace(first, reason=f"{first.reason}; it comes back at {back:.0f} K")
         if first.found
@@ -64,9 +66,9 @@ def _comes_back(temperature_K, density) -> float | None:
     )
 
 
-def _by_methods(temperature_K, density) -> transition.Transition:
+def _by_methods(temperature_K, density, n_bootstrap: int) -> transition.Transition:
     tries = [
-        transition.transition_temperature(temperature_K, density, width_K=width)
+        transition.transition_temperature(temperature_K, density, width, n_bootstrap=n_bootstrap)
         for width in BIN_WIDTHS_K
     ]
     if not all(t.found for t in tries):

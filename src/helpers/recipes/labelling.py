@@ -10,7 +10,6 @@ Units: A, eV/A, K.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import ase.io
@@ -19,12 +18,11 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from tqdm import tqdm
 
-from helpers import paths, provenance, structures
+from helpers import paths, provenance, settings, structures
 from helpers.frames import reference, sampling
 from helpers.potentials import conversion, store
 from helpers.recipes import catalogue, runs
 
-STRUCTURES_VARIABLE = "ZIF4_STRUCTURES"
 EXTERNAL = {
     **{f"glass{i:02d}": f"aZIF-4_AIMD-glass{i:02d}_Gaillac2020.extxyz" for i in range(1, 6)},
     "Znim2-SOD": "SOD-Znim2_SALEM-2_PBE-D3opt_Durholt2019.extxyz",
@@ -152,12 +150,12 @@ def external(name: str) -> Path:
     BadRecipe
         no such file there; the message says where it was published.
     """
-    file = Path(os.environ.get(STRUCTURES_VARIABLE, ""), EXTERNAL[name])
+    file = (settings.current().structures or Path()) / EXTERNAL[name]
     if not file.is_file():
         raise catalogue.BadRecipe(
             f"{name} starts from {EXTERNAL[name]}: put it (extended XYZ, from "
             f"github.com/fxcoudert/citable-data, folders 013, 107, 109, 113, 129, CC BY 4.0) into "
-            f"a folder and name that in ${STRUCTURES_VARIABLE}"
+            f"a folder and name that in ${settings.variable('structures')}"
         )
     return file
 

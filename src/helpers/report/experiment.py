@@ -7,6 +7,7 @@ crystal: there is no Bragg peak at any temperature.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +16,8 @@ import pandas as pd
 
 from helpers import paths
 from helpers.errors import NotThere, Unfit
+from helpers.observables import as_measured, diffraction_peak, radiation, scattering
+from helpers.observables.as_measured import Seen
 from helpers.observables.pair_distribution import Transform
 
 FOLDER = paths.DATA / "experiments" / "zif4-glass-xray"
@@ -137,3 +140,86 @@ def _table(name: str, first: str):
         table.iloc[:, 1:].to_numpy().T.copy(),
         np.array([float(c) for c in table.columns[1:]]),
     )
+
+
+def model(frames, symbols, kind: str = "x-ray", charges: Mapping[str, int] | None = None) -> Seen:
+    """What this measurement would have shown of a model: its Q, r, transform and normalisation.
+
+    Parameters
+    ----------
+    frames : sequence of ((N,3) array, (3,3) array)
+        positions and cell of each frame, A.
+    symbols : (N,) array of str
+        chemical symbols.
+    kind : str
+        the radiation; another than "x-ray" is a prediction, not a comparison.
+    charges : dict, optional
+        see `radiation.amplitudes`.
+
+    Raises
+    ------
+    ValueError
+        see `as_measured.seen`.
+    """
+    glass = heated_glass()
+    return as_measured.seen(
+        frames, symbols, glass.Q_per_A, glass.r_A, TRANSFORM, NORMALISATION, kind, charges
+    )
+
+
+def routes(frames, symbols, Q, ends: Sequence[float] = ()) -> dict[str, np.ndarray]:
+    """F(Q) of a model by all routes there are, to see what the size of its cell does.
+
+    Parameters
+    ----------
+    frames : sequence of ((N,3) array, (3,3) array)
+        positions and cell of each frame, A.
+    symbols : (N,) array of str
+        chemical symbols.
+    Q : (K,) array
+        1/A, ascending.
+    ends : sequence of float
+        distances beyond half the cell at which g(r) may end, A.
+
+    Returns
+    -------
+    dict
+        name -> (K,) array: from vectors of the lattice (NaN where a bin has none), from distances
+        up to half the cell, and up to each of the ends with images, with a Lorch window in r.
+    """
+    found = {"vectors": scattering.by_vectors(frames, symbols, Q)}
+    found["distances to half the cell"] = scattering.by_distances(frames, symbols, Q)
+    for end in ends:
+        found[f"distances to {end:g} Å, with images"] = scattering.by_distances(
+            frames, symbols, Q, r_max=end, images=True
+        )
+    return {name: radiation.total(one, "x-ray", NORMALISATION) for name, one in found.items()}
+
+
+def first_peaks(glass: HeatedGlass) -> pd.DataFrame:
+    """The first peak of F(Q) at every temperature, and the bonds of the ligand to measure it by.
+
+    Returns
+    -------
+    DataFrame
+        temperature_C, position_per_A, height, fwhm_per_A of the first peak
+        (`diffraction_peak.first_peak`); ligand: height of D(r) at the bonds inside the imidazolate,
+        1.2 to 1.6 A, in 1/A^2; ratio: height over ligand, each over its value at the lowest
+        temperature. What makes all of F smaller leaves the ratio as it is.
+    """
+    bonds = (glass.r_A > 1.2) & (glass.r_A < 1.6)
+    rows = []
+    for n, temperature in enumerate(glass.temperatures_C):
+        peak = diffraction_peak.first_peak(glass.Q_per_A, glass.F[n])
+        rows.append(
+            {
+                "temperature_C": float(temperature),
+                "position_per_A": peak.position,
+                "height": peak.height,
+                "fwhm_per_A": peak.fwhm,
+                "ligand": float(glass.D[n][bonds].max()),
+            }
+        )
+    table = pd.DataFrame(rows)
+    scaled = table[["height", "ligand"]] / table[["height", "ligand"]].iloc[0]
+    return table.assign(ratio=scaled["height"] / scaled["ligand"])

@@ -1,0 +1,128 @@
+"""Could a run have shown a fall of the density? Falls put into its own noise, and counted.
+
+"No fall was found" says something only where one would have been found. So the smooth course of a
+run is taken off, its noise is drawn again and laid over the line of its crystal, and falls of known
+size are put in: the detector of the book then finds them, or does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from helpers import statistics
+from helpers.observables import density_stages, transition_of_seeds
+
+DROPS = (0.05, 0.10, 0.13)  # relative to the line of the crystal
+FALL_K = 100.0  # from where a fall begins to where it ends
+NEAR_K = 150.0  # a fall that is found farther from where it was put is another one
+BLOCK_PS = 2.0  # about a swing of the barostat
+PLACES = (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6)  # of the range
+ENOUGH = 0.8  # probability from which on "not found" means "not there"
+_BOOTSTRAPS = 10  # of the error of a single Tf: it only has to be known roughly here
+
+
+def flat_noise(temperature_K, density, time_ps, rng: np.random.Generator) -> np.ndarray:
+    """The line of the crystal with the run's own noise, drawn again in blocks, (M,).
+
+    temperature_K, density, time_ps: (M,) in order of time, evenly spaced. What the pieces of
+    `density_stages.course` leave over is the noise; blocks are ``BLOCK_PS`` or twice its
+    correlation time long, whichever is more, half the run at most.
+    """
+    T, rho = np.asarray(temperature_K, float), np.asarray(density, float)
+    course, line = density_stages.course(T, rho)
+    rest = rho - course
+    return np.polyval(line, T) + statistics.resample_blocks(
+        rng, rest - rest.mean(), _block(rest, time_ps)
+    )
+
+
+def power(
+    temperature_K, density, time_ps, drops: Sequence[float] = DROPS, fall_K: float = FALL_K,
+    trials: int = 12, seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
+    """How often the detector finds a fall that was put into this run's noise.
+
+    temperature_K, density, time_ps: (M,) of a ramp in order of time, rows evenly spaced. drops:
+    sizes of the falls, relative; each is put at all ``PLACES`` of the range, ``trials`` times.
+    A row each for every drop and place: drop, place_K (where it begins), trials, found. drop 0 is
+    flat noise (place NaN, as often as all places of a drop): what is found there are false alarms.
+
+    Raises
+    ------
+    ValueError
+        arrays that do not fit or hold nothing finite.
+    """
+    T, rho, t = (np.asarray(a, float) for a in (temperature_K, density, time_ps))
+    if T.shape != rho.shape or T.shape != t.shape or T.ndim != 1 or len(T) < 3:
+        raise ValueError(
+            f"temperatures {T.shape}, densities {rho.shape} and times {t.shape} do not fit: three "
+            "arrays of one length are needed"
+        )
+    course, line = density_stages.course(T, rho)
+    rest = rho - course
+    rest, size, crystal = rest - rest.mean(), _block(rest, t), np.polyval(line, T)
+    rng, low, span = np.random.default_rng(seed), T.min(), np.ptp(T)
+
+    def found(drop: float, place: float) -> bool:
+        fallen = 1 - drop * np.clip((T - place) / fall_K, 0, 1) if drop else 1.0
+        noisy = crystal * fallen + statistics.resample_blocks(rng, rest, size)
+        seen = transition_of_seeds.transition_by_methods(T, noisy, n_bootstrap=_BOOTSTRAPS)
+        return seen.found and (not drop or abs(seen.Tf - place) <= NEAR_K)
+
+    rows = [
+        {
+            "drop": 0.0,
+            "place_K": np.nan,
+            "trials": trials * len(PLACES),
+            "found": sum(found(0.0, np.nan) for _ in range(trials * len(PLACES))),
+        }
+    ]
+    rows += [
+        {
+            "drop": drop,
+            "place_K": low + share * span,
+            "trials": trials,
+            "found": sum(found(drop, low + share * span) for _ in range(trials)),
+        }
+        for drop in drops
+        for share in PLACES
+    ]
+    return pd.DataFrame(rows)
+
+
+def rates(found: pd.DataFrame, by: Sequence[str] = ("drop",)) -> pd.DataFrame:
+    """Rates of detection (drop 0: of false alarm) with 95 % limits (Clopper and Pearson).
+
+    found: rows of `power`, of several runs with further columns such as the heating rate, too.
+    """
+    rows = []
+    for key, group in found.groupby(list(by)):
+        n, k = int(group["trials"].sum()), int(group["found"].sum())
+        limits = binomtest(k, n).proportion_ci()
+        rows.append(
+            dict(zip(by, key, strict=True))
+            | {"trials": n, "rate": k / n, "low": limits.low, "high": limits.high}
+        )
+    return pd.DataFrame(rows)
+
+
+def seen_up_to_K(found: pd.DataFrame, drop: float = 0.10, enough: float = ENOUGH) -> float:
+    """Temperature up to which a fall of this size would have been found, NaN where nowhere.
+
+    The highest place up to which all places have a rate of detection of ``enough``: of a run
+    without a fall it is known that the transition lies above it.
+    """
+    rows = found[found["drop"] == drop].sort_values("place_K")
+    good = (rows["found"] >= enough * rows["trials"]).to_numpy()
+    n = len(good) if good.all() else int(np.argmin(good))
+    return float(rows["place_K"].iloc[n - 1]) if n else np.nan
+
+
+def _block(rest: np.ndarray, time_ps) -> int:
+    every = float(np.median(np.abs(np.diff(time_ps))))
+    size = max(BLOCK_PS / every, 2 * statistics.statistical_inefficiency(rest - rest.mean()))
+    return int(np.clip(np.ceil(size), 1, max(len(rest) // 2, 1)))

@@ -1,0 +1,92 @@
+"""Models to set beside a measurement: shipped structures, and the ends of finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers import structures
+from helpers.errors import Unfit
+from helpers.md.run import Run
+from helpers.recipes import catalogue, runs
+
+
+@dataclass(frozen=True)
+class Model:
+    """Snapshots of one system.
+
+    Attributes
+    ----------
+    frames : list of ((N,3) array, (3,3) array)
+        positions and cell of each snapshot, A.
+    symbols : (N,) array of str
+        chemical symbols, the same in all.
+    """
+
+    frames: list[tuple[np.ndarray, np.ndarray]]
+    symbols: np.ndarray
+
+
+def of_structures(names: Sequence[str]) -> Model:
+    """Several shipped structures of the same atoms as snapshots of one system.
+
+    Parameters
+    ----------
+    names : sequence of str
+        of `structures.load`.
+
+    Raises
+    ------
+    UnknownStructure
+        no such structure.
+    Unfit
+        no names, or structures of different atoms, or of an order of their own.
+    """
+    if not names:
+        raise Unfit("no structure is named: give the name of one in data/structures at least")
+    cells = [structures.load(name) for name in names]
+    symbols = np.array(cells[0].get_chemical_symbols())
+    for name, atoms in zip(names, cells, strict=True):
+        if not np.array_equal(atoms.get_chemical_symbols(), symbols):
+            raise Unfit(
+                f"{name} does not have the atoms of {names[0]} in their order, so that the two "
+                "are no snapshots of one system; look at them one by one"
+            )
+    return Model([(atoms.positions, atoms.cell.array) for atoms in cells], symbols)
+
+
+def end_of(run: Run, last: int = 10) -> Model:
+    """The last snapshots of a run.
+
+    Parameters
+    ----------
+    run : Run
+        a finished run.
+    last : int
+        so many, all of it when there are fewer.
+    """
+    frames = run.trajectory.last(last)
+    return Model(list(zip(frames.positions, frames.cells, strict=True)), frames.symbols)
+
+
+def finished(names: Iterable[str]) -> dict[str, Run]:
+    """The finished runs among these names; of the others one line says that they are not there.
+
+    Parameters
+    ----------
+    names : iterable of str
+        of data/runs.yaml. A name that is not in it yet is a run that is not computed yet, too.
+        Empty names are passed over.
+
+    Returns
+    -------
+    dict
+        name -> Run, in the order of the names.
+    """
+    known, wanted = catalogue.run_names(), [name for name in names if name]
+    found = {name: runs.find(name) if name in known else None for name in wanted}
+    if missing := [name for name, run in found.items() if run is None]:
+        print(f"not computed yet: {', '.join(missing)}")
+    return {name: run for name, run in found.items() if run is not None}

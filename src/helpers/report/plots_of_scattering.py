@@ -1,0 +1,198 @@
+"""Figures of scattering: a measured glass, and models as the measurement would see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.observables import pair_distribution
+from helpers.observables.as_measured import Seen
+from helpers.observables.pair_distribution import Transform
+from helpers.report import style
+from helpers.report.experiment import HeatedGlass
+
+_Q, _R = ("Q", "1/A"), ("r", "A")
+_F, _D = ("F(Q)", "-"), ("D(r)", "1/A^2")
+_MEASURED = {"color": "black", "lw": 1.2}
+
+
+def transforms(cold: HeatedGlass, choices: Mapping[str, Transform], r_max: float = 10.0) -> Figure:
+    """Measured F(Q) above, and below the published D(r) with what other windows make of F(Q).
+
+    Parameters
+    ----------
+    cold : HeatedGlass
+        one temperature, of `HeatedGlass.at`.
+    choices : dict
+        name -> Transform; each curve is shifted up from the one before.
+    r_max : float
+        end of the lower panel, A.
+    """
+    figure, (top, bottom) = _two_panels(_Q, _F, _R, _D)
+    top.plot(cold.Q_per_A, cold.F, **_MEASURED)
+    near = cold.r_A < r_max
+    step = 0.8 * np.ptp(cold.D[near])
+    for n, (name, transform) in enumerate(choices.items()):
+        mine = transform(cold.Q_per_A, cold.F, cold.r_A[near])
+        bottom.plot(cold.r_A[near], cold.D[near] + n * step, **_MEASURED)
+        bottom.plot(cold.r_A[near], mine + n * step, label=name)
+    bottom.set_yticks([])
+    bottom.legend(fontsize=8, loc="upper right")
+    return figure
+
+
+def on_heating(glass: HeatedGlass, q_max: float = 4.0) -> Axes:
+    """F(Q) up to ``q_max`` (1/A) at every temperature, cold is dark, hot is light."""
+    figure, ax = style.axes(_Q, _F, width=6.4)
+    low = glass.Q_per_A < q_max
+    for temperature, F in zip(glass.temperatures_C, glass.F, strict=True):
+        colour = style.temperature_colour(temperature, *glass.temperatures_C[[0, -1]])
+        ax.plot(glass.Q_per_A[low], F[low], color=colour, lw=1.2)
+    _colour_bar(figure, ax, glass.temperatures_C)
+    return ax
+
+
+def first_peaks(table: pd.DataFrame) -> Figure:
+    """Position, height and width of the first peak against temperature, one above the other.
+
+    table: of `experiment.first_peaks`; the height is that over the ligand's bonds (``ratio``).
+    """
+    figure = plt.figure(figsize=(5.6, 6.4), dpi=110, layout="constrained")
+    with plt.rc_context(style.STYLE):
+        panels = figure.subplots(3, 1, sharex=True)
+    shown = {
+        "position_per_A": ("position", "1/A"),
+        "ratio": ("height (31 °C: 1)", "-"),
+        "fwhm_per_A": ("width", "1/A"),
+    }
+    for panel, (column, what) in zip(panels, shown.items(), strict=True):
+        panel.plot(table["temperature_C"], table[column], "o-", ms=4)
+        panel.set_ylabel(style.label(*what))
+    panels[-1].set_xlabel(style.label("temperature", "°C"))
+    return figure
+
+
+def structure_factors(cold: HeatedGlass, models: Mapping[str, Seen], q_max: float = 15.0) -> Axes:
+    """Q F(Q) of each model in colour over the measured one in black, one above the other.
+
+    models: name -> Seen. Each is scaled as its D(r) is from 1 to 10 A. q_max: 1/A.
+    """
+    _, ax = style.axes(_Q, ("Q F(Q), shifted", "1/A"), width=6.4, height=1.2 + 1.1 * len(models))
+    low = cold.Q_per_A < q_max
+    Q = cold.Q_per_A[low]
+    step = 1.1 * np.ptp(Q * cold.F[low])
+    for n, (name, one) in enumerate(reversed(models.items())):
+        scale = pair_distribution.agreement(one.r, one.D, cold.D, 1.0, 10.0).scale
+        ax.plot(Q, Q * cold.F[low] + n * step, **_MEASURED)
+        colour = style.SERIES_COLOURS[(len(models) - 1 - n) % len(style.SERIES_COLOURS)]
+        ax.plot(Q, scale * Q * one.F[low] + n * step, color=colour, lw=1.2)
+        ax.text(Q[-1], (n + 0.35) * step, name, ha="right", fontsize=8, color=colour)
+    ax.set_yticks([])
+    return ax
+
+
+def pair_distributions(cold: HeatedGlass, models: Mapping[str, Seen], r_max: float = 12.0) -> Axes:
+    """D(r) of each model in colour over the measured one in black, one above the other.
+
+    models: name -> Seen, each with one scale (that of 1 to 10 A). r_max: A. Where a model lies
+    beyond half its cell, its curve is dotted: there its own images are counted.
+    """
+    _, ax = style.axes(_R, ("D(r), shifted", "1/A^2"), width=6.4, height=1.2 + 1.1 * len(models))
+    near = (cold.r_A > 0.9) & (cold.r_A < r_max)
+    r = cold.r_A[near]
+    step = 1.1 * np.ptp(cold.D[near])
+    for n, (name, one) in enumerate(reversed(models.items())):
+        found = pair_distribution.agreement(one.r, one.D, cold.D, 1.0, 10.0)
+        colour = style.SERIES_COLOURS[(len(models) - 1 - n) % len(style.SERIES_COLOURS)]
+        ax.plot(r, cold.D[near] + n * step, **_MEASURED)
+        mine = found.scale * one.D[near] + n * step
+        inside = r <= one.half_cell_A
+        ax.plot(r[inside], mine[inside], color=colour)
+        ax.plot(r[~inside], mine[~inside], ":", color=colour, lw=1.2)
+        ax.text(
+            r[-1], (n + 0.3) * step, f"{name}: $R_w$ = {found.Rw:.2f}", ha="right", fontsize=8,
+            color=colour,
+        )  # fmt: skip
+    ax.set_yticks([])
+    return ax
+
+
+def parts(one: Seen, cold: HeatedGlass, largest: int = 6, r_max: float = 8.0) -> Figure:
+    """What each pair of elements adds to D(r): measured and sum above, the largest parts below.
+
+    one: the model. largest: so many parts. r_max: A.
+    """
+    figure, (top, bottom) = _two_panels(_R, _D, _R, _D)
+    near = (one.r > 0.9) & (one.r < r_max)
+    scale = pair_distribution.agreement(one.r, one.D, cold.D, 1.0, 10.0).scale
+    top.plot(cold.r_A[near], cold.D[near], label="measured", **_MEASURED)
+    top.plot(one.r[near], scale * one.D[near], label=f"model, times {scale:.2f}")
+    top.legend(fontsize=8)
+    raised = {pair: part[near] + one.floors[pair] * one.r[near] for pair, part in one.parts.items()}
+    chosen = sorted(raised, key=lambda pair: -raised[pair].max())[:largest]
+    colours = cycle(style.SERIES_COLOURS)
+    for pair in chosen:
+        bottom.plot(one.r[near], raised[pair], color=next(colours), label="–".join(pair))
+    bottom.set_ylabel(style.label("D(r) of a pair above its floor", "1/A^2"))
+    bottom.legend(fontsize=8, ncols=2)
+    return figure
+
+
+def routes(Q, curves: Mapping[str, np.ndarray], quantity: str) -> Axes:
+    """One quantity against Q by several routes; points where a name says ``vectors``.
+
+    Q: (K,) 1/A. curves: name -> (K,), NaN where unknown. quantity: label of the axis.
+    """
+    _, ax = style.axes(_Q, (quantity, "-"), width=6.4)
+    for name, values in curves.items():
+        form = {"ls": "none", "marker": ".", "ms": 4} if "vectors" in name else {"lw": 1.3}
+        ax.plot(Q, values, label=name, **form)
+    ax.legend(fontsize=8)
+    return ax
+
+
+def down_and_up(tables: Mapping[str, pd.DataFrame]) -> Axes:
+    """Density against temperature of heating and quenching runs, as running means.
+
+    tables: name of a run -> its thermodynamic table; with none the axes say so.
+    """
+    _, ax = style.axes(("temperature", "K"), ("density", "g/cm3"), width=6.4)
+    colours = cycle(style.SERIES_COLOURS)
+    for name, table in tables.items():
+        style.against_temperature(
+            table["target_temperature_K"],
+            table["density_g_cm3"],
+            "density",
+            "g/cm3",
+            window=max(1, len(table) // 30),
+            name=name,
+            colour=next(colours),
+            ax=ax,
+        )
+    if not tables:
+        ax.text(0.5, 0.5, "not computed yet", ha="center", transform=ax.transAxes)
+    return ax
+
+
+def _two_panels(x: Sequence[str], y: Sequence[str], x2: Sequence[str], y2: Sequence[str]):
+    figure = plt.figure(figsize=(6.4, 6.4), dpi=110, layout="constrained")
+    with plt.rc_context(style.STYLE):
+        panels = figure.subplots(2, 1)
+    for panel, (across, up) in zip(panels, ((x, y), (x2, y2)), strict=True):
+        panel.set_xlabel(style.label(*across))
+        panel.set_ylabel(style.label(*up))
+    return figure, panels
+
+
+def _colour_bar(figure: Figure, ax: Axes, temperatures) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    scale = ScalarMappable(Normalize(temperatures[0], temperatures[-1]), "plasma")
+    figure.colorbar(scale, ax=ax, label=style.label("temperature", "°C"))

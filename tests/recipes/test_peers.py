@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from helpers import structures
+from helpers.errors import Unfit
+from helpers.recipes import peers
+
+
+def test_glasses_are_snapshots_of_one_system():
+    model = peers.of_structures(["glass01", "glass02"])
+    assert len(model.frames) == 2 and len(model.symbols) == 272
+    np.testing.assert_array_equal(model.frames[1][0], structures.load("glass02").positions)
+
+
+def test_what_is_no_snapshot_of_one_system_is_refused():
+    with pytest.raises(Unfit, match="Znim2-ABW does not have the atoms of glass01"):
+        peers.of_structures(["glass01", "Znim2-ABW"])
+    with pytest.raises(Unfit, match="no structure is named"):
+        peers.of_structures([])
+    with pytest.raises(structures.UnknownStructure, match="did you mean 'glass01'"):
+        peers.of_structures(["glas01"])
+
+
+def test_runs_that_are_there_and_runs_that_are_not(capsys):
+    found = peers.finished(["atp-20Kps", "", "quench-of-nothing"])
+    assert list(found) == ["atp-20Kps"]
+    assert capsys.readouterr().out == "not computed yet: quench-of-nothing\n"
+    end = peers.end_of(found["atp-20Kps"], 3)
+    frames = found["atp-20Kps"].trajectory
+    assert len(end.frames) == 3
+    np.testing.assert_array_equal(end.frames[-1][0], frames.positions[-1])
+    assert len(peers.end_of(found["atp-20Kps"], 10**6).frames) == len(frames)
