@@ -136,6 +136,12 @@ def _compare(name, title, wanted, said, exact) -> list[str]:
     return found
 
 
+def test_every_room_is_in_the_reference():
+    page = (paths.ROOT / "book" / "api.md").read_text()
+    rooms = {f.stem for f in HELPERS.iterdir() if not f.name.startswith(("_", "."))}
+    assert set(re.findall(r"^   helpers\.(\w+)$", page, re.M)) == rooms
+
+
 @pytest.mark.parametrize("module", [m for m in MODULES if not m.startswith(LATER)])
 def test_docstrings_name_every_parameter_result_and_error(module):
     assert lacking(module) == []
