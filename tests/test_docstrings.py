@@ -68,12 +68,22 @@ def gives(function: ast.FunctionDef) -> bool:
 
 
 def raised(function: ast.FunctionDef) -> set[str]:
-    """Names of the errors that a function itself raises; what it catches itself is left out."""
+    """Names of the errors that a function itself raises and does not catch."""
     found = set()
-    for node in body(function):
+    waiting = [(node, set()) for node in function.body]
+    while waiting:
+        node, caught = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            continue
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             name = ast.unparse(node.exc.func).split(".")[-1]
-            found |= {name} if name[0].isupper() else set()  # not what a helper function makes
+            if name[0].isupper() and name not in caught:  # in small letters: a function makes it
+                found.add(name)
+        for child in ast.iter_child_nodes(node):
+            inside = isinstance(node, ast.Try) and child in node.body
+            handlers = node.handlers if inside else []
+            more = {n.id for h in handlers if h.type for n in ast.walk(h.type) if hasattr(n, "id")}
+            waiting.append((child, caught | more))
     return found
 
 
@@ -153,6 +163,7 @@ def test_docstrings_name_every_parameter_result_and_error(module):
         ('def f(a, *, b=1):\n  """F.\n\n  Parameters\n  ----------\n  a : int\n    It.\n  """',
          ["f: Parameters lacks b"]),
         ('def f():\n  """F."""\n  raise ValueError("x")', ["f: Raises lacks ValueError"]),
+        ('def f():\n  """F."""\n  try:\n    raise OSError("x")\n  except OSError:\n    pass', []),
         ('def f():\n  """F."""\n  return 1', ["f says nothing of what it returns"]),
         ('def f():\n  """F.\n\n  Parameters\n  ----------\n  c\n    It.\n  """',
          ["f: Parameters has c, which it does not take"]),

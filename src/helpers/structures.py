@@ -2,10 +2,9 @@
 
 ``ZIF-4-experimental``: 272 atoms, the dry framework of CSD VEJYUF01, hydrogens relaxed by the
 reference. ``ZIF-4``: the same cell with all positions relaxed; runs start from it, as the paper's
-start from an optimised structure (the unrelaxed one would release 8 eV as heat: see the energies
-of the set ``crystal_relaxation``).
-``Znim2-ABW``: 68 atoms, a hypothetical polymorph of the same composition; small enough for tests.
-``data/structures/provenance.json`` says where each comes from.
+start from an optimised structure (the unrelaxed one would release 8 eV as heat: see the energies of
+the set ``crystal_relaxation``). ``Znim2-ABW``: 68 atoms, a hypothetical polymorph of the same
+composition, small enough for tests. ``data/structures/provenance.json`` gives the origin of each.
 """
 
 from __future__ import annotations
@@ -23,21 +22,37 @@ FORMULA_UNIT = {"Zn": 1, "N": 4, "C": 6, "H": 6}
 
 
 class UnknownStructure(UserError, ValueError):
-    """No cell of this name in ``data/structures``."""
+    """There is no cell of this name in ``data/structures``."""
 
 
 def names() -> list[str]:
-    """Names of the shipped cells."""
+    """Names of the shipped cells.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
+    """
     return sorted(file.stem for file in paths.STRUCTURES.glob("*.extxyz"))
 
 
 def file(name: str) -> Path:
     """The extended-XYZ file of a shipped cell.
 
+    Parameters
+    ----------
+    name : str
+        Name of the cell.
+
+    Returns
+    -------
+    Path
+        The file.
+
     Raises
     ------
     UnknownStructure
-        no such cell; the message names the nearest one.
+        There is no such cell; the message names the nearest one.
     """
     path = paths.STRUCTURES / f"{name}.extxyz"
     if not path.is_file():
@@ -49,17 +64,45 @@ def file(name: str) -> Path:
 
 
 def load(name: str) -> Atoms:
-    """The unit cell ``name``: positions in A, periodic in all directions."""
+    """A shipped unit cell.
+
+    Parameters
+    ----------
+    name : str
+        Name of the cell.
+
+    Returns
+    -------
+    ase.Atoms
+        Positions in A, periodic in all directions.
+
+    Raises
+    ------
+    UnknownStructure
+        There is no such cell.
+    """
     return ase.io.read(file(name))
 
 
 def supercell(atoms: Atoms, repetitions: tuple[int, int, int]) -> Atoms:
-    """``atoms`` repeated (na, nb, nc) times along its cell vectors.
+    """A structure repeated along its cell vectors.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    repetitions : (int, int, int)
+        Numbers of repetitions along a, b and c.
+
+    Returns
+    -------
+    ase.Atoms
+        The supercell.
 
     Raises
     ------
-    ValueError
-        not three whole numbers of at least one.
+    Unfit
+        These are not three integers of at least one.
     """
     if len(repetitions) != 3 or any(int(n) != n or n < 1 for n in repetitions):
         raise Unfit(f"supercell takes three whole numbers >= 1, not {repetitions!r}")
@@ -68,7 +111,18 @@ def supercell(atoms: Atoms, repetitions: tuple[int, int, int]) -> Atoms:
 
 
 def density(atoms: Atoms) -> float:
-    """Mass density in g/cm3."""
+    """Mass density of a structure.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+
+    Returns
+    -------
+    float
+        Density, g/cm3.
+    """
     return float(units.density_g_cm3(atoms.get_masses().sum(), atoms.get_volume()))
 
 
