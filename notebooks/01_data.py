@@ -38,11 +38,17 @@
 profile: str = "small"  # [-] any | profile this page is made for
 structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [2, 2, 2]  # [-] 1..6 | repetitions along a, b, c that are shown
-sets: list[str] = []  # [-] any | sets of frames to look at; empty: all there are
+sets: list[str] = []  # [-] any | sets of frames to look at; empty: all but imported ones
 force_bound: float = 30.0  # [eV/A] 1..1000 | a larger force component is refused
 own_file: str = ""  # [-] any | your OUTCAR, vasprun.xml, CP2K output or extxyz; empty: our own
 own_format: str = ""  # [-] any | its format as dpdata names it; empty: by the name of the file
 # fmt: on
+
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("01_data", globals()))
 
 # %% tags=["imports"]
 import tempfile
@@ -68,7 +74,7 @@ from helpers.validation import accuracy
 # ({term}`round-0 <round-N>` to `round-3`).
 
 # %%
-chosen = sets or dataset.names()
+chosen = sets or dataset.names(imported=False)
 records = {name: provenance.read(dataset.locate(name)) for name in chosen}
 how = {name: r.get("sampling", {}) for name, r in records.items()}
 samplers = {name: how[name].get("sampler", "own") for name in chosen}

@@ -38,7 +38,7 @@
 # be trusted with what a simulation asks of it: minima, strain, long runs.
 #
 # **It needs** the frames of [chapter 1](01_data.ipynb). What training and running cost on a home
-# computer is in [appendix A1](A1_costs.ipynb).
+# computer is in [chapter 7](07_costs.ipynb).
 
 # %% tags=["parameters"]
 # fmt: off
@@ -63,6 +63,12 @@ conserved_ps: float = 0.8  # [ps] 0.01..1000 | length of the run at constant ene
 hold_ps: float = 4.0  # [ps] 0.1..1000 | length of the run at 300 K and zero pressure
 table_step: float = 0.01  # [-] 0.001..0.1 | step of the table that dp compress makes
 # fmt: on
+
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("02_training", globals()))
 
 # %% tags=["imports"]
 import json
@@ -213,7 +219,7 @@ figure = plots_of_potentials.learning_curves(learnt)
 # `dp freeze` has turned the checkpoint into one file, `frozen_model.pb`. `dp compress` replaces the
 # embedding net by a table of fifth-order polynomials ({term}`compression`). What that does for the
 # speed of molecular dynamics depends on the loops that read the table, and is measured in
-# [appendix A1](A1_costs.ipynb). The table is made once for each frozen file and kept in
+# [chapter 7](07_costs.ipynb). The table is made once for each frozen file and kept in
 # `build/compressed`.
 
 # %%

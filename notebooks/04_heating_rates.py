@@ -45,57 +45,33 @@ profile: str = "small"  # [-] any | profile this page is made for
 structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
 supercell: list[int] = [1, 1, 1]  # [-] 1..6 | repetitions along a, b, c
 potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
-ensemble: list[
-    str
-] = []  # [-] any | potentials to compare with on saved frames of the runs
-temperature_start: float = (
-    300.0  # [K] 1..5000 | temperature of the equilibration
-)
-temperature_end: float = (
-    2100.0  # [K] 1..5000 | temperature at the end of the ramp
-)
-heating_rates: list[float] = [
-    20.0
-]  # [K/ps] 0.01..5000 | rates of the ramps, one run each
-heating_rate: float = (
-    0.0  # [K/ps] 0..5000 | this rate alone; 0: all of heating_rates
-)
-seeds: list[int] = [
-    1
-]  # [-] 1..900000000 | seeds of the first velocities: a run for each of them
-seeded_rates: list[
-    float
-] = []  # [K/ps] 0..5000 | those run with every seed; empty: all
-named_runs: list[
-    str
-] = []  # [-] any | runs of data/runs.yaml besides; not with heating_rate
+ensemble: list[str] = []  # [-] any | potentials to compare with on saved frames of the runs
+temperature_start: float = 300.0  # [K] 1..5000 | temperature of the equilibration
+temperature_end: float = 2100.0  # [K] 1..5000 | temperature at the end of the ramp
+heating_rates: list[float] = [20.0]  # [K/ps] 0.01..5000 | rates of the ramps, one run each
+heating_rate: float = 0.0  # [K/ps] 0..5000 | this rate alone; 0: all of heating_rates
+seeds: list[int] = [1]  # [-] 1..900000000 | seeds of the first velocities: a run for each of them
+seeded_rates: list[float] = []  # [K/ps] 0..5000 | those run with every seed; empty: all
+named_runs: list[str] = []  # [-] any | runs of data/runs.yaml besides; not with heating_rate
 equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
-segment: float = (
-    0.0  # [K] 0..2000 | heat by so much, hold, sample, in turn; 0: one ramp
-)
+segment: float = 0.0  # [K] 0..2000 | heat by so much, hold, sample, in turn; 0: one ramp
 hold: float = 0.0  # [ps] 0..1000 | time after each segment that is not sampled
 sample: float = 0.0  # [ps] 0..1000 | time after that which is
 coupling: str = "iso"  # [-] iso, aniso, tri | one factor for the cell, three, or angles too
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
-frame_every: float = (
-    0.1  # [ps] 0.001..1000 | time between frames of the trajectory
-)
-deviation_limit: float = (
-    0.5  # [eV/A] 0..100 | the ensemble agrees within this on what it knows
-)
-deviation_frames: int = (
-    60  # [-] 2..100000 | frames of each run, and test set, to compare on
-)
-labelled_frames: str = (
-    ""  # [-] any | set of labelled frames of a run of this page; empty: none
-)
-peer_run: str = (
-    ""  # [-] any | run of data/runs.yaml to set beside ours; empty: none
-)
-larger_runs: list[
-    str
-] = []  # [-] any | those with larger supercells to set beside ours
+frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
+deviation_limit: float = 0.5  # [eV/A] 0..100 | the ensemble agrees within this on what it knows
+deviation_frames: int = 60  # [-] 2..100000 | frames of each run, and test set, to compare on
+labelled_frames: str = ""  # [-] any | set of labelled frames of a run of this page; empty: none
+peer_run: str = ""  # [-] any | run of data/runs.yaml to set beside ours; empty: none
+larger_runs: list[str] = []  # [-] any | those with larger supercells to set beside ours
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
+
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("04_heating_rates", globals()))
 
 # %%
 from itertools import cycle
@@ -145,10 +121,7 @@ named = {
     )
 }
 rates = sorted({rate for rate, _ in (*wanted, *named)}, reverse=True)
-first_seed = {
-    rate: min(seed for q, seed in (*wanted, *named) if q == rate)
-    for rate in rates
-}
+first_seed = {rate: min(seed for q, seed in (*wanted, *named) if q == rate) for rate in rates}
 colours = dict(zip(rates, cycle(style.SERIES_COLOURS), strict=False))
 print(
     f"This page is made for {', '.join(f'{rate:g}' for rate in rates)} K/ps, "
@@ -186,12 +159,9 @@ recipes = {
     )
     for rate, seed in wanted
 } | named
-recipes = dict(
-    sorted(recipes.items(), key=lambda item: (-item[0][0], item[0][1]))
-)
+recipes = dict(sorted(recipes.items(), key=lambda item: (-item[0][0], item[0][1])))
 runs = {
-    key: heating.run(recipe, ranks=ranks, keep_exploded=True)
-    for key, recipe in recipes.items()
+    key: heating.run(recipe, ranks=ranks, keep_exploded=True) for key, recipe in recipes.items()
 }
 
 # %%
@@ -204,9 +174,7 @@ pd.DataFrame(
         "potential": [recipe.potential for recipe in recipes.values()],
         "atoms": [m["atoms"] for m in made.values()],
         "steps": [m["steps"] for m in made.values()],
-        "ended": [
-            "exploded" if m["exploded"] else "whole" for m in made.values()
-        ],
+        "ended": ["exploded" if m["exploded"] else "whole" for m in made.values()],
         "made": [m["made"] for m in made.values()],
         "time (min)": [round(m["seconds"] / 60, 1) for m in made.values()],
         "hardware": [
@@ -221,13 +189,9 @@ pd.DataFrame(
 
 # %%
 heated = thermo.ramps(runs)
-runs, made, recipes = (
-    {key: of[key] for key in heated} for of in (runs, made, recipes)
-)
+runs, made, recipes = ({key: of[key] for key in heated} for of in (runs, made, recipes))
 rates = sorted({rate for rate, _ in runs}, reverse=True)
-first_seed = {
-    rate: min(seed for q, seed in runs if q == rate) for rate in rates
-}
+first_seed = {rate: min(seed for q, seed in runs if q == rate) for rate in rates}
 
 # %% [markdown]
 # This is what LAMMPS was told. Note `run ... upto ... start ... stop`: the target temperature
@@ -253,9 +217,7 @@ pd.DataFrame(
             for table in heated.values()
         ],
         "expected fluctuation at the end (K)": [
-            round(
-                recipes[key].temperature_end_K * (2 / 3 / m["atoms"]) ** 0.5, 1
-            )
+            round(recipes[key].temperature_end_K * (2 / 3 / m["atoms"]) ** 0.5, 1)
             for key, m in made.items()
         ],
     }
@@ -311,15 +273,10 @@ for key, table in used.items():
     enthalpy[key] = (
         per_atom
         - per_atom.iloc[:1].mean()
-        + 3
-        * units.K_to_eV(
-            table["target_temperature_K"].iloc[:1].mean() - line[0]
-        )
+        + 3 * units.K_to_eV(table["target_temperature_K"].iloc[:1].mean() - line[0])
     )
     draw(ax, key, enthalpy[key], "enthalpy", "eV/atom")
-ax.plot(
-    line, 3 * units.K_to_eV(line - line[0]), "k--", lw=1, label="$3 k_B T$"
-)
+ax.plot(line, 3 * units.K_to_eV(line - line[0]), "k--", lw=1, label="$3 k_B T$")
 ax.legend()
 # %% [markdown]
 # ## Density
@@ -383,10 +340,7 @@ pd.DataFrame(
 window = min(100.0, max((line[1] - line[0]) / 5, 1.0))
 capacity = {
     key: heat_capacity.heat_capacity(
-        table["target_temperature_K"],
-        table["enthalpy_eV"],
-        made[key]["atoms"],
-        window_K=window,
+        table["target_temperature_K"], table["enthalpy_eV"], made[key]["atoms"], window_K=window
     )
     for key, table in used.items()
 }
@@ -395,9 +349,7 @@ _, (above, middle, below) = style.axes(
 )
 draw(above, slowest, used[slowest]["density_g_cm3"], "density", "g/cm3")
 draw(middle, slowest, enthalpy[slowest], "enthalpy", "eV/atom")
-below.axhline(
-    3, color="black", ls="--", lw=1, label="classical harmonic crystal"
-)
+below.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
 slow_cp = capacity[slowest]
 below.errorbar(
     slow_cp["temperature_K"],
@@ -411,11 +363,7 @@ below.errorbar(
 below.legend()
 for panel, name in zip(
     (above, middle, below),
-    (
-        ("density", "g/cm3"),
-        ("enthalpy", "eV/atom"),
-        ("heat capacity", "kB/atom"),
-    ),
+    (("density", "g/cm3"), ("enthalpy", "eV/atom"), ("heat capacity", "kB/atom")),
     strict=True,
 ):
     panel.set_ylabel(style.label(*name))
@@ -425,11 +373,7 @@ for panel, name in zip(
 
 # %%
 density_stages.table(
-    density_stages.find(
-        used[slowest]["target_temperature_K"],
-        used[slowest]["density_g_cm3"],
-        None,
-    )
+    density_stages.find(used[slowest]["target_temperature_K"], used[slowest]["density_g_cm3"], None)
 ).style.hide(axis="index")
 
 # %%
@@ -471,10 +415,7 @@ for (rate, seed), bend in bends.items():
 
 # %%
 by_rate = transition_of_seeds.of_rates(
-    {
-        key: (table["target_temperature_K"], table["density_g_cm3"])
-        for key, table in used.items()
-    },
+    {key: (table["target_temperature_K"], table["density_g_cm3"]) for key, table in used.items()},
     bends,
 )
 for rate, bend in by_rate.items():
@@ -519,9 +460,7 @@ print(f"Claim (3) by this rule: {judged.verdict}. {judged.here}")
 def law_of(points, errors=None):
     """The law, or in words why there is none."""
     try:
-        return kissinger.fit(
-            [q for q, _ in points], [Tf for _, Tf in points], errors
-        )
+        return kissinger.fit([q for q, _ in points], [Tf for _, Tf in points], errors)
     except kissinger.TooFewPoints as problem:
         return str(problem)
 
@@ -553,28 +492,16 @@ calorimeter = units.K_per_min_to_K_per_ps(
         ]
     )
 )
-_, (near, far) = style.axes(
-    ("heating rate", "K/ps"), ("$T_f$", "K"), ncols=2, width=5
-)
+_, (near, far) = style.axes(("heating rate", "K/ps"), ("$T_f$", "K"), ncols=2, width=5)
 for ax, low in ((near, 0.05), (far, calorimeter[0] / 2)):
     grid = np.geomspace(low, max([1.5, *(2 * q for q, _ in ours)]), 100)
     for (name, law), colour in zip(
         laws.items(), ("black", "grey", style.SERIES_COLOURS[1]), strict=True
     ):
         if not isinstance(law, str):
-            ax.plot(
-                grid,
-                law.temperature(grid),
-                color=colour,
-                lw=1,
-                label=f"law, {name}",
-            )
-            ax.fill_between(
-                grid, *law.interval(grid), color=colour, alpha=0.12, lw=0
-            )
-    ax.plot(
-        *zip(*theirs, strict=True), "ks", mfc="none", label="paper, Fig. 6b"
-    )
+            ax.plot(grid, law.temperature(grid), color=colour, lw=1, label=f"law, {name}")
+            ax.fill_between(grid, *law.interval(grid), color=colour, alpha=0.12, lw=0)
+    ax.plot(*zip(*theirs, strict=True), "ks", mfc="none", label="paper, Fig. 6b")
     ax.annotate("", by_steps[2], theirs[2], arrowprops={"arrowstyle": "->"})
     if ours:
         ax.errorbar(
@@ -586,13 +513,8 @@ for ax, low in ((near, 0.05), (far, calorimeter[0] / 2)):
         )
     ax.set_xscale("log")
     ax.set_ylim(0, 2500)
-near.set_ylim(
-    min(Tf for _, Tf in theirs + ours) - 150,
-    max(Tf for _, Tf in theirs + ours) + 150,
-)
-far.axvspan(
-    *calorimeter, color=style.SERIES_COLOURS[2], alpha=0.5, label="calorimeter"
-)
+near.set_ylim(min(Tf for _, Tf in theirs + ours) - 150, max(Tf for _, Tf in theirs + ours) + 150)
+far.axvspan(*calorimeter, color=style.SERIES_COLOURS[2], alpha=0.5, label="calorimeter")
 far.legend(loc="upper left", bbox_to_anchor=(1, 1))
 # %%
 for rate, Tf in ours:
@@ -639,22 +561,12 @@ for name, law in laws.items():
 larger = {
     plan: heating.run(plan, keep_exploded=True, ranks=ranks)
     for plan in catalogue.runs_alike(
-        larger_runs,
-        structure=structure,
-        potential=potential,
-        coupling=coupling,
+        larger_runs, structure=structure, potential=potential, coupling=coupling
     )
 }
-ramps = {
-    (rate, made[rate, seed]["atoms"], seed): table
-    for (rate, seed), table in heated.items()
-}
+ramps = {(rate, made[rate, seed]["atoms"], seed): table for (rate, seed), table in heated.items()}
 ramps |= {
-    (
-        plan.heating_rate_K_per_ps,
-        len(protocol.structure(plan)),
-        plan.seed,
-    ): table
+    (plan.heating_rate_K_per_ps, len(protocol.structure(plan)), plan.seed): table
     for plan, table in (thermo.ramps(larger) if larger else {}).items()
 }
 ramps = {
@@ -663,9 +575,7 @@ ramps = {
 }
 groups = {
     rate: [key for key in ramps if key[0] == rate]
-    for rate in sorted(
-        {plan.heating_rate_K_per_ps for plan in larger}, reverse=True
-    )
+    for rate in sorted({plan.heating_rate_K_per_ps for plan in larger}, reverse=True)
 }
 if groups:
     _, panels = style.axes(
@@ -736,9 +646,7 @@ pd.DataFrame(
 
 # %%
 peers = {}  # potential -> run
-for peer in catalogue.runs_alike(
-    [peer_run] if peer_run else [], structure=structure
-):
+for peer in catalogue.runs_alike([peer_run] if peer_run else [], structure=structure):
     peers = {peer.potential: named_run.run(peer_run, ranks=ranks)}
     if ours := runs.get((peer.heating_rate_K_per_ps, peer.seed)):
         peers = {potential: ours} | peers
@@ -753,12 +661,7 @@ for peer in catalogue.runs_alike(
             strict=True,
         ):
             style.against_temperature(
-                table["target_temperature_K"],
-                values,
-                *quantity,
-                window=3,
-                name=name,
-                ax=ax,
+                table["target_temperature_K"], values, *quantity, window=3, name=name, ax=ax
             )
             ax.set_ylabel(style.label(*quantity))
 print(
@@ -789,14 +692,10 @@ for name, run in peers.items():
 
 def glance(name, run, low):
     """100 K of a run's ramp: density, and what is around its Zn."""
-    rows = thermo.read(run, equilibration=False).query(
-        "@low <= target_temperature_K <= @low + 100"
-    )
+    rows = thermo.read(run, equilibration=False).query("@low <= target_temperature_K <= @low + 100")
     taken = trajectory.read(run).between(low, low + 100)
     around = (
-        coordination.coordination_number(
-            taken.positions, taken.cells, taken.symbols
-        )
+        coordination.coordination_number(taken.positions, taken.cells, taken.symbols)
         if len(taken)
         else np.full(1, np.nan)
     )  # it ended, or exploded, before
@@ -806,8 +705,7 @@ def glance(name, run, low):
         "to (K)": low + 100,
         "density (g/cm3)": rows["density_g_cm3"].mean(),
         "N of a Zn": around.mean(),
-        "Zn with fewer than 4 (%)": 100
-        * coordination.undercoordinated(around).mean()
+        "Zn with fewer than 4 (%)": 100 * coordination.undercoordinated(around).mean()
         if len(taken)
         else np.nan,
     }
@@ -834,21 +732,15 @@ pd.DataFrame(
 # %%
 if ensemble:
     compared = {
-        key: disagreement.of_frames(
-            run, [potential, *ensemble], deviation_frames
-        )
+        key: disagreement.of_frames(run, [potential, *ensemble], deviation_frames)
         for key, run in runs.items()
     }
 else:  # LAMMPS wrote it along a run that was made with an ensemble (helpers.md.protocol.HeatingRun)
     compared = {
-        key: model_deviation.read(run)
-        for key, run in runs.items()
-        if made[key].get("ensemble")
+        key: model_deviation.read(run) for key, run in runs.items() if made[key].get("ensemble")
     }
 if compared:
-    _, ax = style.axes(
-        ("temperature", "K"), ("largest force deviation", "eV/A"), width=7
-    )
+    _, ax = style.axes(("temperature", "K"), ("largest force deviation", "eV/A"), width=7)
     ax.axhline(deviation_limit, color="black", ls="--", lw=1, label="limit")
     ax.axvline(
         paper.value("stages.melting_K").number,
@@ -868,9 +760,7 @@ for (rate, seed), table in compared.items():
         colour=colours[rate],
         ax=ax,
     )
-    print(
-        f"{rate:g} K/ps, seed {seed}: {disagreement.trust(table, deviation_limit)}"
-    )
+    print(f"{rate:g} K/ps, seed {seed}: {disagreement.trust(table, deviation_limit)}")
 if not compared:
     print(
         "Not known: this page has no ensemble. Give potentials that were trained from other "
@@ -884,21 +774,15 @@ if not compared:
 # N in 24 % and Zn in 6 % of the frames, as Zn(im)₂ has them.
 
 # %%
-tables.headed(
-    disagreement.by_temperature(compared[slowest])
-) if slowest in compared else None
+tables.headed(disagreement.by_temperature(compared[slowest])) if slowest in compared else None
 
 # %% [markdown]
 # How good the members are by themselves, on all test frames: where the others are much worse than
 # the potential of this page, the deviation measures them, and is no more than an upper guess.
 
 # %%
-members = accuracy.table(
-    accuracy.evaluated([potential, *ensemble] if ensemble else [])
-)
-tables.headed(members.query("role == 'test'").drop(columns="role")) if len(
-    members
-) else None
+members = accuracy.table(accuracy.evaluated([potential, *ensemble] if ensemble else []))
+tables.headed(members.query("role == 'test'").drop(columns="role")) if len(members) else None
 
 # %% [markdown]
 # ### What the deviation is worth
@@ -909,15 +793,9 @@ tables.headed(members.query("role == 'test'").drop(columns="role")) if len(
 # frame, then the mean over frames. On the line, deviation equals error.
 
 # %%
-held_out = (
-    [name for name in catalogue.test_sets() if name in dataset.names()]
-    if ensemble
-    else []
-)
+held_out = [name for name in catalogue.test_sets() if name in dataset.names()] if ensemble else []
 if held_out:
-    calibration = disagreement.calibrate(
-        [potential, *ensemble], held_out, deviation_frames
-    )
+    calibration = disagreement.calibrate([potential, *ensemble], held_out, deviation_frames)
     worth = disagreement.worth(calibration)
     print(
         worth,
@@ -925,15 +803,11 @@ if held_out:
         f"error of about {deviation_limit * worth.error_per_max:.1f} eV/A, and in one "
         f"frame of twenty for more than {deviation_limit * worth.error_per_max_95:.1f}.",
     )
-    _, panels = style.axes(
-        ("force deviation", "eV/A"), ("true force error", "eV/A"), ncols=2
-    )
+    _, panels = style.axes(("force deviation", "eV/A"), ("true force error", "eV/A"), ncols=2)
     for ax, what in zip(panels, ("avg", "max"), strict=True):
         plots_of_potentials.calibration(calibration, what, ax=ax)
 else:
-    print(
-        "Not known without a parameter `ensemble` and test sets with labels."
-    )
+    print("Not known without a parameter `ensemble` and test sets with labels.")
 
 # %%
 tables.headed(disagreement.by_set(calibration)) if held_out else None
@@ -948,10 +822,7 @@ tables.headed(disagreement.by_set(calibration)) if held_out else None
 # %%
 judged = None
 if labelled_frames:
-    labelled, here = (
-        sets.taken_from(labelled_frames),
-        [m["key"] for m in made.values()],
-    )
+    labelled, here = sets.taken_from(labelled_frames), [m["key"] for m in made.values()]
     print(
         f"Frames of the set {labelled_frames}, from",
         ", ".join(
@@ -962,18 +833,12 @@ if labelled_frames:
     )
     judged = accuracy.by_temperature(potential, labelled_frames)
 else:
-    print(
-        "No frames of these runs are labelled (parameter `labelled_frames`)."
-    )
+    print("No frames of these runs are labelled (parameter `labelled_frames`).")
 tables.headed(judged) if labelled_frames else None
 
 # %%
 for key, bend in bends.items():
-    if (
-        labelled_frames
-        and bend.found
-        and made[key]["key"] in labelled.values()
-    ):
+    if labelled_frames and bend.found and made[key]["key"] in labelled.values():
         shift = accuracy.bias_between(judged, bend.Tf, bend.fallen_K)
         print(
             f"{runs[key].name}: from below Tf to beyond the fall the potential's energy rises by "
@@ -1008,23 +873,14 @@ def compare(name, column, ours, quantity):
     )
 
 
-heated_names = [
-    name for name in paper.rows("table3") if name != "DPMD-Test"
-]  # chapter 3 has it
+heated_names = [name for name in paper.rows("table3") if name != "DPMD-Test"]  # chapter 3 has it
 tables.side_by_side(
     [
         row
         for name in heated_names
         for row in (
-            compare(
-                name,
-                "start_K",
-                lambda key: recipes[key].temperature_start_K,
-                "from",
-            ),
-            compare(
-                name, "end_K", lambda key: recipes[key].temperature_end_K, "to"
-            ),
+            compare(name, "start_K", lambda key: recipes[key].temperature_start_K, "from"),
+            compare(name, "end_K", lambda key: recipes[key].temperature_end_K, "to"),
             compare(name, "steps", lambda key: made[key]["steps"], "steps"),
         )[0 if same_rate(name) else 2 :]
     ],
@@ -1039,16 +895,13 @@ pd.DataFrame(
     {
         "run": [run.name for run in runs.values()],
         "atoms": [m["atoms"] for m in made.values()],
-        "from (K)": [
-            recipe.temperature_start_K for recipe in recipes.values()
-        ],
+        "from (K)": [recipe.temperature_start_K for recipe in recipes.values()],
         "to (K)": [recipe.temperature_end_K for recipe in recipes.values()],
         "rate (K/ps)": [rate for rate, _ in runs],
         "seed": [seed for _, seed in runs],
         "steps": [m["steps"] for m in made.values()],
         "Tf (K)": [
-            tables.number(b.Tf, b.error) if b.found else "none found"
-            for b in bends.values()
+            tables.number(b.Tf, b.error) if b.found else "none found" for b in bends.values()
         ],
     }
 ).style.hide(axis="index").format(precision=1)
@@ -1063,9 +916,7 @@ tables.side_by_side(
             else "no transition found"
             if key
             else tables.NOT_COMPUTED,
-            error=by_rate[key[0]].error
-            if key and by_rate[key[0]].found
-            else None,
+            error=by_rate[key[0]].error if key and by_rate[key[0]].found else None,
             quantity=f"{name}: Tf",
             run=runs[key].name if key else "",
         )
@@ -1084,24 +935,14 @@ tables.side_by_side(
 
 # %%
 cost = pd.DataFrame(
-    [
-        [m["atoms"], m["ns_per_day"], m["core_us_per_atom_step"]]
-        for m in made.values()
-    ],
+    [[m["atoms"], m["ns_per_day"], m["core_us_per_atom_step"]] for m in made.values()],
     columns=["atoms", "ns", "us"],
 ).dropna()
-their_atoms, of = (
-    paper.value("speed.dpmd_atoms").number,
-    f"median of {len(cost)} runs",
-)
+their_atoms, of = paper.value("speed.dpmd_atoms").number, f"median of {len(cost)} runs"
 tables.side_by_side(
     [
         tables.Row(
-            f"speed, {cost['atoms'].iloc[0]} atoms",
-            "ns/day",
-            None,
-            cost["ns"].median(),
-            run=of,
+            f"speed, {cost['atoms'].iloc[0]} atoms", "ns/day", None, cost["ns"].median(), run=of
         ),
         tables.row(
             "speed.dpmd_ns_per_day",
@@ -1109,9 +950,7 @@ tables.side_by_side(
             quantity=f"at the same cost an atom, {their_atoms} atoms",
             run=of,
         ),
-        tables.Row(
-            "cost of a step", "us core/atom", None, cost["us"].median(), run=of
-        ),
+        tables.Row("cost of a step", "us core/atom", None, cost["us"].median(), run=of),
     ],
     "Speed",
 ) if len(cost) else "No run of this page was timed."
@@ -1132,10 +971,7 @@ try:
     speeds = record.md_table(bench)
     print(
         f"Measured on {bench['hardware']['processor']}, {bench['hardware']['cores']} cores.",
-        *(
-            f"{engine} is absent: {reason}."
-            for engine, reason in bench["absent"].items()
-        ),
+        *(f"{engine} is absent: {reason}." for engine, reason in bench["absent"].items()),
     )
 except FileNotFoundError as absent:
     bench = None
@@ -1144,9 +980,7 @@ tables.headed(speeds) if bench else None
 
 # %%
 if bench:
-    _, ax = style.axes(
-        ("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(speeds) + 1
-    )
+    _, ax = style.axes(("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(speeds) + 1)
     labels = [
         f"{row.engine}, {row.atoms} atoms, {row.ranks} x {row.threads}"
         for row in speeds.itertuples()
@@ -1156,9 +990,7 @@ if bench:
         ("speed.fpmd_ns_per_day", ":", "paper, FPMD, 300 atoms"),
         ("speed.dpmd_ns_per_day", "--", "paper, DPMD, 8000 atoms"),
     ):
-        ax.axvline(
-            paper.value(key).number, ls=style, lw=1, color="black", label=label
-        )
+        ax.axvline(paper.value(key).number, ls=style, lw=1, color="black", label=label)
     ax.set_xscale("log")
     ax.invert_yaxis()
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
@@ -1184,11 +1016,7 @@ tables.headed(record.fidelity_table(exact)) if exact else None
 # ## What this chapter found
 
 # %%
-Markdown(
-    claims.markdown(
-        [claims.slow_heating(by_rate), claims.rate_dependence(by_rate)]
-    )
-)
+Markdown(claims.markdown([claims.slow_heating(by_rate), claims.rate_dependence(by_rate)]))
 
 # %% [markdown]
 # ## What is missing

@@ -49,6 +49,12 @@ zinc_charge: int = 0  # [-] 0, 2 | form factor of zinc: neutral atom or ion
 cutoff: float = 2.5  # [A] 1.5..4 | Zn-N pairs nearer than this are bonds (paper: 2.5 A)
 # fmt: on
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("06_glass", globals()))
+
 # %% tags=["imports"]
 import numpy as np
 import pandas as pd

@@ -202,27 +202,22 @@ def notebook(tmp_path):
 
 
 def tiny_project(root):
-    """A project of two chapters, two helpers, one data file and one profile, in ``root``.
+    """A project of two chapters, two helpers of their own, one data file and one profile, in
+    ``root``.
 
     ``01_first`` imports ``helpers.addition`` and reads data/numbers/<numbers>.txt, ``02_second``
     imports ``helpers.power``, which imports ``helpers.addition`` inside a function.
     """
-    for name in ("notebooks", "book", "data/profiles", "data/numbers", "src/helpers"):
+    for name in ("notebooks", "book", "data/profiles", "data/numbers"):
         (root / name).mkdir(parents=True)
     for name in ("Snakefile", "_config.yml"):
         shutil.copy(REPOSITORY / name, root / name)
     shutil.copytree(REPOSITORY / "book/_static", root / "book/_static")
-    for place in (
-        "__init__.py",
-        "paths.py",
-        "provenance.py",
-        "errors.py",
-        "settings.py",
-        "cli.py",
-        "book",
-    ):
-        copy = shutil.copytree if place == "book" else shutil.copy
-        copy(REPOSITORY / "src/helpers" / place, root / "src/helpers" / place)
+    shutil.copytree(
+        REPOSITORY / "src/helpers",
+        root / "src/helpers",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     write = {
         "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n"
         "- file: notebooks/01_first\n- file: notebooks/02_second\n",

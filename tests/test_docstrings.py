@@ -13,10 +13,27 @@ MODULES = {
     for file in sorted(HELPERS.rglob("*.py"))
     if file.name != "__init__.py"
 }
-#: Rooms and modules whose docstrings are not brought into this form yet.
+#: Modules whose docstrings are not brought into this form yet; a new module is not added here.
 LATER = (
-    "benchmarks", "book", "cli", "errors", "frames", "md", "paths", "potentials", "provenance",
-    "recipes", "settings", "structures", "validation",
+    "book/chapters.py", "book/dependencies.py", "book/execution.py", "book/extension.py",
+    "book/front.py", "book/jobs.py", "book/page.py", "book/page_check.py", "book/parameters.py",
+    "book/render.py", "book/scripts.py", "frames/checks.py", "frames/correction.py",
+    "frames/cp2k.py", "frames/cp2k_output.py", "frames/dataset.py", "frames/dft_list.py",
+    "frames/extxyz.py", "frames/files.py", "frames/formats.py", "frames/importing.py",
+    "frames/label_units.py", "frames/laws.py", "frames/pair_law.py", "frames/reference.py",
+    "frames/sampling.py", "frames/summary.py", "frames/vasp.py", "md/force_field.py",
+    "md/heating.py", "md/kernels.py", "md/lammps.py", "md/lammps_input.py",
+    "md/model_deviation.py", "md/parallel.py", "md/progress.py", "md/protocol.py",
+    "md/reaxff.py", "md/resume.py", "md/run.py", "md/sampled_rdf.py", "md/snapshots.py",
+    "md/thermo.py", "md/trajectory.py", "md/windows.py", "observables/activation.py",
+    "observables/censored.py", "observables/density_stages.py", "observables/detection.py",
+    "observables/flow.py", "observables/neighbors.py", "observables/rdf_distance.py",
+    "recipes/catalogue.py", "recipes/dft_frames.py", "recipes/labelling.py", "recipes/peers.py",
+    "recipes/potentials.py", "recipes/runs.py", "recipes/sets.py", "report/claims_on_bonds.py",
+    "report/experiment.py", "report/figure_data.py", "report/interactive.py",
+    "report/plots_of_bonds.py", "report/plots_of_phase.py", "report/plots_of_scattering.py",
+    "report/structure_view.py", "report/tables_of_bonds.py", "report/tables_of_phase.py",
+    "structures.py",
 )  # fmt: skip
 
 
@@ -152,7 +169,7 @@ def test_every_room_is_in_the_reference():
     assert set(re.findall(r"^   helpers\.(\w+)$", page, re.M)) == rooms
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if not m.startswith(LATER)])
+@pytest.mark.parametrize("module", [m for m in MODULES if m not in LATER])
 def test_docstrings_name_every_parameter_result_and_error(module):
     assert lacking(module) == []
 

@@ -162,7 +162,19 @@ def _parser() -> argparse.ArgumentParser:
         profile=False,
     )
     sub.add_argument("names", nargs="+", help="names of potentials")
-    command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub = command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub.add_argument(
+        "--new",
+        metavar="SYSTEM",
+        help="instead label those frames of data/dft.yaml that are not in data/dft yet, and put "
+        "them there, e.g. ZIF-4",
+    )
+    command(
+        "correction",
+        _correction,
+        "fit what CP2K adds to the reference: data/correction.yaml",
+        profile=False,
+    )
     sub = command(
         "import",
         _import,
@@ -194,6 +206,26 @@ def _parser() -> argparse.ArgumentParser:
         help="displacement per atom below which frames are copies (0.02)",
     )
     sub.add_argument("--force-bound", type=float, default=30.0, metavar="eV/A")
+    sub.add_argument("--pressure-bound", type=float, default=30.0, metavar="GPa")
+    sub.add_argument(
+        "--loose-atoms",
+        type=float,
+        default=0.02,
+        metavar="SHARE",
+        help="of C and H that may miss a bond in every frame (0.02)",
+    )
+    for label in ("energy", "forces", "stress", "virial"):
+        sub.add_argument(
+            f"--{label}-key", metavar="KEY", help=f"of the {label} in extended XYZ files"
+        )
+    sub.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="for the reader of another format of dpdata; may be repeated",
+    )
     sub.add_argument("--n-blocks", type=int, default=10, help="blocks to split into (10)")
     sub.add_argument("--validation-share", type=float, default=0.2, help="of the blocks (0.2)")
     sub.add_argument("--level-of-theory", default="", help="kept in the provenance")
@@ -431,7 +463,11 @@ def _state_of_run(name: str) -> str:
 
 def _dft(options) -> int:
     from helpers.frames import cp2k
+    from helpers.recipes import dft_frames
 
+    if options.new:
+        print(paths.relative(dft_frames.make(options.new)))
+        return 0
     for system in cp2k.systems():
         print(paths.relative(cp2k.make(system)))
     return 0
@@ -508,10 +544,27 @@ def _keep_generations(options) -> int:
     return 0
 
 
+def _correction(options) -> int:
+    from helpers.frames import correction
+
+    print(paths.relative(correction.make()))
+    for framework, law in correction.laws().items():
+        print(
+            f"{framework:12} {law.volumes[0]:.2f} to {law.volumes[1]:.2f} A^3/atom: "
+            f"{law.energy(law.volumes)[0]:+.2f} to {law.energy(law.volumes)[1]:+.2f} meV/atom, "
+            f"{law.pressure(law.volumes)[0]:+.3f} to {law.pressure(law.volumes)[1]:+.3f} GPa"
+        )
+    return 0
+
+
 def _import(options) -> int:
     from helpers.frames import importing
 
     values = {k: v for k, v in vars(options).items() if k not in ("do", "source", "against")}
+    values["keys"] = {
+        label: values.pop(f"{label}_key") for label in ("energy", "forces", "stress", "virial")
+    }
+    values["options"] = importing.reader_options(values["options"])
     calculator = None
     if options.against:
         from deepmd.calculator import DP

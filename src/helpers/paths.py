@@ -24,6 +24,8 @@ _IN_DATA = {
     "PAPER": "paper.yaml",
     "SETS": "sets.yaml",
     "DFT": "dft",
+    "DFT_FRAMES": "dft.yaml",
+    "CORRECTION": "correction.yaml",
     "POTENTIALS": "potentials.yaml",
     "RUNS": "runs.yaml",
 }

@@ -9,16 +9,26 @@ composition, small enough for tests. ``data/structures/provenance.json`` gives t
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import ase.io
+import numpy as np
 from ase import Atoms
 from ase.build import make_supercell
+from ase.data import atomic_numbers, covalent_radii
 
 from helpers import paths, units
-from helpers.errors import Unfit, UserError, nearest
+from helpers.errors import NotThere, Unfit, UserError, nearest
 
 FORMULA_UNIT = {"Zn": 1, "N": 4, "C": 6, "H": 6}
+ISOTOPES = {"D": "H", "T": "H"}  # symbols that IUPAC keeps for heavy hydrogen
+# Shorter than this share of the sum of covalent radii no bond is, however hot: two atoms in one
+# place, a second copy of a molecule, coordinates in another unit.
+_OVERLAP = 0.5
+_LABEL = re.compile(r"\d*([A-Za-z]{1,2})(?:[\d_+\-.*'()].*)?")
 
 
 class UnknownStructure(UserError, ValueError):
@@ -82,6 +92,127 @@ def load(name: str) -> Atoms:
         There is no such cell.
     """
     return ase.io.read(file(name))
+
+
+def element(label: str) -> str:
+    """The element that a label of an atom or of a kind of atoms means.
+
+    Elements mean themselves and isotopes (D, T, 2H) their element: labels of a calculation with
+    fixed nuclei do not know a mass. Kinds carry a tag behind the element (``N1``, ``C_ring``,
+    ``Zn2+``); some programs write capitals (``ZN``).
+
+    Raises
+    ------
+    Unfit
+        there is no such element.
+    """
+    text = str(label).strip()
+    if text in ISOTOPES or text in atomic_numbers and text != "X":
+        return ISOTOPES.get(text, text)
+    match = _LABEL.fullmatch(text)
+    for found in (match[1], match[1].capitalize()) if match else ():
+        if found in ISOTOPES or found in atomic_numbers and found != "X":
+            return ISOTOPES.get(found, found)
+    said = f"{label!r} is no element" if text else "an atom has no element"
+    raise Unfit(f"{said}; write the symbol (C, H, N, Zn ...) of each atom")
+
+
+def elements(labels: Iterable[str]) -> np.ndarray:
+    """The symbols (N,) that labels of atoms mean, by :func:`element`."""
+    labels = [str(label) for label in labels]
+    known = {label: element(label) for label in dict.fromkeys(labels)}
+    return np.array([known[label] for label in labels])
+
+
+def read(path: Path | str) -> Atoms:
+    """A structure of the user's own that can be heated: periodic, whole, each atom in its place.
+
+    path: any file that ASE reads; of several frames the last one is taken, and that is said.
+    Isotopes become their element, as potentials know no others (said, for densities are those of
+    the common isotopes).
+
+    Raises
+    ------
+    NotThere, Unfit
+        no such file; not readable; no cell or not periodic in all directions; NaN; atoms of an
+        unknown element, shared between elements, not fully occupied or on top of each other.
+    """
+    path = Path(path)
+    name = paths.relative(path)
+    if not path.is_file():
+        raise NotThere(f"{path} does not exist; give a name of data/structures or a file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            frames = ase.io.read(path, index=":")
+    except KeyError as error:  # its table of elements
+        raise Unfit(
+            f"{name} has atoms called {error}, no element that ASE knows; write the element's "
+            f"symbol (H for deuterium)"
+        ) from error
+    except Exception as error:  # the readers of ASE raise whatever a file makes them stumble over
+        raise Unfit(
+            f"{name} is no structure that ASE reads ({type(error).__name__}: {error}); give an "
+            f"extended XYZ, CIF or POSCAR"
+        ) from error
+    if not frames:
+        raise Unfit(f"{name} holds no structure; give an extended XYZ, CIF or POSCAR")
+    atoms = frames[-1]
+    if len(frames) > 1:
+        print(f"[taken] {name}: the last of {len(frames)} frames", flush=True)
+    _refuse_unfit(atoms, name)
+    usual = atoms.copy()
+    usual.set_masses("defaults")
+    own = ~np.isclose(atoms.get_masses(), usual.get_masses(), rtol=0.01)
+    if own.any():
+        share = usual.get_masses().sum() / atoms.get_masses().sum()
+        print(
+            f"[masses] {name}: {own.sum()} atoms of another mass than their element's "
+            f"({', '.join(sorted({atoms.symbols[i] for i in np.flatnonzero(own)}))}) are heated "
+            f"with the usual one; densities are {share:.4f} times those of the file",
+            flush=True,
+        )
+    usual.calc = None
+    return usual
+
+
+def _refuse_unfit(atoms: Atoms, name: str) -> None:
+    if not len(atoms):
+        raise Unfit(f"{name} holds no atoms; give an extended XYZ, CIF or POSCAR")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise Unfit(f"{name} holds NaN or infinity; write finite positions and a finite cell")
+    if atoms.cell.rank < 3 or atoms.cell.volume < 1e-3 * len(atoms):
+        raise Unfit(
+            f"{name} has no periodic cell; write one into the file "
+            f'(extended XYZ: Lattice="..." pbc="T T T")'
+        )
+    if not atoms.pbc.all():
+        raise Unfit(
+            f"{name} is not periodic in all directions (pbc {atoms.pbc.tolist()}); runs are: make "
+            f'it so (pbc="T T T"), a molecule or a slab with vacuum around it'
+        )
+    for site, share in (atoms.info.get("occupancy") or {}).items():
+        if len(share) > 1 or any(abs(float(x) - 1) > 1e-3 for x in share.values()):
+            raise Unfit(
+                f"{name}: site {site} is occupied in parts ({share}); choose one ordered structure"
+            )
+    if (atoms.numbers == 0).any():
+        raise Unfit(f"{name} has atoms without an element (X); write the symbol of each atom")
+    from ase.neighborlist import neighbor_list
+
+    reach = {
+        (a, b): _OVERLAP * (covalent_radii[atomic_numbers[a]] + covalent_radii[atomic_numbers[b]])
+        for a in set(atoms.symbols)
+        for b in set(atoms.symbols)
+    }
+    i, j, d = neighbor_list("ijd", atoms, reach)
+    if len(i):
+        k = int(d.argmin())
+        raise Unfit(
+            f"{name}: {len(i) // 2 or 1} pairs of atoms overlap, {atoms.symbols[i[k]]} {i[k]} and "
+            f"{atoms.symbols[j[k]]} {j[k]} at {d[k]:.2f} A; remove the second copy, or check the "
+            f"unit of the cell"
+        )
 
 
 def supercell(atoms: Atoms, repetitions: tuple[int, int, int]) -> Atoms:

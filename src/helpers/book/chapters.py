@@ -33,6 +33,10 @@ class ChapterError(UserError, RuntimeError):
     """A chapter, profile or declared file is missing, or a cell of the chapter failed."""
 
 
+class BookError(UserError, RuntimeError):
+    """The book does not build, or what was built is not fit to read."""
+
+
 def names() -> list[str]:
     """The chapters, in their order."""
     return sorted(file.stem for file in paths.NOTEBOOKS.glob("[0-9]*.py"))

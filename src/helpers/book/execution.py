@@ -16,9 +16,8 @@ from pathlib import Path
 
 from helpers import paths, provenance, settings
 from helpers.book import chapters
+from helpers.book.page import HEADER_TAG
 from helpers.book.parameters import Setting
-
-HEADER_TAG = "how-made"
 
 
 def target(chapter: str, profile: str, overrides: Mapping | None = None) -> Path:
@@ -75,6 +74,13 @@ def execute(chapter: str, profile: str, overrides: Mapping | None = None) -> Pat
                 metadata={"tags": [HEADER_TAG]},
             ),
         )
+        executed.metadata["zif4"] = {  # for the status page
+            "profile": profile,
+            "begun": datetime.fromtimestamp(begin).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - begin, 1),
+            "hardware": provenance.hardware(),
+            "parameters": {s.parameter.name: s.value for s in used},
+        }
         nbformat.write(executed, draft)
         result.parent.mkdir(parents=True, exist_ok=True)
         draft.replace(result)
@@ -199,7 +205,7 @@ def _how_made(chapter: str, profile: str, used: list[Setting], begin: float, sec
     when = datetime.fromtimestamp(begin).strftime("%d %B %Y, %H:%M")
     return "\n".join(
         [
-            f"**How this page was made.** Profile `{profile}`, executed on {when} in "
+            f"Profile `{profile}`, executed on {when} in "
             f"{_duration(seconds)} on {machine['processor']}, {machine['cores']} cores, "
             f"{machine['memory_GiB']:.0f} GiB. Own values: "
             f'`make chapter CHAPTER={chapter} PROFILE={profile} ARGS="-p name value"`.',

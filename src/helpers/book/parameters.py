@@ -22,6 +22,7 @@ from pathlib import Path
 
 import jupytext
 
+from helpers import paths
 from helpers.errors import UserError, nearest
 
 TAG = "parameters"
@@ -143,6 +144,30 @@ def settings(
             except ParameterError as error:
                 raise ParameterError(f"{chapter}: {error} ({source})") from None
     return list(found.values())
+
+
+def accepted(chapter: str, values: Mapping) -> dict:
+    """What a chapter's parameters mean, whoever set them: name -> value, checked.
+
+    papermill without our runner hands a list that was given by ``-p`` over as text and checks
+    nothing; a front-end leaves what was typed into the cell. A chapter that calls
+    ``globals().update(parameters.accepted("01_data", globals()))`` behind its parameters gets
+    lists, numbers in their ranges and known choices, or says which parameter is wrong.
+
+    Raises
+    ------
+    ParameterError
+        a value of the wrong type, or one that is not allowed; of lists it says how to hand them on.
+    """
+    notebook = paths.NOTEBOOKS / f"{chapter}.py"
+    result = {}
+    for parameter in read(notebook):
+        try:
+            result[parameter.name] = parameter.parse(values[parameter.name])
+        except ParameterError as error:
+            hint = f"; by papermill: -y '{parameter.name}: [a, b]'" if parameter.is_list else ""
+            raise ParameterError(f"{chapter}: {error}{hint}") from None
+    return result
 
 
 def _entries(source: str) -> list[Parameter]:

@@ -17,17 +17,16 @@ from pathlib import Path
 import yaml
 
 from helpers import paths
-from helpers.book import chapters
-from helpers.errors import UserError
+from helpers.book import chapters, front, page, scripts
+from helpers.book.chapters import BookError as BookError
+from helpers.errors import Unfit, nearest
 
-#: stands in a page where `findings` are to come
-FINDINGS = "% findings on the claims"
 _NOT_SHOWN = {"remove-cell", "remove_cell"}
 TAGS_WITHOUT_INPUT = _NOT_SHOWN | {"remove-input", "remove_input"}
-
-
-class BookError(UserError, RuntimeError):
-    """The book does not build, or what was built is not fit to read."""
+#: the address of the repository, for buttons that lead there (``make book REPOSITORY=...``)
+REPOSITORY_VARIABLE = "ZIF4_REPOSITORY"
+#: a line of a page that gives way to what `helpers.book.front` makes of the executed chapters
+_GENERATED = re.compile(r"^% generated: ([a-z_]+)(?: (\S+))?\s*$", re.M)
 
 
 def html(profile: str) -> Path:
@@ -61,18 +60,21 @@ def pages() -> list[str]:
 def sources() -> list[Path]:
     """The files of the book that are not executed: its pages, pictures and configuration."""
     files = [f for f in (paths.ROOT / "book").rglob("*") if f.is_file()]
-    return sorted([*files, paths.ROOT / "_config.yml", paths.ROOT / "_toc.yml"])
+    more = ("_config.yml", "_toc.yml", "CITATION.cff", "CHANGELOG.md")
+    return sorted([*files, *(paths.ROOT / name for name in more if (paths.ROOT / name).exists())])
 
 
 def assemble(profile: str) -> Path:
-    """Copy the pages and the executed chapters into ``build/<profile>/book-source``.
+    """Put the pages and the executed chapters together in ``build/<profile>/book-source``.
 
-    A line `FINDINGS` of a page gives way to what the chapters found.
+    Chapters are turned into what is read (`helpers.book.page`). A line ``% generated: name`` of a
+    page gives way to what `helpers.book.front` makes of the chapters under that name.
 
     Raises
     ------
     BookError
-        a chapter of _toc.yml has not been executed under this profile, or none states a finding.
+        a chapter of _toc.yml has not been executed under this profile, or cannot be shown; a page
+        asks for what is not generated.
     """
     folder = paths.BUILD / profile / "book-source"
     shutil.rmtree(folder, ignore_errors=True)
@@ -80,6 +82,9 @@ def assemble(profile: str) -> Path:
         place = folder / file.relative_to(paths.ROOT)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place)
+    static = folder / "book" / "_static"
+    scripts.write(static)
+    executed = {}
     for chapter in chapter_notebooks():
         file = paths.executed(profile, f"{chapter}.ipynb")
         if not file.exists():
@@ -87,42 +92,74 @@ def assemble(profile: str) -> Path:
                 f"{chapter} is not executed under profile {profile}; "
                 f"run make book PROFILE={profile}"
             )
+        executed[chapter] = json.loads(file.read_text())
+        try:
+            shown = page.of(executed[chapter], chapter, static / "data")
+        except Unfit as error:
+            raise BookError(str(error)) from None
         (folder / "notebooks").mkdir(exist_ok=True)
-        shutil.copy(file, folder / "notebooks")
-    for page in folder.rglob("*.md"):
-        if FINDINGS in (text := page.read_text()):
-            page.write_text(text.replace(FINDINGS, findings(folder / "notebooks")))
+        (folder / "notebooks" / file.name).write_text(json.dumps(shown, ensure_ascii=False))
+    made = front.Front(profile, executed, folder / "book")
+    for file in (folder / "book").glob("*.md"):
+        text = file.read_text()
+        file.write_text(_GENERATED.sub(lambda m: _generated(made, file.name, m), text))  # noqa: B023
+    _configure(folder / "_config.yml")
     return folder
 
 
-def findings(folder: Path) -> str:
-    """What the executed chapters in ``folder`` conclude on the paper's numbered claims, as a list.
+def _generated(made: front.Front, name: str, match: re.Match) -> str:
+    """What stands in a page for a line ``% generated: ...``."""
+    maker = front.MAKERS.get(match[1])
+    if maker is None:
+        near = nearest(match[1], front.MAKERS)
+        raise BookError(f"{name} asks for {match[0]!r}{near}; there are: {', '.join(front.MAKERS)}")
+    return maker(made, *([match[2]] if match[2] else []))
 
-    A finding is a line of a cell's Markdown as `claims.Finding` writes it. The list has each
-    claim with its verdict, and the chapter that has the numbers.
+
+def repository() -> str:
+    """The repository's address as the user gave it, or nothing.
 
     Raises
     ------
     BookError
-        no chapter states any.
+        it is not the address of a repository.
     """
-    found = []
-    for file in sorted(folder.glob("*.ipynb")):
-        cells = json.loads(file.read_text())["cells"]
-        outputs = [out for cell in cells for out in cell.get("outputs", [])]
-        shown = ["".join(out.get("data", {}).get("text/markdown", "")) for out in outputs]
-        where = f"([chapter {int(file.stem[:2])}](/notebooks/{file.name}))"
-        found += [
-            f"- {claim} {where}"
-            for text in shown
-            for claim in re.findall(r"^- (\*\*Claim \(.*?\*\*)", text, re.M)
-        ]
-    if not found:
+    address = os.environ.get(REPOSITORY_VARIABLE, "").strip().rstrip("/").removesuffix(".git")
+    if address and not re.fullmatch(r"https://[\w.-]+(/[\w.~-]+){2,}", address):
         raise BookError(
-            f"no chapter states a finding on a claim; a page with {FINDINGS!r} wants "
-            f"them (helpers.report.claims)"
+            f"REPOSITORY={address} is no address of a repository; write https://host/owner/name"
         )
-    return "\n".join(found)
+    return address
+
+
+def _configure(file: Path) -> None:
+    """Switch on the buttons that need a repository, where one is known."""
+    address = repository()
+    if not address:
+        return
+    settings = yaml.safe_load(file.read_text())
+    settings["repository"] = {"url": address, "branch": branch(), "path_to_book": ""}
+    settings["html"] |= {
+        "use_issues_button": True,
+        "use_repository_button": True,
+        "use_edit_page_button": True,
+    }
+    settings["html"]["use_source_button"] = True
+    if "github.com" in address:
+        settings["launch_buttons"] = {
+            "notebook_interface": "jupyterlab",
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+        }
+    file.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+
+
+def branch() -> str:
+    """The branch that is checked out, ``main`` where git cannot say."""
+    said = subprocess.run(
+        ["git", "branch", "--show-current"], cwd=paths.ROOT, capture_output=True, text=True
+    )
+    return said.stdout.strip() or "main"
 
 
 def build(profile: str) -> Path:

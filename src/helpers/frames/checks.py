@@ -1,23 +1,24 @@
 """Whether labelled frames can be believed: broken, unphysical, copied, or of the wrong units.
 
-Labels of one calculation are bound to each other by laws (the work of the forces is a difference
-of energies, the virial a strain derivative, a C-H bond is as stiff as it is), which a wrong unit
-or sign breaks. A frame that is a near-copy of another says nothing new: in training it costs time,
-in validation it flatters.
+Labels of one calculation are bound to each other by laws (:mod:`helpers.frames.laws`), which a
+wrong unit, sign or zero breaks. A frame that is a near-copy of another says nothing new: in
+training it costs time, in validation it flatters.
 
 Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import dpdata
 import numpy as np
 import pandas as pd
 
-from helpers import provenance, structures
+from helpers import provenance, structures, units
 from helpers.frames import dataset
+from helpers.frames import laws as binding
 from helpers.frames.dataset import BadFrames, indices
 from helpers.frames.summary import closest_distances
 from helpers.structures import TYPE_MAP
@@ -43,9 +44,12 @@ def check(
     net_force_bound: float = 0.05,
     minimum_distances: dict[tuple[str, str], float] | None = None,
     energy_outlier: float = 8.0,
+    pressure_bound: float = 30.0,
+    loose_atoms: float = 0.02,
     virial: bool = True,
     laws: bool = False,
     calculator=None,
+    sources: Sequence[str] | None = None,
 ) -> dpdata.LabeledSystem:
     """Refuse frames that are broken or not physical; returns the system if it is sound.
 
@@ -55,8 +59,11 @@ def check(
     plane-wave code, whose errors add up like random numbers). minimum_distances: A per pair,
     added to :data:`MINIMUM_DISTANCES`. energy_outlier: largest |E - median| in units of 1.4826
     times the median absolute deviation (a standard deviation for Gaussian energies), where it also
-    exceeds 0.3 eV/atom. virial: whether virials must be there. laws: test units and the virial's
-    sign by what binds the labels to each other (:func:`work_balance`, :func:`ch_stiffness`).
+    exceeds 0.3 eV/atom. pressure_bound: largest allowed principal stress |W / V| in GPa; what was
+    strained by a tenth has 19. loose_atoms: largest allowed share of C and H that miss a bond in
+    every frame (`laws.loose_atoms`; 1 allows all). virial: whether virials must be there.
+    laws: test units, signs and zeros by what binds the labels to each other (module `laws`).
+    sources: where each frame is from, for messages.
     calculator: an ASE calculator, the one of the labels or a potential like it; the virial is held
     to its :func:`strain_derivative`.
 
@@ -69,7 +76,7 @@ def check(
         text if bad is None else _object(bad, text)
         for text, bad in objections(
             system, stoichiometry, force_bound, net_force_bound, minimum_distances,
-            energy_outlier, virial, laws, calculator,
+            energy_outlier, pressure_bound, loose_atoms, virial, laws, calculator, sources,
         )
     ]  # fmt: skip
     if found:
@@ -102,9 +109,12 @@ def objections(
     net_force_bound=0.05,
     minimum_distances=None,
     energy_outlier=8.0,
+    pressure_bound=30.0,
+    loose_atoms=0.02,
     virial=True,
     laws=False,
     calculator=None,
+    sources=None,
 ) -> Iterator[tuple[str, np.ndarray | None]]:
     """What speaks against a system, and the mask of the frames concerned (None: the whole set).
 
@@ -126,6 +136,16 @@ def objections(
         yield from _found(~good, f"NaN or infinite {label}")
     if not finite.all():
         return
+    volume = np.linalg.det(system["cells"])
+    if (np.abs(volume) < 1e-3 * system.get_natoms()).any():
+        yield from _found(np.abs(volume) < 1e-3 * system.get_natoms(), "a cell without volume")
+        return
+    yield from _found(
+        volume < 0,
+        "a left-handed cell, of which DeePMD-kit computes wrong energies and forces (swap two "
+        "vectors of the cell)",
+    )
+    yield from _placeholders(system)
     largest = np.abs(system["forces"]).max(axis=(1, 2))
     yield from _found(
         largest > force_bound,
@@ -137,6 +157,14 @@ def objections(
         f"forces that do not sum to zero but to {net.max():.2f} eV/A (an outer field, frozen or "
         f"missing atoms)",
     )
+    if "virials" in system.data:
+        tension = np.linalg.eigvalsh(system["virials"] / np.abs(volume)[:, None, None])
+        pressure = np.abs(tension).max(axis=1) * units.EV_PER_A3_IN_GPA
+        yield from _found(
+            pressure > pressure_bound,
+            f"a stress of {pressure.max():.0f} GPa, above the bound of {pressure_bound:g} GPa: the "
+            f"stress is not in the unit that it was taken for (eV/A^3), or the cell is wrong",
+        )
     closest = closest_distances(system)
     for pair, limit in (MINIMUM_DISTANCES | (minimum_distances or {})).items():
         column = "-".join(sorted(pair, key=TYPE_MAP.index))
@@ -152,7 +180,7 @@ def objections(
         f"an energy {distance.max():.2f} eV/atom from the median",
     )
     if laws:
-        yield from _broken_laws(system, closest)
+        yield from _broken_laws(system, closest, loose_atoms, sources)
     if calculator is not None and "virials" in system.data:
         yield from _against(system, calculator)
 
@@ -179,124 +207,106 @@ def _object(bad: np.ndarray, what: str) -> str:
     return f"{what}: {bad.sum()} of {len(bad)} frames ({indices(np.flatnonzero(bad))})"
 
 
+def _placeholders(system) -> Iterator[tuple[str, np.ndarray | None]]:
+    """Numbers that stand where a label should: zeros, the same for all frames, the trace alone."""
+    several = len(system) > 1 and system.get_natoms() > 1
+    for label in ("forces", "virials"):
+        if label not in system.data:
+            continue
+        values = system[label].reshape(len(system), -1)
+        zero = (values == 0).all(axis=1)
+        yield from _found(zero, f"{label} that are exactly zero: they were not computed")
+        if several and not zero.any() and (values == values[0]).all():
+            yield f"the same {label} in all frames: they were not computed for each", None
+    energies = system["energies"]
+    if len(system) > 2 and (energies == energies[0]).all():
+        yield "the same energy in all frames: it was not computed for each", None
+    if several and "virials" in system.data:
+        virials = system["virials"]
+        trace = np.trace(virials, axis1=1, axis2=2)[:, None, None] * np.eye(3) / 3
+        if (np.abs(virials).max() > 0) and (np.abs(virials - trace) <= 1e-9 * np.abs(trace)).all():
+            yield (
+                "virials with nothing but their trace: only the pressure was computed (VASP: "
+                "ISIF = 1); compute the tensor (ISIF = 2), or import without stress (--no-virial)",
+                None,
+            )
+
+
 # ---------------------------------------------------------------- laws that bind the labels
 
 
-def work_balance(system: dpdata.LabeledSystem, reach: float = 0.3) -> pd.DataFrame:
-    r"""How well energies, forces and virials of consecutive frames belong together.
-
-    Between two frames that are a small step apart the energy changes by the work of both labels,
-
-    .. math:: \Delta E = -a \sum_i \overline{F_i \cdot \Delta r_i} - b\, \overline{W : \varepsilon},
-
-    with means over the two frames, Delta r what atoms move against the cell and epsilon the cell's
-    strain. Exact for a quadratic energy. ``a`` = ``b`` = 1 if the
-    labels share their units and the virial its sign; a virial of the other sign gives ``b`` near
-    -1, energies in hartree ``a`` = 1/27.2.
-
-    Pairs of consecutive frames less than ``reach`` (A, root mean square over atoms) apart enter;
-    ``b`` only where five of them or more differ in their cells by over 1e-4 and the virial does a
-    fifth of the work at least: what heating adds to the energy would drown less. Rows ``force`` and
-    ``virial``, columns ``slope``, ``error`` (standard error), ``n_pairs``.
-    """
-    cells, energy = system["cells"], system["energies"]
-    step = np.diff(_fractional(system), axis=0)
-    step -= np.round(step)
-    growth = np.diff(cells, axis=0)
-    ends = (slice(None, -1), slice(1, None))
-    moved = [step @ cells[end] for end in ends]
-    strain = [np.linalg.solve(cells[end], growth) for end in ends]
-    near = np.sqrt((moved[0] ** 2).sum(axis=2).mean(axis=1)) < reach
-    strained = near & (np.abs(strain[0]).max(axis=(1, 2)) > 1e-4)
-
-    def mean_work(label, change):
-        at_ends = zip(ends, change, strict=True)
-        return -sum((system[label][end] * c).sum(axis=(1, 2)) for end, c in at_ends) / 2
-
-    work = {"force": mean_work("forces", moved)}
-    if "virials" in system.data and strained.sum() >= 5:
-        of_virial = mean_work("virials", strain)
-        if of_virial[near].std() > 0.2 * np.diff(energy)[near].std():
-            work["virial"] = of_virial
-    rows = pd.DataFrame(
-        {"slope": np.nan, "error": np.nan, "n_pairs": [int(near.sum()), int(strained.sum())]},
-        index=["force", "virial"],
-    )
-    matrix = np.stack([w[near] for w in work.values()], axis=1)
-    if near.sum() >= max(5, 2 * matrix.shape[1]) and np.linalg.matrix_rank(matrix) == len(work):
-        change = np.diff(energy)[near]
-        slopes = np.linalg.lstsq(matrix, change, rcond=None)[0]
-        variance = ((change - matrix @ slopes) ** 2).sum() / (len(change) - len(slopes))
-        errors = np.sqrt(variance * np.diag(np.linalg.inv(matrix.T @ matrix)))
-        rows.loc[list(work), "slope"], rows.loc[list(work), "error"] = slopes, errors
-    return rows
-
-
-def ch_stiffness(system: dpdata.LabeledSystem) -> float:
-    """Force constant (eV/A^2) of C-H bonds as the frames show it; NaN where they show none.
-
-    Minus the slope of the force on H along its bond against the bond's length, over all H within
-    1.3 A of a C. A C-H oscillator of 3100 1/cm has 4 pi^2 c^2 nu^2 mu = 33 eV/A^2, which no
-    composition or temperature changes by more than a factor of two; forces in another unit do.
-    """
-    from ase.geometry import find_mic
-
-    carbon, hydrogen = (np.flatnonzero(system["atom_types"] == TYPE_MAP.index(e)) for e in "CH")
-    if not len(carbon) or not len(hydrogen):
-        return float("nan")
-    lengths, pulls = [], []
-    for cell, coords, forces in zip(
-        system["cells"], system["coords"], system["forces"], strict=True
-    ):
-        pairs = (coords[hydrogen][:, None] - coords[carbon][None]).reshape(-1, 3)
-        vectors, d = find_mic(pairs, cell)
-        d = d.reshape(len(hydrogen), len(carbon))
-        mine = d.argmin(axis=1)
-        rows = np.arange(len(hydrogen))
-        bonded = d[rows, mine] < 1.3
-        unit = vectors.reshape(*d.shape, 3)[rows, mine] / d[rows, mine][:, None]
-        lengths.append(d[rows, mine][bonded])
-        pulls.append((forces[hydrogen] * unit).sum(axis=1)[bonded])
-    lengths, pulls = np.concatenate(lengths), np.concatenate(pulls)
-    if len(lengths) < 10 or lengths.std() < 0.005:
-        return float("nan")
-    return float(-np.polyfit(lengths, pulls, 1)[0])
-
-
-def strain_derivative(atoms, calculator, strain: float = 1e-3) -> np.ndarray:
-    r"""Virial (3, 3) in eV by finite strain, without any stress of the calculator.
-
-    :math:`W_{ab} = -\partial E / \partial \varepsilon_{ab}` by central differences of the energy
-    under homogeneous strain of the cell with its atoms, symmetrised.
-    """
-    virial = np.zeros((3, 3))
-    for a, b in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)):
-        energy = []
-        for sign in (1, -1):
-            deformation = np.eye(3)
-            deformation[a, b] += sign * strain / 2
-            deformation[b, a] += sign * strain / 2
-            strained = atoms.copy()
-            strained.calc = calculator
-            strained.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
-            energy.append(strained.get_potential_energy())
-        virial[a, b] = virial[b, a] = -(energy[0] - energy[1]) / (2 * strain)
-    return virial
-
-
-def _broken_laws(system, closest: pd.DataFrame) -> Iterator[tuple[str, None]]:
+def _broken_laws(
+    system, closest: pd.DataFrame, loose_allowed: float, sources: Sequence[str] | None
+) -> Iterator[tuple[str, np.ndarray | None]]:
     if "C-H" in closest and (d := closest["C-H"].median()) > 1.6:
         yield f"no C-H bond, the closest are {d:.2f} A apart: coordinates are not in A", None
-    stiffness = ch_stiffness(system)
+    yield from _cut_molecules(system, loose_allowed)
+    stiffness = binding.ch_stiffness(system)
     if not np.isnan(stiffness) and not 8 < stiffness < 80:
         yield (f"C-H bonds of {stiffness:.3g} eV/A^2 instead of about 30: forces are not in eV/A",
                None)  # fmt: skip
+    yield from _several_zeros(system, sources)
+    yield from _unbalanced(system)
+    yield from _other_virial(system)
+
+
+def _cut_molecules(system, allowed: float) -> Iterator[tuple[str, None]]:
+    loose = binding.loose_atoms(system)
+    if loose <= allowed:
+        return
+    turned = binding.loose_atoms(system, transpose=True)
+    reason = (
+        "the transposed cell cuts none: the file has its vectors as columns"
+        if turned < loose / 2
+        else "the cell is not that of the atoms (another unit, transposed, of another frame)"
+    )
+    yield (
+        f"{loose:.1%} of C and H or more miss a bond in every frame, their molecules are cut by "
+        f"the faces of the cell: {reason}; repair the cell, or allow it (--loose-atoms)",
+        None,
+    )
+
+
+def _several_zeros(
+    system, sources: Sequence[str] | None
+) -> Iterator[tuple[str, np.ndarray | None]]:
+    group = binding.zeros_of_energy(system)
+    if not group.any():
+        return
+    energy = system["energies"] / system.get_natoms()
+    told = []
+    for g in range(min(group.max() + 1, 4)):
+        of = f" of {', '.join(_most(sources, group == g))}" if sources else ""
+        told.append(f"{(group == g).sum()} frames{of} at {np.median(energy[group == g]):.2f}")
+    text = (
+        f"energies with {group.max() + 1} zeros ({', '.join(told)} eV/atom): frames of different "
+        f"codes, functionals, pseudopotentials or units do not belong in one set"
+    )
+    few = group > 0
+    yield (text, few if few.mean() < 0.2 else None)
+
+
+def _most(sources: Sequence[str], mask: np.ndarray) -> list[str]:
+    found = Counter(source for source, mine in zip(sources, mask, strict=True) if mine)
+    return [source for source, _ in found.most_common(3)]
+
+
+def _unbalanced(system) -> Iterator[tuple[str, None]]:
     meaning = {
         "force": "energies are not in eV, or they and the forces are of different calculations",
         "virial": "the virial has the other sign (W = -V sigma) or is not in eV",
     }
     bounds = {"force": (0.67, 1.5), "virial": (0.2, 5.0)}
-    for label, row in work_balance(system).iterrows():
+    jumps = binding.energy_jumps(system)
+    if len(jumps):
+        change = np.abs(np.diff(system["energies"]))[jumps].max()
+        yield (
+            f"between {len(jumps)} pairs of frames that lie close ({indices(jumps)}) the energy "
+            f"changes by up to {change:.3g} eV against the work of forces and virial: "
+            f"{meaning['force']}",
+            None,
+        )
+    for label, row in binding.work_balance(system).iterrows():
         low, high = bounds[label]
         if row.slope + 3 * row.error < low or row.slope - 3 * row.error > high:
             yield (
@@ -306,9 +316,28 @@ def _broken_laws(system, closest: pd.DataFrame) -> Iterator[tuple[str, None]]:
             )
 
 
+def _other_virial(system) -> Iterator[tuple[str, None]]:
+    """By the forces inside of molecules; fewer frames or a weak correlation tell nothing."""
+    found = binding.molecular_virial(system)
+    if abs(found.correlation) > 0.7 and not 0.4 < found.slope < 2.5:
+        yield (
+            f"the virial swings by {found.slope:.3g} times that of the forces inside of molecules "
+            f"(correlation {found.correlation:.2f}) instead of about 1: it has the other sign "
+            f"(W = -V sigma) or is not in eV",
+            None,
+        )
+    elif found.diagonal > 0.8 and abs(found.shear) < 0.3 and len(system) >= 10:
+        yield (
+            f"the shear components of the virial do not swing with the forces inside of molecules "
+            f"(correlation {found.shear:.2f}, the diagonal has {found.diagonal:.2f}): six numbers "
+            f"in another order than xx yy zz yz xz xy",
+            None,
+        )
+
+
 def _against(system, calculator) -> Iterator[tuple[str, None]]:
     loudest = int(np.abs(system["virials"]).max(axis=(1, 2)).argmax())
-    wanted = strain_derivative(system[loudest].to("ase/structure")[0], calculator)
+    wanted = binding.strain_derivative(system[loudest].to("ase/structure")[0], calculator)
     slope = float((system["virials"][loudest] * wanted).sum() / (wanted**2).sum())
     if not 0.5 < slope < 2:
         yield (
@@ -319,10 +348,6 @@ def _against(system, calculator) -> Iterator[tuple[str, None]]:
 
 
 # ---------------------------------------------------------------- likeness of frames
-
-
-def _fractional(system: dpdata.LabeledSystem) -> np.ndarray:
-    return system["coords"] @ np.linalg.inv(system["cells"])
 
 
 def displacement(
@@ -340,7 +365,7 @@ def displacement(
     count. Like atoms that changed places do. atoms: sums over these only, still over N, which
     bounds the whole from below.
     """
-    fractional = _fractional(system) if fractional is None else fractional
+    fractional = binding.fractional(system) if fractional is None else fractional
     step = fractional[others][:, atoms] - fractional[i][atoms]
     step -= step[:, :1]
     step -= np.round(step)
@@ -355,7 +380,7 @@ def copies(system: dpdata.LabeledSystem, within: float = SAME) -> np.ndarray:
     A copy: :func:`displacement` below ``within`` (A) and no component of a cell vector further
     off than that. Frames that are copies themselves are not compared with.
     """
-    fractional, cells = _fractional(system), system["cells"]
+    fractional, cells = binding.fractional(system), system["cells"]
     few = np.linspace(0, system.get_natoms() - 1, min(16, system.get_natoms())).astype(int)
     result = np.full(len(system), -1)
     kept = np.empty(len(system), dtype=int)
@@ -381,7 +406,7 @@ def nearest_training(system: dpdata.LabeledSystem, validation: np.ndarray) -> np
     between two frames of the run was as good as trained on.
     """
     training = np.flatnonzero(~validation)
-    fractional = _fractional(system)
+    fractional = binding.fractional(system)
     return np.array([
         displacement(system, i, training, fractional=fractional).min()
         for i in np.flatnonzero(validation)

@@ -42,14 +42,17 @@ class BadFrames(UserError, ValueError):
 # ---------------------------------------------------------------- sets on disk
 
 
-def names() -> list[str]:
+def names(imported: bool = True) -> list[str]:
     """Names of all finished sets, shipped (``data/frames``) or made here (``build/frames``).
 
-    A copy of a set that is split at random (:data:`RANDOM`) is no set of its own.
+    A copy of a set that is split at random (:data:`RANDOM`) is no set of its own. imported: with
+    those that users brought; what a chapter does when no set is named must not depend on them.
     """
     found = set()
     for folder in (paths.shipped("frames"), paths.made("frames")):
-        found |= {file.parent.name for file in folder.glob(f"*/{provenance.FILE}")}
+        for file in folder.glob(f"*/{provenance.FILE}"):
+            if imported or "formats" not in provenance.read(file.parent):
+                found.add(file.parent.name)
     return sorted(name for name in found if not name.endswith(RANDOM))
 
 
@@ -111,12 +114,21 @@ def _load_system(directory: Path) -> dpdata.LabeledSystem:
                 array = np.load(file)
             except (ValueError, EOFError, OSError) as error:
                 raise BadFrames(f"{name} is truncated or broken ({error}); {remedy}") from error
+            if array.ndim == 0 or array.dtype.kind not in "fiu":
+                raise BadFrames(
+                    f"{name} holds {array.dtype} of shape {array.shape}, real numbers are wanted, "
+                    f"a row each frame; {remedy}"
+                )
             frames[label] = len(array)
             if array.size != len(array) * width[label]:
                 raise BadFrames(
                     f"{name} has shape {array.shape}, {width[label]} numbers a frame are wanted "
                     f"for the {n_atoms} atoms of type.raw; {remedy}"
                 )
+            if bad := np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1)).size:
+                raise BadFrames(f"{name} holds NaN or infinity in {bad} frames; {remedy}")
+            if label == "box" and (bad := _bad_cells(array)):
+                raise BadFrames(f"{name} holds {bad}; {remedy}")
         if len(set(frames.values())) > 1:
             raise BadFrames(
                 f"{paths.relative(folder)}: numbers of frames differ {frames}; {remedy}"
@@ -126,6 +138,19 @@ def _load_system(directory: Path) -> dpdata.LabeledSystem:
         if isinstance(value, np.ndarray) and value.dtype == np.float32:
             system.data[name] = value.astype(np.float64)
     return typed(system, where)
+
+
+def _bad_cells(boxes: np.ndarray) -> str:
+    """What is wrong with cells (n_frames, 9), A; nothing if they span a right-handed space."""
+    volumes = np.linalg.det(boxes.reshape(-1, 3, 3))
+    if (volumes < 0).any():
+        return (
+            f"left-handed cells in {(volumes < 0).sum()} frames, of which DeePMD-kit computes "
+            f"wrong energies and forces without a word"
+        )
+    if (volumes < 1e-3).any():
+        return f"cells without volume in {(volumes < 1e-3).sum()} frames"
+    return ""
 
 
 def _lacking(directory: Path) -> list[str]:
@@ -304,8 +329,14 @@ def thinned(system: dpdata.LabeledSystem, n: int) -> dpdata.LabeledSystem:
 
 
 def smallest() -> list[str]:
-    """Names of the sets with the fewest atoms a frame: what a live training can afford."""
-    size = {n: len((locate(n) / "training" / "type.raw").read_text().split()) for n in names()}
+    """Names of the sets with the fewest atoms a frame: what a live training can afford.
+
+    Sets that users imported are none of them: they are trained on when they are named.
+    """
+    size = {
+        name: len((locate(name) / "training" / "type.raw").read_text().split())
+        for name in names(imported=False)
+    }
     if not size:
         raise NotThere("there is no set of frames; restore data/frames from git")
     return [name for name, atoms in size.items() if atoms == min(size.values())]

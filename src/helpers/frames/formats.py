@@ -1,7 +1,7 @@
-"""Labelled frames from what other programs wrote, and back: VASP, CP2K, extended XYZ.
+"""Labelled frames from what other programs wrote: VASP, CP2K, extended XYZ, all that dpdata reads.
 
-dpdata parses; here is what it leaves open: whether a run came to its end, whether its electrons
-converged, whether its energies are energies, and the stress of CP2K.
+The front of `extxyz`, `vasp` and `cp2k_output`: which of them a file is for, and what every frame
+has to have whichever way it came in.
 
 Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma with ASE's stress sigma
 (positive sigma = tension).
@@ -9,28 +9,31 @@ Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma with ASE's s
 
 from __future__ import annotations
 
-import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
-import ase.io
 import dpdata
 import numpy as np
 
-from helpers import paths, units
-from helpers.errors import NotThere
-from helpers.frames import dataset
-from helpers.frames.dataset import FRAME_DATA, BadFrames
+from helpers import structures
+from helpers.errors import NotThere, Unfit, nearest
+from helpers.frames import cp2k_output, dataset, files, vasp
+from helpers.frames.cp2k_output import cp2k_stress
+from helpers.frames.dataset import BadFrames
+from helpers.frames.extxyz import from_extxyz, to_extxyz
+from helpers.frames.vasp import Unconverged
+
+__all__ = [
+    "FORMATS", "Unconverged", "cp2k_stress", "from_extxyz", "guess_format", "import_labelled",
+    "to_extxyz",
+]  # fmt: skip
 
 FORMATS = ("vasp/outcar", "vasp/xml", "cp2k/output", "extxyz")
-_CP2K_PRESSURE_IN_GPA = {"GPa": 1.0, "MPa": 1e-3, "kbar": 0.1, "bar": 1e-4, "Pa": 1e-9}
-
-
-class Unconverged(BadFrames):
-    """Electrons that did not converge."""
-
-
-# ---------------------------------------------------------------- any format
+#: a folder of one molecular dynamics run of CP2K; the names that dpdata and its plugin have for it
+CP2K_MD = ("cp2k/md", "cp2kdata/md", "cp2k/aimd_output")
+#: other names of what is read here: the plugin cp2kdata takes `cp2k/output` over once installed
+_ALIASES = {"outcar": "vasp/outcar", "xml": "vasp/xml", "cp2kdata/e_f": "cp2k/output"}
 
 
 def import_labelled(
@@ -39,15 +42,18 @@ def import_labelled(
     *,
     virial: bool = True,
     unconverged: list | None = None,
+    keys: Mapping[str, str] | None = None,
+    notes: list[str] | None = None,
     **options,
 ) -> dpdata.LabeledSystem:
-    """Frames of the user's own calculation through dpdata, in this book's type map.
+    """Frames of the user's own calculation, in this book's type map and right-handed cells.
 
-    fmt: ``extxyz`` or any labelled format of dpdata (``vasp/outcar``, ``vasp/xml``,
-    ``cp2k/output`` ...); guessed from the name of an OUTCAR, vasprun.xml or extxyz file and from
-    the first lines of CP2K's output. virial: whether it must be there. unconverged: a list that
+    fmt: a member of :data:`FORMATS` or :data:`CP2K_MD`, or any labelled format of dpdata; guessed
+    from the first lines of the file. virial: whether it must be there. unconverged: a list that
     takes the indices of frames whose electrons did not converge, which then are left out; without
-    it they are refused. options: passed on to dpdata (e.g. ``begin``, ``step``).
+    it they are refused. keys: see `extxyz.from_extxyz`. notes: a list that takes what was
+    read otherwise than it is written (units, isotopes, left-handed cells). options: passed on to
+    dpdata (e.g. ``begin``, ``step``).
 
     Raises
     ------
@@ -60,236 +66,129 @@ def import_labelled(
     path = Path(path)
     if not path.exists():
         raise NotThere(f"{path} does not exist; give the path of an OUTCAR, vasprun.xml …")
-    fmt = fmt or guess_format(path)
+    notes = [] if notes is None else notes
+    fmt = _ALIASES.get(fmt, fmt) or guess_format(path)
+    if keys and any(keys.values()) and fmt != "extxyz":
+        raise BadFrames(f"{path} ({fmt}): keys of labels are named for extended XYZ only")
     if fmt == "extxyz":
-        return from_extxyz(path, virial=virial, **options)
-    if fmt == "cp2k/output":
-        _inspect_cp2k(path)
-    if fmt == "vasp/xml":
-        _inspect_vasprun(path)
-    system = _through_dpdata(path, fmt, **options)
-    if fmt == "cp2k/output" and len(system) and "virials" not in system.data:
-        _add_cp2k_virial(system, path)
-    if fmt in ("vasp/xml", "vasp/outcar"):
-        # dpdata leaves frames out that took all NELM steps; asked not to, it shows which.
-        everything = _through_dpdata(path, fmt, convergence_check=False, **options)
-        if bad := _absent(everything, system):
-            if unconverged is None:
-                raise Unconverged(
-                    f"{path}: {len(bad)} of {len(everything)} frames ({dataset.indices(bad)}) took "
-                    f"all NELM steps, their electrons did not converge; compute them again, or "
-                    f"leave them out (unconverged=[], zif4 import --drop)"
-                )
-            unconverged += bad
-    if not len(system):
-        raise Unconverged(f"{path} ({fmt}) holds no converged frame; compute it again")
-    if virial and "virials" not in system.data:
-        raise BadFrames(
-            f"{path} ({fmt}) holds no virial; let the program print the stress (VASP: ISIF = 2, "
-            f"CP2K: STRESS_TENSOR ANALYTICAL and its print key), or do without: virial=False, "
-            f"zif4 import --no-virial (such a potential is not fit for constant pressure)"
+        return from_extxyz(path, virial=virial, keys=keys, notes=notes, **options)
+    if fmt in vasp.FORMATS:
+        system = vasp.read(
+            path, fmt, virial=virial, unconverged=unconverged, notes=notes, **options
         )
+    elif fmt == "cp2k/output":
+        system = cp2k_output.read_point(path)
+    elif fmt in CP2K_MD:
+        system = cp2k_output.read_md(path, virial=virial, notes=notes)
+    else:
+        system = _through_dpdata(path, fmt, **options)
+    _refuse_incomplete(system, path, fmt, virial)
+    right_handed(system, notes)
+    _true_elements(system, path, notes)
     return dataset.typed(system, path)
 
 
 def guess_format(path: Path) -> str:
-    """The member of :data:`FORMATS` that a file is, by its name and first lines.
+    """The member of :data:`FORMATS` that a file is, by its first lines and its name.
+
+    A compressed file is what it is unpacked.
 
     Raises
     ------
     BadFrames
         it is none of them.
     """
-    name = path.name.lower()
-    head = b""
-    if path.is_file():
-        with open(path, "rb") as file:
-            head = file.read(20_000)
-    if name.endswith(".extxyz") or (name.endswith(".xyz") and b"Lattice=" in head):
+    name = files.plain_name(path).lower()
+    head = files.head(path) if path.is_file() else ""
+    if name.endswith(".extxyz") or name.endswith(".xyz") and "lattice=" in head.lower():
         return "extxyz"
-    if "outcar" in name:
+    if vasp.is_outcar(head):
         return "vasp/outcar"
-    if name.endswith(".xml") and b"<modeling" in head:
+    if "<modeling" in head[:2000]:
         return "vasp/xml"
-    if b"CP2K|" in head:
+    if "CP2K|" in head:
         return "cp2k/output"
+    said = f"{path.name} is no OUTCAR (its first line names no version of VASP); " * (
+        "outcar" in name
+    )
     raise BadFrames(
-        f"cannot tell the format of {path.name}; name it: fmt={FORMATS} or another of dpdata "
+        f"{said}cannot tell the format of {path.name}; name it: fmt={FORMATS} or another of dpdata "
         f"(zif4 import --format)"
     )
 
 
-# ---------------------------------------------------------------- extended XYZ
+def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
+    """Swap the last two vectors of left-handed cells; atoms, forces and virials stay.
 
-
-def from_extxyz(
-    path: Path, keep_every: int = 1, start: int = 0, stop: int | None = None, virial: bool = True
-) -> dpdata.LabeledSystem:
-    """Every ``keep_every``-th frame of an ASE extxyz file, atoms sorted by type (stable).
-
-    The file holds energy (eV), forces (eV/A) and, unless ``virial`` is False, stress (eV/A^3);
-    virial W = -V sigma.
-
-    Raises
-    ------
-    BadFrames
-        the file is cut off or holds no frame; a frame lacks a label; frames of different atoms.
+    The lattice is the same. DeePMD-kit takes the signed volume of a left-handed cell, loses
+    neighbours across its faces and says nothing.
     """
-    path = Path(path)
+    left = np.linalg.det(system["cells"]) < 0
+    if left.any():
+        system.data["cells"][left] = system["cells"][left][:, [0, 2, 1]]
+        notes.append(f"left-handed cells of {left.sum()} frames: last two vectors swapped")
+
+
+def _true_elements(system: dpdata.LabeledSystem, path: Path, notes: list[str]) -> None:
+    """Kinds and isotopes (``N1``, ``D``) become their elements, kinds of one element one."""
     try:
-        images = ase.io.read(path, index=slice(start, stop, keep_every), format="extxyz")
-    except (ase.io.extxyz.XYZError, ValueError, StopIteration) as error:
-        raise BadFrames(
-            f"{paths.relative(path)} cannot be read to its end ({error}); "
-            f"finish the run that writes it or cut its last frame off"
-        ) from error
-    if not images:
-        raise BadFrames(f"{paths.relative(path)} holds no frame in {start}:{stop}:{keep_every}")
-    symbols = images[0].get_chemical_symbols()
-    names = list(dict.fromkeys(symbols))
-    for i, atoms in enumerate(images):
-        if atoms.get_chemical_symbols() != symbols:
-            raise BadFrames(
-                f"{paths.relative(path)}: frame {i} has other atoms ({atoms.symbols}) than the "
-                f"first ({images[0].symbols}); one set holds one system, split the file"
-            )
-        if not (atoms.pbc.all() and atoms.cell.volume > 0):
-            raise BadFrames(
-                f"{paths.relative(path)}: frame {i} has no periodic cell; write it into the file "
-                f'(Lattice="..." pbc="T T T"), a molecule in a box wide enough'
-            )
-        known = set(atoms.calc.results if atoms.calc else ())
-        if missing := {"energy", "forces", *(("stress",) if virial else ())} - known:
-            allowed = " or do without (zif4 import --no-virial)" if missing == {"stress"} else ""
-            raise BadFrames(
-                f"{paths.relative(path)}: frame {i} has no {', '.join(sorted(missing))}; label it"
-                + allowed
-            )
-    data = {
-        "atom_names": names,
-        "atom_numbs": [symbols.count(name) for name in names],
-        "atom_types": np.array([names.index(symbol) for symbol in symbols]),
-        "orig": np.zeros(3),
-        "cells": np.array([atoms.cell.array for atoms in images]),
-        "coords": np.array([atoms.positions for atoms in images]),
-        "energies": np.array([atoms.get_potential_energy() for atoms in images]),
-        "forces": np.array([atoms.get_forces(apply_constraint=False) for atoms in images]),
-    }
-    if all("stress" in atoms.calc.results for atoms in images):
-        volumes = np.array([atoms.get_volume() for atoms in images])
-        stress = np.array([atoms.get_stress(voigt=False) for atoms in images])
-        data["virials"] = -volumes[:, None, None] * stress
-    for name in FRAME_DATA:
-        if all(name in atoms.info for atoms in images):
-            data[name] = np.array([[float(atoms.info[name])] for atoms in images])
-    return dataset.typed(dpdata.LabeledSystem(data=data), path)
-
-
-def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
-    """Write the frames back as ASE extxyz with energy, forces and stress = -W / V."""
-    from ase.calculators.singlepoint import SinglePointCalculator
-    from ase.stress import full_3x3_to_voigt_6_stress
-
-    images = system.to("ase/structure")
-    for i, atoms in enumerate(images):
-        results = {"energy": system["energies"][i], "forces": system["forces"][i]}
-        if "virials" in system.data:
-            stress = -system["virials"][i] / atoms.get_volume()
-            results["stress"] = full_3x3_to_voigt_6_stress(stress)
-        atoms.calc = SinglePointCalculator(atoms, **results)
-        atoms.info.update({k: float(system[k][i, 0]) for k in FRAME_DATA if k in system.data})
-    ase.io.write(path, images, format="extxyz")
-    return Path(path)
-
-
-# ---------------------------------------------------------------- VASP and CP2K through dpdata
+        true = [structures.element(name) for name in system["atom_names"]]
+    except Unfit as error:
+        raise BadFrames(f"{path}: {error}") from error
+    if true == list(system["atom_names"]):
+        return
+    notes += [f"atoms {label} are read as {symbol}"
+              for label, symbol in zip(system["atom_names"], true, strict=True)
+              if label != symbol]  # fmt: skip
+    names = list(dict.fromkeys(true))
+    types = np.array([names.index(true[t]) for t in system["atom_types"]])
+    system.data["atom_names"], system.data["atom_types"] = names, types
+    system.data["atom_numbs"] = [int((types == i).sum()) for i in range(len(names))]
 
 
 def _through_dpdata(path: Path, fmt: str, **options) -> dpdata.LabeledSystem:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            system = dpdata.LabeledSystem(str(path), fmt=fmt, **options)
+            if path.is_dir():
+                system = dpdata.LabeledSystem(str(path), fmt=fmt, **options)
+            else:
+                with files.as_text(path) as plain:
+                    system = dpdata.LabeledSystem(str(plain), fmt=fmt, **options)
         except NotImplementedError as error:
-            raise BadFrames(f"dpdata knows no labelled format {fmt!r} ({error})") from error
-        except Exception as error:  # its parsers raise whatever the file makes them stumble over
             raise BadFrames(
-                f"{path} is not readable as {fmt}, it is truncated or of another format: "
-                f"{type(error).__name__}: {error}"
+                f"dpdata knows no labelled format {fmt!r}{nearest(fmt, (*FORMATS, *CP2K_MD))}; a "
+                f"plugin of dpdata may bring it ({error})"
+            ) from error
+        except Unfit:
+            raise
+        except Exception as error:  # its parsers raise whatever the file makes them stumble over
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise BadFrames(
+                f"{path} is not readable as {fmt}: {what}; give the right format, what it needs "
+                f"(--option NAME=VALUE), or a file that is whole"
             ) from error
     for warning in said:
-        text = str(warning.message)
-        if warning.category is UserWarning and "were unconverged" not in text:
-            raise BadFrames(f"{path}: dpdata says: {text}. Finish the run, or cut off what is left")
+        if warning.category is UserWarning:
+            print(f"[dpdata] {path.name}: {warning.message}", flush=True)
+    if np.linalg.det(np.reshape(system.data.get("cells", np.eye(3)), (-1, 3, 3))).min() < 0:
+        raise BadFrames(
+            f"{path} ({fmt}) holds left-handed cells, for which the sign of dpdata's virial is not "
+            f"sure; swap two cell vectors and compute again, or bring the frames as extended XYZ"
+        )
     return system
 
 
-def _absent(everything: dpdata.LabeledSystem, kept: dpdata.LabeledSystem) -> list[int]:
-    """Indices of the frames of ``everything`` that are not in ``kept``, which keeps the order."""
-    absent, j = [], 0
-    for i in range(len(everything)):
-        if j < len(kept) and (everything["coords"][i] == kept["coords"][j]).all():
-            j += 1
-        else:
-            absent.append(i)
-    return absent
-
-
-def _inspect_vasprun(path: Path) -> None:
-    """With an external pressure ``e_fr_energy`` is E + pV, which has other derivatives."""
-    pressure = re.search(r'name="PSTRESS">\s*([-+.\deE]+)', path.read_text(errors="replace"))
-    if pressure and float(pressure[1]):
+def _refuse_incomplete(system, path: Path, fmt: str, virial: bool) -> None:
+    if not len(system):
+        raise Unconverged(f"{path} ({fmt}) holds no converged frame; compute it again")
+    if "forces" not in system.data:
+        raise BadFrames(f"{path} ({fmt}) holds no forces; let the program print them")
+    if virial and "virials" not in system.data:
         raise BadFrames(
-            f"{path} was made with PSTRESS = {float(pressure[1]):g} kB and holds enthalpies; "
-            f"import the OUTCAR of the run, which holds energies"
+            f"{path} ({fmt}) holds no virial; let the program print the stress (VASP: ISIF = 2, "
+            f"CP2K: STRESS_TENSOR ANALYTICAL and its print key), or do without: virial=False, "
+            f"zif4 import --no-virial (such a potential is not fit for constant pressure)"
         )
-
-
-def _inspect_cp2k(path: Path) -> None:
-    text = path.read_text(errors="replace")
-    if "PROGRAM ENDED AT" not in text:
-        raise BadFrames(f"{path}: CP2K did not come to its end; run it again")
-    if "SCF run NOT converged" in text:
-        raise Unconverged(
-            f"{path}: the SCF run of CP2K did not converge; raise MAX_SCF or change the mixing and "
-            f"run it again, or leave the file out (zif4 import --drop)"
-        )
-    if (steps := text.count("ENERGY| Total FORCE_EVAL")) > 1:
-        raise BadFrames(
-            f"{path} holds {steps} steps; dpdata reads single points (RUN_TYPE ENERGY_FORCE). For "
-            f"molecular dynamics install its plugin cp2kdata and give the format cp2kdata/md"
-        )
-    if "ATOMIC COORDINATES" not in text:
-        raise BadFrames(
-            f"{path} holds no coordinates; run CP2K with PRINT_LEVEL MEDIUM and FORCES ON"
-        )
-
-
-def _add_cp2k_virial(system: dpdata.LabeledSystem, path: Path) -> None:
-    """W = V * stress; dpdata does not see the stress as CP2K prints it since version 8."""
-    stress = cp2k_stress(path)
-    if stress is not None:
-        volume = np.abs(np.linalg.det(system["cells"][0]))
-        system.data["virials"] = (volume * stress)[None]
-
-
-def cp2k_stress(path: Path) -> np.ndarray | None:
-    """Stress (3, 3) in eV/A^3 of an output of CP2K, positive for compression; None if it has none.
-
-    Raises
-    ------
-    BadFrames
-        its unit, which depends on the version of CP2K, is missing or not known here.
-    """
-    text = path.read_text(errors="replace")
-    rows = re.findall(r"^ *STRESS\|\s+[xyz]\s+(\S+)\s+(\S+)\s+(\S+)\s*$", text, re.M)
-    if len(rows) < 3:
-        return None
-    unit = re.search(r"^ *STRESS\|.*tensor\s*\[(.*?)\]", text, re.M)
-    if not unit or unit[1] not in _CP2K_PRESSURE_IN_GPA:
-        raise BadFrames(
-            f"{path}: the stress is in {unit[1] if unit else 'no named unit'}, known are "
-            f"{', '.join(_CP2K_PRESSURE_IN_GPA)}; run CP2K with STRESS_UNIT GPa"
-        )
-    stress = np.array(rows[:3], dtype=float) * _CP2K_PRESSURE_IN_GPA[unit[1]]
-    return stress / units.EV_PER_A3_IN_GPA
+    if not virial:
+        system.data.pop("virials", None)

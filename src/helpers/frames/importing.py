@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import yaml
 from tqdm import tqdm
 
 from helpers import paths, provenance
 from helpers.errors import AlreadyThere, NotThere, Unfit, Unreachable
-from helpers.frames import checks, dataset, formats
+from helpers.frames import checks, dataset, files, formats, laws, vasp
 
 #: CP2K trajectories of ZIF-4 behind the reference: crystal, liquid and glass, 60-80 ps each.
 PUBLIC_TRAJECTORIES = "10.5281/zenodo.10015593"
@@ -26,15 +27,19 @@ _WANTED = {
     "C-H force constant (eV/A^2)": "about 30",
     "energy against work of the forces": "1",
     "energy against work of the virial": "1",
+    "virial against forces inside of molecules": "about 1",
 }
 
 
-def labelled_files(source: Path, fmt: str | None = None) -> list[tuple[Path, str]]:
+def labelled_files(
+    source: Path, fmt: str | None = None, passed_over: list[dict] | None = None
+) -> list[tuple[Path, str]]:
     """The files to import below a folder with their formats, in natural order, or the file itself.
 
-    Of an OUTCAR and a vasprun.xml in one folder the latter is taken: it has more digits. Files
-    of no known format are passed over. A format that has folders of its own (fmt
-    ``cp2k/aimd_output``) gets the folder as it is.
+    Of an OUTCAR and a vasprun.xml of one name and as many steps in one folder the latter is taken:
+    it has more digits. A folder of a molecular dynamics run of CP2K is taken as one. Files of no
+    known format are passed over, and so is a folder of a format that has folders of its own
+    (``cp2k/md``): it is handed on as it is. passed_over: a list that takes file and reason.
 
     Raises
     ------
@@ -44,28 +49,82 @@ def labelled_files(source: Path, fmt: str | None = None) -> list[tuple[Path, str
         nothing to import is in it.
     """
     source = Path(source)
+    passed_over = [] if passed_over is None else passed_over
     if not source.exists():
         raise NotThere(f"{source} does not exist; name files or folders to import")
     if source.is_file() or fmt not in (None, *formats.FORMATS):
         return [(source, fmt or formats.guess_format(source))]
-    found = {}
+    found, runs = {}, _cp2k_runs(source) if fmt is None else []
     for file in sorted(source.rglob("[!.]*"), key=_natural):
-        try:
-            found[file] = formats.guess_format(file) if file.is_file() else ""
-        except dataset.BadFrames:
+        if not file.is_file() or any(run in file.parents for run in runs):
+            if file in runs:
+                found[file] = formats.CP2K_MD[0]
             continue
-    precise = {file.parent for file, form in found.items() if form == "vasp/xml"}
-    result = [
-        (file, form) for file, form in found.items()
-        if form and fmt in (None, form)
-        and not (fmt is None and form == "vasp/outcar" and file.parent in precise)
-    ]  # fmt: skip
+        try:
+            found[file] = formats.guess_format(file)
+        except (Unfit, dataset.BadFrames) as error:
+            passed_over.append({"file": str(file.relative_to(source)), "why": str(error)})
+    if source in runs:
+        found = {source: formats.CP2K_MD[0]}
+    result = []
+    for file, form in found.items():
+        if fmt not in (None, form):
+            why = f"is {form}"
+        elif fmt is None and (twin := _more_precise(file, form, found)):
+            why = f"{twin.name} beside it is of the same run and has more digits"
+        else:
+            result.append((file, form))
+            continue
+        passed_over.append({"file": str(file.relative_to(source)), "why": why})
     if not result:
         raise dataset.BadFrames(
             f"{source} holds no OUTCAR, vasprun.xml, CP2K output or extended XYZ; name files, and "
             f"their format if it is another one of dpdata"
         )
     return result
+
+
+def reader_options(texts: Sequence[str]) -> dict:
+    """``["begin=10", "restart=true"]`` -> ``{"begin": 10, "restart": True}``, values as in YAML.
+
+    Raises
+    ------
+    Unfit
+        a text that is not NAME=VALUE.
+    """
+    result = {}
+    for text in texts:
+        name, given, value = text.partition("=")
+        if not given or not name.isidentifier():
+            raise Unfit(f"{text!r} is no option of a reader; write NAME=VALUE (begin=10)")
+        try:
+            result[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise Unfit(f"{text!r}: the value is not readable as YAML") from error
+    return result
+
+
+def _cp2k_runs(source: Path) -> list[Path]:
+    """Folders with the files of a molecular dynamics run of CP2K."""
+    folders = [source, *(folder for folder in source.rglob("*") if folder.is_dir())]
+    return [f for f in folders if any(f.glob("*-pos-*.xyz*")) and any(f.glob("*-frc-*.xyz*"))]
+
+
+def _more_precise(file: Path, form: str, found: dict[Path, str]) -> Path | None:
+    """The vasprun.xml beside an OUTCAR that is of the same run."""
+    if form != "vasp/outcar":
+        return None
+    for other, its in found.items():
+        if its == "vasp/xml" and other.parent == file.parent and _run_of(other) == _run_of(file):
+            if vasp.steps(file, form) == vasp.steps(other, its):
+                return other
+    return None
+
+
+def _run_of(file: Path) -> str:
+    """What tells runs in one folder apart: OUTCAR_300K and vasprun_300K.xml are of one run."""
+    name = files.plain_name(file).lower()
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"outcar|vasprun|\.xml$|\.out$", "", name))
 
 
 def _natural(file: Path) -> list[tuple[int, str]]:
@@ -87,6 +146,8 @@ def import_set(
     level_of_theory: str = "",
     overwrite: bool = False,
     calculator=None,
+    keys: Mapping[str, str] | None = None,
+    options: Mapping | None = None,
     **limits,
 ) -> Path:
     """The user's files -> the checked set ``build/frames/<name>``; returns its directory.
@@ -95,8 +156,10 @@ def import_set(
     the files; copies of earlier frames (`checks.copies` within ``near_copy``, A) are left
     out; validation gets whole blocks of what remains (:func:`dataset.split_blocks`). virial: False
     lets files without it in. drop: leave unconverged and refused frames out instead of refusing
-    all. calculator, limits: passed on to :func:`checks.check`, which here also tests the laws
-    that bind the labels. What was left out, and why, is said and kept in the provenance.
+    all. keys: of the labels of extended XYZ (`extxyz.from_extxyz`). options: for the reader of
+    another format of dpdata. calculator, limits: passed on to :func:`checks.check`, which here also
+    tests the laws that bind the labels. What was left out, passed over or read otherwise than it
+    is written, and why, is said and kept in the provenance.
 
     Raises
     ------
@@ -111,12 +174,17 @@ def import_set(
     if re.fullmatch(r"[\w.+-]+", name) is None:
         raise Unfit(f"{name!r} is no name of a set; use letters, digits, '-', '_', '+', '.'")
     places = [fetch(s[4:]) if str(s).startswith("doi:") else Path(s) for s in sources]
-    files = [found for place in places for found in labelled_files(place, fmt)]
-    hashes = [provenance.sha256(file) for file, _ in files]
+    passed_over: list[dict] = []
+    chosen = [found for place in places for found in labelled_files(place, fmt, passed_over)]
+    chosen = list({file.resolve(): (file, form) for file, form in chosen}.values())
+    labels = _labels([file for file, _ in chosen])
+    hashes = [provenance.sha256(file) for file, _ in chosen]
+    keys = {label: key for label, key in (keys or {}).items() if key}
     recipe = {
-        "files": [[digest, form] for digest, (_, form) in zip(hashes, files, strict=True)],
+        "files": [[digest, form] for digest, (_, form) in zip(hashes, chosen, strict=True)],
         "virial": virial, "drop": drop, "near_copy_A": near_copy, "n_blocks": n_blocks,
         "validation_share": validation_share, "limits": limits,
+        **({"keys": keys} if keys else {}), **({"options": dict(options)} if options else {}),
     }  # fmt: skip
     target = paths.made("frames", name)
     if paths.shipped("frames", name).exists():
@@ -130,7 +198,16 @@ def import_set(
             f"{paths.relative(target)} exists and is of other files or options; give another name "
             f"or say overwrite=True (zif4 import --overwrite)"
         )
-    system, origin, dropped = _read_all(files, virial, drop)
+    if passed_over:
+        told = "; ".join(f"{entry['file']}: {entry['why']}" for entry in passed_over[:3])
+        provenance.announce("passed over", target, f"{len(passed_over)} files ({told}"
+                            f"{' ...' if len(passed_over) > 3 else ''})")  # fmt: skip
+    notes: list[dict] = []
+    system, origin, dropped = _read_all(
+        chosen, labels, virial, drop, notes, keys, dict(options or {})
+    )
+    for note in notes:
+        provenance.announce("read", target, f"{note['file']}: {note['note']}")
 
     def leave_out(bad: np.ndarray, why: str) -> None:
         nonlocal system, origin
@@ -146,7 +223,8 @@ def import_set(
         if (bad := checks.copies(system, within) >= 0).any():
             leave_out(bad, f"{what} of earlier frames (closer than {within:g} A)")
     while drop and len(system):
-        judged = checks.objections(system, virial=virial, laws=True, **limits)
+        judged = checks.objections(system, virial=virial, laws=True, sources=_files(origin),
+                                   **limits)  # fmt: skip
         if not (frames_of := [(text, bad) for text, bad in judged if bad is not None]):
             break
         leave_out(frames_of[0][1], frames_of[0][0])
@@ -155,25 +233,20 @@ def import_set(
             f"{len(origin)} frame is left of {len(origin) + len(dropped)}, a set needs two; import "
             f"more files" + (f" or lower near_copy ({near_copy:g} A)" if near_copy else "")
         )
-    checks.check(system, virial=virial, laws=True, calculator=calculator, **limits)
+    checks.check(system, virial=virial, laws=True, calculator=calculator,
+                 sources=_files(origin), **limits)  # fmt: skip
     lacks = [] if "virials" in system.data else ["virial"]
     if lacks:
         provenance.announce("without virial", target, "what is trained on this set alone knows no "
                             "pressure; do not use it in NPT")  # fmt: skip
-    measured = dict(
-        zip(
-            _WANTED,
-            [checks.ch_stiffness(system), *checks.work_balance(system)["slope"]],
-            strict=True,
-        )
-    )
-    measured = {k: None if np.isnan(v) else round(float(v), 3) for k, v in measured.items()}
+    measured = _measured(system)
     dataset.save(
         system, target,
         dataset.split_blocks(len(system), min(n_blocks, len(system)), validation_share),
-        description=f"{len(system)} frames imported from {len(files)} files", recipe=recipe,
-        inputs={_label(file): h for (file, _), h in zip(files, hashes, strict=True)},
-        formats={_label(file): form for file, form in files}, level_of_theory=level_of_theory,
+        description=f"{len(system)} frames imported from {len(chosen)} files", recipe=recipe,
+        inputs=dict(zip(labels, hashes, strict=True)),
+        formats={label: form for label, (_, form) in zip(labels, chosen, strict=True)},
+        level_of_theory=level_of_theory, imported=True, passed_over=passed_over, notes=notes,
         dropped=dropped, lacks=lacks, laws=measured, overwrite=overwrite,
     )  # fmt: skip
     provenance.announce("made", target, f"{len(system)} frames of {system.get_natoms()} atoms")
@@ -183,31 +256,60 @@ def import_set(
     return target
 
 
-def _label(file: Path) -> str:
-    return f"{file.resolve().parent.name}/{file.name}"
+def _labels(found: Sequence[Path]) -> list[str]:
+    """A short name for each file, folder and name, with as many folders as tell all apart."""
+    parts = [file.resolve().parts for file in found]
+    for depth in range(2, max(map(len, parts), default=2) + 1):
+        labels = ["/".join(part[-depth:]) for part in parts]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
 
 
-def _read_all(files, virial: bool, drop: bool):
+def _files(origin: Sequence[tuple[str, int]]) -> list[str]:
+    return [file for file, _ in origin]
+
+
+def _measured(system) -> dict[str, float | None]:
+    """The laws in numbers; None where the frames cannot tell."""
+    balance = laws.work_balance(system)
+    known = balance["slope"].where(balance["error"] < 0.3)
+    inside = laws.molecular_virial(system)
+    values = [laws.ch_stiffness(system), *known,
+              inside.slope if abs(inside.correlation) > 0.7 else np.nan]  # fmt: skip
+    return {
+        law: None if np.isnan(value) else round(float(value), 3)
+        for law, value in zip(_WANTED, values, strict=True)
+    }
+
+
+def _read_all(chosen, labels, virial: bool, drop: bool, notes: list[dict], keys, options: dict):
     """All frames, for each of them (file, index in the file), and what did not converge."""
     systems, origin, dropped = [], [], []
-    for file, form in tqdm(files, desc="read", unit="file", disable=len(files) < 2):
+    shown = tqdm(chosen, desc="read", unit="file", disable=len(chosen) < 2)
+    for (file, form), label in zip(shown, labels, strict=True):
         unconverged = [] if drop else None
+        said: list[str] = []
         try:
-            system = formats.import_labelled(file, form, virial=virial, unconverged=unconverged)
+            system = formats.import_labelled(
+                file, form, virial=virial, unconverged=unconverged, notes=said,
+                keys=keys if form == "extxyz" else None, **options,
+            )  # fmt: skip
         except formats.Unconverged:
             if not drop:
                 raise
-            dropped.append({"file": _label(file), "frame": None, "why": "not converged"})
+            dropped.append({"file": label, "frame": None, "why": "not converged"})
             continue
+        notes += [{"file": label, "note": note} for note in said]
         if systems and system["atom_numbs"] != systems[0]["atom_numbs"]:
             raise dataset.BadFrames(
                 f"{file} holds {system.formula}, the files before it {systems[0].formula}; one set "
                 f"holds one composition: import them under two names, chapter 2 trains on both"
             )
-        dropped += [{"file": _label(file), "frame": i, "why": "not converged"}
+        dropped += [{"file": label, "frame": i, "why": "not converged"}
                     for i in unconverged or ()]  # fmt: skip
         whole = range(len(system) + len(unconverged or ()))
-        origin += [(_label(file), i) for i in whole if i not in (unconverged or ())]
+        origin += [(label, i) for i in whole if i not in (unconverged or ())]
         systems.append(system)
     if not systems:
         raise dataset.BadFrames("none of the files holds a converged frame")

@@ -17,11 +17,8 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import ase.io
-import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
-from ase.neighborlist import neighbor_list
 
 from helpers import provenance, structures, units
 from helpers.errors import Unfit
@@ -312,10 +309,10 @@ def structure(heating: HeatingRun) -> Atoms:
     structures.UnknownStructure
         neither a shipped cell nor a file.
     Unfit
-        a file that holds no crystal: see `_checked`.
+        a file that holds no crystal: see `structures.read`.
     """
     atoms = structures.supercell(
-        _checked(_structure_file(heating.structure)), tuple(heating.supercell)
+        structures.read(_structure_file(heating.structure)), tuple(heating.supercell)
     )
     if heating.volume_A3_per_atom:
         factor = heating.volume_A3_per_atom * len(atoms) / atoms.get_volume()
@@ -332,50 +329,3 @@ def _structure_file(name: str) -> Path:
             f"name of a shipped cell: {', '.join(structures.names())}"
         )
     return structures.file(name)
-
-
-def _checked(file: Path) -> Atoms:
-    """The one structure of a file, right-handed and periodic.
-
-    A cell without a volume, periodicity that is explicitly refused by the file in some directions
-    only, two atoms at one place: all of these run somehow, and mean nothing.
-    """
-    where = f"the structure {file}"
-    try:
-        atoms = ase.io.read(file)
-    except Exception as error:  # ASE's readers raise whatever comes to hand
-        raise Unfit(
-            f"{where} is not read ({type(error).__name__}: {str(error)[:100]}); give a format that "
-            "ASE knows by its name, such as .cif, .extxyz, .vasp"
-        ) from error
-    if not len(atoms):
-        raise Unfit(f"{where} holds no atom; write it again")
-    if not np.isfinite(atoms.positions).all() or not np.isfinite(atoms.cell.array).all():
-        raise Unfit(f"{where} holds a number that is not finite; write it again")
-    if not abs(np.linalg.det(atoms.cell.array)) > 1:
-        raise Unfit(
-            f"{where} has no cell of three vectors; runs are periodic in three "
-            "dimensions: add the cell (Lattice=... in extended XYZ)"
-        )
-    if atoms.pbc.any() and not atoms.pbc.all():
-        raise Unfit(
-            f"{where} is periodic in {int(atoms.pbc.sum())} of three directions; runs are periodic "
-            'in all three: say so in the file (pbc="T T T")'
-        )
-    atoms.pbc = True
-    if np.linalg.det(atoms.cell.array) < 0:
-        # Three vectors turned about span the same lattice; LAMMPS takes right-handed ones only.
-        atoms.set_cell(-atoms.cell.array)
-    closest = _closest(atoms)
-    if closest < CLOSEST_A:
-        raise Unfit(
-            f"{where} has two atoms {closest:.2f} A apart; remove the alternative positions of "
-            "disordered atoms, or the copies made by symmetry"
-        )
-    return atoms
-
-
-def _closest(atoms: Atoms) -> float:
-    """Smallest distance (A) between two atoms, images included; inf beyond `CLOSEST_A`."""
-    found = neighbor_list("d", atoms, CLOSEST_A)
-    return float(found.min()) if len(found) else math.inf

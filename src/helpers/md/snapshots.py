@@ -26,7 +26,7 @@ def fitting(names: Iterable[str], n_atoms: int) -> list[str]:
         none has; says what they hold.
     """
     found, seen = [], []
-    for name in list(names) or dataset.names():
+    for name in list(names) or dataset.names(imported=False):
         system = dataset.load(name)
         seen.append(f"{name} ({system.get_natoms()} atoms)")
         if system.get_natoms() == n_atoms and "temperature_K" in system.data:

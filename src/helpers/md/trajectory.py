@@ -1,14 +1,17 @@
-"""The trajectory of a heating run, read from LAMMPS' text dump.
+"""The trajectory of a heating run, read from LAMMPS' text dump; any text dump of a whole cell.
 
 ``trajectory.lammpstrj[.gz]`` has the columns ``id type element xu yu zu``; OVITO, ASE
-(``format="lammps-dump-text"``) and MDAnalysis (``format="LAMMPSDUMP"``) open it too.
+(``format="lammps-dump-text"``) and MDAnalysis (``format="LAMMPSDUMP"``) open it too. Dumps of
+others differ: atoms in any order, further ITEMs, boxes of any kind, other columns. What is missing
+for unwrapped positions of known elements is refused by name.
 """
 
 from __future__ import annotations
 
 import gzip
 import itertools
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from ase import Atoms
 from helpers import paths
 from helpers.errors import NotThere, Unfit
 from helpers.md import thermo
+from helpers.observables import neighbors
+from helpers.structures import elements
 
 FILE = "trajectory.lammpstrj"
 
@@ -71,8 +76,9 @@ class Trajectory:
 def read(run: Path | str, *, every: int = 1) -> Trajectory:
     """Trajectory of a run directory (finished or not) or of a dump file.
 
-    Times and target temperatures come from ``thermo.csv`` beside the file; without one they are
-    NaN. A last frame that a kill cut off is left out.
+    Times and target temperatures come from ``thermo.csv`` beside the file; without one times are
+    those of the dump (``ITEM: TIME``) or NaN, temperatures NaN. A last frame that a kill cut off is
+    left out. Atoms stand in the order of their ids, where the dump has them.
 
     Parameters
     ----------
@@ -84,15 +90,31 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
     FileNotFoundError
         no trajectory there.
     ValueError
-        the file is not a dump with the columns ``element xu yu zu``, holds no whole frame, or
-        changes its number of atoms; ``thermo.csv`` has no row.
+        the file is not a dump; it has no elements, or no unwrapped positions and nothing to unwrap
+        by; it is not periodic, or in units without a length; it holds no whole frame, NaN, or a
+        damaged line; atoms come or go, or change element; ``thermo.csv`` has no row.
     """
     file = _file(run)
     frames = [frame for i, frame in enumerate(_frames(file)) if i % every == 0]
     if not frames:
-        raise Unfit(f"{paths.relative(file)} holds no whole frame yet")
-    steps, cells, symbols, positions = zip(*frames, strict=True)
-    steps = np.array(steps)
+        raise Unfit(
+            f"{paths.relative(file)} holds no whole frame: it was just begun, or is no text dump "
+            f"of LAMMPS (ITEM: TIMESTEP ...)"
+        )
+    first = frames[0]
+    for frame in frames:
+        if len(frame.symbols) != len(first.symbols):
+            raise Unfit(
+                f"{paths.relative(file)} changes its number of atoms, {len(first.symbols)} to "
+                f"{len(frame.symbols)} at step {frame.step}; cut it there"
+            )
+        if (frame.ids != first.ids).any() or (frame.symbols != first.symbols).any():
+            raise Unfit(
+                f"{paths.relative(file)}: other atoms at step {frame.step} than before (ids or "
+                f"elements differ); dump one group, with id and element"
+            )
+    steps = np.array([frame.step for frame in frames])
+    times, targets = np.array([f.time_ps for f in frames]), np.full(len(steps), np.nan)
     try:
         table = thermo.read(file.parent)
         if table.empty:
@@ -104,10 +126,64 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
         times = steps * (table["time_ps"].iloc[-1] / table["step"].iloc[-1])
         targets = np.interp(steps, table["step"], table["target_temperature_K"])
     except FileNotFoundError:
-        times = targets = np.full(len(steps), np.nan)
-    if len({len(s) for s in symbols}) > 1:
-        raise Unfit(f"{paths.relative(file)} changes its number of atoms")
-    return Trajectory(symbols[0], steps, times, targets, np.array(cells), np.array(positions))
+        pass
+    return Trajectory(
+        first.symbols, steps, times, targets,
+        np.array([f.cell for f in frames]), np.array([f.positions for f in frames]),
+    )  # fmt: skip
+
+
+def of_images(
+    images: Iterable[Atoms], times_ps: Sequence[float] | None = None, *, unwrap: bool = False
+) -> Trajectory:
+    """Frames of ASE as a trajectory, each looked at: what others wrote, for our observables.
+
+    images: frames in order of time, e.g. ``ase.io.read("mine.extxyz", index=":")``. times_ps: (F,),
+    NaN without. unwrap: positions are wrapped, atoms are followed by their nearest image from frame
+    to frame, which therefore may lie no further apart than half a cell's worth of motion.
+
+    Raises
+    ------
+    ValueError
+        no frame; a frame without periodic cell, of other atoms, or of atoms in another order; NaN;
+        times that do not fit.
+    """
+    images = list(images)
+    if not images:
+        raise Unfit("no frames: the file or the chosen range is empty")
+    symbols = elements(images[0].get_chemical_symbols())
+    order = neighbors.SameOrder(symbols)
+    positions, cells, before = [], [], None
+    for f, atoms in enumerate(images):
+        if (mine := elements(atoms.get_chemical_symbols())).tolist() != symbols.tolist():
+            same = sorted(mine) == sorted(symbols)
+            raise Unfit(
+                f"frame {f} has "
+                + (
+                    "its atoms in another order than"
+                    if same
+                    else f"other atoms ({atoms.symbols}) than"
+                )
+                + " the first; sort them alike in all frames, by their ids"
+            )
+        if atoms.cell.rank < 3 or not atoms.pbc.all():
+            raise Unfit(f"frame {f} has no cell that is periodic in all directions; write one")
+        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+            raise Unfit(f"frame {f} holds NaN or infinity; look at the run")
+        fractional = atoms.positions @ np.linalg.inv(atoms.cell.array)
+        if unwrap and before is not None:
+            fractional = fractional - np.round(fractional - before)
+        before = fractional
+        positions.append(fractional @ atoms.cell.array if unwrap else atoms.positions)
+        cells.append(atoms.cell.array)
+        order.check(positions[-1], cells[-1])
+    unknown = np.full(len(images), np.nan)
+    times = unknown if times_ps is None else np.asarray(times_ps, float)
+    if times.shape != unknown.shape:
+        raise Unfit(f"{len(images)} frames and times of shape {times.shape} do not fit")
+    return Trajectory(
+        symbols, np.arange(len(images)), times, unknown, np.array(cells), np.array(positions)
+    )
 
 
 def steps(file: Path) -> list[int]:
@@ -178,40 +254,171 @@ def _file(run: Path | str) -> Path:
     raise NotThere(f"no {FILE} or {FILE}.gz in {paths.relative(path)}: run it with heating.run")
 
 
-def _frames(file: Path) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-    """step, cell (3, 3), symbols (N,), positions (N, 3) of every whole frame."""
+@dataclass(frozen=True)
+class _Frame:
+    """One frame of a dump: A, ps."""
+
+    step: int
+    time_ps: float
+    cell: np.ndarray
+    ids: np.ndarray
+    symbols: np.ndarray
+    positions: np.ndarray
+
+
+# LAMMPS' units (its manual, command units): length in A, time in ps; lj has neither.
+_UNITS = {
+    "metal": (1.0, 1.0), "real": (1.0, 1e-3), "electron": (0.529177210903, 1e-3),
+    "nano": (10.0, 1e3), "micro": (1e4, 1e6), "si": (1e10, 1e12), "cgs": (1e8, 1e12),
+}  # fmt: skip
+_UNWRAPPED = (("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
+_WRAPPED = (("x", "y", "z"), ("xs", "ys", "zs"))
+_IMAGES = ("ix", "iy", "iz")
+
+
+def _frames(file: Path) -> Iterator[_Frame]:
+    """Every whole frame of a dump, atoms by their ids."""
+    name = paths.relative(file)
+    length, time_unit = 1.0, 1.0
     with gzip.open(file, "rt") if file.suffix == ".gz" else open(file) as handle:
-        while handle.readline().startswith("ITEM: TIMESTEP"):
-            head = [handle.readline() for _ in range(8)]
-            if not head[-1].endswith("\n"):
-                return
-            n = int(head[2])
-            columns = head[7].split()[2:]
-            if missing := {"element", "xu", "yu", "zu"} - set(columns):
+        try:
+            head = _head(handle)
+            while head is not None:
+                if "UNITS" in head:  # once, before the first frame
+                    unit = head["UNITS"][1][0].strip()
+                    if unit not in _UNITS:
+                        raise Unfit(
+                            f"{name} is in units {unit!r}, which have no length in A; write metal "
+                            f"or real"
+                        )
+                    length, time_unit = _UNITS[unit]
+                n = int(head["NUMBER OF ATOMS"][1][0])
+                rows = list(itertools.islice(handle, n))
+                if len(rows) < n or not rows or not rows[-1].endswith("\n"):
+                    return
+                yield _frame(head, rows, name, length, time_unit)
+                head = _head(handle)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            return  # a kill cut the compressed file off
+        except UnicodeDecodeError as error:
+            raise Unfit(f"{name} is no text; give a text dump of LAMMPS ({error})") from error
+
+
+def _head(handle) -> dict[str, tuple[str, list[str]]] | None:
+    """ITEM -> (what else its line says, its lines) up to ATOMS; None where no whole one follows."""
+    items: dict[str, tuple[str, list[str]]] = {}
+    lines = {"TIMESTEP": 1, "UNITS": 1, "TIME": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3}
+    for line in handle:
+        if not line.startswith("ITEM: ") or not line.endswith("\n"):
+            return None
+        text = line[6:].strip()
+        name = next((item for item in lines if text == item or text.startswith(f"{item} ")), None)
+        if text.startswith("ATOMS"):
+            items["ATOMS"] = (text[5:], [])
+            wanted = {"TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS"}
+            return items if wanted <= set(items) else None
+        if name is None:
+            return None
+        items[name] = (text[len(name) :], list(itertools.islice(handle, lines[name])))
+        if len(items[name][1]) < lines[name]:
+            return None
+    return None
+
+
+def _frame(head: dict, rows: list[str], name: str, length: float, time_unit: float) -> _Frame:
+    step = int(head["TIMESTEP"][1][0])
+    where = f"{name}, step {step}"
+    columns = head["ATOMS"][0].split()
+    table = [row.split() for row in rows]
+    if bad := [row for row in table if len(row) != len(columns)]:
+        raise Unfit(
+            f"{where}: an atom has {len(bad[0])} columns instead of {len(columns)} "
+            f"({' '.join(columns)}); the file was damaged, cut that frame out"
+        )
+    table = np.array(table)
+    origin, cell = _box(*head["BOX BOUNDS"], where)
+    try:
+        numbers = {
+            column: table[:, k].astype(float)
+            for k, column in enumerate(columns)
+            if column in {"id", *_IMAGES, *itertools.chain(*_UNWRAPPED, *_WRAPPED)}
+        }
+    except ValueError as error:
+        raise Unfit(f"{where}: {error}; the file was damaged, cut that frame out") from error
+    positions = _unwrapped(numbers, origin, cell, where)
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        raise Unfit(f"{where} holds NaN or infinity; the run exploded, cut it before")
+    ids = numbers.get("id", np.arange(len(table)))
+    if len(np.unique(ids)) < len(ids):
+        raise Unfit(f"{where} names an atom twice; dump each atom once")
+    order = np.argsort(ids, kind="stable")
+    if "element" not in columns:
+        raise Unfit(
+            f"{where} has no column element; dump with: id type element xu yu zu, and dump_modify "
+            f"element C H N Zn"
+        )
+    try:
+        symbols = elements(table[:, columns.index("element")])
+    except Unfit as error:
+        raise Unfit(f"{where}: {error}") from error
+    time = float(head["TIME"][1][0]) * time_unit if "TIME" in head else np.nan
+    return _Frame(
+        step, time, cell * length, ids[order], symbols[order], positions[order] * length
+    )  # fmt: skip
+
+
+def _unwrapped(
+    numbers: dict[str, np.ndarray], origin: np.ndarray, cell: np.ndarray, where: str
+) -> np.ndarray:
+    """(N, 3) positions against the origin of the box, out of whichever columns tell them."""
+    for scaled, names in enumerate(_UNWRAPPED):
+        if set(names) <= set(numbers):
+            xyz = np.stack([numbers[c] for c in names], axis=1)
+            return xyz @ cell if scaled else xyz - origin
+    for scaled, names in enumerate(_WRAPPED):
+        if set(names) <= set(numbers):
+            if not set(_IMAGES) <= set(numbers):
                 raise Unfit(
-                    f"{paths.relative(file)} has no column {', '.join(sorted(missing))}; "
-                    f"dump with: id type element xu yu zu"
+                    f"{where} has wrapped positions ({' '.join(names)}) and no ix iy iz to unwrap "
+                    f"them by; dump with xu yu zu"
                 )
-            lines = [handle.readline() for _ in range(n)]
-            if not lines[-1].endswith("\n"):
-                return
-            rows = np.array(" ".join(lines).split()).reshape(n, len(columns))
-            xyz = rows[:, [columns.index(c) for c in ("xu", "yu", "zu")]].astype(float)
-            origin, cell = _box(np.array([line.split() for line in head[4:7]], dtype=float))
-            yield int(head[0]), cell, rows[:, columns.index("element")], xyz - origin
+            xyz = np.stack([numbers[c] for c in names], axis=1)
+            images = np.stack([numbers[c] for c in _IMAGES], axis=1) @ cell
+            return (xyz @ cell if scaled else xyz - origin) + images
+    raise Unfit(f"{where} has no column xu, yu, zu; dump with: id type element xu yu zu")
 
 
-def _box(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Origin (3,) and cell (3, 3) from a dump's box lines, ``lo hi`` or ``lo_b hi_b tilt``.
+def _box(kind: str, lines: list[str], where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Origin (3,) and cell (3, 3) of a dump's box: ``lo hi``, ``lo_b hi_b tilt`` or ``abc origin``.
 
-    The bounds of a triclinic box are those of its bounding box; see LAMMPS' manual,
-    Howto_triclinic: xlo = xlo_bound - min(0, xy, xz, xy + xz), and so on.
+    The bounds of a restricted triclinic box are those of its bounding box; see LAMMPS' manual,
+    Howto_triclinic: xlo = xlo_bound - min(0, xy, xz, xy + xz), and so on. A general one has the
+    components of a vector and one of the origin in each line.
     """
-    lo, hi = bounds[:, 0].copy(), bounds[:, 1].copy()
-    xy, xz, yz = bounds[:, 2] if bounds.shape[1] == 3 else np.zeros(3)
-    lo[0] -= min(0, xy, xz, xy + xz)
-    hi[0] -= max(0, xy, xz, xy + xz)
-    lo[1] -= min(0, yz)
-    hi[1] -= max(0, yz)
-    lx, ly, lz = hi - lo
-    return lo, np.array([[lx, 0, 0], [xy, ly, 0], [xz, yz, lz]])
+    borders = [word for word in kind.split() if len(word) == 2 and set(word) <= set("pfsm")]
+    if any(border != "pp" for border in borders):
+        raise Unfit(
+            f"{where} is not periodic in all directions ({' '.join(borders)}); what is measured "
+            f"here is of periodic cells"
+        )
+    try:
+        bounds = np.array([line.split() for line in lines], dtype=float)
+    except ValueError as error:
+        raise Unfit(f"{where}: the box is not three lines of numbers ({error})") from error
+    general = kind.split()[:2] == ["abc", "origin"]
+    if bounds.shape != (3, 4) if general else bounds.shape not in ((3, 2), (3, 3)):
+        raise Unfit(f"{where}: a box of {bounds.shape[-1]} columns after {kind.strip()!r}")
+    if general:
+        origin, cell = bounds[:, 3], bounds[:, :3]
+    else:
+        lo, hi = bounds[:, 0].copy(), bounds[:, 1].copy()
+        xy, xz, yz = bounds[:, 2] if bounds.shape[1] == 3 else np.zeros(3)
+        lo[0] -= min(0, xy, xz, xy + xz)
+        hi[0] -= max(0, xy, xz, xy + xz)
+        lo[1] -= min(0, yz)
+        hi[1] -= max(0, yz)
+        lx, ly, lz = hi - lo
+        origin, cell = lo, np.array([[lx, 0, 0], [xy, ly, 0], [xz, yz, lz]])
+    if not abs(np.linalg.det(cell)) > 1e-9:
+        raise Unfit(f"{where}: the box has no volume")
+    return origin, cell

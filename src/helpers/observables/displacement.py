@@ -8,6 +8,8 @@ import freud
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
+from helpers import structures
+
 
 def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.ndarray]:
     r"""Root-mean-square displacement of each element from a reference frame.
@@ -175,7 +177,7 @@ def diffusion_coefficient(times_ps, squared, window=(0.2, 0.5)) -> Diffusion:
 
 
 def _checked(positions, symbols, cells):
-    positions, symbols = np.asarray(positions, float), np.asarray(symbols)
+    positions, symbols = np.asarray(positions, float), structures.elements(symbols)
     if positions.ndim != 3 or positions.shape[1:] != (len(symbols), 3):
         raise ValueError(
             f"positions {positions.shape} and {len(symbols)} symbols do not fit: "
@@ -191,4 +193,27 @@ def _checked(positions, symbols, cells):
             )
     if not (np.isfinite(positions).all() and (cells is None or np.isfinite(cells).all())):
         raise ValueError("positions or cells hold NaN or infinity: look at the run")
+    if cells is not None:
+        _refuse_wrapped(positions, cells)
     return positions, symbols, atomic_masses[[atomic_numbers[s] for s in symbols]], cells
+
+
+def _refuse_wrapped(positions, cells) -> None:
+    """An atom that leaves a wrapped cell comes back by nearly a whole vector: no motion does that.
+
+    Atoms that truly move that far from frame to frame move by other parts of a cell more often.
+    """
+    previous = None
+    for f, (frame, cell) in enumerate(zip(positions, cells, strict=True)):
+        fractional = np.linalg.solve(cell.T, frame.T).T
+        if previous is not None:
+            step = np.abs(fractional - previous)
+            jumps = step > 0.5
+            back = jumps & (np.abs(step - np.round(step)) < 0.2)
+            if back.sum() > (jumps & ~back).sum():
+                raise ValueError(
+                    f"{back.any(axis=1).sum()} atoms jump by up to {step.max():.2f} of a cell from "
+                    f"frame {f - 1} to frame {f}: positions are wrapped into the cell; unwrap them "
+                    f"first (trajectory.of_images(..., unwrap=True), NoJump of MDAnalysis)"
+                )
+        previous = fractional

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from ase.data import atomic_masses, atomic_numbers
 
-from helpers import units
+from helpers import structures, units
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDen
     if symbols is not None:
         if len(symbols) != positions.shape[1]:
             raise ValueError(f"{len(symbols)} symbols for {positions.shape[1]} atoms")
-        mass = atomic_masses[[atomic_numbers[s] for s in symbols]]
+        mass = atomic_masses[[atomic_numbers[s] for s in structures.elements(symbols)]]
     length = np.linalg.norm(cells, axis=2).mean(axis=0)
     shape = np.maximum(1, np.rint(length / edge).astype(int))
     size = int(shape.prod())

@@ -13,6 +13,7 @@ from ase.formula import Formula
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from helpers import structures
 from helpers.observables import neighbors
 
 # A C-H bond at 2000 K swings by 0.08 A about 1.08 A and would now and then be longer than 1.2 times
@@ -74,7 +75,7 @@ def bonds(positions, cell, symbols, metal: str = "Zn") -> neighbors.Pairs:
     ValueError
         As ``neighbors.pairs``.
     """
-    symbols = np.asarray(symbols)
+    symbols = structures.elements(symbols)
     organic = np.flatnonzero(symbols != metal)
     elements, kind = np.unique(symbols, return_inverse=True)
     radius = covalent_radii[[atomic_numbers[e] for e in elements]]
@@ -116,7 +117,7 @@ def find(positions, cell, symbols, metal: str = "Zn") -> Molecules:
     ValueError
         As ``neighbors.pairs``.
     """
-    symbols = np.asarray(symbols)
+    symbols = structures.elements(symbols)
     size = len(symbols)
     organic = np.flatnonzero(symbols != metal)
     i, j, _, shift = bonds(positions, cell, symbols, metal)

@@ -9,6 +9,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from ase.data import atomic_numbers
 
+from helpers import structures
 from helpers.observables import neighbors
 
 BLOCKS = 16  # a run is kept as at least this many blocks, at most twice as many
@@ -185,7 +186,8 @@ class Accumulator:
     """
 
     def __init__(self, symbols, r_max: float = 10.0, bin_width: float = 0.05, images: bool = False):
-        self.symbols = np.asarray(symbols).astype(str)
+        self.symbols = structures.elements(symbols)
+        self._order = neighbors.SameOrder(self.symbols)
         self.elements = sorted(set(self.symbols), key=lambda s: -atomic_numbers[s])
         self.edges = _edges(r_max, bin_width)
         self.images = images
@@ -216,6 +218,7 @@ class Accumulator:
                 f"positions {positions.shape} do not fit: ({len(self.symbols)}, 3) "
                 "is needed, one row for each symbol"
             )
+        self._order.check(positions, cell)
         r_max, legal = self.edges[-1], neighbors.widest_radius(cell)
         if not self.images and r_max > legal * (1 + 1e-9):
             raise ValueError(
@@ -510,7 +513,7 @@ def element_pairs(symbols) -> list[tuple[str, str]]:
     list of (str, str)
         The pairs.
     """
-    elements = sorted(set(map(str, symbols)), key=lambda s: -atomic_numbers[s])
+    elements = sorted(set(structures.elements(symbols).tolist()), key=lambda s: -atomic_numbers[s])
     return list(combinations_with_replacement(elements, 2))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from ase.data import atomic_numbers, vdw_radii
 from numba import njit
 
+from helpers import structures
 from helpers.observables import neighbors
 
 
@@ -43,7 +44,7 @@ def void_fraction(positions, cell, symbols, probe: float = 1.2, spacing: float =
     positions, cell = neighbors.checked(positions, cell)
     if spacing <= 0 or probe < 0:
         raise ValueError(f"spacing {spacing} A must be positive, probe {probe} A not negative")
-    numbers = [atomic_numbers[s] for s in symbols]
+    numbers = [atomic_numbers[s] for s in structures.elements(symbols)]
     radius = vdw_radii[numbers] + probe
     if np.isnan(radius).any():
         missing = sorted({s for s, r in zip(symbols, radius, strict=True) if np.isnan(r)})

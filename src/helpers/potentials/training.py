@@ -20,11 +20,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +32,12 @@ from tqdm import tqdm
 
 from helpers import paths, processes, provenance
 from helpers.errors import Unfit
-from helpers.frames import dataset
-from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
+from helpers.frames import correction, dataset
+from helpers.potentials import checkpoints, deepmd, learning_curves, store
 from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
+
+_CORRECTED = "corrected"  # copies of the sets, as they are trained on
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ class Recipe:
     initial_potential : str
         Frozen model (path or name) whose weights the training starts from (``dp train
         --init-frz-model``); empty for random weights.
+    corrected : bool
+        Train on the labels of the reference as corrected by `helpers.frames.correction`; the laws
+        enter by their numbers.
     """
 
     sets: tuple[str, ...]
@@ -107,6 +111,7 @@ class Recipe:
     precision: str = "float32"
     seed: int = 1
     initial_potential: str = ""
+    corrected: bool = False
 
     def __post_init__(self):
         if isinstance(self.sets, str) or not self.sets:
@@ -142,6 +147,8 @@ class Recipe:
         plain["sets"] = sorted(provenance.sha256(dataset.locate(name)) for name in self.sets)
         if self.initial_potential:
             plain["initial_potential"] = store.load(self.initial_potential).sha256
+        if plain.pop("corrected"):  # left out where it is not wanted: older keys stay
+            plain["correction"] = correction.key(correction.laws())
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
@@ -169,8 +176,11 @@ class Recipe:
         """
         from deepmd.utils.argcheck import normalize
 
+        folders = {s: dataset.locate(s) for s in self.sets}
+        if self.corrected:
+            folders = {s: Path(directory) / _CORRECTED / s for s in self.sets}
         systems = {
-            part: [os.path.relpath(dataset.locate(s) / part, directory) for s in self.sets]
+            part: [os.path.relpath(folder / part, directory) for folder in folders.values()]
             for part in dataset.PARTS
         }
         start_rate, stop_rate = self.learning_rate
@@ -280,7 +290,7 @@ def train(
     """The potential of a recipe: found, resumed from its checkpoint, or made.
 
     A training of 2000 steps or more keeps 8 checkpoints, which are evaluated at its end on the
-    validation frames; the best one is frozen, and ``generations.json`` has the errors of all
+    validation frames; the best one is frozen, and ``learning.json`` has the errors of all
     (`learning_curves.read_learning`). A shorter training freezes its last checkpoint. The directory
     of a potential made here is ``build/potentials/<name>-<key>``.
 
@@ -297,7 +307,7 @@ def train(
     save_every : int, optional
         Steps between checkpoints.
     watch : sequence of str
-        Sets whose errors are written to ``generations.json`` without affecting the choice.
+        Sets whose errors are written to ``learning.json`` without affecting the choice.
 
     Returns
     -------
@@ -319,74 +329,6 @@ def train(
         raise Unfit(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
         )
-    threads = deepmd.threads_of(threads)
-
-    def make(directory: Path) -> dict:
-        return _trained(directory, recipe, watch, threads, display_every, save_every)
-
-    made = provenance.kept(
-        "potentials",
-        plain,
-        make,
-        name=name,
-        description=f"se_e2_a potential of {', '.join(recipe.sets)}, {recipe.steps} steps",
-        inputs={s: provenance.sha256(dataset.locate(s)) for s in recipe.sets},
-        tidy=_tidy,
-    ).resolve()
-    store.point(name, made)
-    return replace(store.load(made), name=name)
-
-
-def _trained(
-    directory: Path,
-    recipe: Recipe,
-    watch: Sequence[str],
-    threads: int,
-    display_every: int | None,
-    save_every: int | None,
-) -> dict:
-    """Train, freeze and judge in ``directory``, from where it was left; what is to be known."""
-    began, earlier = time.monotonic(), _seconds(directory)
-    text = recipe.input(directory, *_intervals(recipe.steps, display_every, save_every))
-    provenance.write_text(directory / "input.json", json.dumps(text, indent=1) + "\n")
-    frozen = directory / store.FROZEN
-    if not frozen.is_file():
-        _run_training(directory, recipe, threads)
-        if recipe.steps < checkpoints.SHORT:
-            deepmd.run(directory, threads, "freeze", "-o", "frozen.part.pb")
-            (directory / "frozen.part.pb").rename(frozen)
-        else:
-            best = checkpoints.judge_snapshots(directory, recipe.sets, watch, threads)
-            (directory / checkpoints.SNAPSHOT_FOLDER / str(best) / store.FROZEN).rename(frozen)
-    metrics = {
-        s: evaluation.evaluate(
-            frozen, dataset.thinned(dataset.load(s, "validation"), checkpoints.EVALUATED)
-        )
-        for s in recipe.sets
-    }
-    evaluation.write_metrics(directory / store.METRICS, metrics)
-    last = learning_curves.read_lcurve(directory).iloc[-1]
-    return {
-        "seconds": earlier + time.monotonic() - began,
-        "threads": threads,
-        "sets": list(recipe.sets),
-        "frozen_sha256": provenance.sha256(frozen),
-        "training_frames": sum(len(dataset.load(s, "training")) for s in recipe.sets),
-        "results": {"last_line_of_lcurve": last.to_dict(), "validation": metrics},
-    }
-
-
-def _tidy(directory: Path) -> None:
-    """Remove what only a training that is not finished needs."""
-    for file in (
-        *directory.glob(f"{checkpoints.CHECKPOINT}*"),
-        *directory.glob("checkpoint*"),
-        directory / "out.json",
-        directory / "input_v2_compat.json",
-        directory / "seconds.json",
-    ):
-        file.unlink(missing_ok=True)
-    shutil.rmtree(directory / checkpoints.SNAPSHOT_FOLDER, ignore_errors=True)
 
 
 def _intervals(

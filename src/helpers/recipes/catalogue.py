@@ -31,7 +31,9 @@ class SetRecipe:
     or the name of a potential (molecular dynamics until the guard objects; then labels). runs: name
     -> fields of :class:`helpers.frames.sampling.Ramp` and ``start``; of a relaxation ``start``,
     ``strain``
-    (of all lengths), ``fmax`` (eV/A), ``steps``; of heating runs ``frames``, how many, evenly
+    (of all lengths), ``fmax`` (eV/A), ``steps``; of both ``strain_voigt``, six strains (xx, yy, zz,
+    yz, xz, xy; shear as 2 e_ij, as in `helpers.validation.elastic`) of the start's cell; of
+    heating runs ``frames``, how many, evenly
     chosen, from the first one at ``from_K`` on. common: fields that all runs share. keep_every:
     stride in labelled steps. n_blocks, validation_share: of the split. test: no potential may be
     trained on it.

@@ -5,9 +5,11 @@ A static page has no kernel and may be read offline, so that the image is always
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 from ase import Atoms
@@ -18,9 +20,11 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from helpers.report import style
 
+MIME = "application/vnd.zif4.structure+json"
 _SLABS = 24  # back to front; finer slabs change nothing that can be seen
 _CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 
@@ -121,16 +125,103 @@ class StructureView:
         widget.camera = "orthographic"
         return widget
 
+    def data(self) -> dict:
+        """What the page's script draws from: symbols, and of each frame its name, cell and atoms.
+
+        Positions are whole numbers of 0.01 A, three for each atom; cells are in A.
+        """
+        return {
+            "kind": "atoms",
+            "title": self.title,
+            "symbols": self.atoms.get_chemical_symbols(),
+            "colours": style.ELEMENT_COLOURS,
+            "unit_cell": self.unit_cell.round(3).tolist(),
+            "frames": [_frame(self.title, self.atoms)],
+        }
+
     def _ipython_display_(self) -> None:
-        from IPython.display import Image, display
+        from IPython.display import display
 
         if self.interactive:
             display(self.widget())
-        name = f"{self.title or self.atoms.get_chemical_formula()}: {len(self.atoms)} atoms"
-        display(Image(data=self.png(), format="png", width=560, alt=name))
+        display(
+            {
+                "image/png": base64.b64encode(self.png()).decode(),
+                MIME: self.data(),
+                "text/plain": repr(self),
+            },
+            metadata={"image/png": {"width": 560}},
+            raw=True,
+        )
 
     def __repr__(self) -> str:
         return f"StructureView({self.atoms.get_chemical_formula()}, {len(self.atoms)} atoms)"
+
+
+def movie(
+    frames: Mapping[str, Atoms], *, title: str = "", interactive: bool | None = None
+) -> MovieView:
+    """Show stages of a run one after the other, to be played, stopped and turned.
+
+    frames: name ("300 K") -> atoms, all of the same elements in the same order; up to some twenty.
+    Make molecules whole first (``molecules.unbroken``). interactive: as for `view`.
+
+    Raises
+    ------
+    ValueError
+        there is no frame, or the elements of two frames differ.
+    """
+    return MovieView(frames, title, front_end() if interactive is None else interactive)
+
+
+class MovieView(StructureView):
+    """What ``movie`` returns: the still image has its first, middle and last frame."""
+
+    def __init__(self, frames: Mapping[str, Atoms], title: str = "", interactive: bool = False):
+        if not frames:
+            raise ValueError("a movie has no frame; give at least one as name -> atoms")
+        (name, first), *others = frames.items()
+        for other, atoms in others:
+            if not np.array_equal(atoms.numbers, first.numbers):
+                raise ValueError(
+                    f"the atoms of frame {other!r} are not those of {name!r}; "
+                    "a movie shows the same atoms in the same order"
+                )
+        super().__init__(first, (1, 1, 1), title, interactive)
+        self.frames = dict(frames)
+
+    def png(self, width: int = 900) -> bytes:
+        names = list(self.frames)
+        chosen = dict.fromkeys([names[0], names[len(names) // 2], names[-1]])
+        each = [
+            Image.open(
+                io.BytesIO(still(self.frames[n], title=n, width=width // len(chosen), legend=False))
+            )
+            for n in chosen
+        ]
+        strip = Image.new("RGB", (sum(e.width for e in each), max(e.height for e in each)), "white")
+        left = 0
+        for one in each:
+            strip.paste(one, (left, strip.height - one.height))
+            left += one.width
+        target = io.BytesIO()
+        strip.save(target, format="png")
+        return target.getvalue()
+
+    def data(self) -> dict:
+        whole = super().data()
+        frames = [_frame(name, atoms) for name, atoms in self.frames.items()]
+        return whole | {"frames": frames, "unit_cell": None}
+
+    def widget(self):
+        import nglview
+
+        widget = nglview.NGLWidget(nglview.ASETrajectory(list(self.frames.values())))
+        widget.clear_representations()
+        widget.add_ball_and_stick()
+        widget.add_unitcell()
+        widget.camera = "orthographic"
+        return widget
 
 
 def boxes(density, cell, *, title: str = "", interactive: bool | None = None) -> BoxView:
@@ -224,6 +315,12 @@ class BoxView(StructureView):
         figure.savefig(target, format="png")
         return target.getvalue()
 
+    def data(self) -> dict:
+        values = self.density.ravel()
+        frame = _frame(self.title, self.atoms) | {"values": values.round(5).tolist()}
+        radius = 0.35 * (self.atoms.get_volume() / len(self.atoms)) ** (1 / 3)
+        return super().data() | {"kind": "boxes", "radius": round(radius, 2), "frames": [frame]}
+
     def widget(self):
         """The nglview widget, with the edges of the cell.
 
@@ -255,6 +352,7 @@ def still(
     title: str = "",
     width: int = 900,
     tilt_deg: tuple[float, float] = (-75.0, 20.0),
+    legend: bool = True,
 ) -> bytes:
     """Image of a structure: atoms, bonds and cell edges in orthographic projection.
 
@@ -345,7 +443,10 @@ def still(
                 zorder=layer + 1.5,
             )
         )
-    _legend(ax, atoms, title)
+    if legend:
+        _legend(ax, atoms, title)
+    else:
+        ax.set_title(title, loc="left", fontsize=15)
     target = io.BytesIO()
     figure.savefig(target, format="png")
     return target.getvalue()
@@ -369,6 +470,15 @@ def front_end() -> bool:
     vscode = shell is not None and "__vsc_ipynb_file__" in shell.user_ns
     # set by jupyter_server for the kernels it starts
     return vscode or "google.colab" in sys.modules or bool(os.environ.get("JPY_SESSION_NAME"))
+
+
+def _frame(name: str, atoms: Atoms) -> dict:
+    """One frame as the page's script reads it."""
+    return {
+        "name": name,
+        "cell": np.array(atoms.cell).round(3).tolist(),
+        "positions": np.rint(100 * atoms.positions).astype(int).ravel().tolist(),
+    }
 
 
 def _bonds(atoms: Atoms) -> np.ndarray:

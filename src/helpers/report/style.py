@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers import units
+from helpers.report import figure_data
 from helpers.report.paper import Value
 
 ELEMENT_COLOURS = {"C": "#4d4d4d", "H": "#e69f00", "N": "#0072b2", "Zn": "#d55e00"}
@@ -67,6 +68,7 @@ def axes(
     panels : Axes or array of Axes
         The single panel, or all panels as ``Figure.subplots`` returns them.
     """
+    figure_data.offer()
     # Outside of rc_context: the first figure of a notebook switches its backend on, and the
     # context would switch it off again at its end.
     figure = plt.figure(figsize=(width * ncols, height * nrows), dpi=110, layout="constrained")

@@ -320,7 +320,8 @@ def facts(entries: Mapping[str, object], caption: str = "") -> Table:
 
 
 _ENDINGS = {  # of column names -> unit, the longest first
-    "us_per_atom_step": "µs/atom/step", "meV_per_atom": "meV/atom", "eV_per_atom": "eV/atom",
+    "meV_per_atom_per_ps": "meV/atom/ps", "us_per_atom_step": "µs/atom/step",
+    "meV_per_atom": "meV/atom", "eV_per_atom": "eV/atom",
     "ns_per_day": "ns/day", "s_per_step": "s/step", "kB_per_atom": "kB/atom", "eV_per_A": "eV/A",
     "kJ_mol": "kJ/mol", "K_per_ps": "K/ps", "percent": "%", "g_cm3": "g/cm3", "per_ns": "1/ns",
     "A2": "A^2", "MiB": "MiB", "GPa": "GPa", "ps": "ps", "ns": "ns", "K": "K", "A": "A",

@@ -14,7 +14,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from helpers import paths, statistics
 from helpers.errors import Unfit
-from helpers.frames import cp2k, dataset, formats
+from helpers.frames import correction, cp2k, dataset, formats
 from helpers.potentials import evaluation, store
 from helpers.potentials.store import Potential
 from helpers.recipes import catalogue
@@ -44,7 +44,8 @@ def compare(
     rows = []
     for name in chosen or cp2k.systems():
         images = cp2k.read(name)
-        system = formats.from_extxyz(paths.DFT / f"{name}.extxyz")
+        own = {label: label for label in ("energy", "forces", "stress")}  # the reference's beside
+        system = formats.from_extxyz(paths.DFT / f"{name}.extxyz", keys=own)
         by_dft = (system["energies"], system["forces"], system["virials"])
         predicted = reference = None
         if potential is not None:
@@ -113,10 +114,12 @@ def evaluate(name: str | Path | Potential, evaluated_frames: int = 100) -> dict:
     potential, declared = store.load(name), catalogue.test_sets()
     trained = potential.sets
     seen = {s.removesuffix(dataset.RANDOM) for s in trained if s.endswith(dataset.RANDOM)}
-    result = {}
-    for set_name in dict.fromkeys([*(n for n in dataset.names() if n not in seen), *trained]):
+    laws, result = correction.of(potential.directory), {}
+    for set_name in dict.fromkeys(
+        [*(n for n in dataset.names(imported=False) if n not in seen), *trained]
+    ):
         known = set_name in trained
-        system = dataset.load(set_name, "validation" if known else None)
+        system = correction.load(set_name, "validation" if known else None, laws)
         errors = evaluation.evaluate(potential, dataset.thinned(system, evaluated_frames))
         role = "validation" if known else "test" if set_name in declared else "unseen"
         result[set_name] = {"role": role, **errors}
@@ -152,7 +155,7 @@ def by_temperature(
     Unfit
         The frames carry no temperature.
     """
-    system = dataset.load(set_name)
+    system = correction.load(set_name, None, correction.of(store.load(name).directory))
     if "temperature_K" not in system.data:
         raise Unfit(
             f"the frames of {set_name} carry no temperature; choose a set of molecular dynamics"

@@ -43,7 +43,7 @@ def frames_near(n_atoms: int) -> dict[int, dpdata.LabeledSystem | None]:
     for temperature, width in _WIDTHS.items():
         tests = dataset.near_temperature(catalogue.test_sets(), None, temperature, width, n_atoms)
         found[temperature] = tests or dataset.near_temperature(
-            dataset.names(), "validation", temperature, width, n_atoms
+            dataset.names(imported=False), "validation", temperature, width, n_atoms
         )
     return found
 

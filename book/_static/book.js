@@ -1,0 +1,303 @@
+/* What the pages do where JavaScript runs. Without it every still image is there, and all code
+   opens by its own click. Nothing is asked of another host: the two libraries lie beside this file. */
+(function () {
+  "use strict";
+  const here = new URL(".", document.currentScript.src);
+  const loaded = {};
+
+  /** A library of this folder, once a page, when it is first needed. */
+  function library(name) {
+    loaded[name] = loaded[name] || new Promise((done, failed) => {
+      const tag = document.createElement("script");
+      tag.src = new URL(name, here).href;
+      tag.onload = done;
+      tag.onerror = () => failed(new Error(name + " is not beside the page"));
+      document.head.append(tag);
+    });
+    return loaded[name];
+  }
+
+  const dark = () => document.documentElement.dataset.theme === "dark";
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const make = (tag, attributes, text) => {
+    const element = Object.assign(document.createElement(tag), attributes || {});
+    if (text) element.textContent = text;
+    return element;
+  };
+
+  // ---- structures -----------------------------------------------------------------------------
+
+  function hasWebGL() {
+    try {
+      const canvas = document.createElement("canvas");
+      return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
+    } catch (error) {
+      return false;
+    }
+  }
+
+  /** One frame as the text of a PDB file, which NGL reads. */
+  function pdb(symbols, frame) {
+    const at = frame.positions;
+    const lines = symbols.map((symbol, i) => {
+      const xyz = [0, 1, 2].map((k) => (at[3 * i + k] / 100).toFixed(3).padStart(8)).join("");
+      const value = (frame.values ? 1000 * frame.values[i] : 0).toFixed(2).padStart(6);
+      const name = symbol.toUpperCase();
+      return "HETATM" + String((i + 1) % 100000).padStart(5) + " " + name.padEnd(4) +
+        " MOL A   1    " + xyz + "  1.00" + value + "          " + name.padStart(2);
+    });
+    return lines.join("\n") + "\nEND\n";
+  }
+
+  /** The twelve edges of a cell as lines. */
+  function edges(cell, colour, radius) {
+    const shape = new NGL.Shape("cell");
+    const at = (i, j, k) => [0, 1, 2].map((x) => i * cell[0][x] + j * cell[1][x] + k * cell[2][x]);
+    for (const [i, j] of [[0, 0], [0, 1], [1, 0], [1, 1]]) {
+      shape.addCylinder(at(0, i, j), at(1, i, j), colour, radius);
+      shape.addCylinder(at(i, 0, j), at(i, 1, j), colour, radius);
+      shape.addCylinder(at(i, j, 0), at(i, j, 1), colour, radius);
+    }
+    return shape;
+  }
+
+  const CIVIDIS = ["#00204d", "#31446b", "#666970", "#958f78", "#cbba69", "#ffea46"];
+
+  /** What the colours mean. */
+  function legend(data) {
+    const key = make("span", {className: "zif4-key"});
+    if (data.kind === "boxes") {
+      const values = data.frames.flatMap((f) => f.values);
+      const bar = make("span", {className: "zif4-scale"});
+      bar.style.background = `linear-gradient(to right, ${CIVIDIS.join(",")})`;
+      key.append(Math.min(...values).toFixed(3), bar, Math.max(...values).toFixed(3), " 1/Å³");
+      return key;
+    }
+    for (const symbol of [...new Set(data.symbols)].sort()) {
+      const dot = make("span", {className: "zif4-dot"});
+      dot.style.background = data.colours[symbol] || "#cc79a7";
+      key.append(dot, symbol + " ");
+    }
+    return key;
+  }
+
+  let colourScheme;
+  function elementColours(colours) {
+    const numbers = {};
+    for (const [symbol, colour] of Object.entries(colours))
+      numbers[symbol.toUpperCase()] = parseInt(colour.slice(1), 16);
+    colourScheme = colourScheme || NGL.ColormakerRegistry.addScheme(function () {
+      this.atomColor = (atom) => numbers[atom.element] ?? 0xcc79a7;
+    });
+    return colourScheme;
+  }
+
+  async function structure(view, data, still) {
+    if (!hasWebGL()) return;
+    await library("ngl.js");
+    const stand = make("div", {className: "zif4-stage"});
+    stand.setAttribute("role", "img");
+    stand.setAttribute("aria-label", (still ? still.alt : data.title) + " (can be turned)");
+    view.append(stand);
+    const stage = new NGL.Stage(stand, {
+      backgroundColor: css("--pst-color-background") || "white",
+      cameraType: "orthographic", clipNear: 0, clipFar: 100, fogNear: 60, fogFar: 110,
+      tooltip: false, mousePreset: "default", quality: "medium",
+    });
+    // the wheel belongs to the page; two fingers or shift and the wheel zoom
+    stage.mouseControls.remove("scroll");
+    stage.mouseControls.add("scroll-shift", NGL.MouseActions.zoomScroll);
+    const shown = [];
+    const line = () => (dark() ? [0.7, 0.7, 0.7] : [0.15, 0.15, 0.15]);
+
+    async function frame(k) {
+      if (!shown[k]) {
+        const one = data.frames[k];
+        const file = new Blob([pdb(data.symbols, one)], {type: "text/plain"});
+        const atoms = await stage.loadFile(file, {ext: "pdb"});
+        if (data.kind === "boxes") {
+          const values = one.values.map((v) => 1000 * v);
+          atoms.addRepresentation("spacefill", {
+            colorScheme: "bfactor", colorScale: CIVIDIS, colorMode: "rgb",
+            colorDomain: [Math.min(...values), Math.max(...values)],
+            radiusType: "size", radiusSize: data.radius,
+          });
+        } else {
+          atoms.addRepresentation("ball+stick", {
+            color: elementColours(data.colours), multipleBond: "off",
+            radiusScale: data.symbols.length > 1000 ? 1.4 : 1, sphereDetail: data.symbols.length > 1000 ? 0 : 1,
+          });
+        }
+        const parts = [atoms, stage.addComponentFromObject(edges(one.cell, line(), 0.05))];
+        const inner = data.unit_cell;
+        if (inner && JSON.stringify(inner) !== JSON.stringify(one.cell))
+          parts.push(stage.addComponentFromObject(edges(inner, line(), 0.15)));
+        parts.slice(1).forEach((part) => part.addRepresentation("buffer"));
+        shown[k] = parts;
+        if (shown.filter(Boolean).length === 1) {
+          stage.autoView();
+          // as the still image looks: c upwards, a little from the side (NGL looks along +z)
+          stage.viewerControls.rotate(
+            new NGL.Quaternion().setFromEuler(new NGL.Euler(-1.31, 0.35 + Math.PI, 0, "YXZ")));
+          await new Promise((done) => requestAnimationFrame(done));
+          stage.viewerControls.zoom(stand.clientWidth > 500 ? 0.35 : 0.1);
+        }
+      }
+      shown.forEach((parts, i) => parts && parts.forEach((p) => p.setVisibility(i === k)));
+    }
+
+    await frame(0);
+    const bar = make("div", {className: "zif4-controls"});
+    if (data.frames.length > 1) {
+      const play = make("button", {type: "button", className: "zif4-play"}, "Play");
+      const range = make("input", {type: "range", min: 0, max: data.frames.length - 1, value: 0});
+      const label = make("output", {}, data.frames[0].name);
+      range.setAttribute("aria-label", "stage of the run");
+      let clock = null, busy = Promise.resolve();
+      const go = (k) => {
+        range.value = k;
+        label.textContent = data.frames[k].name;
+        busy = busy.then(() => frame(k));
+      };
+      const stop = () => {
+        clearInterval(clock);
+        clock = null;
+        play.textContent = "Play";
+      };
+      range.addEventListener("input", () => { stop(); go(Number(range.value)); });
+      play.addEventListener("click", () => {
+        if (clock) { stop(); return; }
+        play.textContent = "Pause";
+        clock = setInterval(() => go((Number(range.value) + 1) % data.frames.length), 900);
+      });
+      bar.append(play, range, label);
+    }
+    bar.append(legend(data), make("span", {className: "zif4-hint"}, "drag: turn · shift + wheel: zoom"));
+    view.append(bar);
+    toggle(still, false);
+    view.dataset.state = "drawn";
+    new ResizeObserver(() => stage.handleResize()).observe(stand);
+    onTheme(() => stage.setParameters({backgroundColor: css("--pst-color-background")}));
+  }
+
+  // ---- figures --------------------------------------------------------------------------------
+
+  function themed() {
+    const text = css("--pst-color-text-base") || "#222", grid = dark() ? "#444" : "#e6e6e6";
+    const axis = {gridcolor: grid, zerolinecolor: grid, linecolor: text, automargin: true};
+    return {paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color: text}, axis};
+  }
+
+  function layoutOf(data, width) {
+    const theme = themed(), narrow = width < 520;
+    const layout = structuredClone(data.layout);
+    Object.assign(layout, {
+      autosize: true, height: narrow ? 460 : 430,
+      paper_bgcolor: theme.paper_bgcolor, plot_bgcolor: theme.plot_bgcolor,
+      font: {...theme.font, size: narrow ? 11 : 13},
+    });
+    for (const key of ["xaxis", "yaxis"]) layout[key] = {...layout[key], ...theme.axis};
+    if (narrow || (layout.sliders || []).length)
+      layout.legend = {...layout.legend, orientation: "h", y: 1.02, yanchor: "bottom", x: 0};
+    for (const menu of layout.updatemenus || []) {
+      menu.bgcolor = css("--pst-color-surface");
+      menu.font = {color: theme.font.color};
+    }
+    return layout;
+  }
+
+  async function plot(view, data, still) {
+    await library("plotly.js");
+    const stand = make("div", {className: "zif4-plot"});
+    view.append(stand);
+    const options = {
+      responsive: true, displaylogo: false,
+      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    };
+    const draw = () => Plotly.react(stand, data.data, layoutOf(data, view.clientWidth), options);
+    await draw();
+    stand.setAttribute("role", "group");
+    stand.setAttribute("aria-label", still ? still.alt : "figure");
+    toggle(still, false);
+    view.dataset.state = "drawn";
+    onTheme(draw);
+  }
+
+  const themeWatchers = [];
+  const onTheme = (call) => themeWatchers.push(call);
+  new MutationObserver(() => themeWatchers.forEach((call) => call()))
+    .observe(document.documentElement, {attributes: true, attributeFilter: ["data-theme"]});
+
+  // ---- the page -------------------------------------------------------------------------------
+
+  function views() {
+    const makers = {structure, plot};
+    const watch = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        if (!entry.isIntersecting) continue;
+        watch.unobserve(entry.target);
+        const view = entry.target;
+        const data = JSON.parse(view.querySelector("script[type='application/json']").textContent);
+        const still = stillOf(view);
+        makers[view.dataset.kind](view, data, still).catch((error) => {
+          view.dataset.state = "failed";
+          console.warn("shown as a picture:", error);
+        });
+      }
+    }, {rootMargin: "300px"});
+    document.querySelectorAll(".zif4-view").forEach((view) => watch.observe(view));
+  }
+
+  /** The picture that a view takes the place of; a view beside its figure is put into it first. */
+  function stillOf(view) {
+    let figure = view.closest("figure");
+    if (!figure && view.previousElementSibling && view.previousElementSibling.matches("figure")) {
+      figure = view.previousElementSibling;
+      figure.insertBefore(view, figure.querySelector("figcaption"));
+    }
+    return figure && figure.querySelector("img.zif4-still");
+  }
+
+  /** Show or hide a picture together with the link around it. */
+  function toggle(still, shown) {
+    if (still) (still.closest("a.image-reference") || still).hidden = !shown;
+  }
+
+  /** One button for all folded code of the page. */
+  function showCode() {
+    const folds = [...document.querySelectorAll("div.cell details.hide.above-input")];
+    const title = document.querySelector("article h1");
+    if (!folds.length || !title) return;
+    const button = make("button", {type: "button", className: "zif4-show-code"}, "Show all code");
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => {
+      const open = button.getAttribute("aria-pressed") !== "true";
+      folds.forEach((fold) => { fold.open = open; });
+      button.setAttribute("aria-pressed", String(open));
+      button.textContent = open ? "Hide all code" : "Show all code";
+    });
+    title.insertAdjacentElement("afterend", button);
+  }
+
+  /** A page printed shows what is folded in dropdowns of results, and the still images. */
+  function printing() {
+    addEventListener("beforeprint", () => {
+      document.querySelectorAll("details.long-table").forEach((d) => { d.open = true; });
+      document.querySelectorAll(".zif4-view").forEach((v) => { v.hidden = true; });
+      document.querySelectorAll("img.zif4-still").forEach((i) => toggle(i, true));
+    });
+    addEventListener("afterprint", () => {
+      document.querySelectorAll(".zif4-view").forEach((v) => { v.hidden = false; });
+      document.querySelectorAll("[data-state='drawn']").forEach((v) => {
+        const still = v.parentElement.querySelector("img.zif4-still");
+        toggle(still, false);
+      });
+    });
+  }
+
+  // What the search shows of a page it would have to fetch, which file:// forbids.
+  if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS)
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+  addEventListener("DOMContentLoaded", () => { showCode(); views(); printing(); });
+})();

@@ -1,0 +1,142 @@
+"""What Sphinx is taught for this book (an extension: ``extra_extensions`` in ``_config.yml``).
+
+- outputs that can be turned or looked into, as a still image with its data beside it, from which
+  ``book.js`` makes more where it runs;
+- tables with number and caption, counted apart from the figures;
+- a search that finds words of the text, not of the code;
+- no launcher (thebe) that would ask another host for a script.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+
+from helpers.report import figure_data, interactive, structure_view
+
+_KINDS = {structure_view.MIME: "structure", interactive.MIME: "plot"}
+
+
+class TableFigure(nodes.figure):
+    """A table with a caption: numbered as "Table n"."""
+
+
+class ViewRenderer:
+    """A view as an element with its data, hidden; myst-nb finds this class by its entry point.
+
+    The picture that the same output carries is chosen by `_WithPicture` and put in front.
+    """
+
+    mime_priority_overrides = [
+        ("html", structure_view.MIME, 2),
+        ("html", interactive.MIME, 2),
+        ("*", figure_data.MIME, None),
+    ]
+
+    @staticmethod
+    def handle_mime(renderer, data, inline: bool):
+        """Nodes for our MIME types; None for any other, so that myst-nb does it."""
+        if data.mime_type == figure_data.MIME:
+            return []
+        kind = _KINDS.get(data.mime_type)
+        if kind is None or inline:
+            return None
+        content = data.content if isinstance(data.content, str) else json.dumps(data.content)
+        # a script element ends at the first "</", wherever it stands
+        content = content.replace("</", "<\\/")
+        text = (
+            f'<div class="zif4-view" data-kind="{kind}">'
+            f'<script type="application/json">{content}</script></div>'
+        )
+        return [nodes.raw("", text, format="html", classes=[f"zif4-{kind}"])]
+
+
+class _WithPicture(SphinxTransform):
+    """Put the still picture of an output into its interactive form, before one is chosen."""
+
+    default_priority = 800
+
+    def apply(self, **_) -> None:
+        for bundle in self.document.findall(nodes.container):
+            if bundle.get("nb_element") != "mime_bundle":
+                continue
+            forms = {c.get("mime_type"): c for c in bundle.children}
+            picture = forms.get("image/png")
+            for mime in _KINDS:
+                if mime in forms and picture is not None and picture.children:
+                    still = picture.children[0].deepcopy()
+                    still["classes"] += ["zif4-still"]
+                    forms[mime].insert(0, still)
+
+
+class _TablesApart(SphinxTransform):
+    """Figures that hold a table become tables of their own count."""
+
+    default_priority = 801
+
+    def apply(self, **_) -> None:
+        for figure in list(self.document.findall(nodes.figure)):
+            if "tbl" in figure["classes"] and not isinstance(figure, TableFigure):
+                table = TableFigure("", *figure.children, **figure.attributes)
+                table.source, table.line = figure.source, figure.line
+                figure.replace_self(table)
+                for name in table["names"]:
+                    self.document.nameids[name] = table["ids"][0]
+                for one in table["ids"]:
+                    self.document.ids[one] = table
+
+
+def _visit(translator, node) -> None:
+    translator.visit_figure(node)
+
+
+def _depart(translator, node) -> None:
+    translator.depart_figure(node)
+
+
+def _index_text_only(app: Sphinx) -> None:
+    """Feed the search with pages without their code and what the code printed."""
+    builder = app.builder
+    if not hasattr(builder, "index_page"):
+        return
+    index_page = builder.index_page
+
+    def of_text(self, name, tree, title):
+        text = tree.deepcopy()
+        for cell in list(text.findall(nodes.literal_block)):
+            cell.parent.remove(cell)
+        for raw in list(text.findall(nodes.raw)):
+            if any(c.startswith("zif4-") for c in raw["classes"]):
+                raw.parent.remove(raw)
+        index_page(name, text, title)
+
+    builder.index_page = types.MethodType(of_text, builder)
+
+
+def _no_thebe(app, name, template, context, tree) -> None:
+    """Leave out thebe's scripts, which every page had twice; the book launches nothing by them."""
+    scripts = context.get("script_files", [])
+    context["script_files"] = [
+        s
+        for s in scripts
+        if "thebe" not in str(getattr(s, "filename", s) or "")
+        and "THEBE" not in str(getattr(s, "attributes", {}).get("body", ""))
+    ]
+
+
+def setup(app: Sphinx) -> dict:
+    """Sphinx calls this."""
+    app.add_enumerable_node(
+        TableFigure,
+        "table",
+        **{b: (_visit, _depart) for b in ("html", "latex", "text")},
+    )
+    app.add_transform(_WithPicture)
+    app.add_transform(_TablesApart)
+    app.connect("builder-inited", _index_text_only)
+    app.connect("html-page-context", _no_thebe, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

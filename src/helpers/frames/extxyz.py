@@ -1,0 +1,486 @@
+"""Extended XYZ: frames with labels under the names that their program gave them.
+
+Programs agree on the lines, not on the keys: ``energy`` or ``REF_energy``, ``forces`` or ``force``,
+``stress`` or ``virial``, ``Lattice`` or ``lattice``, units in the header or not. What can only mean
+one thing is read; for the rest the user says which key it is.
+
+Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma with ASE's stress sigma
+(positive sigma = tension).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import ase.io
+import dpdata
+import numpy as np
+from ase.data import chemical_symbols
+from ase.io.extxyz import key_val_str_to_dict
+
+from helpers import paths, structures
+from helpers.errors import Unfit
+from helpers.frames import dataset, files, label_units
+from helpers.frames.dataset import FRAME_DATA, BadFrames
+
+#: what a user may name a key of, and the option that does
+KEYS = {"energy": "--energy-key", "forces": "--forces-key",
+        "stress": "--stress-key", "virial": "--virial-key"}  # fmt: skip
+# Names that mean a label and nothing else, the better one first: forces are derivatives of the
+# free energy of electrons that are smeared out, not of the energy extrapolated to zero smearing.
+_USUAL = {"energy": ("free_energy", "energy"), "forces": ("forces", "force"),
+          "stress": ("stress",), "virial": ("virial", "virials")}  # fmt: skip
+_LIKE = {"energy": re.compile("energ|^e_?(tot|dft|0)|^toten", re.I),
+         "forces": re.compile("forc|^f_?(dft|ref)$", re.I),
+         "stress": re.compile("stress|sigma", re.I),
+         "virial": re.compile("viri", re.I)}  # fmt: skip
+# Beside a label, and no second one.
+_NO_LABEL = re.compile(
+    r"unit|weight|per_?atom|kinetic|_?kin$|fermi|formation|std|stdev|dev$|var$|uncert|error|rmse"
+    r"|shift|max|mean|rms|cut", re.I
+)  # fmt: skip
+_UNIT_KEY = re.compile(
+    r"(?:(?P<a>[A-Za-z]+)[-_. ]?units?|units?[-_. ]?(?P<b>[A-Za-z]+)|units?)", re.I
+)
+_SYMMETRIC = 1e-3  # of the largest component: what the digits of a file leave of a symmetric tensor
+
+
+@dataclass
+class Frame:
+    """One frame as the file has it.
+
+    info: value by key of its header line. arrays: (N,) or (N, n) by the names of ``Properties``.
+    cell: (3, 3) rows, None without ``Lattice``.
+    """
+
+    info: dict
+    arrays: dict[str, np.ndarray]
+    cell: np.ndarray | None
+
+
+def from_extxyz(
+    path: Path,
+    keep_every: int = 1,
+    start: int = 0,
+    stop: int | None = None,
+    virial: bool = True,
+    keys: Mapping[str, str] | None = None,
+    notes: list[str] | None = None,
+) -> dpdata.LabeledSystem:
+    """Every ``keep_every``-th frame of an extended-XYZ file, atoms sorted by type (stable).
+
+    Energy in eV, forces in eV/A, stress in eV/A^3 (W = -V sigma) or virial in eV, unless the header
+    or the end of a key names other units. keys: for ``energy``, ``forces``, ``stress`` or
+    ``virial`` the key that holds it, where the file does not leave one choice. virial: False does
+    without, and looks at none. notes: a list that takes what was read otherwise than it is written.
+
+    Raises
+    ------
+    BadFrames
+        the file is cut off or holds no frame; a frame lacks a label or leaves more than one choice;
+        stress and virial disagree; an unknown unit; frames of other atoms.
+    """
+    path = Path(path)
+    name, notes = paths.relative(path), [] if notes is None else notes
+    frames = [
+        frame
+        for i, frame in enumerate(read_frames(path))
+        if i >= start and (stop is None or i < stop) and (i - start) % keep_every == 0
+    ]
+    if not frames:
+        raise BadFrames(f"{name} holds no frame in {start}:{stop}:{keep_every}")
+    symbols = [_symbols(frame, f"{name}: frame {i}", notes) for i, frame in enumerate(frames)]
+    wanted = Counter(symbols[0].tolist())
+    for i, (frame, mine) in enumerate(zip(frames, symbols, strict=True)):
+        if Counter(mine.tolist()) != wanted:
+            raise BadFrames(
+                f"{name}: frame {i} has other atoms ({_formula(mine)}) than the first "
+                f"({_formula(symbols[0])}); one set holds one system, split the file"
+            )
+        _refuse_no_cell(frame, f"{name}: frame {i}")
+    if any((mine != symbols[0]).any() for mine in symbols):
+        notes.append("atoms in another order in some frames: sorted by element in each")
+    chosen = _choose(frames, keys or {}, virial, name, notes)
+    scale = _scales(frames, chosen, name, notes)
+    order = [sorted(range(len(s)), key=lambda i, s=s: _rank(s[i])) for s in symbols]
+    first = symbols[0][order[0]]
+    names = list(dict.fromkeys(first.tolist()))
+    data = {
+        "atom_names": names,
+        "atom_numbs": [int((first == s).sum()) for s in names],
+        "atom_types": np.array([names.index(s) for s in first]),
+        "orig": np.zeros(3),
+        "cells": scale["cell"] * np.array([frame.cell for frame in frames]),
+        "coords": scale["position"]
+        * np.array([_positions(f, name)[o] for f, o in zip(frames, order, strict=True)]),
+        "energies": scale["energy"] * np.array([float(f.info[chosen["energy"]]) for f in frames]),
+        "forces": scale["force"]
+        * np.array([f.arrays[chosen["forces"]][o] for f, o in zip(frames, order, strict=True)]),
+    }
+    virials = _virials(frames, chosen, scale, data["cells"], name)
+    if virials is not None:
+        data["virials"] = virials
+    for key in FRAME_DATA:
+        if all(isinstance(f.info.get(key), (int, float, np.number)) for f in frames):
+            data[key] = np.array([[float(frame.info[key])] for frame in frames])
+    return dataset.typed(dpdata.LabeledSystem(data=data), path)
+
+
+def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
+    """Write the frames back as ASE extxyz with energy, forces and stress = -W / V."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from ase.stress import full_3x3_to_voigt_6_stress
+
+    images = system.to("ase/structure")
+    for i, atoms in enumerate(images):
+        results = {"energy": system["energies"][i], "forces": system["forces"][i]}
+        if "virials" in system.data:
+            stress = -system["virials"][i] / atoms.get_volume()
+            results["stress"] = full_3x3_to_voigt_6_stress(stress)
+        atoms.calc = SinglePointCalculator(atoms, **results)
+        atoms.info.update({k: float(system[k][i, 0]) for k in FRAME_DATA if k in system.data})
+    ase.io.write(path, images, format="extxyz")
+    return Path(path)
+
+
+# ---------------------------------------------------------------- the file
+
+
+def read_frames(path: Path) -> Iterator[Frame]:
+    """The frames of an extended-XYZ file, compressed or not, one after the other.
+
+    Raises
+    ------
+    BadFrames
+        a line that does not fit, named by its number; the last frame is cut off.
+    """
+    name = paths.relative(path)
+    lines = files.text(path).split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    at = 0
+    while at < len(lines):
+        if not lines[at].strip().isdigit():
+            raise BadFrames(
+                f"{name}, line {at + 1}: {lines[at][:40]!r} is no number of atoms; a frame before "
+                f"it was cut off or has other columns: repair it there, or finish the run"
+            )
+        n = int(lines[at])
+        if not n or at + 2 + n > len(lines):
+            raise BadFrames(
+                f"{name} cannot be read to its end: line {at + 1} tells of {n} atoms, "
+                f"{max(len(lines) - at - 2, 0)} lines follow; finish the run that writes it or cut "
+                f"its last frame off"
+            )
+        yield _frame(lines[at + 1], lines[at + 2 : at + 2 + n], f"{name}, line {at + 2}")
+        at += 2 + n
+
+
+def _frame(header: str, rows: list[str], where: str) -> Frame:
+    try:
+        info = key_val_str_to_dict(header)
+    except (ValueError, IndexError) as error:
+        raise BadFrames(
+            f"{where}: not a header of extended XYZ ({error}); write key=value pairs, texts with "
+            f"blanks in quotes"
+        ) from error
+    lower = {key.lower(): key for key in info}
+    layout = str(info.pop(lower["properties"], "") if "properties" in lower else "")
+    cell = info.pop(lower["lattice"], None) if "lattice" in lower else None
+    if cell is not None:
+        numbers = re.search(r"lattice\s*=\s*[\"'{\[]?([^\"'}\]]*)", header, re.I)[1].split()
+        try:
+            cell = np.array(numbers, dtype=float).reshape(3, 3)
+        except ValueError as error:
+            raise BadFrames(f'{where}: the cell is not nine numbers (Lattice="...")') from error
+    fields = layout.split(":") if layout else "species:S:1:pos:R:3".split(":")
+    if len(fields) % 3 or not all(x.isdigit() for x in fields[2::3]):
+        raise BadFrames(f"{where}: Properties={layout} is not name:kind:columns in turn")
+    widths = [int(x) for x in fields[2::3]]
+    table = [row.split() for row in rows]
+    if bad := [i for i, row in enumerate(table) if len(row) < sum(widths)]:
+        raise BadFrames(
+            f"{where}: atom {bad[0]} has {len(table[bad[0]])} columns, Properties tells of "
+            f"{sum(widths)}; the frame was cut off: finish the run or cut it out"
+        )
+    arrays, column = {}, 0
+    for key, kind, width in zip(fields[::3], fields[1::3], widths, strict=True):
+        part = [row[column : column + width] for row in table]
+        try:
+            values = np.array(part, dtype={"R": float, "I": int}.get(kind.upper(), str))
+        except (ValueError, OverflowError) as error:
+            raise BadFrames(f"{where}: {key} of an atom is no number ({error})") from error
+        arrays[key] = values[:, 0] if width == 1 else values
+        column += width
+    return Frame(info, arrays, cell)
+
+
+def _named(arrays: Mapping, *names: str) -> str | None:
+    lower = {key.lower(): key for key in arrays}
+    return next((lower[name] for name in names if name in lower), None)
+
+
+def _positions(frame: Frame, name: str) -> np.ndarray:
+    key = _named(frame.arrays, "pos", "positions")
+    if key is None or frame.arrays[key].shape[1:] != (3,):
+        raise BadFrames(f"{name} has no positions (pos:R:3 in Properties)")
+    return frame.arrays[key]
+
+
+def _symbols(frame: Frame, where: str, notes: list[str]) -> np.ndarray:
+    key = _named(frame.arrays, "species", "symbols", "element", "elements")
+    if key is not None:
+        labels = frame.arrays[key].astype(str)
+    elif key := _named(frame.arrays, "z", "numbers"):
+        numbers = frame.arrays[key]
+        if numbers.dtype.kind != "i" or not ((numbers > 0) & (numbers < 119)).all():
+            raise BadFrames(f"{where}: {key} are no atomic numbers")
+        labels = np.array(chemical_symbols)[numbers]
+    else:
+        raise BadFrames(f"{where} has no elements (species:S:1 in Properties)")
+    try:
+        symbols = structures.elements(labels)
+    except Unfit as error:
+        raise BadFrames(f"{where}: {error}") from error
+    for label, symbol in sorted(set(zip(labels.tolist(), symbols.tolist(), strict=True))):
+        if label != symbol and (note := f"atoms {label} are read as {symbol}") not in notes:
+            notes.append(note)
+    return symbols
+
+
+def _rank(symbol: str) -> tuple[bool, int, str]:
+    known = symbol in structures.TYPE_MAP
+    return (not known, structures.TYPE_MAP.index(symbol) if known else 0, symbol)
+
+
+def _formula(symbols: np.ndarray) -> str:
+    return "".join(f"{s}{n}" for s, n in sorted(Counter(symbols.tolist()).items()))
+
+
+def _refuse_no_cell(frame: Frame, where: str) -> None:
+    key = _named(frame.info, "pbc")
+    text = str(frame.info[key]).lower() if key else ""
+    if frame.cell is None or "f" in text.replace("false", "f") or _volume(frame.cell) < 1e-6:
+        raise BadFrames(
+            f'{where} has no periodic cell; write it into the file (Lattice="..." pbc="T T T"), '
+            f"a molecule in a box wide enough"
+        )
+
+
+def _volume(cell: np.ndarray) -> float:
+    return abs(float(np.linalg.det(cell)))
+
+
+# ---------------------------------------------------------------- which key is which label
+
+
+def _has_shape(label: str, frame: Frame, key: str) -> bool:
+    if label == "forces":
+        array = frame.arrays.get(key)
+        return array is not None and array.dtype.kind in "fi" and array.shape[1:] == (3,)
+    value = frame.info.get(key)
+    if isinstance(value, (str, bool, np.bool_)) or value is None:
+        return False
+    shape = np.shape(value)
+    if np.asarray(value).dtype.kind not in "fi":
+        return False
+    return shape == () if label == "energy" else shape in ((6,), (9,), (3, 3))
+
+
+def _candidates(label: str, frame: Frame) -> list[str]:
+    place = frame.arrays if label == "forces" else frame.info
+    return [
+        key for key in place
+        if _LIKE[label].search(key) and not _NO_LABEL.search(key) and _has_shape(label, frame, key)
+    ]  # fmt: skip
+
+
+def _choose(
+    frames: list[Frame], keys: Mapping[str, str], virial: bool, name: str, notes: list[str]
+) -> dict[str, str]:
+    """The key of each label that is read, the same in all frames."""
+    keys = {label: key for label, key in keys.items() if key}
+    if unknown := set(keys) - set(KEYS):
+        raise BadFrames(f"unknown label {', '.join(sorted(unknown))}; known: {', '.join(KEYS)}")
+    chosen, missing = {}, {}
+    tensors = [label for label in ("stress", "virial") if label in keys] or ["stress", "virial"]
+    for label in ("energy", "forces", *(tensors if virial else ())):
+        if label in keys:
+            for i, frame in enumerate(frames):
+                if not _has_shape(label, frame, keys[label]):
+                    raise BadFrames(
+                        f"{name}: frame {i} has no {label} under the key {keys[label]!r} "
+                        f"({KEYS[label]}); there are: {_there(frame)}"
+                    )
+            chosen[label] = keys[label]
+            continue
+        found = [_one(label, frame, f"{name}: frame {i}") for i, frame in enumerate(frames)]
+        if all(found) and len(set(found)) == 1:
+            chosen[label] = found[0]
+        elif all(found):
+            raise BadFrames(
+                f"{name}: {label} is called {', '.join(sorted(set(found)))} in one frame or the "
+                f"other; say which it is ({KEYS[label]} KEY), or split the file"
+            )
+        else:
+            missing[label] = found.index(None)
+    if virial and not {"stress", "virial"} & set(chosen):
+        missing["stress"] = max(missing.get("stress", 0), missing.pop("virial", 0))
+    else:
+        missing.pop("stress", None), missing.pop("virial", None)
+    if missing:
+        _refuse_missing(frames, missing, name)
+    if chosen["energy"] == "free_energy" and any(
+        f.info.get("energy", f.info["free_energy"]) != f.info["free_energy"] for f in frames
+    ):
+        notes.append("free_energy is read, not energy: forces are its derivatives")
+    for label, key in chosen.items():
+        if key not in _USUAL[label]:
+            notes.append(f"{label} is read from {key}")
+    return chosen
+
+
+def _one(label: str, frame: Frame, where: str) -> str | None:
+    """The key of a label if the frame leaves one choice; None if it has none of a usual name."""
+    found = _candidates(label, frame)
+    usual = [key for want in _USUAL[label] for key in found if key.lower() == want]
+    if not usual:
+        return None
+    values = [_value(label, frame, key) for key in found]
+    mine = values[found.index(usual[0])]
+    others = [
+        key for key, value in zip(found, values, strict=True)
+        if key not in usual and not np.array_equal(value, mine)
+    ]  # fmt: skip
+    others += [
+        key for key in usual[1:]
+        if (label != "energy" or key.lower() == usual[0].lower())
+        and not np.array_equal(_value(label, frame, key), mine)
+    ]  # fmt: skip
+    if others:
+        raise BadFrames(
+            f"{where} has {label} under more than one key: {', '.join([usual[0], *others])}; one "
+            f"may be a prediction: say which is the label ({KEYS[label]} KEY)"
+        )
+    return usual[0]
+
+
+def _value(label: str, frame: Frame, key: str) -> np.ndarray:
+    return np.asarray(frame.arrays[key] if label == "forces" else frame.info[key], dtype=float)
+
+
+def _there(frame: Frame) -> str:
+    return ", ".join([*frame.info, *frame.arrays]) or "nothing"
+
+
+def _refuse_missing(frames: list[Frame], missing: dict[str, int], name: str) -> None:
+    said, options = [], []
+    for label, i in missing.items():
+        like = _candidates(label, frames[i])
+        if label == "stress":
+            like += _candidates("virial", frames[i])
+        said.append(label)
+        for key in like:
+            which = "virial" if label == "stress" and _LIKE["virial"].search(key) else label
+            options.append(f"{KEYS[which]} {key}")
+    i = max(missing.values())
+    if options:
+        remedy = f"if that is it, say so: {' '.join(options)}"
+    else:
+        remedy = "label it, or name its key (" + ", ".join(KEYS[label] for label in missing) + ")"
+    if set(missing) == {"stress"}:
+        remedy += ", or do without (zif4 import --no-virial)"
+    raise BadFrames(
+        f"{name}: frame {i} has no {', '.join(said)}; {remedy}; there are: {_there(frames[i])}"
+    )
+
+
+# ---------------------------------------------------------------- units, stress and virial
+
+
+def _scales(frames: list[Frame], chosen: dict, name: str, notes: list[str]) -> dict[str, float]:
+    """Factor of each quantity into this book's units, by what header and keys say."""
+    scale = dict.fromkeys(label_units.QUANTITIES, 1.0)
+    said = {}
+    for i, frame in enumerate(frames):
+        mine = {k: str(v) for k, v in frame.info.items() if _UNIT_KEY.fullmatch(k)}
+        if i and mine != said:
+            raise BadFrames(
+                f"{name}: frame {i} names other units ({mine or 'none'}) than the first "
+                f"({said or 'none'}); write all frames in one unit"
+            )
+        said = mine
+    of_key = {"energy": "energy", "force": "forces", "stress": "stress", "virial": "virial"}
+    for key, unit in said.items():
+        match = _UNIT_KEY.fullmatch(key)
+        word = match["a"] or match["b"]
+        if word is None:
+            raise BadFrames(
+                f"{name}: the header says {key}={unit} and not of what; write energy-unit, "
+                f"force-unit, stress-unit (or virial-unit) and length-unit instead"
+            )
+        of = label_units.quantity(word)
+        if of and (of not in of_key or of_key[of] in chosen):
+            found = label_units.factor(of, unit, f"{name}: {key}={unit}")
+            for each in ("position", "cell") if of == "length" else (of,):
+                if scale[each] not in (1.0, found):
+                    raise BadFrames(f"{name}: the header names two units of {each}; leave one out")
+                scale[each] = found
+            if found != 1:
+                notes.append(f"{of} is converted from {unit}, as {key} says")
+    for of, label in of_key.items():
+        found = chosen.get(label) and label_units.suffix(chosen[label], of)
+        if found:
+            if scale[of] not in (1.0, found[1]):
+                raise BadFrames(
+                    f"{name}: {chosen[label]} and the header name two units; leave one out"
+                )
+            scale[of] = found[1]
+            if found[1] != 1:
+                notes.append(f"{of} is converted from {found[0]}, as {chosen[label]} says")
+    return scale
+
+
+def _virials(frames, chosen, scale, cells, name: str) -> np.ndarray | None:
+    """W (n_frames, 3, 3) in eV by stress or virial; both, if they agree."""
+    by = {}
+    for label in ("stress", "virial"):
+        if label in chosen:
+            by[label] = scale[label] * np.array(
+                [_tensor(f.info[chosen[label]], f"{name}: {chosen[label]} of frame {i}")
+                 for i, f in enumerate(frames)]
+            )  # fmt: skip
+    if "stress" in by:
+        by["stress"] *= -np.abs(np.linalg.det(cells))[:, None, None]
+    if len(by) == 2:
+        size = np.abs(by["virial"]).max(axis=(1, 2))
+        off = np.abs(by["stress"] - by["virial"]).max(axis=(1, 2))
+        bad = np.flatnonzero(~(off <= 1e-3 * size + 1e-4))
+        if len(bad):
+            i = int(bad[0])
+            ratio = (by["stress"][i] * by["virial"][i]).sum() / (by["virial"][i] ** 2).sum()
+            raise BadFrames(
+                f"{name}: stress and virial of frame {i} do not belong together: -V stress is "
+                f"{ratio:.3g} times the virial (W = -V sigma); say which is right "
+                f"({KEYS['stress']} {chosen['stress']} or {KEYS['virial']} {chosen['virial']})"
+            )
+    return by.get("stress", by.get("virial"))
+
+
+def _tensor(value, where: str) -> np.ndarray:
+    """(3, 3) of nine numbers, or of six in Voigt's order xx yy zz yz xz xy."""
+    numbers = np.asarray(value, dtype=float).ravel()
+    if len(numbers) == 6:
+        xx, yy, zz, yz, xz, xy = numbers
+        return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    tensor = numbers.reshape(3, 3)
+    if np.abs(tensor - tensor.T).max() > _SYMMETRIC * max(np.abs(tensor).max(), 1e-6):
+        raise BadFrames(
+            f"{where} is not symmetric; write the nine numbers of a symmetric tensor, or six in "
+            f"the order xx yy zz yz xz xy"
+        )
+    return (tensor + tensor.T) / 2

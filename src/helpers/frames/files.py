@@ -1,0 +1,126 @@
+"""Files as users have them: compressed, with a stray byte in them, or not a file of text at all.
+
+The parsers behind want plain text in UTF-8; here is what makes it of a file, or says why not.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from helpers import paths
+from helpers.errors import Unfit
+
+#: endings of names that say how a file is compressed; its first bytes decide
+SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".zst", ".zip", ".Z", ".7z")
+_OPEN = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_REFUSED = {
+    b"\x28\xb5\x2f\xfd": ("compressed by zstd", "zstd -d"),
+    b"PK\x03\x04": ("an archive (zip)", "unzip"),
+    b"\x1f\x9d": ("compressed by compress", "gunzip"),
+    b"7z\xbc\xaf": ("an archive (7z)", "7z x"),
+}
+_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
+
+
+class Unreadable(Unfit):
+    """A file that no text comes out of."""
+
+
+def plain_name(path: Path) -> str:
+    """The name without the ending of a compression: ``OUTCAR.gz`` is an ``OUTCAR``."""
+    path = Path(path)
+    return path.name[: -len(path.suffix)] if path.suffix in SUFFIXES else path.name
+
+
+def head(path: Path, size: int = 20_000) -> str:
+    """The first ``size`` bytes of a file as text, unpacked; a byte that is no text becomes one.
+
+    Raises
+    ------
+    Unreadable
+        see :func:`text`.
+    """
+    with _opened(path) as file:
+        try:
+            start = file.read(size)
+        except _DAMAGE as error:
+            raise _damaged(path, error) from error
+    if start[257:262] == b"ustar":
+        raise Unreadable(f"{paths.relative(path)} is an archive (tar); unpack it first (tar -xf)")
+    return start.decode(errors="replace")
+
+
+def text(path: Path) -> str:
+    """All of a file as text: unpacked, UTF-8 or, where it is none, Latin-1.
+
+    Programs that wrote a host's or a user's name in Latin-1 are read as they meant it.
+
+    Raises
+    ------
+    Unreadable
+        an archive, a compression that is not known here, or a damaged one.
+    """
+    head(path, 1000)
+    with _opened(path) as file:
+        try:
+            content = file.read()
+        except _DAMAGE as error:
+            raise _damaged(path, error) from error
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        return content.decode("latin-1").replace("\r\n", "\n")
+
+
+@contextmanager
+def as_text(path: Path) -> Iterator[Path]:
+    """A path under which a parser finds the file as plain UTF-8: itself, or a copy for the while.
+
+    Raises
+    ------
+    Unreadable
+        see :func:`text`.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    try:
+        if not content.startswith((*_OPEN, *_REFUSED, b"\xef\xbb\xbf")):
+            content.decode()
+            yield path
+            return
+    except UnicodeDecodeError:
+        pass
+    folder = Path(tempfile.mkdtemp(prefix="zif4-text-"))
+    try:
+        copy = folder / plain_name(path)
+        copy.write_text(text(path), encoding="utf-8")
+        yield copy
+    finally:
+        shutil.rmtree(folder)
+
+
+def _opened(path: Path):
+    with open(path, "rb") as file:
+        start = file.read(6)
+    for magic, (what, remedy) in _REFUSED.items():
+        if start.startswith(magic):
+            raise Unreadable(f"{paths.relative(path)} is {what}; unpack it first ({remedy})")
+    for magic, opener in _OPEN.items():
+        if start.startswith(magic):
+            return opener(path, "rb")
+    return open(path, "rb")
+
+
+def _damaged(path: Path, error: Exception) -> Unreadable:
+    return Unreadable(
+        f"{paths.relative(path)} is compressed and damaged ({error}); copy it again, or unpack "
+        f"what is left of it"
+    )

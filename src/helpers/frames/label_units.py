@@ -1,0 +1,98 @@
+"""The units that files of labelled frames name, in this book's: eV, A, eV/A, eV/A^3.
+
+What is unknown here is refused by name; nothing is guessed from the size of a number.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ase import units as ase_units
+
+from helpers import units
+from helpers.frames.dataset import BadFrames
+
+_ENERGY = {
+    "ev": 1.0, "mev": 1e-3, "kev": 1e3,
+    **dict.fromkeys(("hartree", "ha", "eh", "a.u.", "au"), ase_units.Hartree),
+    **dict.fromkeys(("rydberg", "ry"), ase_units.Rydberg),
+    "kcal/mol": 4.184 / units.EV_IN_KJ_PER_MOL, "kj/mol": 1 / units.EV_IN_KJ_PER_MOL,
+}  # fmt: skip
+_LENGTH = {
+    **dict.fromkeys(("a", "ang", "angstrom", "angstroms"), 1.0),
+    **dict.fromkeys(("bohr", "a0", "a.u.", "au"), ase_units.Bohr),
+    "nm": 10.0, "pm": 0.01,
+}  # fmt: skip
+_PRESSURE_GPA = {
+    "gpa": 1.0, "mpa": 1e-3, "kpa": 1e-6, "pa": 1e-9,
+    "kbar": 0.1, "kb": 0.1, "bar": 1e-4, "atm": 1.01325e-4,
+}  # fmt: skip
+#: quantities of a header and what a unit of theirs is made of
+QUANTITIES = ("energy", "force", "stress", "virial", "length", "position", "cell")
+_NAMES = {
+    "energy": ("energy", "energies"), "force": ("force", "forces"), "stress": ("stress",),
+    "virial": ("virial", "virials"),
+    "length": ("length", "distance"), "cell": ("cell", "lattice"),
+    "position": ("position", "positions", "pos", "coord", "coords", "coordinate", "coordinates"),
+}  # fmt: skip
+
+
+def quantity(word: str) -> str | None:
+    """The member of :data:`QUANTITIES` that a word of a header names, None if it is no label."""
+    return next((q for q, names in _NAMES.items() if word.lower() in names), None)
+
+
+def factor(of: str, unit: str, where: str) -> float:
+    """What a number in ``unit`` is multiplied by to be in this book's unit.
+
+    of: a member of :data:`QUANTITIES`; a virial is an energy. where: what the message names.
+
+    Raises
+    ------
+    BadFrames
+        the unit is not known for this quantity.
+    """
+    found = _factor(of, _plain(unit))
+    if found is None:
+        raise BadFrames(
+            f"{where}: {unit!r} is no unit of {of} that is known here; write eV, eV/A, eV/A^3 (or "
+            f"{'GPa, kbar' if of == 'stress' else 'hartree, hartree/bohr, kcal/mol'})"
+        )
+    return found
+
+
+def suffix(key: str, of: str) -> tuple[str, float] | None:
+    """Unit and factor that the end of a key names: ``stress_GPa``, ``energy[Ha]``; else None."""
+    for separator in re.finditer(r"[_\-([]+", key):
+        unit = key[separator.end() :].rstrip(")]")
+        found = _factor(of, _plain(unit.replace("_", "/")))
+        if separator.start() and len(unit) > 1 and found:
+            return unit, found
+    return None
+
+
+def _plain(unit: str) -> str:
+    text = str(unit).strip().lower().replace("ångström", "angstrom").replace("å", "a")
+    text = re.sub(r"\s+|\*\*(?=3)|\^", "", text).replace("·", "*")
+    return re.sub(r"ang(strom)?s?(?=3|$)", "a", text.replace("³", "3"))
+
+
+def _factor(of: str, unit: str) -> float | None:
+    if of in ("energy", "virial"):
+        return _ENERGY.get(unit)
+    if of in ("length", "position", "cell"):
+        return _LENGTH.get(unit)
+    energy, _, length = unit.rpartition("/")
+    if of == "force":
+        if unit in ("a.u.", "au"):
+            return ase_units.Hartree / ase_units.Bohr
+        if energy in _ENERGY and length in _LENGTH:
+            return _ENERGY[energy] / _LENGTH[length]
+        return None
+    if unit in _PRESSURE_GPA:
+        return _PRESSURE_GPA[unit] / units.EV_PER_A3_IN_GPA
+    if unit in ("a.u.", "au"):
+        return ase_units.Hartree / ase_units.Bohr**3
+    if energy in _ENERGY and length.endswith("3") and length[:-1] in _LENGTH:
+        return _ENERGY[energy] / _LENGTH[length[:-1]] ** 3
+    return None

@@ -1,0 +1,277 @@
+"""Laws that bind the labels of one calculation to each other, whatever its functional.
+
+The work of the forces is a difference of energies, the virial a strain derivative; a C-H bond is as
+stiff as it is; what swings in a molecule makes the pressure swing; at one temperature all frames
+have nearly one energy. A wrong unit, sign or zero breaks them.
+
+Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dpdata
+import numpy as np
+import pandas as pd
+
+from helpers.observables import molecules
+from helpers.structures import TYPE_MAP
+
+
+def fractional(system: dpdata.LabeledSystem) -> np.ndarray:
+    """Coordinates (n_frames, N, 3) in units of the cell vectors."""
+    return system["coords"] @ np.linalg.inv(system["cells"])
+
+
+def work_balance(system: dpdata.LabeledSystem, reach: float = 0.3) -> pd.DataFrame:
+    r"""How well energies, forces and virials of consecutive frames belong together.
+
+    Between two frames that are a small step apart the energy changes by the work of both labels,
+
+    .. math:: \Delta E = -a \sum_i \overline{F_i \cdot \Delta r_i} - b\, \overline{W : \varepsilon},
+
+    with means over the two frames, Delta r what atoms move against the cell and epsilon the cell's
+    strain. Exact for a quadratic energy. ``a`` = ``b`` = 1 if the
+    labels share their units and the virial its sign; a virial of the other sign gives ``b`` near
+    -1, energies in hartree ``a`` = 1/27.2.
+
+    Pairs of consecutive frames less than ``reach`` (A, root mean square over atoms) apart enter;
+    ``b`` only where five of them or more differ in their cells by over 1e-4 and the virial does a
+    fifth of the work at least: what heating adds to the energy would drown less. Rows ``force`` and
+    ``virial``, columns ``slope``, ``error`` (standard error), ``n_pairs``.
+    """
+    cells, energy = system["cells"], system["energies"]
+    step = np.diff(fractional(system), axis=0)
+    step -= np.round(step)
+    growth = np.diff(cells, axis=0)
+    ends = (slice(None, -1), slice(1, None))
+    moved = [step @ cells[end] for end in ends]
+    strain = [np.linalg.solve(cells[end], growth) for end in ends]
+    near = np.sqrt((moved[0] ** 2).sum(axis=2).mean(axis=1)) < reach
+    strained = near & (np.abs(strain[0]).max(axis=(1, 2)) > 1e-4)
+
+    def mean_work(label, change):
+        at_ends = zip(ends, change, strict=True)
+        return -sum((system[label][end] * c).sum(axis=(1, 2)) for end, c in at_ends) / 2
+
+    work = {"force": mean_work("forces", moved)}
+    if "virials" in system.data and strained.sum() >= 5:
+        of_virial = mean_work("virials", strain)
+        if of_virial[near].std() > 0.2 * np.diff(energy)[near].std():
+            work["virial"] = of_virial
+    rows = pd.DataFrame(
+        {"slope": np.nan, "error": np.nan, "n_pairs": [int(near.sum()), int(strained.sum())]},
+        index=["force", "virial"],
+    )
+    matrix = np.stack([w[near] for w in work.values()], axis=1)
+    if near.sum() >= max(5, 2 * matrix.shape[1]) and np.linalg.matrix_rank(matrix) == len(work):
+        change = np.diff(energy)[near]
+        slopes = np.linalg.lstsq(matrix, change, rcond=None)[0]
+        variance = ((change - matrix @ slopes) ** 2).sum() / (len(change) - len(slopes))
+        errors = np.sqrt(variance * np.diag(np.linalg.inv(matrix.T @ matrix)))
+        rows.loc[list(work), "slope"], rows.loc[list(work), "error"] = slopes, errors
+    return rows
+
+
+def ch_stiffness(system: dpdata.LabeledSystem) -> float:
+    """Force constant (eV/A^2) of C-H bonds as the frames show it; NaN where they show none.
+
+    Minus the slope of the force on H along its bond against the bond's length, over all H within
+    1.3 A of a C. A C-H oscillator of 3100 1/cm has 4 pi^2 c^2 nu^2 mu = 33 eV/A^2, which no
+    composition or temperature changes by more than a factor of two; forces in another unit do.
+    """
+    from ase.geometry import find_mic
+
+    carbon, hydrogen = (np.flatnonzero(system["atom_types"] == TYPE_MAP.index(e)) for e in "CH")
+    if not len(carbon) or not len(hydrogen):
+        return float("nan")
+    lengths, pulls = [], []
+    for cell, coords, forces in zip(
+        system["cells"], system["coords"], system["forces"], strict=True
+    ):
+        pairs = (coords[hydrogen][:, None] - coords[carbon][None]).reshape(-1, 3)
+        vectors, d = find_mic(pairs, cell)
+        d = d.reshape(len(hydrogen), len(carbon))
+        mine = d.argmin(axis=1)
+        rows = np.arange(len(hydrogen))
+        bonded = d[rows, mine] < 1.3
+        unit = vectors.reshape(*d.shape, 3)[rows, mine] / d[rows, mine][:, None]
+        lengths.append(d[rows, mine][bonded])
+        pulls.append((forces[hydrogen] * unit).sum(axis=1)[bonded])
+    lengths, pulls = np.concatenate(lengths), np.concatenate(pulls)
+    if len(lengths) < 10 or lengths.std() < 0.005:
+        return float("nan")
+    return float(-np.polyfit(lengths, pulls, 1)[0])
+
+
+def strain_derivative(atoms, calculator, strain: float = 1e-3) -> np.ndarray:
+    r"""Virial (3, 3) in eV by finite strain, without any stress of the calculator.
+
+    :math:`W_{ab} = -\partial E / \partial \varepsilon_{ab}` by central differences of the energy
+    under homogeneous strain of the cell with its atoms, symmetrised.
+    """
+    virial = np.zeros((3, 3))
+    for a, b in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)):
+        energy = []
+        for sign in (1, -1):
+            deformation = np.eye(3)
+            deformation[a, b] += sign * strain / 2
+            deformation[b, a] += sign * strain / 2
+            strained = atoms.copy()
+            strained.calc = calculator
+            strained.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
+            energy.append(strained.get_potential_energy())
+        virial[a, b] = virial[b, a] = -(energy[0] - energy[1]) / (2 * strain)
+    return virial
+
+
+# ---------------------------------------------------------------- what swings inside of molecules
+
+_ENOUGH_FRAMES, _MOST_FRAMES = 5, 60
+
+
+@dataclass(frozen=True)
+class MolecularVirial:
+    """What the virial does when molecules swing, see :func:`molecular_virial`.
+
+    slope: of the virial against that of the forces inside of molecules. correlation: over frames
+    and components. diagonal, shear: the same of the three components on and off the diagonal.
+    """
+
+    slope: float = np.nan
+    correlation: float = np.nan
+    diagonal: float = np.nan
+    shear: float = np.nan
+
+
+def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
+    r"""Slope and correlation of the virial against that of the forces inside of molecules.
+
+    .. math:: W^{mol} = \sum_m \sum_{i \in m} (r_i - R_m) \otimes F_i
+
+    over the molecules m around their centres R_m (`molecules.find`, metal taken out). Bonds between
+    C, H and N are the stiffest there are: their vibrations make most of what the virial differs by
+    from frame to frame, at constant volume too. In all sets shipped here the slope lies between 0.8
+    and 1.1 and the correlation above 0.8; VASP's stress in kbar, taken for ASE's in eV/A^3, has a
+    slope of -1600.
+
+    NaN where there are fewer than five frames or nothing swings.
+    """
+    if "virials" not in system.data or len(system) < _ENOUGH_FRAMES:
+        return MolecularVirial()
+    chosen = np.linspace(0, len(system) - 1, min(len(system), _MOST_FRAMES)).round().astype(int)
+    symbols = np.array(system["atom_names"])[system["atom_types"]]
+    inside = np.zeros((len(chosen), 3, 3))
+    for k, i in enumerate(chosen):
+        cell, forces = system["cells"][i], system["forces"][i]
+        found = molecules.find(system["coords"][i], cell, symbols)
+        organic = found.label >= 0
+        label = found.label[organic]
+        if not len(label):
+            return MolecularVirial()
+        position = (system["coords"][i] + found.whole @ cell)[organic]
+        count = np.bincount(label)[:, None]
+        centre = np.stack([np.bincount(label, x) for x in position.T], axis=1) / count
+        inside[k] = (position - centre[label]).T @ forces[organic]
+    inside = (inside + inside.transpose(0, 2, 1)) / 2
+    # A cell that changes brings its own pressure: compare frames of one volume by a straight line.
+    volume = np.abs(np.linalg.det(system["cells"][chosen]))
+    x = _without_volume(inside.reshape(len(chosen), 9), volume)
+    y = _without_volume(system["virials"][chosen].reshape(len(chosen), 9), volume)
+    if not (x**2).sum() > 0 or not (y**2).sum() > 0:
+        return MolecularVirial()
+    shear = [1, 2, 5]
+    return MolecularVirial(
+        float((x * y).sum() / (x**2).sum()), _correlation(x, y),
+        _correlation(x[:, ::4], y[:, ::4]), _correlation(x[:, shear], y[:, shear]),
+    )  # fmt: skip
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    power = np.sqrt((x**2).sum() * (y**2).sum())
+    return float((x * y).sum() / power) if power > 0 else np.nan
+
+
+def _without_volume(values: np.ndarray, volume: np.ndarray) -> np.ndarray:
+    """What a straight line in the volume does not tell of values (n, m)."""
+    if np.ptp(volume) < 1e-3 * volume.mean():
+        return values - values.mean(axis=0)
+    basis = np.stack([np.ones_like(volume), volume / volume.mean() - 1], axis=1)
+    return values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
+
+
+# ---------------------------------------------------------------- zeros of energy
+
+# Of a classical harmonic solid the potential energy is 3/2 kT an atom and the mean square of a
+# force component kT times the mean force constant, some 31 eV/A^2 in Zn(im)2 (crystal and melt, 300
+# to 2500 K, all sets shipped here): per (eV/A)^2 of it, eV an atom.
+THERMAL = 1.5 / 31
+ZERO_GAP_EV = 0.15  # an atom; what two frames of one calculation differ by beyond heat: < 0.06 here
+
+
+def zeros_of_energy(system: dpdata.LabeledSystem) -> np.ndarray:
+    """Which zero of energy each frame has: 0 for the group with most frames, then 1, 2 ...
+
+    Groups are parted by gaps in the sorted energies an atom, less the heat that the forces tell
+    (:data:`THERMAL`), of more than :data:`ZERO_GAP_EV`. Codes, pseudopotentials and
+    functionals have zeros that differ by tenths to hundreds of eV an atom, frames of one
+    calculation lie close: in any proportion of the two there is a gap.
+    """
+    heat = THERMAL * (system["forces"] ** 2).mean(axis=(1, 2))
+    energy = system["energies"] / system.get_natoms() - heat
+    order = np.argsort(energy)
+    group = np.zeros(len(energy), dtype=int)
+    group[order[1:]] = np.cumsum(np.diff(energy[order]) > ZERO_GAP_EV)
+    by_size = np.argsort(-np.bincount(group), kind="stable")
+    return np.argsort(by_size)[group]
+
+
+def energy_jumps(system: dpdata.LabeledSystem, reach: float = 0.3) -> np.ndarray:
+    """Indices i of pairs (i, i + 1) between which the energy jumps, whatever forces and virial do.
+
+    Of frames less than ``reach`` (A) apart. A jump: the energy changes by more than the work of
+    both labels, by as much again, by the size of the trapezoid's correction |sum (F2 - F1) dr| and
+    by 10 meV an atom.
+    """
+    cells = system["cells"]
+    step = np.diff(fractional(system), axis=0)
+    step -= np.round(step)
+    moved = step @ cells[:-1]
+    near = np.sqrt((moved**2).sum(axis=2).mean(axis=1)) < reach
+    first, second = (-(system["forces"][k] * moved).sum(axis=(1, 2))
+                     for k in (slice(None, -1), slice(1, None)))  # fmt: skip
+    work, bend = (first + second) / 2, np.abs(second - first)
+    if "virials" in system.data:
+        strain = np.linalg.solve(cells[:-1], np.diff(cells, axis=0))
+        mean = (system["virials"][:-1] + system["virials"][1:]) / 2
+        of_virial = -(mean * strain).sum(axis=(1, 2))
+        work, bend = work + of_virial, bend + np.abs(of_virial)
+    else:
+        near &= np.abs(np.diff(cells, axis=0)).max(axis=(1, 2)) < 1e-4
+    change = np.diff(system["energies"])
+    allowed = np.abs(work) + bend + 0.01 * system.get_natoms()
+    return np.flatnonzero(near & (np.abs(change - work) > allowed))
+
+
+# ---------------------------------------------------------------- molecules and the cell
+
+
+def loose_atoms(system: dpdata.LabeledSystem, n_frames: int = 12, transpose: bool = False) -> float:
+    """Share of C and H that miss a bond, in the best of some frames.
+
+    An H needs one bond and a C two (`molecules.bonds`); hot frames have a few that do not, now
+    and then. A cell that does not belong to the atoms (transposed, in bohr, of another frame) cuts
+    the molecules that cross its faces, in every frame. transpose: by the transposed cell.
+    """
+    symbols = np.array(system["atom_names"])[system["atom_types"]]
+    wanted = np.select([symbols == "H", symbols == "C"], [1, 2], 0)
+    if not wanted.any():
+        return 0.0
+    shares = []
+    for i in np.unique(np.linspace(0, len(system) - 1, n_frames).round().astype(int)):
+        cell = system["cells"][i].T if transpose else system["cells"][i]
+        found = molecules.bonds(system["coords"][i], cell, symbols)
+        bonds = np.bincount(found.i, minlength=len(symbols))
+        shares.append((bonds < wanted).sum() / (wanted > 0).sum())
+    return float(min(shares))

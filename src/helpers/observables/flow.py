@@ -1,0 +1,54 @@
+"""Does anything flow? Diffusion coefficients in windows of temperature, or upper limits of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from helpers.observables import displacement
+
+SHORTEST = 16  # frames; a shorter window says nothing of diffusion
+RATTLES_A2 = 1.0  # A^2; less is half a Zn-N bond, which an atom may do in its place
+
+
+def displacements(windows: Mapping[float, object]) -> dict[float, tuple]:
+    """Mean squared displacements in those windows that are long and evenly spaced enough.
+
+    windows: temperature (K) -> trajectory (positions, symbols, cells, times_ps). Returns
+    temperature -> (lags (ps), element -> MSD (A^2), ``displacement.msd``).
+    """
+    found = {}
+    for T, frames in windows.items():
+        lag = frames.times_ps - frames.times_ps[0]
+        if len(lag) >= SHORTEST and np.allclose(np.diff(lag), lag[1], rtol=0.01):
+            found[T] = lag, displacement.msd(frames.positions, frames.symbols, frames.cells)
+    return found
+
+
+def table(moved: Mapping[float, tuple], elements: Sequence[str]) -> pd.DataFrame:
+    r"""Diffusion coefficients, a row for each temperature and element.
+
+    Where the atoms have moved by less than `RATTLES_A2`, or D is below twice its error, there is
+    only an upper limit, what D would be if all of the motion were diffusion,
+
+    .. math:: D \le \mathrm{MSD}(t) / 6t.
+
+    moved: of `displacements`. Columns: temperature_K, element, D and its error (A^2/ps, which is
+    1e-4 cm2/s; of a limit the error is NaN), limited, exponent of MSD(t), until_ps, msd_A2 then.
+    """
+    rows = []
+    for T, (lag, squared_of) in moved.items():
+        for element in elements:
+            found = displacement.diffusion_coefficient(lag, squared_of[element])
+            then = float(np.interp(found.to_ps, lag, squared_of[element]))
+            limited = bool(then < RATTLES_A2 or found.D < 2 * found.error)
+            rows.append({
+                "temperature_K": T, "element": element,
+                "D": then / (6 * found.to_ps) if limited else found.D,
+                "error": np.nan if limited else found.error, "limited": limited,
+                "exponent": found.exponent, "until_ps": found.to_ps, "msd_A2": then,
+            })  # fmt: skip
+    columns = ["temperature_K", "element", "D", "error", "limited", "exponent", "until_ps"]
+    return pd.DataFrame(rows, columns=[*columns, "msd_A2"])

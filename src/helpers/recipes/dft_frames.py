@@ -1,0 +1,111 @@
+"""From the list in ``data/dft.yaml`` to labelled frames in ``data/dft``.
+
+The list is worked off in its order, one frame after the other, each put into
+``data/dft/<system>.extxyz`` as soon as it is finished: stopped at any time, what is there is whole,
+and the same call goes on with the next frame.
+
+Units: A, K, eV, eV/A, eV/A^3.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+from helpers import paths, provenance, structures
+from helpers.errors import Unfit
+from helpers.frames import cp2k, dataset, reference
+from helpers.frames.dft_list import Frame, listed
+from helpers.recipes import labelling, runs
+
+
+def atoms_of(frame: Frame) -> Atoms:
+    """The structure of an entry, its atoms in the order of the type map.
+
+    Its info says ``origin``, ``phase`` and, where it is known, ``temperature_K``.
+    """
+    if frame.set:
+        system = dataset.load(frame.set)
+        atoms = system.sub_system([frame.frame]).to_ase_structure()[0]
+        temperature = float(system["temperature_K"][frame.frame].item())
+        origin = f"set {frame.set}, frame {frame.frame}"
+    elif frame.run:
+        whole = runs.run(frame.run).trajectory
+        nearest = int(np.abs(whole.temperatures_K - frame.temperature_K).argmin())
+        atoms, temperature = whole.atoms(nearest), float(whole.temperatures_K[nearest])
+        origin = f"run {frame.run}, step {whole.steps[nearest]}"
+    elif frame.structure:
+        atoms, temperature = labelling.start_of(frame.structure), frame.temperature_K
+        atoms.set_cell(atoms.cell.array * (1 + frame.strain), scale_atoms=True)
+        origin = frame.structure
+        if frame.strain:
+            origin += f", all lengths {100 * frame.strain:+g} %"
+    else:
+        raise Unfit("this entry says not where its frame comes from: structure, set or run")
+    order = np.argsort([structures.TYPE_MAP.index(s) for s in atoms.symbols], kind="stable")
+    atoms = Atoms(atoms.symbols[order], atoms.positions[order], cell=atoms.cell, pbc=True)
+    atoms.wrap()
+    atoms.info = {"origin": origin, "phase": frame.phase}
+    if temperature is not None:
+        atoms.info["temperature_K"] = temperature
+    return atoms
+
+
+def waiting(system: str) -> list[str]:
+    """Names of the listed frames of a system that are not in ``data/dft``, in their order."""
+    have = {a.info["name"] for a in cp2k.read(system)} if system in cp2k.systems() else set()
+    return [name for name in listed()[system] if name not in have]
+
+
+def make(system: str) -> Path:
+    """Label all frames of a system that wait, and put each into ``data/dft``; the file there.
+
+    The labels of the reference stand beside where it knows all bonds of the system: not where
+    there is more than Zn and imidazolate, though the elements are the same.
+
+    Raises
+    ------
+    cp2k.DFTFailed, reference.ReferenceUnavailable
+    """
+    calculator = None
+    for name in waiting(system):
+        atoms = atoms_of(listed()[system][name])
+        atoms.info = {"name": name} | atoms.info
+        beside = None
+        if _is_zinc_imidazolate(atoms):  # before the minutes of CP2K: it may not be installed
+            calculator = calculator or reference.Reference()
+            beside = reference.label(atoms, calculator)
+        (labelled,) = cp2k.label([atoms], paths.BUILD / "dft")
+        if beside is not None:
+            labelled.info["reference_energy"] = beside.get_potential_energy()
+            labelled.info["reference_stress"] = beside.get_stress()
+            labelled.arrays["reference_forces"] = beside.get_forces()
+        _put(system, labelled)
+    return paths.DFT / f"{system}.extxyz"
+
+
+def _is_zinc_imidazolate(atoms: Atoms) -> bool:
+    counts = {s: int(np.sum(np.asarray(atoms.symbols) == s)) for s in structures.TYPE_MAP}
+    return all(counts[s] == counts["Zn"] * n for s, n in structures.FORMULA_UNIT.items())
+
+
+def _put(system: str, labelled: Atoms) -> None:
+    """Add a frame to the shipped ones and to their provenance, the second last."""
+    images = cp2k.read(system) if system in cp2k.systems() else []
+    images = [*images, labelled]
+    target = paths.DFT / f"{system}.extxyz"
+    part = target.with_suffix(".part")
+    ase.io.write(part, images, format="extxyz")
+    part.replace(target)
+    known = provenance.read(paths.DFT)
+    recipe = known["recipe"]
+    recipe["frames"] |= {system: sorted(a.info["name"] for a in images)}
+    provenance.write(
+        paths.DFT, kind="dft", recipe=recipe, description=known["description"],
+        inputs=known["inputs"] | {target.name: provenance.sha256(target)},
+        level_of_theory=cp2k.LEVEL, source=known["source"], reference=reference.SOURCE,
+    )  # fmt: skip
+    provenance.announce("made", target, labelled.info["name"])

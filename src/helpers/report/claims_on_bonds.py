@@ -1,0 +1,244 @@
+"""What chapter 3 concludes: DPMD-Test beside ATP, the Zn-N bond in the heat, Table 2, flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from helpers.observables import activation, rdf_distance
+from helpers.observables.activation import Activation
+from helpers.report import paper, tables
+from helpers.report.claims import Finding, Number
+
+_TOTAL = "total"  # the row of all atoms in a table of distances
+
+
+def fate(run) -> str:
+    """How far the run of DPMD-Test came, in a sentence. run: a finished run, or None."""
+    if run is None:
+        return "There is no DPMD-Test potential yet (`test_potential` is empty)."
+    if run.exploded:
+        return f"DPMD-Test did not survive: {run.exploded.split(';')[0]}."
+    return f"DPMD-Test reached {run.recipe.temperature_end_K:.0f} K ({run.name})."
+
+
+def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Finding:
+    """Figs. S1 and S2: DPMD-Test has the bonds right and the medium range wrong.
+
+    run: of DPMD-Test, or None. compared: ``sampled_rdf.Comparison`` of it. distances: of
+    ``rdf_distance.table``, or None without a comparison.
+    """
+    claim = "DPMD-Test at high temperature (Figs. S1, S2)"
+    says = "its bonds are right, its medium range is wrong."
+    if run is None:
+        return Finding(claim, "not tested, since there is no DPMD-Test potential", says, "nothing.")
+    end = (Number("the run", "-", fate(run).rstrip(".")),)
+    if not compared:
+        heated = run.trajectory.temperatures_K.max() > run.recipe.temperature_start_K
+        at_once = f"; it is unstable already at {run.recipe.temperature_start_K:.0f} K"
+        return Finding(
+            claim,
+            "cannot be tested as the paper shows it, since the run does not hold its temperature",
+            says,
+            f"{compared.why_not}{'' if heated else f'{at_once}, before any heating'}.",
+            end,
+        )
+    whole = distances[distances["pair"] == _TOTAL].iloc[0]
+    right = whole["R, bonds"] < 2 * whole["noise, bonds"]
+    wrong = whole["R, beyond"] > 2 * whole["noise, beyond"]
+    holds = wrong and (right or whole["R, beyond"] > 1.5 * whole["R, bonds"])
+    return Finding(
+        claim,
+        "agrees" if holds else "is not what is seen here",
+        says,
+        f"at {compared.temperature_K:.0f} K the total g(r) is {whole['R, bonds']:.0f} % off the "
+        f"reference in the bonds (noise {whole['noise, bonds']:.0f} %) and "
+        f"{whole['R, beyond']:.0f} % beyond 3 Å (noise {whole['noise, beyond']:.0f} %).",
+        end,
+    )
+
+
+def where_it_was_trained(errors: pd.DataFrame, n_frames: int, test: str, atp: str) -> Finding:
+    """Does DPMD-Test fall short on frames of the temperature that it was trained at, too?
+
+    errors: force RMSE (eV/A), a row for each set of the reference, coldest first, a column for
+    each potential. n_frames: that DPMD-Test was trained on. test, atp: names of the potentials.
+    """
+    theirs = paper.value("training.test_configurations").number
+    claim, says = "Training of DPMD-Test", f"it was trained on {theirs} frames of 300 K."
+    if errors.empty or test not in errors:
+        return Finding(claim, "not judged, since it was not evaluated", says, "nothing.")
+    cold = errors.iloc[0]
+    verdict = f"its force error is {cold[test]:.2f} eV/Å on {errors.index[0]}"
+    if atp in errors:
+        verdict += f", {cold[test] / cold[atp]:.1f} times ATP's"
+    said = tuple(
+        Number(f"force error of {name} on {at}", "eV/A", f"{row[name]:.2f}")
+        for at, row in errors.iterrows()
+        for name in errors
+    )
+    return Finding(claim, verdict, says, f"it was trained on {n_frames} frames.", said)
+
+
+def nearly_identical(compared, distances: pd.DataFrame | None) -> Finding:
+    """Fig. 3a: the g(r) of ATP and of first principles are nearly identical.
+
+    compared, distances: as in `bonds_right_rest_wrong`.
+    """
+    says = "the two curves are nearly identical."
+    if not compared:
+        claim = f"{compared.name} beside the reference (Fig. 3a)"
+        return Finding(claim, "not tested", says, f"{compared.why_not}.")
+    claim = f"{compared.name} at {compared.temperature_K:.0f} K (Fig. 3a)"
+    whole = distances[distances["pair"] == _TOTAL].iloc[0]
+    parts = distances[distances["pair"] != _TOTAL].dropna(subset="R, all")
+    worst = parts.loc[parts["R, all"].idxmax()]
+    off = rdf_distance.differing(distances)["pair"]
+    if len(off):
+        verdict = f"{len(off)} of {len(parts)} pairs differ by more than twice their noise"
+    elif parts["noise, all"].notna().all():
+        verdict = "agrees, no pair differs by more than twice its noise"
+    else:
+        verdict = "cannot tell, since one snapshot has no noise to compare the difference with"
+    return Finding(
+        claim,
+        verdict,
+        says,
+        f"the total g(r) is {whole['R, all']:.0f} % off the reference (noise "
+        f"{whole['noise, all']:.0f} %), {worst['pair']} most ({worst['R, all']:.0f} %).",
+        (Number("pairs that differ", "-", ", ".join(off) or "none"),),
+    )
+
+
+def partial_melting(between: Mapping[float, int], n_frames: Mapping[float, int]) -> Finding:
+    """Fig. 3b: the first two Zn-N peaks run into each other.
+
+    between: temperature (K) -> pairs between the peaks (``activation.pairs_in_valley``). n_frames:
+    temperature -> snapshots looked at.
+    """
+    theirs = paper.value("observables.partial_melting_K").number
+    filled = [T for T, pairs in between.items() if pairs]
+    if filled:
+        verdict = f"pairs between the peaks from {min(filled):.0f} K on"
+        here = f"{between[min(filled)]} in {n_frames[min(filled)]} snapshots there."
+    else:
+        verdict = f"no pair between the peaks up to {max(between):.0f} K"
+        here = f"none in {sum(n_frames.values())} snapshots."
+    said = tuple(Number(f"pairs between the peaks, {T:.0f} K", "-", n) for T, n in between.items())
+    return Finding(
+        "Partial melting (Fig. 3b)", verdict, f"the peaks meet above {theirs} K.", here, said
+    )
+
+
+def barrier_in_words(found: Activation, temperature_K: float = 1800.0) -> str:
+    """The barrier (kJ/mol) at a temperature, its lower bound, or that it is not determined."""
+    row = found.at(temperature_K)
+    if np.isfinite(row["dF_kJ_mol"]):
+        return tables.number(row["dF_kJ_mol"], row["error_kJ_mol"])
+    bound = row["lower_bound_kJ_mol"]
+    return f"> {bound:.0f} (95 %)" if np.isfinite(bound) else tables.NOT_DETERMINED
+
+
+def barrier(found: Activation, temperature_K: float = 1800.0) -> Finding:
+    """Table 2: the activation free energy at 1800 K beside that of the paper's DPMD-20K."""
+    theirs = paper.rows("table2")["DPMD-20K"][f"dF_{temperature_K:.0f}K_kJ_per_mol"].number
+    ours = found.at(temperature_K)
+    if np.isfinite(ours["dF_kJ_mol"]):
+        off = abs(ours["dF_kJ_mol"] - theirs) / ours["error_kJ_mol"]
+        more = "more" if off > 2 else "not more"
+        verdict = f"{off:.1f} standard errors apart, {more} than chance explains"
+    elif np.isfinite(ours["lower_bound_kJ_mol"]):
+        above = ours["lower_bound_kJ_mol"] > theirs
+        verdict = "our bound is above it" if above else "our bound does not exclude it"
+    else:
+        verdict = "not tested, the run has no frames there or no barrier"
+    said = barrier_in_words(found, temperature_K)
+    return Finding(
+        f"ΔF‡({temperature_K:.0f} K) (Table 2)",
+        verdict,
+        f"{theirs} kJ/mol (DPMD-20K).",
+        f"{said} kJ/mol.",
+        (Number(f"ΔF‡({temperature_K:.0f} K)", "kJ/mol", said, theirs),),
+    )
+
+
+def barriers_beside_line(found: Activation) -> Finding:
+    """Fig. 3d: our lower bounds beside the line of the paper's DPMD-20K."""
+    claim, own = "Barriers against temperature (Fig. 3d)", paper.rows("table2")["DPMD-20K"]
+    dU, dS = own["dU_kJ_per_mol"].number, own["dS_J_per_mol_K"].number
+    says = f"they fall on the line {dU} kJ/mol - T · {dS} J/(mol K)."
+    bounds = found.barriers.dropna(subset="lower_bound_kJ_mol")
+    if bounds.empty:
+        return Finding(claim, "cannot tell, since there is no lower bound", says, "nothing.")
+    higher = activation.above_line(found.barriers, dU, dS)
+    verdict = (
+        "the barrier is higher here"
+        if len(higher)
+        else "our bounds are nowhere above the paper's line"
+    )
+    where = ", ".join(f"{T:.0f}" for T in higher)
+    return Finding(
+        claim,
+        verdict,
+        says,
+        f"our lower bounds (95 % each) lie above that line at {where} K."
+        if len(higher)
+        else "our lower bounds (95 % each) do not exclude it.",
+        tuple(
+            Number(f"lower bound at {row.temperature_K:.0f} K", "kJ/mol",
+                   f"{row.lower_bound_kJ_mol:.0f}", f"{dU - row.temperature_K * dS / 1000:.0f}")
+            for row in bounds.itertuples()
+        ),
+    )  # fmt: skip
+
+
+def activation_line(found: Activation) -> Finding:
+    """Table 2: energy and entropy of activation, from a line through the barriers."""
+    own, line = paper.rows("table2")["DPMD-20K"], found.line
+    claim = "ΔU‡ and ΔS‡ (Table 2)"
+    says = f"{own['dU_kJ_per_mol'].number} kJ/mol and {own['dS_J_per_mol_K'].number} J/(mol K)."
+    if line is None:
+        return Finding(claim, "not determined", says, f"{found.why_no_line}.")
+    limits = [*line.interval(), *line.interval([840, 1800])]
+    inside = [
+        key
+        for key, (least, most) in zip(own, limits, strict=True)
+        if least <= own[key].number <= most
+    ]
+    sampled = found.barriers.dropna(subset="dF_kJ_mol")["temperature_K"]
+    dU, dS = tables.number(line.dU, line.dU_error), tables.number(line.dS, line.dS_error)
+    return Finding(
+        claim,
+        f"{len(inside)} of the paper's four numbers lie in our 95 % intervals",
+        says,
+        f"{dU} kJ/mol and {dS} J/(mol K) from {line.n_points} temperatures, "
+        f"{sampled.min():.0f}–{sampled.max():.0f} K.",
+        (Number("inside our intervals", "-", ", ".join(inside) or "none"),),
+    )
+
+
+def flows(table: pd.DataFrame, width_K: float) -> Finding:
+    """Does Zn diffuse at the highest temperature? table: of ``flow.table``, Zn in it.
+
+    width_K: of a window of temperature, for the words.
+    """
+    claim, says = "Flow", "it reports no diffusion coefficient."
+    of_zn = table[table["element"] == "Zn"]
+    if of_zn.empty:
+        return Finding(
+            claim,
+            "not tested",
+            says,
+            f"no window of {width_K:.0f} K holds 16 snapshots.",
+        )
+    hottest = of_zn.iloc[-1]
+    diffuses = hottest["exponent"] > 0.8 and hottest["msd_A2"] > 1
+    return Finding(
+        claim,
+        "Zn diffuses" if diffuses else "no diffusion within the time of a window",
+        says,
+        f"at {hottest['temperature_K']:.0f} K Zn has gone {hottest['msd_A2'] ** 0.5:.1f} Å in "
+        f"{hottest['until_ps']:.1f} ps, as t^{hottest['exponent'] / 2:.2f}.",
+    )

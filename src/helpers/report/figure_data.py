@@ -1,0 +1,107 @@
+"""The numbers behind a figure, so that a page can offer them as CSV.
+
+``offer`` adds a form ``text/csv`` to every matplotlib figure that a notebook shows from then on;
+the page links it below the caption. What is read is what is drawn: lines, points, bars, images.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.container import BarContainer
+from matplotlib.figure import Figure
+
+MIME = "text/csv"
+MOST_ROWS = 20_000  # of one file; a cloud of more points is no table that anyone reads
+
+
+def table(figure: Figure) -> pd.DataFrame:
+    """What a figure draws, one row a point: panel, series, x, y (and value, of an image).
+
+    Axis labels with their units are the names of the panels. Guide lines (``axhline``), bands and
+    text are left out. At most `MOST_ROWS` rows, evenly taken, from each series if need be.
+    """
+    rows = [
+        {"panel": _panel(ax, k), "x_is": ax.get_xlabel(), "y_is": ax.get_ylabel(), **row}
+        for k, ax in enumerate(figure.axes, 1)
+        for row in _drawn(ax)
+    ]
+    frame = pd.DataFrame(rows)
+    step = -(-len(frame) // MOST_ROWS) if len(frame) else 1
+    return frame.iloc[::step]
+
+
+def csv(figure: Figure) -> str | None:
+    """`table` as text with six digits; None where a figure draws nothing that is a number."""
+    frame = table(figure)
+    return frame.to_csv(index=False, float_format="%.6g") if len(frame) else None
+
+
+def offer() -> None:
+    """Give every figure of this kernel its CSV; does nothing outside a notebook."""
+    if "IPython" not in sys.modules:
+        return
+    from IPython import get_ipython
+    from IPython.core.formatters import BaseFormatter
+    from traitlets import ObjectName, Unicode
+
+    shell = get_ipython()
+    if shell is None or MIME in shell.display_formatter.formatters:
+        return
+
+    class CSVFormatter(BaseFormatter):
+        format_type = Unicode(MIME)
+        print_method = ObjectName("_repr_csv_")
+        _return_type = str
+
+    formatter = CSVFormatter(parent=shell.display_formatter)
+    formatter.for_type(Figure, csv)
+    shell.display_formatter.formatters[MIME] = formatter
+    shell.display_formatter.active_types = [*shell.display_formatter.active_types, MIME]
+
+
+def _panel(ax: Axes, number: int) -> str:
+    return ax.get_title() or ax.get_title(loc="left") or str(number)
+
+
+def _drawn(ax: Axes) -> Iterator[dict]:
+    for line in ax.get_lines():
+        name = line.get_label()
+        x, y = (np.asarray(a) for a in line.get_data(orig=False))
+        if line.get_transform() != ax.transData or (x.size < 3 and name.startswith("_")):
+            continue  # axvline, axhline, caps of error bars
+        for one, other in zip(np.atleast_1d(x), np.atleast_1d(y), strict=True):
+            yield {"series": _named(name), "x": one, "y": other}
+    for points in ax.collections:
+        if isinstance(points, PathCollection):
+            for one, other in np.asarray(points.get_offsets()):
+                yield {"series": _named(points.get_label()), "x": one, "y": other}
+    for bars in ax.containers:
+        if isinstance(bars, BarContainer):
+            for bar in bars:
+                middle = bar.get_x() + bar.get_width() / 2
+                flat = bars.orientation == "horizontal"
+                x = bar.get_x() + bar.get_width() if flat else middle
+                y = bar.get_y() + bar.get_height() / (2 if flat else 1)
+                yield {"series": _named(bars.get_label()), "x": x, "y": y}
+    for image in ax.images:
+        values = np.asarray(image.get_array())
+        if values.ndim != 2:
+            continue
+        left, right, bottom, top = image.get_extent()
+        if image.origin == "upper":  # the first row is the uppermost
+            bottom, top = top, bottom
+        x = left + (np.arange(values.shape[1]) + 0.5) * (right - left) / values.shape[1]
+        y = bottom + (np.arange(values.shape[0]) + 0.5) * (top - bottom) / values.shape[0]
+        for i, row in enumerate(values):
+            for j, value in enumerate(row):
+                yield {"series": "", "x": x[j], "y": y[i], "value": value}
+
+
+def _named(label: str) -> str:
+    return "" if label.startswith("_") else label

@@ -1,0 +1,69 @@
+"""Tables of chapter 3: barriers of bond breaking, and what flows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from helpers.observables.activation import Activation
+from helpers.report import paper, tables
+from helpers.report.tables import Table
+
+
+def barriers(found: Activation, pairs: Mapping[float, int]) -> Table:
+    """Barriers by temperature, their errors and lower bounds, and the pairs that were counted."""
+    table = found.barriers.drop(columns="note").assign(pairs=list(pairs.values()))
+    names = {
+        "temperature_K": "T (K)",
+        "dF_kJ_mol": "ΔF‡ (kJ/mol)",
+        "error_kJ_mol": "error (kJ/mol)",
+        "lower_bound_kJ_mol": "at least (kJ/mol, 95 %)",
+        "pairs": "pairs in the valley",
+    }
+    return tables.headed(table, columns=names, decimals=1)
+
+
+def flow(table: pd.DataFrame) -> Table:
+    """Diffusion coefficients or their upper limits. table: of ``flow.table``."""
+    said = [
+        f"< {row.D:.2f}" if row.limited else tables.number(row.D, row.error)
+        for row in table.itertuples()
+    ]
+    names = {
+        "temperature_K": "T (K)",
+        "element": "element",
+        "said": "D (10⁻⁴ cm²/s)",
+        "exponent": "exponent",
+        "until_ps": "until (ps)",
+        "msd_A2": "MSD then (Å²)",
+    }
+    return tables.headed(table.assign(said=said), columns=names, decimals=2)
+
+
+def frames_by_temperature(counts: Mapping[str, Mapping[float, object]]) -> Table:
+    """How many frames each trajectory has near each temperature.
+
+    counts: name -> temperature (K) -> frames (anything with a length).
+    """
+    table = pd.DataFrame({name: {T: len(f) for T, f in of.items()} for name, of in counts.items()})
+    whole = table.sort_index().fillna(0).astype(int)
+    return tables.headed(whole.rename(index=lambda T: f"{T:.0f}"), index="temperature (K)")
+
+
+def differences(structure: str, n_atoms: int, rate_K_per_ps: float, segments: bool) -> list[str]:
+    """In what the heating run differs from the paper's DPMD-20K, in words.
+
+    rate_K_per_ps: of the ramp. segments: whether the temperature is held while frames are taken.
+    """
+    rate = paper.value("table3.DPMD-20K.heating_rate_K_per_ps").number
+    atoms = paper.value("systems.supercell_atoms").number
+    possible = {
+        f"{rate_K_per_ps:g} K/ps instead of {rate:g}": not np.isclose(rate_K_per_ps, rate),
+        f"{structure} instead of ZIF-4": not structure.startswith("ZIF-4"),
+        f"{n_atoms} atoms instead of {atoms}": n_atoms != atoms,
+        "frames taken while it is heated, where the paper waits at each temperature": not segments,
+        "another reference (a NequIP potential of PBE-D3 quality, not first principles)": True,
+    }
+    return [words for words, differs in possible.items() if differs]

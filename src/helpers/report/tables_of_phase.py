@@ -1,0 +1,112 @@
+"""Tables and sentences of chapter 5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from helpers.report import paper, tables
+from helpers.report.tables import Table
+
+_OUTCOMES = {
+    "end": "hold to the end",
+    "returned": "opened and returned",
+    "exchanged": "were exchanged",
+    "open": "stayed open",
+}
+
+
+def windows(found: Mapping[str, object]) -> Table:
+    """Windows of a run: name, snapshots, highest temperature. found: name -> trajectory."""
+    rows = [
+        {
+            "window": name,
+            "snapshots": len(part),
+            "highest_K": f"{part.temperatures_K.max():.0f}",
+        }
+        for name, part in found.items()
+    ]
+    return tables.headed(pd.DataFrame(rows))
+
+
+def bonds(found) -> Table:
+    """What became of the Zn-N bonds, and of the ligands. found: `ligand_exchange.Bonds`."""
+    outcome = found.episodes["outcome"].value_counts()
+    counted = {f"bonds that {words}": int(outcome.get(key, 0)) for key, words in _OUTCOMES.items()}
+    return tables.facts(
+        {"N that are followed": len(found.nitrogen), "bonds": len(found.episodes)}
+        | counted
+        | {
+            "imidazolates that settled anew, both N bound": len(found.moves),
+            "of these on the same Zn, turned round": int(found.moves["flipped"].sum()),
+            "imidazolates that took part": f"{found.moves['ligand'].nunique()} of "
+            f"{found.n_ligands}",
+        }
+    )
+
+
+def molecules(census, spells: pd.DataFrame) -> Table:
+    """How many imidazolates were broken, for how long, and whether hydrogen came together.
+
+    census: `molecules.Census`. spells: ``molecules.spells`` of its ligands.
+    """
+    return tables.facts(
+        {
+            "imidazolates": census.possible,
+            "lasting breaks": int(spells["lasting"].sum()),
+            "shorter breaks": int((~spells["lasting"]).sum()),
+            "frames": len(census.clusters),
+            "frames with a cluster of H": int((census.clusters > 0).sum()),
+            "atoms of the largest cluster": int(census.largest_cluster.max()),
+        }
+    )
+
+
+def networks(nets: Mapping[str, object]) -> Table:
+    """The network of each window. nets: name -> `network.Network`."""
+    rows = [
+        {
+            "window": name,
+            "imidazolates on two Zn": net.bridging,
+            "on one": net.dangling,
+            "free": net.free,
+            "pieces of the network": net.pieces,
+            "bridges from a Zn (mean)": float(net.degree.mean()),
+        }
+        for name, net in nets.items()
+    ]
+    return tables.headed(pd.DataFrame(rows), decimals=2)
+
+
+def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
+    """How much each peak widens. found: range (K) -> of ``peaks.growth``."""
+    rows = [one.assign(range=f"{low:.0f}–{high:.0f} K") for (low, high), one in found.items()]
+    names = {
+        "range": "range",
+        "pair": "pair",
+        "points": "points",
+        "change_A": "change (Å)",
+        "error_A": "error (Å)",
+        "change_percent": "change (%)",
+        "error_percent": "error (%)",
+    }
+    return tables.headed(pd.concat(rows), columns=names, decimals=3)
+
+
+def differences(rate_K_per_ps: float, n_atoms: int, watched_ns: float) -> list[str]:
+    """In what the run differs from the paper's DPMD-1K, in words.
+
+    rate_K_per_ps: its heating rate. watched_ns: time that all bonds were watched together.
+    """
+    theirs = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
+    atoms = paper.value("systems.supercell_atoms").number
+    found = []
+    if rate_K_per_ps > theirs:
+        found.append(
+            f"Rate: {rate_K_per_ps:g} K/ps; the paper saw its low-density phase at {theirs:g} "
+            f"K/ps only. All bonds together were watched for {watched_ns:.2g} ns."
+        )
+    if n_atoms != atoms:
+        found.append(f"Size: {n_atoms} atoms, the paper has {atoms}; a second phase needs room.")
+    return found
