@@ -107,11 +107,11 @@ def element(label: str) -> str:
         there is no such element.
     """
     text = str(label).strip()
-    if text in ISOTOPES or text in atomic_numbers and text != "X":
+    if text in ISOTOPES or (text in atomic_numbers and text != "X"):
         return ISOTOPES.get(text, text)
     match = _LABEL.fullmatch(text)
     for found in (match[1], match[1].capitalize()) if match else ():
-        if found in ISOTOPES or found in atomic_numbers and found != "X":
+        if found in ISOTOPES or (found in atomic_numbers and found != "X"):
             return ISOTOPES.get(found, found)
     said = f"{label!r} is no element" if text else "an atom has no element"
     raise Unfit(f"{said}; write the symbol (C, H, N, Zn ...) of each atom")

@@ -197,7 +197,7 @@ def _frame(header: str, rows: list[str], where: str) -> Frame:
             cell = np.array(numbers, dtype=float).reshape(3, 3)
         except ValueError as error:
             raise BadFrames(f'{where}: the cell is not nine numbers (Lattice="...")') from error
-    fields = layout.split(":") if layout else "species:S:1:pos:R:3".split(":")
+    fields = layout.split(":") if layout else ["species", "S", "1", "pos", "R", "3"]
     if len(fields) % 3 or not all(x.isdigit() for x in fields[2::3]):
         raise BadFrames(f"{where}: Properties={layout} is not name:kind:columns in turn")
     widths = [int(x) for x in fields[2::3]]

@@ -115,9 +115,13 @@ def _more_precise(file: Path, form: str, found: dict[Path, str]) -> Path | None:
     if form != "vasp/outcar":
         return None
     for other, its in found.items():
-        if its == "vasp/xml" and other.parent == file.parent and _run_of(other) == _run_of(file):
-            if vasp.steps(file, form) == vasp.steps(other, its):
-                return other
+        beside = its == "vasp/xml" and other.parent == file.parent
+        if (
+            beside
+            and _run_of(other) == _run_of(file)
+            and vasp.steps(file, form) == vasp.steps(other, its)
+        ):
+            return other
     return None
 
 
