@@ -21,11 +21,7 @@ LATER = (
     "frames/cp2k.py", "frames/cp2k_output.py", "frames/dataset.py", "frames/dft_list.py",
     "frames/extxyz.py", "frames/files.py", "frames/formats.py", "frames/importing.py",
     "frames/label_units.py", "frames/laws.py", "frames/pair_law.py", "frames/reference.py",
-    "frames/sampling.py", "frames/summary.py", "frames/vasp.py", "md/force_field.py",
-    "md/heating.py", "md/kernels.py", "md/lammps.py", "md/lammps_input.py",
-    "md/model_deviation.py", "md/parallel.py", "md/progress.py", "md/protocol.py",
-    "md/reaxff.py", "md/resume.py", "md/run.py", "md/sampled_rdf.py", "md/snapshots.py",
-    "md/thermo.py", "md/trajectory.py", "md/windows.py", "observables/activation.py",
+    "frames/sampling.py", "frames/summary.py", "frames/vasp.py", "observables/activation.py",
     "observables/censored.py", "observables/density_stages.py", "observables/detection.py",
     "observables/flow.py", "observables/neighbors.py", "observables/rdf_distance.py",
     "recipes/catalogue.py", "recipes/dft_frames.py", "recipes/labelling.py", "recipes/peers.py",
@@ -109,15 +105,23 @@ def lacking(module: str) -> list[str]:
     tree = ast.parse(MODULES[module].read_text())
     found = [] if ast.get_docstring(tree) else ["the module has no docstring"]
     public = [n for n in tree.body if not getattr(n, "name", "_").startswith("_")]
+    documented = {
+        node.name: {
+            m.name for m in node.body if isinstance(m, ast.FunctionDef) and ast.get_docstring(m)
+        }
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
     for node in public:
         if isinstance(node, ast.ClassDef):
-            found += _class(node)
+            bases = [documented.get(ast.unparse(base), set()) for base in node.bases]
+            found += _class(node, inherited=set().union(*bases))
         elif isinstance(node, ast.FunctionDef):
             found += _function(node, node.name, method=False)
     return found
 
 
-def _class(node: ast.ClassDef) -> list[str]:
+def _class(node: ast.ClassDef, inherited: set[str]) -> list[str]:
     doc = ast.get_docstring(node) or ""
     said = sections(doc)
     fields = [
@@ -133,6 +137,8 @@ def _class(node: ast.ClassDef) -> list[str]:
     found += _compare(node.name, "Attributes", fields, said, exact=False)
     found += _compare(node.name, "Parameters", made, said, exact=bool(made))
     for f in functions:
+        if f.name in inherited and not ast.get_docstring(f):
+            continue  # what the base class says of it holds
         if not f.name.startswith("_") or f.name == "__call__":
             found += _function(f, f"{node.name}.{f.name}", method=True)
     return found
