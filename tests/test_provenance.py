@@ -101,9 +101,9 @@ def test_second_process_is_refused_and_a_killed_one_leaves_no_lock(build):
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert process.stdout.readline()
-        with pytest.raises(provenance.DirectoryBusy, match=str(process.pid)):
-            with provenance.lock(directory):
-                pass
+        refused = pytest.raises(provenance.DirectoryBusy, match=str(process.pid))
+        with refused, provenance.lock(directory):
+            pass
     finally:
         process.kill()
         process.wait()
@@ -192,7 +192,7 @@ def test_kept_waits_for_the_same_result_of_another_process(build, capsys):
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     file = tmp_path / "new" / "file.txt"
     assert provenance.write_text(file, "old") == file
-    with pytest.raises(ZeroDivisionError), provenance.replacing(file) as part:
+    with pytest.raises(ZeroDivisionError), provenance.replacing(file) as part:  # noqa: PT012
         part.write_text("half of the ne")
         raise ZeroDivisionError
     assert file.read_text() == "old" and list(file.parent.iterdir()) == [file]

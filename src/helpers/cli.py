@@ -17,9 +17,19 @@ from helpers.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line: 0 when done, 1 with one line for each problem, 130 when interrupted.
+    """The command line ``zif4``.
 
-    An error that is not the user's is a bug, which keeps its traceback.
+    An error that is not the user's is a bug and keeps its traceback.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0 when done, 1 with one line for each problem, 130 when interrupted.
     """
     options = _parser().parse_args(arguments)
     for line in settings.misspelt():

@@ -209,7 +209,7 @@ def _of_trajectories() -> dict[str, str]:
             said[what] = _refusal(lambda: trajectory.read(file), folder)
     sound = structures.load("Znim2-ABW")
     said["atoms in another order in a later frame"] = _refusal(
-        lambda: trajectory.of_images([sound, sound[::-1]]), Path(".")
+        lambda: trajectory.of_images([sound, sound[::-1]]), Path()
     )
     return said
 

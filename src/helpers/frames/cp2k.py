@@ -179,7 +179,8 @@ def label(
 
 def launcher(program: str, ranks: int) -> list[str]:
     """What CP2K is started with: its own MPI's mpirun. The first one on the PATH of our
-    environment is LAMMPS's, of another MPI."""
+    environment is LAMMPS's, of another MPI.
+    """
     if ranks == 1:
         return []
     own = Path(program).with_name("mpirun")

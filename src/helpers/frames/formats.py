@@ -100,7 +100,7 @@ def guess_format(path: Path) -> str:
     """
     name = files.plain_name(path).lower()
     head = files.head(path) if path.is_file() else ""
-    if name.endswith(".extxyz") or name.endswith(".xyz") and "lattice=" in head.lower():
+    if name.endswith(".extxyz") or (name.endswith(".xyz") and "lattice=" in head.lower()):
         return "extxyz"
     if vasp.is_outcar(head):
         return "vasp/outcar"

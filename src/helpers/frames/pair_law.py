@@ -89,7 +89,8 @@ _REACH = {splines: CUTOFF, tail: TAIL_OFF[1]}
 @dataclass(frozen=True)
 class Rows:
     """What one frame asks of the coefficients: energy/N (1, K+1), forces (3N, K+1), stress
-    (6, K+1) in eV, A, the last column that of the constant c."""
+    (6, K+1) in eV, A, the last column that of the constant c.
+    """
 
     energy: np.ndarray
     force: np.ndarray

@@ -82,7 +82,8 @@ def seeds(rate_K_per_ps, Tf_K, error_K, above_K) -> Seeds:
 @dataclass(frozen=True)
 class Fit:
     """parameters: (k,) of the mean. scatter_K: between seeds. log_likelihood. freedom: seeds that
-    fell less k."""
+    fell less k.
+    """
 
     parameters: np.ndarray
     scatter_K: float

@@ -1,13 +1,13 @@
-r"""How the temperature of a transition depends on the heating rate, and where that leads.
+r"""Dependence of a transition temperature on the heating rate, and its extrapolation.
 
-A change of structure that waits for one activated step of energy E is seen, on heating at a rate
+A structural change that waits for one activated step of energy E is observed, on heating at a rate
 q, at the temperature T_f with (Kissinger, Anal. Chem. 29, 1702 (1957))
 
 .. math:: \ln \frac{q}{T_f^2} = C - \frac{E}{R T_f}.
 
-Slow heating leaves it time: T_f falls with the logarithm of the rate. Between a simulation (K/ps)
-and a calorimeter (K/min) lie thirteen powers of ten, so that the law is all that such an
-extrapolation stands on.
+Slower heating gives it more time, and T_f falls with the logarithm of the rate. Thirteen orders of
+magnitude lie between a simulation (K/ps) and a calorimeter (K/min), so that an extrapolation rests
+entirely on this law.
 """
 
 from __future__ import annotations
@@ -34,15 +34,29 @@ class NoLaw(ValueError):
 
 
 class TooFewPoints(ValueError):
-    """The law has two parameters: three rates at which a transition was found are needed."""
+    """A transition is known at fewer than three rates; the law has two parameters."""
 
 
 @dataclass(frozen=True)
 class RateLaw:
-    """Kissinger's law fitted to (rate, T_f).
+    """Kissinger's law fitted to transition temperatures at several heating rates.
 
-    E_kJ_per_mol, error: activation energy. scatter_K: root mean square distance of the points from
-    the curve. n: number of points. parameters, covariance: of (ln(E/R), T_f at reference_rate).
+    Attributes
+    ----------
+    E_kJ_per_mol : float
+        Activation energy, kJ/mol.
+    error : float
+        Its standard error, kJ/mol.
+    scatter_K : float
+        Root-mean-square distance of the points from the curve, K.
+    n : int
+        Number of points.
+    reference_rate : float
+        Heating rate at which the second parameter is taken, K/ps.
+    parameters : (2,) array
+        ln(E/R) with E/R in K, and T_f at the reference rate, K.
+    covariance : (2, 2) array
+        Covariance of the parameters.
     """
 
     E_kJ_per_mol: float
@@ -54,13 +68,39 @@ class RateLaw:
     covariance: np.ndarray
 
     def temperature(self, rate_K_per_ps) -> np.ndarray:
-        """T_f (K) at these rates."""
+        """Transition temperature at a heating rate.
+
+        Parameters
+        ----------
+        rate_K_per_ps : float or (M,) array
+            Heating rate, K/ps.
+
+        Returns
+        -------
+        (M,) array
+            T_f, K.
+        """
         return _kissinger(rate_K_per_ps, *self.parameters, self.reference_rate)
 
     def interval(self, rate_K_per_ps, confidence: float = 0.95, n: int = 2000) -> np.ndarray:
-        """(low, high) of T_f at these rates, (2, M): the law taken as true, its parameters not.
+        """Confidence interval of the transition temperature at a heating rate.
 
-        Parameters are drawn from their covariance, widened by Student's t for few points.
+        The law is taken as correct. Its parameters are drawn from their covariance, widened by
+        Student's t for few points.
+
+        Parameters
+        ----------
+        rate_K_per_ps : float or (M,) array
+            Heating rate, K/ps.
+        confidence : float
+            Confidence level between 0 and 1.
+        n : int
+            Number of draws.
+
+        Returns
+        -------
+        (2, M) array
+            Lower and upper limit of T_f, K.
         """
         rng = np.random.default_rng(0)
         freedom = max(self.n - 2, 1)
@@ -88,15 +128,29 @@ class RateLaw:
 def fit(
     rates_K_per_ps: Sequence[float], Tf_K: Sequence[float], errors_K: Sequence[float] | None = None
 ) -> RateLaw:
-    """Least squares in T_f, each weighted by its error; without errors, all alike.
+    """Fit Kissinger's law to transition temperatures by least squares.
 
-    Where points lie farther from the curve than their errors say, the errors are taken to be that
-    much larger.
+    The points are weighted by their errors. If they scatter about the curve by more than their
+    errors, the errors are increased accordingly.
+
+    Parameters
+    ----------
+    rates_K_per_ps : (M,) sequence of float
+        Heating rates, K/ps.
+    Tf_K : (M,) sequence of float
+        Transition temperatures, K.
+    errors_K : (M,) sequence of float, optional
+        Their standard errors, K; by default all points have the same weight.
+
+    Returns
+    -------
+    RateLaw
+        The fitted law.
 
     Raises
     ------
     TooFewPoints
-        fewer than three different rates.
+        There are fewer than three different rates.
     """
     q, T = np.asarray(rates_K_per_ps, float), np.asarray(Tf_K, float)
     if len(np.unique(q)) < 3:

@@ -440,7 +440,7 @@ def _count(xyz, kind, start, shape, cell, reach, z_low, z_high, per_A, n_kinds, 
                                 for k in range(first, j1):
                                     ax, ay, az = x[k] - px, y[k] - py, z[k] - pz
                                     far = np.sqrt(ax * ax + ay * ay + az * az) * per_A
-                                    bins[k - first] = np.int32(far if far < top else top)
+                                    bins[k - first] = np.int32(far if far < top else top)  # noqa: FURB136
                                 for a in range(n_kinds):
                                     row[a] = (kind[i] * n_kinds + a) * (n_bins + 1)
                                 for k in range(first, j1):

@@ -152,7 +152,8 @@ def order_of_events(table: pd.DataFrame, frame_K: float = 0.0) -> pd.DataFrame:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The table for a page: temperatures with errors, "> T" where something was not reached,
-    "cannot tell" where it would not have been seen."""
+    "cannot tell" where it would not have been seen.
+    """
 
     def temperature(at, above, error=np.nan):
         if np.isfinite(at):
@@ -214,7 +215,8 @@ def _returns(stages) -> int:
 
 def _lowest(T, rho, t) -> tuple[float, float]:
     """Lowest mean over the window and the temperature of its middle; NaN where it does not fit
-    twice."""
+    twice.
+    """
     span = abs(t[-1] - t[0])
     window = max(WINDOW_PS, WINDOW_K * span / max(np.ptp(T), 1e-9))
     every = span / max(len(t) - 1, 1)
