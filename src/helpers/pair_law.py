@@ -193,16 +193,16 @@ def compare() -> pd.DataFrame:
         degree, _ = correction.choose(table)
         result.append(_row("volume", "frame", framework, np.nan,
                            correction.left_out(table, degree)))  # fmt: skip
-        phases = table["phase"].unique()
-        if len(phases) > 1:
-            parts = []
-            for phase in phases:
+        parts = []
+        for phase in table["phase"].unique():
+            if (table["phase"] != phase).sum() > degree:  # or there is nothing to fit
                 law = correction.fit(table[table["phase"] != phase], degree, 0)
                 part = table[table["phase"] == phase]
                 v = part["volume_A3_per_atom"].to_numpy()
                 parts.append(part.assign(
                     energy_off_meV_per_atom=part["energy_meV_per_atom"] - law.energy(v),
                     pressure_off_GPa=part["pressure_GPa"] - law.pressure(v)))
+        if parts:
             result.append(_row("volume", "phase", framework, np.nan, pd.concat(parts)))
     kinds = {"frame": lambda f: f.name, "phase": lambda f: f.framework + f.phase,
              "framework": lambda f: f.framework}
