@@ -18,7 +18,8 @@ def test_the_list_is_understood_and_holds_what_is_shipped():
 
 def test_entries_with_many_frames_take_turns(tmp_path, monkeypatch):
     file = tmp_path / "dft.yaml"
-    file.write_text("X:\n  a: {phase: melt, bim: 1, frames: 3}\n  b: {phase: melt, bim: 2, frames: 1}")
+    file.write_text("X:\n  a: {phase: melt, bim: 1, frames: 3}\n"
+                    "  b: {phase: melt, bim: 2, frames: 1}\n")
     monkeypatch.setattr(paths, "DFT_FRAMES", file)
     assert list(dft_frames.listed()["X"]) == ["a_00", "b_00", "a_01", "a_02"]
     assert [f.frame for f in dft_frames.listed()["X"].values()] == [0, 0, 1, 2]
