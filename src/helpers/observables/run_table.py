@@ -7,6 +7,7 @@ detector for its own noise; of one without a broken bond, its highest temperatur
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -209,7 +210,7 @@ def _returns(stages) -> int:
     names = [stage.name for stage in stages]
     return sum(
         a in ("low density", "pre-melt") and b in ("return", "crystal", "dense")
-        for a, b in zip(names, names[1:], strict=False)
+        for a, b in itertools.pairwise(names)
     )
 
 
