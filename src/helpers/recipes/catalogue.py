@@ -152,11 +152,6 @@ def potential_table() -> dict:
     return table
 
 
-def potential_names() -> list[str]:
-    """Names of the potentials that have a recipe."""
-    return list(potential_table()["potentials"])
-
-
 def potential_recipe(name: str) -> training.Recipe:
     """The recipe of a potential, its groups of sets spelt out.
 
@@ -235,6 +230,8 @@ def _run_table() -> dict[str, tuple[str, dict]]:
                     f"name in the group {table[name][0]}; give one of them another"
                 )
             table[name] = group, content["defaults"] | entry["fields"] | own
+    before = {name: values.get("after") or "" for name, (_, values) in table.items()}
+    _refuse_circles("goes on", before, document)
     return table
 
 
@@ -271,7 +268,8 @@ def run_recipe(name: str) -> protocol.HeatingRun:
     document, place = yaml_file.read(paths.RUNS, BadRecipe), ("groups", group, "runs", name)
     document.fit(_RUN, values, place)
     try:
-        return protocol.HeatingRun(**values)
+        before = {"after": run_recipe(values["after"])} if values.get("after") else {}
+        return protocol.HeatingRun(**(values | before))
     except Unfit as error:
         raise document.blame(error, place, values) from error
 
@@ -331,14 +329,19 @@ class _Potentials(yaml_file.Model):
     ]
 
 
+_AFTER = {"without": ["after"], "after": (str, "")}  # the name of another run
+_RUN = yaml_file.model_of(protocol.HeatingRun, **_AFTER)
+_PART_OF_RUN = yaml_file.model_of(protocol.HeatingRun, partial=True, **_AFTER)
+
+
 class _Group(yaml_file.Model):
-    fields: yaml_file.model_of(protocol.HeatingRun, partial=True)
-    runs: dict[yaml_file.Name, yaml_file.model_of(protocol.HeatingRun, partial=True)]
+    fields: _PART_OF_RUN
+    runs: dict[yaml_file.Name, _PART_OF_RUN]
 
 
 class _Runs(yaml_file.Model):
-    defaults: yaml_file.model_of(protocol.HeatingRun, partial=True)
+    defaults: _PART_OF_RUN
     groups: dict[yaml_file.Name, _Group]
 
 
-_POTENTIALS, _RUNS, _RUN = _Potentials, _Runs, yaml_file.model_of(protocol.HeatingRun)
+_POTENTIALS, _RUNS = _Potentials, _Runs
