@@ -139,6 +139,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--frames", type=_whole, default=1000, help="of the full analysis (1000)")
     sub.add_argument("--rounds", type=_whole, default=5, help="calls of each contender (5)")
     sub = command(
+        "bench-nets",
+        _bench_nets,
+        "nets of several shapes: errors by phase against the cost of a step",
+        profile=False,
+    )
+    sub.add_argument("names", nargs="*", help="of settings; without: all, in their order")
+    sub.add_argument("--steps", type=_whole, default=8000, help="of each training (8000)")
+    sub = command(
         "validate", _validate, "one check of a potential in use: made, or found", profile=False
     )
     sub.add_argument("check", choices=["volume", "labels", "elastic", "energy", "curvature"])
@@ -152,7 +160,19 @@ def _parser() -> argparse.ArgumentParser:
         profile=False,
     )
     sub.add_argument("names", nargs="+", help="names of potentials")
-    command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub = command("dft", _dft, "label the frames of data/dft again, by CP2K", profile=False)
+    sub.add_argument(
+        "--new",
+        metavar="SYSTEM",
+        help="instead label those frames of data/dft.yaml that are not in data/dft yet, and put "
+        "them there, e.g. ZIF-4",
+    )
+    command(
+        "correction",
+        _correction,
+        "fit what CP2K adds to the reference: data/correction.yaml",
+        profile=False,
+    )
     sub = command(
         "import",
         _import,
@@ -219,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--page", action="store_true", help="write the book's page of them")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
+    command("pdf", _pdf, "print the rendered book of a profile into one PDF")
     return parser
 
 
@@ -441,7 +462,11 @@ def _state_of_run(name: str) -> str:
 
 def _dft(options) -> int:
     from helpers.frames import cp2k
+    from helpers.recipes import dft_frames
 
+    if options.new:
+        print(paths.relative(dft_frames.make(options.new)))
+        return 0
     for system in cp2k.systems():
         print(paths.relative(cp2k.make(system)))
     return 0
@@ -489,6 +514,17 @@ def _bench_analysis(options) -> int:
     return 0
 
 
+def _bench_nets(options) -> int:
+    from helpers.benchmarks import architectures
+
+    file = paths.BUILD / "bench" / "architectures.json"
+    architectures.measure(options.names or tuple(architectures.SETTINGS), options.steps, file)
+    table = architectures.table(architectures.read(file))
+    print(table.to_string(index=False, float_format="{:.3g}".format))
+    print(paths.relative(file))
+    return 0
+
+
 def _validate(options) -> int:
     import numpy as np
 
@@ -515,6 +551,19 @@ def _keep_generations(options) -> int:
     from helpers.validation import generations
 
     print(paths.relative(generations.keep(options.names)))
+    return 0
+
+
+def _correction(options) -> int:
+    from helpers.frames import correction
+
+    print(paths.relative(correction.make()))
+    for framework, law in correction.laws().items():
+        print(
+            f"{framework:12} {law.volumes[0]:.2f} to {law.volumes[1]:.2f} A^3/atom: "
+            f"{law.energy(law.volumes)[0]:+.2f} to {law.energy(law.volumes)[1]:+.2f} meV/atom, "
+            f"{law.pressure(law.volumes)[0]:+.3f} to {law.pressure(law.volumes)[1]:+.3f} GPa"
+        )
     return 0
 
 
@@ -554,6 +603,13 @@ def _html(options) -> int:
     except render.BookError as error:
         _note(options.profile, error)
         raise
+    return 0
+
+
+def _pdf(options) -> int:
+    from helpers.book import pdf
+
+    print(paths.relative(pdf.write(options.profile)))
     return 0
 
 

@@ -20,9 +20,12 @@ _IN_ROOT = {"NOTEBOOKS": "notebooks"}
 _IN_DATA = {
     "PROFILES": "profiles",
     "STRUCTURES": "structures",
+    "EXPERIMENTS": "experiments",
     "PAPER": "paper.yaml",
     "SETS": "sets.yaml",
     "DFT": "dft",
+    "DFT_FRAMES": "dft.yaml",
+    "CORRECTION": "correction.yaml",
     "POTENTIALS": "potentials.yaml",
     "RUNS": "runs.yaml",
 }

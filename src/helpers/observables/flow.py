@@ -16,8 +16,16 @@ RATTLES_A2 = 1.0  # A^2; less is half a Zn-N bond, which an atom may do in its p
 def displacements(windows: Mapping[float, object]) -> dict[float, tuple]:
     """Mean squared displacements in those windows that are long and evenly spaced enough.
 
-    windows: temperature (K) -> trajectory (positions, symbols, cells, times_ps). Returns
-    temperature -> (lags (ps), element -> MSD (A^2), ``displacement.msd``).
+    Parameters
+    ----------
+    windows : mapping of float to Trajectory
+        temperature (K) -> frames (positions, symbols, cells, times_ps).
+
+    Returns
+    -------
+    dict of float to tuple
+        temperature (K) -> (lags in ps, element -> MSD in A^2, see ``displacement.msd``). A window
+        of fewer than `SHORTEST` frames is left out.
     """
     found = {}
     for T, frames in windows.items():
@@ -35,8 +43,18 @@ def table(moved: Mapping[float, tuple], elements: Sequence[str]) -> pd.DataFrame
 
     .. math:: D \le \mathrm{MSD}(t) / 6t.
 
-    moved: of `displacements`. Columns: temperature_K, element, D and its error (A^2/ps, which is
-    1e-4 cm2/s; of a limit the error is NaN), limited, exponent of MSD(t), until_ps, msd_A2 then.
+    Parameters
+    ----------
+    moved : mapping of float to tuple
+        of `displacements`.
+    elements : sequence of str
+        which elements.
+
+    Returns
+    -------
+    DataFrame
+        temperature_K, element, D and its error (A^2/ps, which is 1e-4 cm2/s; of a limit the error
+        is NaN), limited, exponent of MSD(t), until_ps, msd_A2 then.
     """
     rows = []
     for T, (lag, squared_of) in moved.items():

@@ -18,16 +18,19 @@ def table(one: RDFs, reference: RDFs, pairs: Sequence, limit_A: float) -> pd.Dat
 
     Parameters
     ----------
-    one, reference: of ``rdf.rdfs``, in the same bins.
-    pairs: of elements; None stands for all atoms.
-    limit_A: end of the range (A), half of the narrowest cell: behind it are periodic images.
+    one, reference : RDFs
+        of ``rdf.rdfs``, in the same bins.
+    pairs : sequence
+        pairs of elements; None stands for all atoms.
+    limit_A : float
+        end of the range (A), half of the narrowest cell: behind it are periodic images.
 
     Returns
     -------
     DataFrame
         pair; for the ranges "bonds" (up to `BONDS_END_A`), "beyond" and "all" the distance ``R``
-        (``rdf.deviation_percent``, %) and its ``noise`` (``rdf.noise_percent``, %), named
-        "R, bonds" and so on. NaN where the reference has nothing.
+        (``rdf.deviation_percent``, %) and its ``noise`` (``rdf.noise_percent``, %), named "R,
+        bonds" and so on. NaN where the reference has nothing.
     """
     ranges = {"bonds": (0, BONDS_END_A), "beyond": (BONDS_END_A, limit_A), "all": (0, limit_A)}
     rows = []
@@ -43,7 +46,15 @@ def table(one: RDFs, reference: RDFs, pairs: Sequence, limit_A: float) -> pd.Dat
 def differing(distances: pd.DataFrame) -> pd.DataFrame:
     """Those pairs of elements whose R is more than twice its noise, over the whole range.
 
-    distances: of `table`; the row of all atoms, "total", is no pair.
+    Parameters
+    ----------
+    distances : DataFrame
+        of `table`; the row of all atoms, "total", is no pair.
+
+    Returns
+    -------
+    DataFrame
+        their rows.
     """
     pairs = distances[distances["pair"] != "total"]
     return pairs[pairs["R, all"] > 2 * pairs["noise, all"]]

@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from helpers import provenance
-from helpers.frames import dataset
+from helpers.frames import correction, dataset
 from helpers.potentials import deepmd, evaluation, store
 
 CHECKPOINT = "model.ckpt"
@@ -65,20 +65,27 @@ def keep_snapshot(directory: Path, steps: int) -> None:
 
 
 def judge_snapshots(
-    directory: Path, trained: Sequence[str], watch: Sequence[str], threads: int | None = None
+    directory: Path,
+    trained: Sequence[str],
+    watch: Sequence[str],
+    threads: int | None = None,
+    laws: dict[str, correction.Law] | None = None,
 ) -> int:
     """Freeze and judge the snapshots of a training; the step of the best one.
 
     Errors over ``JUDGED`` validation frames of each set of ``trained``, evenly chosen, and over
-    three times as many of each set of ``watch``, go to ``generations.json``, one snapshot after
+    three times as many of each set of ``watch``, go to ``learning.json``, one snapshot after
     the other: the same call after a kill goes on. The best has the smallest product of the
-    root mean square errors of energy, force and virial on the validation frames.
+    root mean square errors of energy, force and virial on the validation frames. laws: by which
+    the labels are corrected (`helpers.frames.correction`).
     """
     folder, file = directory / SNAPSHOT_FOLDER, directory / store.LEARNING
     rows = json.loads(file.read_text()) if file.is_file() else []
     judged = {
-        "validation": [dataset.thinned(dataset.load(s, "validation"), JUDGED) for s in trained],
-        "watched": [dataset.thinned(dataset.load(s), 3 * JUDGED) for s in watch],
+        "validation": [
+            dataset.thinned(correction.load(s, "validation", laws), JUDGED) for s in trained
+        ],
+        "watched": [dataset.thinned(correction.load(s, None, laws), 3 * JUDGED) for s in watch],
     }
     steps = sorted(int(p.name) for p in folder.glob("[0-9]*"))
     for step in tqdm(steps, desc=f"judge {directory.name}", unit="snapshot"):

@@ -198,8 +198,9 @@ def ship(potential: str | Path | Potential, name: str) -> Potential:
     part.mkdir(parents=True)
     for file in (FROZEN, "lcurve.out", METRICS):
         shutil.copy(source / file, part / file)
-    if (source / LEARNING).is_file():
-        shutil.copy(source / LEARNING, part / LEARNING)
+    for file in (LEARNING, paths.CORRECTION.name):  # not every potential has them
+        if (source / file).is_file():
+            shutil.copy(source / file, part / file)
     text = json.loads((source / "input.json").read_text())
     for section in ("training", "validation"):
         text["training"][f"{section}_data"]["systems"] = [

@@ -29,10 +29,12 @@ from tqdm import tqdm
 
 from helpers import paths, processes, provenance
 from helpers.errors import Unfit
-from helpers.frames import dataset
+from helpers.frames import correction, dataset
 from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
 from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
+
+_CORRECTED = "corrected"  # copies of the sets, as they are trained on
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,11 @@ class Recipe:
     multiplied down every ``decay_steps`` (0: a two-hundredth of the training). batch: frames a
     step, or ``auto``. precision: of the nets; energies are summed in float64 in any case.
     initial_potential: frozen model (path or name) the weights start from
-    (``dp train --init-frz-model``), "" for random ones. The defaults of the descriptor, the nets
-    and the energy and force prefactors are the paper's, but for ``sel``: there the numbers of
-    atoms in the cell were given.
+    (``dp train --init-frz-model``), "" for random ones. corrected: train on the labels of the
+    reference as `helpers.frames.correction` corrects them; the laws count by their numbers. The
+    defaults
+    of the descriptor, the nets and the energy and force prefactors are the paper's, but for
+    ``sel``: there the numbers of atoms in the cell were given.
     """
 
     sets: tuple[str, ...]
@@ -71,6 +75,7 @@ class Recipe:
     precision: str = "float32"
     seed: int = 1
     initial_potential: str = ""
+    corrected: bool = False
 
     def __post_init__(self):
         if isinstance(self.sets, str) or not self.sets:
@@ -93,6 +98,8 @@ class Recipe:
         plain["sets"] = sorted(provenance.sha256(dataset.locate(name)) for name in self.sets)
         if self.initial_potential:
             plain["initial_potential"] = store.load(self.initial_potential).sha256
+        if plain.pop("corrected"):  # left out where it is not wanted: older keys stay
+            plain["correction"] = correction.key(correction.laws())
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
@@ -102,8 +109,11 @@ class Recipe:
         """
         from deepmd.utils.argcheck import normalize
 
+        folders = {s: dataset.locate(s) for s in self.sets}
+        if self.corrected:
+            folders = {s: Path(directory) / _CORRECTED / s for s in self.sets}
         systems = {
-            part: [os.path.relpath(dataset.locate(s) / part, directory) for s in self.sets]
+            part: [os.path.relpath(folder / part, directory) for folder in folders.values()]
             for part in dataset.PARTS
         }
         start_rate, stop_rate = self.learning_rate
@@ -198,12 +208,12 @@ def train(
     """The potential of this recipe: found finished, resumed from its checkpoint, or made.
 
     Of a training of 2000 steps or more, 8 checkpoints along the way are kept and judged at its end
-    by the validation frames; the best one is frozen, and ``generations.json`` has the errors of all
+    by the validation frames; the best one is frozen, and ``learning.json`` has the errors of all
     (:func:`read_learning`). A shorter training freezes its last checkpoint.
 
     name: what later chapters call it. threads: of TensorFlow (default: ``$OMP_NUM_THREADS`` or all
     usable cores). display_every, save_every: steps between lines of ``lcurve.out`` and between
-    checkpoints. watch: sets whose errors are written into ``generations.json``, too; they choose
+    checkpoints. watch: sets whose errors are written into ``learning.json``, too; they choose
     nothing. Its directory is ``build/potentials/<name>-<key>`` where it is made.
 
     Raises
@@ -249,6 +259,11 @@ def _trained(
 ) -> dict:
     """Train, freeze and judge in ``directory``, from where it was left; what is to be known."""
     began, earlier = time.monotonic(), _seconds(directory)
+    laws = correction.laws() if recipe.corrected else None
+    if laws:
+        correction.keep(laws, directory)
+        for name in recipe.sets:
+            correction.write(name, laws, directory / _CORRECTED / name)
     text = recipe.input(directory, *_intervals(recipe.steps, display_every, save_every))
     provenance.write_text(directory / "input.json", json.dumps(text, indent=1) + "\n")
     frozen = directory / store.FROZEN
@@ -258,11 +273,11 @@ def _trained(
             deepmd.run(directory, threads, "freeze", "-o", "frozen.part.pb")
             (directory / "frozen.part.pb").rename(frozen)
         else:
-            best = checkpoints.judge_snapshots(directory, recipe.sets, watch, threads)
+            best = checkpoints.judge_snapshots(directory, recipe.sets, watch, threads, laws)
             (directory / checkpoints.SNAPSHOT_FOLDER / str(best) / store.FROZEN).rename(frozen)
     metrics = {
         s: evaluation.evaluate(
-            frozen, dataset.thinned(dataset.load(s, "validation"), checkpoints.EVALUATED)
+            frozen, dataset.thinned(correction.load(s, "validation", laws), checkpoints.EVALUATED)
         )
         for s in recipe.sets
     }
@@ -288,7 +303,8 @@ def _tidy(directory: Path) -> None:
         directory / "seconds.json",
     ):
         file.unlink(missing_ok=True)
-    shutil.rmtree(directory / checkpoints.SNAPSHOT_FOLDER, ignore_errors=True)
+    for folder in (checkpoints.SNAPSHOT_FOLDER, _CORRECTED):
+        shutil.rmtree(directory / folder, ignore_errors=True)
 
 
 def _intervals(

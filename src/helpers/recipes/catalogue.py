@@ -33,7 +33,9 @@ class SetRecipe:
     or the name of a potential (molecular dynamics until the guard objects; then labels). runs: name
     -> fields of :class:`helpers.frames.sampling.Ramp` and ``start``; of a relaxation ``start``,
     ``strain``
-    (of all lengths), ``fmax`` (eV/A), ``steps``; of heating runs ``frames``, how many, evenly
+    (of all lengths), ``fmax`` (eV/A), ``steps``; of both ``strain_voigt``, six strains (xx, yy, zz,
+    yz, xz, xy; shear as 2 e_ij, as in `helpers.validation.elastic`) of the start's cell; of
+    heating runs ``frames``, how many, evenly
     chosen, from the first one at ``from_K`` on. common: fields that all runs share. keep_every:
     stride in labelled steps. n_blocks, validation_share: of the split. test: no potential may be
     trained on it.
@@ -188,6 +190,23 @@ def potential_entry(name: str, table: dict) -> tuple[str | None, dict]:
     if tested := sorted({s.removesuffix(dataset.RANDOM) for s in wanted} & set(test_sets())):
         raise BadRecipe(f"potential {name!r} would be trained on its test: {', '.join(tested)}")
     return start, entry
+
+
+def group(name: str) -> list[str]:
+    """The sets of a group of ``data/potentials.yaml``.
+
+    Raises
+    ------
+    BadRecipe
+        no such group.
+    """
+    groups = potential_table()["groups"]
+    if name not in groups:
+        raise BadRecipe(
+            f"{paths.relative(paths.POTENTIALS)} has no group {name!r}{nearest(name, groups)} "
+            f"(there are: {', '.join(groups)})"
+        )
+    return _spelt_out([name], groups)
 
 
 def _spelt_out(

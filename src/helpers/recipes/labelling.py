@@ -16,6 +16,7 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
+from ase.stress import voigt_6_to_full_3x3_strain
 from tqdm import tqdm
 
 from helpers import paths, provenance, settings, structures
@@ -99,19 +100,19 @@ def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
         part = folder / "trajectory.extxyz"
         options = plan.common | plan.runs[run]
         if plan.sampler == "relaxation":
-            atoms = _start(options.pop("start"), calculator)
+            atoms = _begin(options, calculator)
             strain = options.pop("strain", 0.0)
             atoms.set_cell(atoms.cell.array * (1 + strain), scale_atoms=True)
             sampling.relax(atoms, calculator or reference.Reference(), part, **options)
         elif plan.sampler == "reference":
-            atoms = _start(options.pop("start"), calculator)
+            atoms = _begin(options, calculator)
             sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
         else:
             source = folder / "sampled.extxyz"
             if plan.sampler == "runs":
                 _take(run, source, **options)
             elif not (folder / "sampled").is_file():
-                start = _start(options.pop("start"), calculator)
+                start = _begin(options, calculator)
                 _explore(plan.sampler, start, _ramp(options), source)
                 (folder / "sampled").touch()
             _label(source, part, calculator or reference.Reference())
@@ -128,7 +129,15 @@ def _ramp(options: dict) -> sampling.Ramp:
         raise catalogue.BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
 
 
-def _start(text: str, calculator: Calculator | None = None) -> Atoms:
+def _begin(options: dict, calculator: Calculator | None) -> Atoms:
+    """The start of a run, strained as it is wanted; takes both fields out of the options."""
+    atoms = start_of(options.pop("start"), calculator)
+    strain = voigt_6_to_full_3x3_strain(options.pop("strain_voigt", np.zeros(6)))
+    atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+    return atoms
+
+
+def start_of(text: str, calculator: Calculator | None = None) -> Atoms:
     """``ZIF-4`` (shipped), ``glass01`` (external), or ``set/run@frame`` of another set."""
     if "@" in text:
         where, _, index = text.partition("@")

@@ -14,7 +14,17 @@ from helpers.report import plots_of_potentials, style
 def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]]) -> Figure:
     """Predicted against reference, a panel for each of energy, force and virial.
 
-    points: of ``evaluation.parity``. quantities: (quantity, unit) of each panel.
+    Parameters
+    ----------
+    points : mapping of str to tuple
+        of ``evaluation.parity``.
+    quantities : sequence of (str, str)
+        (quantity, unit) of each panel.
+
+    Returns
+    -------
+    Figure
+        the panels.
     """
     figure, panels = style.axes(("", "-"), ("", "-"), ncols=len(quantities), width=4.2, height=4.0)
     for ax, (quantity, unit) in zip(panels, quantities, strict=True):
@@ -28,8 +38,18 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
 def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """Errors of the checkpoints of one training against its step, a panel for each error.
 
-    curve: of ``learning_curves.read_learning`` (step, role, energy, force and virial RMSE in
-    meV/atom, eV/A, meV/atom). names: role -> its name in the legend.
+    Parameters
+    ----------
+    curve : DataFrame
+        of ``learning_curves.read_learning`` (step, role, energy, force and virial RMSE in meV/atom,
+        eV/A, meV/atom).
+    names : mapping of str to str
+        role -> its name in the legend.
+
+    Returns
+    -------
+    Figure
+        the panels.
     """
     errors = {
         "energy_rmse_meV_per_atom": ("energy RMSE", "meV/atom"),
@@ -50,7 +70,15 @@ def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
 def energy_of_volume(curves: Mapping[str, pd.DataFrame]) -> Axes:
     """Energy (meV/atom) against the change of volume (%), a line for each potential.
 
-    curves: of ``equation_of_state.volume_curves``.
+    Parameters
+    ----------
+    curves : mapping of str to DataFrame
+        of ``equation_of_state.volume_curves``.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("volume change", "%"), ("energy", "meV/atom"))
     for name, curve in curves.items():

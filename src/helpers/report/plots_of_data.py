@@ -18,11 +18,19 @@ _BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # of a legend: right 
 def energies(frames: pd.DataFrame) -> Axes:
     r"""Energy of each frame against its temperature, a colour for each sampler.
 
-    The dashed line is equipartition of a classical harmonic solid, :math:`\tfrac32 k_B T` per
-    atom above the minimum, here the lowest frame of all.
+    The dashed line is equipartition of a classical harmonic solid, :math:`\tfrac32 k_B T` per atom
+    above the minimum, here the lowest frame of all.
 
-    frames: of ``dataset.per_frame`` with a column ``sampler``; frames without a temperature are
-    left out. Unit of the energy: eV/atom.
+    Parameters
+    ----------
+    frames : DataFrame
+        of ``dataset.per_frame`` with a column ``sampler``; frames without a temperature are
+        left out.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     warm = frames.dropna(subset=["temperature_K"])
     lowest = frames["energy_eV_per_atom"].min()
@@ -40,7 +48,15 @@ def energies(frames: pd.DataFrame) -> Axes:
 def pressures(frames: pd.DataFrame) -> Axes:
     """Pressure of the labels (GPa, without the kinetic part) against the density (g/cm3).
 
-    frames: of ``dataset.per_frame`` with a column ``sampler``, which gives the colour.
+    Parameters
+    ----------
+    frames : DataFrame
+        of ``dataset.per_frame`` with a column ``sampler``, which gives the colour.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     ax = _by_sampler(
         frames,
@@ -55,7 +71,15 @@ def pressures(frames: pd.DataFrame) -> Axes:
 def errors_of_samplers(rounds: pd.DataFrame) -> Axes:
     """Share of frames whose force error is larger than a value, a curve for each sampler.
 
-    rounds: of ``recipes.sets.rounds``; the errors are in eV/A.
+    Parameters
+    ----------
+    rounds : DataFrame
+        of ``recipes.sets.rounds``; the errors are in eV/A.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(
         ("force RMSE of the sampler", "eV/A"), ("share of frames above", "-"), width=6
@@ -71,8 +95,18 @@ def errors_of_samplers(rounds: pd.DataFrame) -> Axes:
 def split(frames: pd.DataFrame, uses: Sequence[str]) -> Axes:
     """A mark for each frame at its step of the sampling run, a row for each set.
 
-    frames: of ``dataset.per_frame`` with a column ``use``, one of ``uses``, which gives the
-    colour. Frames of sets that do not know their order are left out.
+    Parameters
+    ----------
+    frames : DataFrame
+        of ``dataset.per_frame`` with a column ``use``. Frames of sets that do not know their order
+        are left out.
+    uses : sequence of str
+        values of ``use``, each with a colour of its own.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     ordered = frames.dropna(subset=["step"])
     _, ax = style.axes(("step of the sampling run", "-"), ("", "-"), width=7, height=6)
@@ -87,7 +121,17 @@ def split(frames: pd.DataFrame, uses: Sequence[str]) -> Axes:
 def forces(rms: pd.DataFrame, theirs: Value) -> Axes:
     """RMS force of each element (eV/A), a row for each sampler, beside an error of the paper.
 
-    rms: a row for each sampler, a column for each element; further columns are not drawn.
+    Parameters
+    ----------
+    rms : DataFrame
+        a row for each sampler, a column for each element; further columns are not drawn.
+    theirs : paper.Value
+        the paper's force error.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("RMS force", "eV/A"), ("", "-"), width=6, height=3.6)
     for element in (name for name in style.ELEMENT_COLOURS if name in rms):

@@ -14,7 +14,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from helpers import paths, statistics
 from helpers.errors import Unfit
-from helpers.frames import cp2k, dataset, formats
+from helpers.frames import correction, cp2k, dataset, formats
 from helpers.potentials import evaluation, store
 from helpers.potentials.store import Potential
 from helpers.recipes import catalogue
@@ -92,12 +92,12 @@ def evaluate(name: str | Path | Potential, evaluated_frames: int = 100) -> dict:
     potential, declared = store.load(name), catalogue.test_sets()
     trained = potential.sets
     seen = {s.removesuffix(dataset.RANDOM) for s in trained if s.endswith(dataset.RANDOM)}
-    result = {}
+    laws, result = correction.of(potential.directory), {}
     for set_name in dict.fromkeys(
         [*(n for n in dataset.names(imported=False) if n not in seen), *trained]
     ):
         known = set_name in trained
-        system = dataset.load(set_name, "validation" if known else None)
+        system = correction.load(set_name, "validation" if known else None, laws)
         errors = evaluation.evaluate(potential, dataset.thinned(system, evaluated_frames))
         role = "validation" if known else "test" if set_name in declared else "unseen"
         result[set_name] = {"role": role, **errors}
@@ -120,7 +120,7 @@ def by_temperature(
     ValueError
         the frames carry no temperature.
     """
-    system = dataset.load(set_name)
+    system = correction.load(set_name, None, correction.of(store.load(name).directory))
     if "temperature_K" not in system.data:
         raise Unfit(
             f"the frames of {set_name} carry no temperature; choose a set of molecular dynamics"

@@ -30,9 +30,10 @@ def frames_near(n_atoms: int) -> dict[int, dpdata.LabeledSystem | None]:
 
     Those of test sets; where there are none, validation frames of the others; else None.
     """
-    found = {}
+    here, found = dataset.names(), {}
+    judges = [name for name in catalogue.test_sets() if name in here]
     for temperature, width in _WIDTHS.items():
-        tests = dataset.near_temperature(catalogue.test_sets(), None, temperature, width, n_atoms)
+        tests = dataset.near_temperature(judges, None, temperature, width, n_atoms)
         found[temperature] = tests or dataset.near_temperature(
             dataset.names(imported=False), "validation", temperature, width, n_atoms
         )
