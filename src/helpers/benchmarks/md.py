@@ -29,7 +29,6 @@ from helpers.md import force_field, kernels, lammps, parallel, reaxff
 from helpers.potentials import conversion, store
 
 STRUCTURE = "ZIF-4"
-ENGINES = ("uncompressed", "compressed", "native", *conversion.BACKENDS, "ReaxFF", "NequIP", "CP2K")
 
 
 @dataclass(frozen=True)

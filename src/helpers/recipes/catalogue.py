@@ -155,11 +155,6 @@ def potential_table() -> dict:
     return table
 
 
-def potential_names() -> list[str]:
-    """Names of the potentials that have a recipe."""
-    return list(potential_table()["potentials"])
-
-
 def potential_recipe(name: str) -> training.Recipe:
     """The recipe of a potential, its groups of sets spelt out.
 
@@ -255,6 +250,8 @@ def _run_table() -> dict[str, tuple[str, dict]]:
                     f"name in the group {table[name][0]}; give one of them another"
                 )
             table[name] = group, content["defaults"] | entry["fields"] | own
+    before = {name: values.get("after") or "" for name, (_, values) in table.items()}
+    _refuse_circles("goes on", before, document)
     return table
 
 
@@ -369,21 +366,19 @@ class _Potentials(yaml_file.Model):
     ]
 
 
-def _run(partial: bool):
-    """What a file says of a run: the one it goes on from by its name."""
-    return yaml_file.model_of(
-        protocol.HeatingRun, without=["after"], partial=partial, after=(str, "")
-    )
+_AFTER = {"without": ["after"], "after": (str, "")}  # the name of another run
+_RUN = yaml_file.model_of(protocol.HeatingRun, **_AFTER)
+_PART_OF_RUN = yaml_file.model_of(protocol.HeatingRun, partial=True, **_AFTER)
 
 
 class _Group(yaml_file.Model):
-    fields: _run(partial=True)
-    runs: dict[yaml_file.Name, _run(partial=True)]
+    fields: _PART_OF_RUN
+    runs: dict[yaml_file.Name, _PART_OF_RUN]
 
 
 class _Runs(yaml_file.Model):
-    defaults: _run(partial=True)
+    defaults: _PART_OF_RUN
     groups: dict[yaml_file.Name, _Group]
 
 
-_POTENTIALS, _RUNS, _RUN = _Potentials, _Runs, _run(partial=False)
+_POTENTIALS, _RUNS = _Potentials, _Runs
