@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
@@ -59,6 +59,7 @@ class _Relaxation:
     strain: float = 0.0
     fmax: float = 0.03
     steps: int = 0
+    strain_voigt: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -319,9 +320,11 @@ def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
 
 # ---------------------------------------------------------------- what the files may hold
 
+#: six strains of the start's cell, of a run that begins with a sheared or stretched one
+_SIX = (Annotated[list[float], Field(min_length=6, max_length=6)], None)
 _DYNAMICS = (
-    yaml_file.model_of(sampling.Ramp, partial=True, start=(str, "")),
-    yaml_file.model_of(sampling.Ramp, start=(str, ...)),
+    yaml_file.model_of(sampling.Ramp, partial=True, start=(str, ""), strain_voigt=_SIX),
+    yaml_file.model_of(sampling.Ramp, start=(str, ...), strain_voigt=_SIX),
 )
 #: sampler -> what its `common` and what its runs may say; other samplers are potentials
 _SET_RUNS = {
