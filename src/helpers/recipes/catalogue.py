@@ -207,7 +207,8 @@ def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
         at = table[at].get("after")
     if at in seen:
         raise BadRecipe(
-            f"{paths.relative(paths.RUNS)}, {of}: goes on from itself: {' after '.join([*seen, at])}"
+            f"{paths.relative(paths.RUNS)}, {of}: a run goes on from itself: "
+            f"{' after '.join([*seen, at])}"
         )
     return run_recipe(name)
 
