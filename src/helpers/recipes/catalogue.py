@@ -304,7 +304,7 @@ def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
         at = table[at][1].get("after")
     if at in seen:
         raise BadRecipe(
-            f"{paths.relative(paths.RUNS)}, {of}: goes on from itself: "
+            f"{paths.relative(paths.RUNS)}, {of}: a run goes on from itself: "
             f"{' after '.join([*seen, at])}; name another run"
         )
     return run_recipe(name)
