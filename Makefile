@@ -14,11 +14,14 @@ RUNS    ?=
 NAME    ?=
 WORKERS ?= $(shell expr $$(nproc) + 1)
 FROM    ?=
+PORT    ?= 8000
+REPOSITORY ?=
 
 ENV  := build/env
 UV   := build/tools/bin/uv
 ZIF4 := $(ENV)/bin/zif4
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(ENV)
+export ZIF4_REPOSITORY := $(REPOSITORY)
 export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
 
 .PHONY: help
@@ -26,8 +29,27 @@ help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 .PHONY: book
-book: $(ENV)/.synced ## execute what is stale, render, check: build/PROFILE/html (PROFILE=small)
+book: $(ENV)/.synced ## execute what is stale, render, check: build/PROFILE/html (PROFILE=small REPOSITORY=https://...)
 	@$(ZIF4) book --profile '$(PROFILE)' --jobs '$(JOBS)'
+
+.PHONY: serve
+serve: $(ENV)/.synced ## show the book in a browser: http://localhost:8000 (PORT=8000)
+	@test -f 'build/$(PROFILE)/html/index.html' \
+	    || { echo 'the book of profile $(PROFILE) is not built yet: make book PROFILE=$(PROFILE)' >&2; exit 1; }
+	@echo 'http://localhost:$(PORT)  (Ctrl-C ends it)'
+	@$(ENV)/bin/python -m http.server --bind 127.0.0.1 --directory 'build/$(PROFILE)/html' '$(PORT)' >/dev/null 2>&1 \
+	    || { code=$$?; test $$code -gt 128 || echo 'port $(PORT) is taken: make serve PORT=8001' >&2; exit $$code; }
+
+.PHONY: pdf
+pdf: $(ENV)/.synced ## the whole book as build/PROFILE/book.pdf (Debian: chromium)
+	@$(ZIF4) pdf --profile '$(PROFILE)'
+
+.PHONY: lab
+lab: $(ENV)/.synced ## open the chapters as notebooks in JupyterLab
+	@mkdir -p build/lab
+	@JUPYTER_CONFIG_DIR='$(CURDIR)/build/lab' $(ENV)/bin/jupytext-config set-default-viewer python >/dev/null
+	@JUPYTER_CONFIG_DIR='$(CURDIR)/build/lab' $(ENV)/bin/jupyter lab --notebook-dir='$(CURDIR)' \
+	    --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
 .PHONY: chapter
 chapter: $(ENV)/.synced ## execute one chapter: CHAPTER=04_heating_rates ARGS="-p heating_rate 50"
@@ -66,8 +88,12 @@ ship-run: $(ENV)/.synced ## put a finished heating run into data/runs, thinned: 
 	@$(ZIF4) ship-run $(ARGS) -- '$(RUN)'
 
 .PHONY: dft
-dft: $(ENV)/.synced ## label the frames of data/dft again, by CP2K (Debian: apt-get install cp2k)
-	@$(ZIF4) dft
+dft: $(ENV)/.synced ## label by CP2K (Debian: cp2k libopenblas0-serial) data/dft again, or ARGS="--new ZIF-4"
+	@$(ZIF4) dft $(ARGS)
+
+.PHONY: correction
+correction: $(ENV)/.synced ## fit what CP2K adds to the reference: data/correction.yaml
+	@$(ZIF4) correction
 
 .PHONY: check
 check: $(ENV)/.synced ## look through the rendered book for errors, broken links, empty figures
@@ -92,6 +118,10 @@ bench-analysis: $(ENV)/.synced ## what an analysis costs, beside MDAnalysis, fre
 .PHONY: bench-md
 bench-md: $(ENV)/.synced ## what a step of MD costs, by engine, and how exact it is: build/bench/ (ARGS="--seconds 60 --cp2k")
 	@$(ZIF4) bench-md $(ARGS)
+
+.PHONY: bench-nets
+bench-nets: $(ENV)/.synced ## nets of several shapes: errors against the cost of a step (hours): build/bench/architectures.json
+	@$(ZIF4) bench-nets $(ARGS)
 
 .PHONY: lint
 lint: $(ENV)/.synced ## ruff (rules and format), the floors and the types of src/helpers

@@ -91,7 +91,7 @@ frames["use"] = frames["part"].mask(in_tests, "test")
 #|   dashed line (equipartition) are colder than they are called, points above it
 #|   are strained, disordered or broken.
 #| alt: Scatter plot of energy per atom against temperature, coloured by what
-#|   sampled the frame; most points lie on or above a straight dashed line.
+#|   sampled the frame, and a straight dashed line.
 ax = plots_of_data.energies(frames)
 # %% [markdown]
 # The temperature of a frame is that of the {term}`thermostat` when the frame was taken. Equipartition
@@ -214,8 +214,8 @@ tables.side_by_side([*tables.rows(amounts, run="all sets"), held_out])
 # %% tags=["figure"]
 #| label: fig-rounds
 #| caption: Share of the frames on which the force error of the potential that
-#|   sampled them is larger than a value. The curves of later rounds lie further
-#|   to the left.
+#|   sampled them is larger than a value. The further to the left a curve lies,
+#|   the nearer was that potential to the labels of what it ran into.
 #| alt: Falling curves, one for each round, of the share of frames above an error.
 rounds = packing.rounds(chosen)
 ax = plots_of_data.errors_of_samplers(rounds)
@@ -268,10 +268,10 @@ tables.headed(rms, index="sampled by", decimals=2)
 # %% tags=["figure"]
 #| label: fig-forces
 #| caption: The same RMS forces beside the force error that the paper reports at
-#|   300 K (dashed). For zinc, and for hydrogen in cold sets, that error is as
-#|   large as the forces.
+#|   300 K (dashed). Where a dot lies left of the line, the error is larger than
+#|   the forces themselves.
 #| alt: Dots of the RMS force of C, H, N and Zn for each sampler, and a dashed
-#|   vertical line at the paper's force error of 1.14 eV/Å.
+#|   vertical line at the paper's force error.
 ax = plots_of_data.forces(
     rms, paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")
 )
@@ -320,8 +320,8 @@ tables.headed(closest, index="sampled by", decimals=2)
 
 # %%
 #| label: tbl-dft
-#| caption: The reference beside CP2K on the same frames. Errors of the force are
-#|   about one percent of the force; times are those of a busy machine.
+#| caption: The reference beside CP2K on the same frames, with the size of the
+#|   forces. Times are those of a busy machine.
 beside_dft = accuracy.compare()
 beside_dft["seconds"] = beside_dft["system"].map(cp2k.median_seconds())
 names = {
@@ -413,8 +413,8 @@ print(
     f"{n_of['test']} of them in no training, "
     f"{coldest:.0f} to {hottest:.0f} K.\n"
     f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3, "
-    f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train below "
-    "that would be to learn the reference's own errors."
+    f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train "
+    "below that would be to learn the reference's own errors."
 )
 
 # %% [markdown]

@@ -147,7 +147,7 @@ tests = metrics[metrics["role"] == "test"]
 #|   components of the force (by element) and of the virial. A perfect potential
 #|   would lie on the line. The total energy of a set may be off by a constant
 #|   that no force feels; relative energies decide which phase wins.
-#| alt: Three scatter plots close to the diagonal, for energy, force and virial.
+#| alt: Three scatter plots with the diagonal, for energy, force and virial.
 said = {}
 for name in tests.index:
     thinned = dataset.thinned(dataset.load(name), evaluated_frames)
@@ -388,8 +388,8 @@ tables.headed(beside_dft, columns=columns, decimals=3)
 #| label: fig-volume
 #| caption: Energy against volume, atoms relaxed by the potential; the reference on
 #|   the same structures.
-#| alt: Two curves with a minimum near three percent of expansion and a long flat
-#|   rise to the right.
+#| alt: Curves of energy against volume with a minimum, for the potential and the
+#|   reference.
 how = {"percent": volume_changes, "steps": relaxation_steps}
 curves = equation_of_state.volume_curves(potential, structure, **how)
 ax = plots_of_accuracy.energy_of_volume(curves)

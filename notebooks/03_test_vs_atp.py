@@ -89,6 +89,7 @@ from helpers.observables import (
 from helpers.recipes import runs
 from helpers.report import (
     claims,
+    interactive,
     plots,
     plots_of_bonds,
     tables,
@@ -189,8 +190,7 @@ print(f"Half of the narrowest cell: {half:.1f} Å.")
 #|   reference (dashed) near the temperature of the comparison. Bands are one
 #|   standard error, from the scatter between blocks of successive frames. Beyond
 #|   half the cell (grey) periodic images distort g(r).
-#| alt: Curves with sharp peaks below 3 Å and broad ones beyond; the run at
-#|   constant volume lies on the reference, the one at constant pressure higher.
+#| alt: Curves with sharp peaks below 3 Å, the bonds, and broad ones beyond.
 if atp:
     title = f"all atoms, {atp.temperature_K:.0f} K"
     ax = plots_of_bonds.total_rdf(beside, title, half)
@@ -264,7 +264,7 @@ if atp:
 #| label: fig-held-temperature
 #| caption: Temperature of both runs. A run in equilibrium stays in the grey band,
 #|   four standard deviations around the target of the thermostat.
-#| alt: One line that stays in a narrow grey band, and one that shoots out of it.
+#| alt: Temperature of two runs in time, and a narrow grey band.
 if test:
     until = max(equilibration, test.trajectory.times_ps.max())
     both = {"ATP": run.thermo, "DPMD-Test": test.thermo}
@@ -291,7 +291,7 @@ print(by_test)
 # %% tags=["figure"]
 #| label: fig-test-total
 #| caption: Total g(r) of DPMD-Test beside the reference (dashed).
-#| alt: The peaks of DPMD-Test are broader than those of the reference.
+#| alt: Two curves of g(r) with sharp peaks below 3 Å and broad ones beyond.
 if went:
     title = f"all atoms; reference at {went.temperature_K:.0f} K"
     ax = plots_of_bonds.total_rdf(went.curves, title, half)
@@ -370,14 +370,26 @@ half_width = min(window, temperature_step / 2)
 apart = snapshots.spaced(used, 0.1)
 stages = snapshots.stages(apart, temperature_step, half_width)
 stages = stages or {float(used.temperatures_K.mean()): used}
-zn_n = {T: how.rdfs(frames)["Zn", "N"] for T, frames in stages.items()}
+rdfs = {T: how.rdfs(frames) for T, frames in stages.items()}
+zn_n = {T: found["Zn", "N"] for T, found in rdfs.items()}
 
 # %% tags=["figure"]
 #| label: fig-zn-n
 #| caption: Zn–N g(r) against temperature, and its valley enlarged.
-#| alt: Left, two peaks at 2.0 and 4.2 Å that get broader with temperature; right,
-#|   the valley between them, which lifts off zero at the highest temperatures.
+#| alt: Left, two peaks at 2.0 and 4.2 Å, coloured by temperature; right, the
+#|   valley between them.
 ax = plots_of_bonds.valley(zn_n)
+
+# %% [markdown]
+# What else changes on heating? The slider moves through the temperatures.
+
+# %% tags=["figure"]
+#| label: fig-rdf-temperatures
+#| caption: g(r) of the pairs that carry the network, one temperature at a time.
+#| alt: Curves of three pairs of elements at one temperature, with a slider.
+network = [("Zn", "N"), ("Zn", "Zn"), ("N", "N")]
+table = tables_of_bonds.curves(rdfs, network)
+interactive.slider(table, "r_A", "g", step="temperature_K", by="pair")
 
 # %% [markdown]
 # The running coordination number $n(r)$ counts the N within $r$ of a Zn. A plateau at four is the
@@ -454,8 +466,8 @@ tables_of_bonds.barriers(found, pairs_between)
 #| label: fig-activation
 #| caption: Activation free energies (dots) and lower bounds (triangles) beside the
 #|   lines of Table 2.
-#| alt: Triangles rising with temperature, two dots near 87 kJ/mol at 1800 and
-#|   2000 K, above the falling line of the paper.
+#| alt: Points of this book against temperature, and falling lines of the works in
+#|   Table 2.
 ax = plots_of_bonds.activation(found)
 
 # %% [markdown]
@@ -495,7 +507,7 @@ print("; ".join(differs))
 #| label: fig-flow
 #| caption: Mean squared displacements in windows of temperature, of Zn (lines) and
 #|   N (dots), on logarithmic axes.
-#| alt: Curves that are flat at low temperature and rise at the highest ones.
+#| alt: One curve for each window, coloured by temperature.
 windows = snapshots.stages(heated, temperature_step, half_width)
 moved = flow.displacements(windows)
 flows = flow.table(moved, ["Zn", "N"])

@@ -58,7 +58,7 @@ smoothing: float = 0.03  # [A] 0..0.2 | smearing of the Zn-N g(r) before its wid
 # %% tags=["imports"]
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import Markdown
 
 from helpers import statistics
 from helpers.md import heating, protocol, snapshots
@@ -80,6 +80,7 @@ from helpers.observables import (
 )
 from helpers.report import (
     claims,
+    interactive,
     plots,
     plots_of_phase,
     structure_view,
@@ -132,8 +133,8 @@ print(fall, claims.melting(melt, moved["Zn"], apart / 2), sep="\n")
 #| caption: Density of the run with its stages. Where the crystal's line ends, the
 #|   density falls. The dashed line is the density that the paper gives for its
 #|   crystal; it is lower than that of the paper's own supercell.
-#| alt: Density against temperature, slowly falling from 1.2 g/cm³ to a step near
-#|   1100 K and about 0.97 g/cm³ above it.
+#| alt: Density against temperature over bands for the stages, with a vertical
+#|   line where the fall begins.
 ax = plots_of_phase.density_with_stages(table, found, fall)
 
 # %%
@@ -154,7 +155,7 @@ print(claims.densities(found))
 # temperatures of the paper's stages, which here are windows of temperature, not phases.
 
 # %%
-#| label: tbl-windows
+#| label: tbl-stage-windows
 #| caption: The windows of temperature that are compared.
 windows = cut(frames, found, stage_edges)
 tables_of_phase.windows(windows)
@@ -178,18 +179,19 @@ print(f"Half of this cell: {neighbors.widest_radius(frames.cells):.1f} Å.")
 #| caption: g(r) in each window, total and of three pairs, with a band of one
 #|   standard error. Beyond half of the cell it meets the periodic images of what
 #|   it has seen before.
-#| alt: Four panels; the peaks get broader and lower from window to window.
+#| alt: Four panels of g(r), one curve for each window.
 shown = [None, ("Zn", "N"), ("Zn", "Zn"), ("Zn", "C")]
 figure = plots.rdf_stages(curves, shown)
 
 # %% tags=["figure"]
 #| label: fig-snapshots
-#| caption: The last snapshot of each window (the paper's Fig. S4).
-#| alt: Ball-and-stick pictures of the cell; the rings stay whole while the
-#|   framework gets disordered.
+#| caption: The last snapshot of each window, one after the other (the paper's
+#|   Fig. S4). Turn it, or let it play.
+#| alt: Ball-and-stick pictures of the cell at rising temperatures.
+last = {}
 for name, part in windows.items():
-    whole = molecules.unbroken(part.atoms())
-    display(structure_view.view(whole, title=name))
+    last[name] = molecules.unbroken(part.atoms())
+structure_view.movie(last)
 
 # %% [markdown]
 # ## Local density (Fig. 5)
@@ -218,11 +220,11 @@ structure_view.boxes(thinnest.map(), thinnest.cell, title=lowest)
 
 # %% tags=["figure"]
 #| label: fig-density-maps
-#| caption: Maps of the local density of all windows in one scale of colours. A
+#| caption: Maps of the local density of each window in one scale of colours. A
 #|   crystal shows its structure in them, a melt would be flat.
-#| alt: One map of coloured squares for each window.
+#| alt: A map of coloured squares with a slider over the windows.
 maps = {name: one.slice(axis=2) for name, one in local.items()}
-figure = plots.density_maps(maps, first.edges)
+interactive.maps(maps, first.edges[:2])
 
 # %% [markdown]
 # The maps are means over time. The distribution counts every box of every snapshot: a low-density
@@ -232,7 +234,7 @@ figure = plots.density_maps(maps, first.edges)
 # %% tags=["figure"]
 #| label: fig-local-density
 #| caption: How many boxes have which density, in each window.
-#| alt: Humped curves that move to the left from the crystal to the low density.
+#| alt: Humped curves, one for each window, and a dashed one for random atoms.
 n_atoms = len(frames.symbols)
 random = local_density.thrown_at_random(n_atoms, frames.cells, box_edge)
 ax = plots_of_phase.local_densities(local, random)
@@ -270,7 +272,7 @@ tables.headed(voids, index="window", decimals=1)
 # %% tags=["figure"]
 #| label: fig-coordination-shares
 #| caption: Shares of Zn with x N within the cutoff, a running mean.
-#| alt: Stacked areas; four N dominate, three N grow to a third at 2100 K.
+#| alt: Stacked areas of the shares of Zn with none to six N.
 everything = frames.positions, frames.cells, frames.symbols
 numbers = coordination.coordination_number(*everything, "Zn", "N", cutoff)
 names = ["0", "1", "2", "3", "4", "5", "6 or more"]
@@ -287,8 +289,8 @@ ax = plots.coordination_shares(T, smooth)
 # %% tags=["figure"]
 #| label: fig-cutoff
 #| caption: Undercoordinated Zn against the cutoff, in the first and the last
-#|   window. There is no cutoff at which the curve is flat before it is zero.
-#| alt: Two falling curves.
+#|   window. A rule that counts broken bonds would be flat beside the dashed line.
+#| alt: Falling curves of the share of undercoordinated Zn, and a dashed line.
 radii = np.linspace(cutoff - 0.3, cutoff + 1.0, 14)
 sensitive = {}
 for name in dict.fromkeys([list(windows)[0], list(windows)[-1]]):
@@ -317,8 +319,7 @@ tables_of_phase.bonds(bonds)
 # %% tags=["figure"]
 #| label: fig-events
 #| caption: Events so far, and where the density falls. A cause would come before.
-#| alt: Three staircases that rise only far above the band in which the density
-#|   falls.
+#| alt: Three staircases, and a band in which the density falls.
 ax = plots_of_phase.events(bonds, fall)
 
 # %% [markdown]
@@ -329,7 +330,7 @@ ax = plots_of_phase.events(bonds, fall)
 #| label: fig-undercoordinated
 #| caption: Undercoordinated Zn by the paper's rule and by bonds that are followed.
 #|   The gap between the lines are bonds that are only stretched.
-#| alt: Two rising curves; that of the cutoff is several times higher.
+#| alt: Two curves of the share of undercoordinated Zn against temperature.
 under = {
     f"by the cutoff of {cutoff:g} Å": numbers,
     f"by the bonds, lost at {release:g} Å": bonds.held,
@@ -365,7 +366,8 @@ for name, seen in {"break": "broken", "exchange": "exchanged"}.items():
 # %% tags=["figure"]
 #| label: fig-rates-of-bonds
 #| caption: Rates at which one bond breaks and is exchanged, with 95 % limits.
-#| alt: Points that fall with 1000/T, and triangles where nothing was seen.
+#| alt: Points with error bars against 1000/T, and triangles where no event was
+#|   seen.
 begun = np.argmax(rate["broken"] > 0) if len(rate) else 0
 seen = rate.iloc[max(0, begun - 2) :]
 if len(seen):
@@ -404,7 +406,7 @@ tables.headed(formulas, decimals=4)
 # %% tags=["figure"]
 #| label: fig-molecules
 #| caption: Broken imidazolates and loose hydrogen against temperature.
-#| alt: Lines near zero over the whole range.
+#| alt: Three lines of shares against temperature.
 n_ligands = max(census.possible, 1)
 lasting = molecules.still_broken(broken, len(frames))
 parts = {
@@ -460,7 +462,7 @@ for size in np.flatnonzero(start):
 # %% tags=["figure"]
 #| label: fig-displacement
 #| caption: Root-mean-square displacement of each element, and its onset (dotted).
-#| alt: Four curves that rise slowly, and steeply from the onset on.
+#| alt: One curve for each element, dotted lines at the onsets.
 onsets = {e: density_stages.onset(T, path) for e, path in moved.items()}
 step = temperature_step / 2
 paths = {}
@@ -502,7 +504,7 @@ widths = pd.concat([*widths, peaks.track(warm, net, 3 * smoothing)])
 #| label: fig-peak-widths
 #| caption: Width of the first Zn–N and Zn–Zn peaks, and the same over their
 #|   position. Dotted and grey: the paper's ranges.
-#| alt: Rising curves of both widths, Zn–Zn the wider one.
+#| alt: Widths of both peaks against temperature, left in Å, right as a ratio.
 figure = plots_of_phase.peak_widths(widths)
 
 # %%

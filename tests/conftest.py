@@ -202,8 +202,7 @@ def notebook(tmp_path):
 
 
 def tiny_project(root):
-    """A project of two chapters, two helpers of their own, one data file and one profile, in
-    ``root``.
+    """A project of two chapters, two helpers, one data file and one profile, in ``root``.
 
     ``01_first`` imports ``helpers.addition`` and reads data/numbers/<numbers>.txt, ``02_second``
     imports ``helpers.power``, which imports ``helpers.addition`` inside a function.

@@ -47,7 +47,7 @@ SHOWN = [  # code cells that a reader may open, not the parameters
     pytest.param(cell, id=f"{notebook.stem}-{number}")
     for notebook in NOTEBOOKS
     for number, cell in enumerate(cells(notebook), start=1)
-    if "parameters" not in tags(cell)
+    if not {"parameters", "remove-cell"} & set(tags(cell))
 ]
 
 
@@ -74,7 +74,8 @@ def test_a_cell_only_calls(cell):
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
 def test_imports_stand_in_one_cell(notebook):
-    with_imports = [c for c in cells(notebook) if re.search(r"^(from|import) ", c.source, re.M)]
+    shown = [c for c in cells(notebook) if "remove-cell" not in tags(c)]
+    with_imports = [c for c in shown if re.search(r"^(from|import) ", c.source, re.M)]
     assert [tags(c) for c in with_imports] == [["imports"]]
 
 

@@ -49,6 +49,16 @@
     return lines.join("\n") + "\nEND\n";
   }
 
+  /** How far the camera stands for the cell, turned as above, to fill the frame. */
+  function farEnough(stand, cell) {
+    const turn = new NGL.Matrix4().makeRotationFromQuaternion(
+      new NGL.Quaternion().setFromEuler(new NGL.Euler(-1.31, 0.35, 0, "YXZ")));
+    const across = cell.map((v) => new NGL.Vector3(...v).applyMatrix4(turn));
+    const [width, height] = ["x", "y"].map((k) => across.reduce((sum, v) => sum + Math.abs(v[k]), 0));
+    const aspect = stand.clientWidth / stand.clientHeight;
+    return 1.08 * Math.max(height, width / aspect) / (2 * Math.tan(Math.PI / 9));  // 40 degrees
+  }
+
   /** The twelve edges of a cell as lines. */
   function edges(cell, colour, radius) {
     const shape = new NGL.Shape("cell");
@@ -139,8 +149,7 @@
           // as the still image looks: c upwards, a little from the side (NGL looks along +z)
           stage.viewerControls.rotate(
             new NGL.Quaternion().setFromEuler(new NGL.Euler(-1.31, 0.35 + Math.PI, 0, "YXZ")));
-          await new Promise((done) => requestAnimationFrame(done));
-          stage.viewerControls.zoom(stand.clientWidth > 500 ? 0.35 : 0.1);
+          stage.viewerControls.distance(farEnough(stand, one.cell));
         }
       }
       shown.forEach((parts, i) => parts && parts.forEach((p) => p.setVisibility(i === k)));
@@ -296,7 +305,7 @@
   }
 
   // What the search shows of a page it would have to fetch, which file:// forbids.
-  if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS)
+  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
   addEventListener("DOMContentLoaded", () => { showCode(); views(); printing(); });

@@ -22,7 +22,7 @@
       if ((p.low !== null && number < p.low) || (p.high !== null && number > p.high))
         return `outside ${p.allowed} ${p.unit === "-" ? "" : p.unit}`;
     }
-    if (p.choices && !p.choices.map(String).includes(value)) return `one of ${p.allowed}`;
+    if (p.choices && !p.choices.map(python).includes(value)) return `one of ${p.allowed}`;
     if (/["'`$\\]/.test(value)) return "quotes, $ and \\ cannot stand in this command";
     return "";
   }
@@ -66,8 +66,8 @@
       const label = Object.assign(document.createElement("label"), {htmlFor: id});
       label.append(Object.assign(document.createElement("code"), {textContent: p.name}));
       if (p.unit !== "-") label.append(` (${p.unit})`);
-      const few = p.choices && !p.type.startsWith("list") ? p.choices.map(String)
-        : p.type === "bool" ? ["True", "False"] : null;
+      const few = p.type === "bool" ? ["True", "False"]
+        : p.choices && !p.type.startsWith("list") ? p.choices.map(python) : null;
       const input = document.createElement(few ? "select" : "input");
       if (few) input.append(...few.map((c) => new Option(c, c)));
       input.id = id;

@@ -149,6 +149,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--frames", type=_whole, default=1000, help="of the full analysis (1000)")
     sub.add_argument("--rounds", type=_whole, default=5, help="calls of each contender (5)")
     sub = command(
+        "bench-nets",
+        _bench_nets,
+        "nets of several shapes: errors by phase against the cost of a step",
+        profile=False,
+    )
+    sub.add_argument("names", nargs="*", help="of settings; without: all, in their order")
+    sub.add_argument("--steps", type=_whole, default=8000, help="of each training (8000)")
+    sub = command(
         "validate", _validate, "one check of a potential in use: made, or found", profile=False
     )
     sub.add_argument("check", choices=["volume", "labels", "elastic", "energy", "curvature"])
@@ -241,6 +249,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--page", action="store_true", help="write the book's page of them")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
+    command("pdf", _pdf, "print the rendered book of a profile into one PDF")
     return parser
 
 
@@ -515,6 +524,17 @@ def _bench_analysis(options) -> int:
     return 0
 
 
+def _bench_nets(options) -> int:
+    from helpers.benchmarks import architectures
+
+    file = paths.BUILD / "bench" / "architectures.json"
+    architectures.measure(options.names or tuple(architectures.SETTINGS), options.steps, file)
+    table = architectures.table(architectures.read(file))
+    print(table.to_string(index=False, float_format="{:.3g}".format))
+    print(paths.relative(file))
+    return 0
+
+
 def _validate(options) -> int:
     import numpy as np
 
@@ -593,6 +613,13 @@ def _html(options) -> int:
     except render.BookError as error:
         _note(options.profile, error)
         raise
+    return 0
+
+
+def _pdf(options) -> int:
+    from helpers.book import pdf
+
+    print(paths.relative(pdf.write(options.profile)))
     return 0
 
 

@@ -21,6 +21,7 @@ _IN_ROOT = {"NOTEBOOKS": "notebooks"}
 _IN_DATA = {
     "PROFILES": "profiles",
     "STRUCTURES": "structures",
+    "EXPERIMENTS": "experiments",
     "PAPER": "paper.yaml",
     "SETS": "sets.yaml",
     "DFT": "dft",

@@ -145,7 +145,7 @@ def test_a_training_on_corrected_labels(tmp_path, set_to):
     assert recipe.as_dict()["correction"] == correction.key(correction.laws())
     set_to(build=tmp_path)
     made = training.train(recipe, "tiny", threads=1)
-    laws = correction.of(made)
+    laws = correction.of(made.directory)
     assert correction.key(laws) == recipe.as_dict()["correction"]
     assert not (made / "corrected").exists()
     system = correction.load("abw", "validation", laws)

@@ -139,3 +139,40 @@ def test_a_density_map_is_a_ball_in_each_box_that_carries_its_density():
         if m["methodName"] == "addRepresentation" and m["args"][0] == "spacefill"
     ]
     assert ball["colorScheme"] == "bfactor" and ball["colorDomain"] == [50, 100]
+
+
+def test_a_page_gets_the_atoms_as_numbers_beside_the_image(ring):
+    InteractiveShell.instance()
+    with capture_output() as captured:
+        structure_view.view(ring, repeat=(2, 1, 1))._ipython_display_()
+    (output,) = captured.outputs
+    data = output.data[structure_view.MIME]
+    (frame,) = data["frames"]
+    assert data["symbols"] == ["Zn", "N", "Zn", "N"]
+    assert frame["positions"][:6] == [300, 500, 500, 700, 500, 500]  # 0.01 A
+    assert frame["cell"][0] == [20, 0, 0] and data["unit_cell"][0] == [10, 0, 0]
+
+
+def test_a_movie_has_a_frame_for_each_stage_and_a_strip_of_three():
+    stages = {f"{T} K": molecule("H2O", vacuum=2.0) for T in (300, 600, 900, 1200)}
+    stages["1200 K"].positions += 0.5
+    shown = structure_view.movie(stages, title="heated")
+    frames = shown.data()["frames"]
+    assert [f["name"] for f in frames] == list(stages)
+    np.testing.assert_allclose(
+        np.subtract(frames[3]["positions"], frames[0]["positions"]), 50, atol=1
+    )
+    assert pixels(shown.png()).shape[1] == 900
+    assert len(shown.widget()._trajlist) == 1
+
+
+@pytest.mark.parametrize(
+    "frames, message",
+    [
+        ({}, "no frame"),
+        ({"a": Atoms("HO"), "b": Atoms("OH")}, "the atoms of frame 'b' are not those of 'a'"),
+    ],
+)
+def test_a_movie_of_nothing_or_of_other_atoms_is_refused(frames, message):
+    with pytest.raises(ValueError, match=message):
+        structure_view.movie(frames)

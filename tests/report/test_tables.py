@@ -155,3 +155,45 @@ def test_names_of_columns_become_words():
         ["0.1235", "300", "45", "3", "a"],
         ["-", "600", "5.5", "4", "b"],
     ]
+
+
+@pytest.mark.parametrize(
+    "column, shown",
+    [
+        ("force_rmse_eV_per_A", "force RMSE (eV/Å)"),
+        ("n_frames", "number of frames"),
+        ("drift_meV_per_atom_per_ps", "drift (meV/atom/ps)"),
+        ("temperature_K", "temperature (K)"),
+        ("T (K)", "T (K)"),
+        ("closest_A", "closest (Å)"),
+        (300.0, "300.0"),
+    ],
+)
+def test_names_of_fields_become_headers(column, shown):
+    assert tables.header(column) == shown
+
+
+def test_a_computed_table_shows_what_is_chosen():
+    frame = pd.DataFrame({"a_K": [1.23456, math.nan], "b": ["x", None]}, index=["one", "two"])
+    table = tables.headed(frame, index="run", decimals=2).frame
+    assert table.columns.tolist() == ["run", "a (K)", "b"]
+    assert table.values.tolist() == [["one", "1.23", "x"], ["two", "-", "-"]]
+    assert tables.headed(frame, columns={"b": "B"}).frame.columns.tolist() == ["B"]
+
+
+def test_a_span_is_a_number_where_it_has_no_width():
+    spans = [tables.span(pd.Series(v)) for v in ([1.0, 2.5], [3.0, 3.0], [1.0, math.nan])]
+    assert spans == ["1 … 2.5", "3", "-"]
+
+
+def test_rows_of_one_run_and_what_a_page_says_of_it():
+    entries = {"training.sets": ("sets", 42), "training.steps": ("steps", 7)}
+    rows = tables.rows(entries, run="atp")
+    assert [(r.quantity, r.ours, r.run) for r in rows] == [("sets", 42, "atp"), ("steps", 7, "atp")]
+    record = {"description": "a run", "made": "2026", "seconds": 3.0,
+              "hardware": {"processor": "P", "cores": 2}}  # fmt: skip
+    said = tables.of_run("r-1", record, {"profile": "small"}).frame
+    assert said.values.tolist() == [
+        ["name", "r-1"], ["what", "a run"], ["profile", "small"], ["made", "2026"],
+        ["computing time (s)", "3"], ["hardware", "P, 2 cores"],
+    ]  # fmt: skip

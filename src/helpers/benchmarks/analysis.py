@@ -21,7 +21,7 @@ from ase import Atoms
 from tqdm import tqdm
 
 from helpers import provenance
-from helpers.benchmarks import record
+from helpers.benchmarks import record, scattering
 from helpers.md import snapshots, trajectory
 from helpers.observables import coordination, displacement, local_density, molecules, rdf
 
@@ -251,7 +251,7 @@ def contenders(frames: list[Atoms]) -> dict[str, dict[str, Callable[[], object]]
             "MDAnalysis guess_bonds": mdanalysis_rings,
             "ASE build_neighbor_list": ase_rings,
         },
-    }
+    } | scattering.contenders(frames[-1])
 
 
 def race(calls: dict[str, Callable[[], object]], rounds: int, most_s: float = 20.0) -> dict:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 from typing import ClassVar
 
@@ -129,6 +130,28 @@ def _no_thebe(app, name, template, context, tree) -> None:
     ]
 
 
+def _link_to_sources(app, name, template, context, tree) -> None:
+    """Buttons lead to what the repository holds: chapters as text, and a notebook for Colab.
+
+    The theme takes a page's file for that of the repository; an executed notebook is not in it.
+    """
+    address = app.config.html_theme_options.get("repository_url")
+    if not address:
+        return
+
+    def put_right(button: dict) -> None:
+        url = button.get("url") or ""
+        if "colab" in url:
+            button["url"] = re.sub(r"/blob/([^/]+)/.*$", r"/blob/\1/binder/colab.ipynb", url)
+        elif url.startswith("https://"):
+            button["url"] = re.sub(r"(notebooks/\w+)\.ipynb", r"\1.py", url)
+        for inside in button.get("buttons") or []:
+            put_right(inside)
+
+    for button in context.get("header_buttons") or []:
+        put_right(button)
+
+
 def setup(app: Sphinx) -> dict:
     """Sphinx calls this."""
     app.add_enumerable_node(
@@ -140,4 +163,5 @@ def setup(app: Sphinx) -> dict:
     app.add_transform(_TablesApart)
     app.connect("builder-inited", _index_text_only)
     app.connect("html-page-context", _no_thebe, priority=900)
+    app.connect("html-page-context", _link_to_sources, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -100,7 +100,11 @@ def findings(front: Front) -> str:
             "them (helpers.report.claims)"
         )
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
-    return ":::{div} wide-table\n\n" + "\n".join([*head, *sorted(rows)]) + "\n\n:::"
+    said = (
+        "*Decided*: the difference is larger than two standard errors of the runs or tests that "
+        "are named. *Open*: it is not, or no run covers the claim."
+    )
+    return ":::{div} claims\n\n" + "\n".join([*head, *sorted(rows)]) + f"\n\n:::\n\n{said}"
 
 
 def figure(front: Front, label: str) -> str:
@@ -361,9 +365,7 @@ def _printed(cell: dict) -> list[str]:
 
 def _how_sure(verdict: str) -> str:
     """What `helpers.report.claims` asks of a verdict: two standard errors, or it cannot tell."""
-    if verdict.startswith("cannot tell"):
-        return "not: two standard errors were not reached, or no run covers it"
-    return "beyond two standard errors of the runs or tests named"
+    return "open" if verdict.startswith("cannot tell") else "decided"
 
 
 def _short(text: str | None) -> str:
@@ -378,7 +380,15 @@ def _short(text: str | None) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace(" eV/A", " eV/Å").strip()
+    for plain, read in (
+        ("|", "\\|"),
+        ("\n", " "),
+        (" +- ", " ± "),
+        (" eV/A", " eV/Å"),
+        ("g/cm3", "g/cm³"),
+    ):
+        text = text.replace(plain, read)
+    return re.sub(r"(?<=\d) A\b", " Å", text).strip()
 
 
 def _day(when: str) -> str:

@@ -41,8 +41,10 @@ _MADE = re.compile(r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.
 _UNIT_IN_HEADER = re.compile(r"\(([^()<>]+)\)(?=\s*</th>)")
 
 
-def of(notebook: dict, chapter: str, data_folder: Path) -> dict:
+def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
     """The page of an executed chapter, as a notebook; CSV files go to ``data_folder``.
+
+    form: address of the page with the form of parameters, if the book has one.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def of(notebook: dict, chapter: str, data_folder: Path) -> dict:
             tags |= {"hide-input"}
         cell["metadata"]["tags"] = sorted(tags)
         cells += _shown(cell, said, chapter, heading, counted, labels, data_folder)
-    page["cells"] = _with_how_made(cells, made)
+    page["cells"] = _with_how_made(cells, made, _again(page, chapter, form))
     return page
 
 
@@ -278,7 +280,17 @@ def _plain(text: str) -> str:
     return re.sub(r"[*_`$\\{}]", "", text).strip()
 
 
-def _with_how_made(cells: list[dict], made: list[str]) -> list[dict]:
+def _again(notebook: dict, chapter: str, form: str) -> str:
+    """The line by which a reader executes this chapter with another value."""
+    profile = notebook["metadata"].get("zif4", {}).get("profile", "small")
+    pick = f"; [pick values in a form]({form})" if form else ""
+    return (
+        f'Run it yourself: `make chapter CHAPTER={chapter} PROFILE={profile} ARGS="-p name value"`'
+        f"{pick}."
+    )
+
+
+def _with_how_made(cells: list[dict], made: list[str], again: str) -> list[dict]:
     """The cell that says how the page was made, as one dropdown with all that was printed of it."""
     for cell in cells:
         if HEADER_TAG in cell["metadata"].get("tags", []):
@@ -287,6 +299,6 @@ def _with_how_made(cells: list[dict], made: list[str]) -> list[dict]:
             log = f"\n\nWhat was made and what was reused:\n\n```text\n{log}\n```" if log else ""
             cell["source"] = (
                 f"::::{{dropdown}} How this page was made, and its parameters\n:class-container: "
-                f"how-made\n\n{text}{log}\n::::"
+                f"how-made\n\n{text}{log}\n::::\n\n{again}"
             )
     return cells

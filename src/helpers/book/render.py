@@ -85,6 +85,7 @@ def assemble(profile: str) -> Path:
     static = folder / "book" / "_static"
     scripts.write(static)
     executed = {}
+    form = "../book/form.md" if "book/form" in pages() else ""
     for chapter in chapter_notebooks():
         file = paths.executed(profile, f"{chapter}.ipynb")
         if not file.exists():
@@ -94,15 +95,15 @@ def assemble(profile: str) -> Path:
             )
         executed[chapter] = json.loads(file.read_text())
         try:
-            shown = page.of(executed[chapter], chapter, static / "data")
+            shown = page.of(executed[chapter], chapter, static / "data", form)
         except Unfit as error:
             raise BookError(str(error)) from None
         (folder / "notebooks").mkdir(exist_ok=True)
         (folder / "notebooks" / file.name).write_text(json.dumps(shown, ensure_ascii=False))
-    made = front.Front(profile, executed, folder / "book")
+    around = front.Front(profile, executed, folder / "book")
     for file in (folder / "book").glob("*.md"):
         text = file.read_text()
-        file.write_text(_GENERATED.sub(lambda m: _generated(made, file.name, m), text))  # noqa: B023
+        file.write_text(_GENERATED.sub(lambda m: _generated(around, file.name, m), text))  # noqa: B023
     _configure(folder / "_config.yml")
     return folder
 
@@ -194,10 +195,29 @@ def build(profile: str) -> Path:
         wrong = [line for line in lines if re.search(r"WARNING|ERROR|Error:|error:", line)]
         shown = "; ".join(line.replace(f"{source}/", "") for line in (wrong or lines[-3:])[:5])
         raise BookError(f"jupyter-book: {shown} (log: {paths.relative(log(profile))})")
+    made = source / "_build" / "html"
+    _leave_out_unused(made)
     result = html(profile)
     shutil.rmtree(result, ignore_errors=True)
-    (source / "_build" / "html").rename(result)
+    made.rename(result)
     return result
+
+
+def _leave_out_unused(folder: Path) -> None:
+    """Remove what no page loads: MathJax's other output formats and its speech, source maps.
+
+    MathJax comes as a whole, 24 MB; the pages use one of its components and the fonts of that.
+    """
+    mathjax = folder / "_static" / "mathjax"
+    text = "".join(file.read_text(encoding="utf-8") for file in folder.rglob("*.html"))
+    for script in mathjax.glob("*.js"):
+        if f"mathjax/{script.name}" not in text:
+            script.unlink()
+    shutil.rmtree(mathjax / "sre", ignore_errors=True)
+    if "mathjax/tex-svg" not in text:
+        shutil.rmtree(mathjax / "output" / "svg", ignore_errors=True)
+    for file in (folder / "_static").rglob("*.map"):
+        file.unlink()
 
 
 def chapter_notebooks() -> list[str]:

@@ -173,6 +173,18 @@ def typed(system: dpdata.LabeledSystem, source) -> dpdata.LabeledSystem:
     return system
 
 
+def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
+    """Swap the last two vectors of left-handed cells; atoms, forces and virials stay.
+
+    The lattice is the same. DeePMD-kit takes the signed volume of a left-handed cell, loses
+    neighbours across its faces and says nothing.
+    """
+    left = np.linalg.det(system["cells"]) < 0
+    if left.any():
+        system.data["cells"][left] = system["cells"][left][:, [0, 2, 1]]
+        notes.append(f"left-handed cells of {left.sum()} frames: last two vectors swapped")
+
+
 def indices(where: Sequence[int]) -> str:
     return "index " + ", ".join(map(str, where[:5])) + (" ..." if len(where) > 5 else "")
 

@@ -83,7 +83,7 @@ def import_labelled(
     else:
         system = _through_dpdata(path, fmt, **options)
     _refuse_incomplete(system, path, fmt, virial)
-    right_handed(system, notes)
+    dataset.right_handed(system, notes)
     _true_elements(system, path, notes)
     return dataset.typed(system, path)
 
@@ -115,18 +115,6 @@ def guess_format(path: Path) -> str:
         f"{said}cannot tell the format of {path.name}; name it: fmt={FORMATS} or another of dpdata "
         f"(zif4 import --format)"
     )
-
-
-def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
-    """Swap the last two vectors of left-handed cells; atoms, forces and virials stay.
-
-    The lattice is the same. DeePMD-kit takes the signed volume of a left-handed cell, loses
-    neighbours across its faces and says nothing.
-    """
-    left = np.linalg.det(system["cells"]) < 0
-    if left.any():
-        system.data["cells"][left] = system["cells"][left][:, [0, 2, 1]]
-        notes.append(f"left-handed cells of {left.sum()} frames: last two vectors swapped")
 
 
 def _true_elements(system: dpdata.LabeledSystem, path: Path, notes: list[str]) -> None:

@@ -62,8 +62,8 @@ def labelled_files(
             continue
         try:
             found[file] = formats.guess_format(file)
-        except (Unfit, dataset.BadFrames) as error:
-            passed_over.append({"file": str(file.relative_to(source)), "why": str(error)})
+        except (Unfit, dataset.BadFrames):
+            passed_over.append({"file": str(file.relative_to(source)), "why": "no known format"})
     if source in runs:
         found = {source: formats.CP2K_MD[0]}
     result = []

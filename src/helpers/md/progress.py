@@ -30,7 +30,7 @@ class ExplodedRun(UserError, RuntimeError):
 
 
 class Progress:
-    """Follows ``thermo.csv``: progress bar, checks, wall time; its state is in ``progress.json``.
+    """Follows ``thermo.csv``: progress bar, checks, wall time; state in ``progress.json``.
 
     Parameters
     ----------
@@ -206,9 +206,7 @@ class Progress:
         for row in model_deviation.whole_rows(self.directory / model_deviation.FILE):
             values = row.split()
             if len(values) > largest and float(values[largest]) > limit:
-                self.step = (
-                    int(values[0]) + 1
-                )  # kept is what lies before it, however late it is seen
+                self.step = int(values[0])  # kept is what lies before, however late it is seen
                 raise ExplodedRun(
                     f"the run was stopped at step {values[0]}: the ensemble disagrees by "
                     f"{float(values[largest]):.2f} eV/A on a force, more than "

@@ -20,10 +20,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from tqdm import tqdm
 from helpers import paths, processes, provenance
 from helpers.errors import Unfit
 from helpers.frames import correction, dataset
-from helpers.potentials import checkpoints, deepmd, learning_curves, store
+from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
 from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
 
@@ -329,6 +330,80 @@ def train(
         raise Unfit(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
         )
+    threads = deepmd.threads_of(threads)
+
+    def make(directory: Path) -> dict:
+        return _trained(directory, recipe, watch, threads, display_every, save_every)
+
+    made = provenance.kept(
+        "potentials",
+        plain,
+        make,
+        name=name,
+        description=f"se_e2_a potential of {', '.join(recipe.sets)}, {recipe.steps} steps",
+        inputs={s: provenance.sha256(dataset.locate(s)) for s in recipe.sets},
+        tidy=_tidy,
+    ).resolve()
+    store.point(name, made)
+    return replace(store.load(made), name=name)
+
+
+def _trained(
+    directory: Path,
+    recipe: Recipe,
+    watch: Sequence[str],
+    threads: int,
+    display_every: int | None,
+    save_every: int | None,
+) -> dict:
+    """Train, freeze and judge in ``directory``, from where it was left; what is to be known."""
+    began, earlier = time.monotonic(), _seconds(directory)
+    laws = correction.laws() if recipe.corrected else None
+    if laws:
+        correction.keep(laws, directory)
+        for name in recipe.sets:
+            correction.write(name, laws, directory / _CORRECTED / name)
+    text = recipe.input(directory, *_intervals(recipe.steps, display_every, save_every))
+    provenance.write_text(directory / "input.json", json.dumps(text, indent=1) + "\n")
+    frozen = directory / store.FROZEN
+    if not frozen.is_file():
+        _run_training(directory, recipe, threads)
+        if recipe.steps < checkpoints.SHORT:
+            deepmd.run(directory, threads, "freeze", "-o", "frozen.part.pb")
+            (directory / "frozen.part.pb").rename(frozen)
+        else:
+            best = checkpoints.judge_snapshots(directory, recipe.sets, watch, threads, laws)
+            (directory / checkpoints.SNAPSHOT_FOLDER / str(best) / store.FROZEN).rename(frozen)
+    metrics = {
+        s: evaluation.evaluate(
+            frozen, dataset.thinned(correction.load(s, "validation", laws), checkpoints.EVALUATED)
+        )
+        for s in recipe.sets
+    }
+    evaluation.write_metrics(directory / store.METRICS, metrics)
+    last = learning_curves.read_lcurve(directory).iloc[-1]
+    return {
+        "seconds": earlier + time.monotonic() - began,
+        "threads": threads,
+        "sets": list(recipe.sets),
+        "frozen_sha256": provenance.sha256(frozen),
+        "training_frames": sum(len(dataset.load(s, "training")) for s in recipe.sets),
+        "results": {"last_line_of_lcurve": last.to_dict(), "validation": metrics},
+    }
+
+
+def _tidy(directory: Path) -> None:
+    """Remove what only a training that is not finished needs."""
+    for file in (
+        *directory.glob(f"{checkpoints.CHECKPOINT}*"),
+        *directory.glob("checkpoint*"),
+        directory / "out.json",
+        directory / "input_v2_compat.json",
+        directory / "seconds.json",
+    ):
+        file.unlink(missing_ok=True)
+    for folder in (checkpoints.SNAPSHOT_FOLDER, _CORRECTED):
+        shutil.rmtree(directory / folder, ignore_errors=True)
 
 
 def _intervals(

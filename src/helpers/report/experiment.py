@@ -1,8 +1,8 @@
-"""Measured data with which the book compares (data/experiments), and what is known of their making.
+"""Measured data that the book compares with (data/experiments), each with what its numbers say.
 
 The glass of ZIF-4 on heating: X-ray total scattering of Gaillac et al., Nature Materials 16, 1149
-(2017), at sixteen temperatures from 31 to 589 degrees C. These are data of a glass and not of the
-crystal: there is no Bragg peak at any temperature.
+(2017), sixteen temperatures from 31 to 589 degrees C. They are of a glass, not of the crystal:
+there is no Bragg peak at any of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from helpers.observables import as_measured, diffraction_peak, radiation, scatte
 from helpers.observables.as_measured import Seen
 from helpers.observables.pair_distribution import Transform
 
-FOLDER = paths.DATA / "experiments" / "zif4-glass-xray"
+GLASS = "zif4-glass-xray"  # its folder in data/experiments
 ZERO_CELSIUS_K = 273.15
 
 #: How the published D(r) was made from the published F(Q), found from the numbers alone: with
@@ -68,22 +69,9 @@ class HeatedGlass:
         return self.temperatures_C + ZERO_CELSIUS_K
 
     def at(self, temperature_C: float) -> HeatedGlass:
-        """The measurement at one temperature, with F of shape (K,) and D of shape (R,).
+        """The measurement at one temperature alone: F is (K,), D is (R,).
 
-        Parameters
-        ----------
-        temperature_C : float
-            Temperature, degrees C.
-
-        Returns
-        -------
-        HeatedGlass
-            The measurement.
-
-        Raises
-        ------
-        Unfit
-            Nothing was measured at this temperature; the message lists the temperatures.
+        Raises Unfit when nothing was measured there; the message lists the temperatures.
         """
         found = np.flatnonzero(self.temperatures_C == temperature_C)
         if not len(found):
@@ -95,34 +83,32 @@ class HeatedGlass:
         )
 
 
-@cache
 def heated_glass() -> HeatedGlass:
     """The glass of ZIF-4 on heating.
-
-    Returns
-    -------
-    HeatedGlass
-        All temperatures.
 
     Raises
     ------
     NotThere
-        The data are missing.
+        the data are missing.
     Unfit
-        A table is damaged.
+        a table is damaged.
     """
-    Q, F, t = _table("structure_factor.csv", "Q_per_A")
-    r, D, same = _table("pair_distribution.csv", "r_A")
+    return _heated_glass(paths.EXPERIMENTS / GLASS)
+
+
+@cache
+def _heated_glass(folder: Path) -> HeatedGlass:
+    Q, F, t = _table(folder / "structure_factor.csv", "Q_per_A")
+    r, D, same = _table(folder / "pair_distribution.csv", "r_A")
     if list(t) != list(same):
         raise Unfit(
-            f"{paths.relative(FOLDER)}: the two tables have different temperatures; "
+            f"{paths.relative(folder)}: the two tables have different temperatures; "
             "restore them from git"
         )
     return HeatedGlass(t, Q, F, r, D)
 
 
-def _table(name: str, first: str):
-    file = FOLDER / name
+def _table(file: Path, first: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not file.is_file():
         raise NotThere(f"{paths.relative(file)} is missing; restore it from git")
     table = pd.read_csv(file)

@@ -51,7 +51,7 @@ def offer() -> None:
     from traitlets import ObjectName, Unicode
 
     shell = get_ipython()
-    if shell is None or MIME in shell.display_formatter.formatters:
+    if shell is None:
         return
 
     class CSVFormatter(BaseFormatter):
@@ -59,10 +59,13 @@ def offer() -> None:
         print_method = ObjectName("_repr_csv_")
         _return_type = str
 
-    formatter = CSVFormatter(parent=shell.display_formatter)
-    formatter.for_type(Figure, csv)
-    shell.display_formatter.formatters[MIME] = formatter
-    shell.display_formatter.active_types = [*shell.display_formatter.active_types, MIME]
+    display = shell.display_formatter
+    if MIME not in display.formatters:
+        display.formatters[MIME] = CSVFormatter(parent=display)
+        display.active_types = [*display.active_types, MIME]
+    # Each time: the inline backend, when a first figure switches it on, makes all formatters
+    # forget figures.
+    display.formatters[MIME].for_type(Figure, csv)
 
 
 def _panel(ax: Axes, number: int) -> str:

@@ -243,8 +243,8 @@ def maps(
         data.append(
             {
                 "type": "heatmap", "x": x.round(3).tolist(), "y": y.round(3).tolist(),
-                "z": np.asarray(one).T.round(5).tolist(), "visible": k == 0, "colorscale":
-                "Cividis",
+                "z": np.asarray(one).T.round(5).tolist(), "visible": k == 0,
+                "colorscale": "Cividis",
                 "zmin": float(everything.min()), "zmax": float(everything.max()),
                 "colorbar": {"title": {"text": style.label("density", "1/Å³")}},
                 "hovertemplate": "%{x:.1f}, %{y:.1f} Å: %{z:.3f} 1/Å³<extra></extra>",

@@ -14,8 +14,19 @@ from helpers.report import paper, plots, style
 def temperature_held(tables: Mapping[str, pd.DataFrame], sigma: float, until_ps: float) -> Axes:
     """Temperature of runs in time, and the band in which it has that of the thermostat.
 
-    tables: name -> of ``thermo.read``; the target of the first one is drawn. sigma: standard
-    deviation of the temperature over the target. until_ps: the time (ps) that is shown.
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        name -> of ``thermo.read``; the target of the first one is drawn.
+    sigma : float
+        standard deviation of the temperature over the target.
+    until_ps : float
+        the time (ps) that is shown.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("time", "ps"), ("temperature", "K"))
     first, *_ = tables.values()
@@ -33,7 +44,22 @@ def temperature_held(tables: Mapping[str, pd.DataFrame], sigma: float, until_ps:
 
 
 def total_rdf(curves: Mapping[str, object], title: str, half_cell: float) -> Axes:
-    """g(r) of all atoms, the reference on top; grey beyond half the cell (A)."""
+    """g(r) of all atoms, the reference on top.
+
+    Parameters
+    ----------
+    curves : mapping of str to RDFs
+        name -> all g(r).
+    title : str
+        above the panel.
+    half_cell : float
+        A; the ground beyond is grey.
+
+    Returns
+    -------
+    Axes
+        the panel.
+    """
     figure = plots.rdf_stages(curves, [None], ncols=1, half_cell=half_cell, on_top="reference")
     ax = figure.axes[0]
     ax.set_title(title)
@@ -41,7 +67,18 @@ def total_rdf(curves: Mapping[str, object], title: str, half_cell: float) -> Axe
 
 
 def valley(curves: Mapping[float, object]) -> Axes:
-    """Zn-N g(r) by temperature and its valley, with the temperature of the paper in the title."""
+    """Zn-N g(r) by temperature and its valley, with the temperature of the paper in the title.
+
+    Parameters
+    ----------
+    curves : mapping of float to RDF
+        temperature (K) -> g(r) of Zn-N.
+
+    Returns
+    -------
+    Axes
+        the panel.
+    """
     merging = paper.value("observables.partial_melting_K").number
     ax = plots.rdf_temperatures(curves).axes[1]
     ax.set_title(f"the valley (paper: filled above {merging} K)")
@@ -49,7 +86,20 @@ def valley(curves: Mapping[float, object]) -> Axes:
 
 
 def running_coordination(curves: Mapping[float, object], title: str) -> Axes:
-    """Number of neighbours within r, a curve for each temperature (K), with its standard error."""
+    """Number of neighbours within r, a curve for each temperature, with its standard error.
+
+    Parameters
+    ----------
+    curves : mapping of float to RDF
+        temperature (K) -> g(r).
+    title : str
+        above the panel.
+
+    Returns
+    -------
+    Axes
+        the panel.
+    """
     _, ax = style.axes(("r", "A"), ("N within r of Zn", "-"))
     for T, one in curves.items():
         look = {"name": f"{T:.0f} K", "colour": style.temperature_colour(T), "marker": ""}
@@ -60,7 +110,20 @@ def running_coordination(curves: Mapping[float, object], title: str) -> Axes:
 
 
 def activation(found, range_K: tuple[float, float] = (300.0, 2100.0)) -> Axes:
-    """Activation free energies of `activation.Activation` beside the lines of Table 2 (Fig. 3d)."""
+    """Activation free energies beside the lines of Table 2 (Fig. 3d).
+
+    Parameters
+    ----------
+    found : activation.Activation
+        barriers and their line.
+    range_K : (float, float)
+        of the lines.
+
+    Returns
+    -------
+    Axes
+        the panel.
+    """
     theirs = {
         f"Table 2, {name}": (row["dU_kJ_per_mol"].number, row["dS_J_per_mol_K"].number)
         for name, row in paper.rows("table2").items()

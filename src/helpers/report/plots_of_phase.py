@@ -16,7 +16,19 @@ _RED = "#d55e00"
 def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
     """Density against temperature with the stages behind it and the beginning of the fall.
 
-    table: of ``thermo.read``. stages: of ``density_stages.find``. fall: `transition.Transition`.
+    Parameters
+    ----------
+    table : DataFrame
+        of ``thermo.read``.
+    stages : sequence of Stage
+        of ``density_stages.find``.
+    fall : Transition
+        of the density.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     ax = style.against_temperature(
         table["target_temperature_K"],
@@ -34,7 +46,17 @@ def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
 def local_densities(local: Mapping[str, object], at_random) -> Axes:
     """Shares of boxes by their density, a line for each window, and for atoms at random.
 
-    local: window -> `local_density.LocalDensity`.
+    Parameters
+    ----------
+    local : mapping of str to LocalDensity
+        window -> its boxes.
+    at_random : LocalDensity
+        of ``local_density.thrown_at_random``.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("number density in a box", "1/Å³"), ("share of boxes", "-"))
     for name, one in local.items():
@@ -45,8 +67,20 @@ def local_densities(local: Mapping[str, object], at_random) -> Axes:
 
 
 def cutoffs(by_window: Mapping[str, pd.DataFrame], cutoff_A: float) -> Axes:
-    """Undercoordinated Zn (%) against the cutoff (A). by_window: name -> of
-    ``coordination.cutoff_sensitivity``."""
+    """Undercoordinated Zn (%) against the cutoff (A).
+
+    Parameters
+    ----------
+    by_window : mapping of str to DataFrame
+        name -> of ``coordination.cutoff_sensitivity``.
+    cutoff_A : float
+        the cutoff of the page.
+
+    Returns
+    -------
+    Axes
+        the panel.
+    """
     _, ax = style.axes(("cutoff", "A"), ("undercoordinated Zn", "%"))
     for name, by in by_window.items():
         ax.plot(by["cutoff_A"], 100 * by["undercoordinated"], "o-", ms=3, label=name)
@@ -60,7 +94,17 @@ def cutoffs(by_window: Mapping[str, pd.DataFrame], cutoff_A: float) -> Axes:
 def events(bonds, fall) -> Axes:
     """Bonds broken, bonds exchanged and imidazolates moved so far, and where the density falls.
 
-    bonds: `ligand_exchange.Bonds`. fall: `transition.Transition`.
+    Parameters
+    ----------
+    bonds : ligand_exchange.Bonds
+        of the run.
+    fall : Transition
+        of its density.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     ended = bonds.episodes[bonds.episodes["outcome"] != "end"]
     series = {
@@ -80,7 +124,17 @@ def events(bonds, fall) -> Axes:
 def shares(binned: Mapping[str, pd.DataFrame], quantity: str, unit: str = "%") -> Axes:
     """Means in windows of temperature with their standard errors, a line for each.
 
-    binned: name -> of ``statistics.bin_by_temperature``.
+    Parameters
+    ----------
+    binned : mapping of str to DataFrame
+        name -> of ``statistics.bin_by_temperature``.
+    quantity, unit : str
+        of the vertical axis.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("temperature", "K"), (quantity, unit))
     for name, mean in binned.items():
@@ -94,8 +148,19 @@ def displacements(
 ) -> Axes:
     """Root-mean-square displacement (A) of each element, and where it sets out (dotted).
 
-    binned: element -> of ``statistics.bin_by_temperature``. onsets: element ->
-    ``density_stages.Onset`` or None. half_way_A: half the way to the next Zn.
+    Parameters
+    ----------
+    binned : mapping of str to DataFrame
+        element -> of ``statistics.bin_by_temperature``.
+    onsets : mapping of str to Onset or None
+        element -> of ``density_stages.onset``.
+    half_way_A : float
+        half the way to the next Zn.
+
+    Returns
+    -------
+    Axes
+        the panel.
     """
     _, ax = style.axes(("temperature", "K"), ("root-mean-square displacement", "A"))
     for element, mean in binned.items():
@@ -110,15 +175,36 @@ def displacements(
 
 
 def peak_widths(widths: pd.DataFrame):
-    """Widths of the first peaks (``peaks.track``) with the ranges of the paper (Fig. 6a)."""
+    """Widths of the first peaks with the ranges of the paper (Fig. 6a).
+
+    Parameters
+    ----------
+    widths : DataFrame
+        of ``peaks.track``.
+
+    Returns
+    -------
+    Figure
+        the panels.
+    """
     ends = ("plateau_start", "plateau_end", "equal_up_to")
     *plateau, alike = (paper.value(f"observables.fwhm_{end}_K").number for end in ends)
     return plots.peak_widths(widths, plateau, alike)
 
 
 def range_edges(coldest_K: float) -> list[tuple[float, float]]:
-    """The paper's three ranges of temperature (K) for the widths of the peaks, from ``coldest_K``
-    on: both alike, Zn-N faster, plateau."""
+    """The paper's three ranges of temperature for the widths of the peaks.
+
+    Parameters
+    ----------
+    coldest_K : float
+        where the first range begins.
+
+    Returns
+    -------
+    list of (float, float)
+        K: both peaks alike, Zn-N faster, plateau.
+    """
     ends = ("equal_up_to", "plateau_start", "plateau_end")
     alike, low, high = (float(paper.value(f"observables.fwhm_{end}_K").number) for end in ends)
     return [(min(float(np.floor(coldest_K)), alike), alike), (alike, low), (low, high)]

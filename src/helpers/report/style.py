@@ -68,10 +68,10 @@ def axes(
     panels : Axes or array of Axes
         The single panel, or all panels as ``Figure.subplots`` returns them.
     """
-    figure_data.offer()
     # Outside of rc_context: the first figure of a notebook switches its backend on, and the
     # context would switch it off again at its end.
     figure = plt.figure(figsize=(width * ncols, height * nrows), dpi=110, layout="constrained")
+    figure_data.offer()
     with plt.rc_context(STYLE):
         panels = figure.subplots(nrows, ncols, **options)
         for panel in np.atleast_1d(panels).flat:

@@ -42,6 +42,22 @@ def flow(table: pd.DataFrame) -> Table:
     return tables.headed(table.assign(said=said), columns=names, decimals=2)
 
 
+def curves(rdfs: Mapping[float, object], pairs) -> pd.DataFrame:
+    """g(r) of several pairs at several temperatures, one row a point, for a slider.
+
+    rdfs: temperature (K) -> `rdf.RDFs`. pairs: of elements; None for all atoms. Columns:
+    temperature_K, pair, r_A, g.
+    """
+    rows = [
+        pd.DataFrame(
+            {"temperature_K": T, "pair": of[pair].label, "r_A": of[pair].r, "g": of[pair].g}
+        )
+        for T, of in rdfs.items()
+        for pair in pairs
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
 def frames_by_temperature(counts: Mapping[str, Mapping[float, object]]) -> Table:
     """How many frames each trajectory has near each temperature.
 

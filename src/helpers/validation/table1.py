@@ -39,9 +39,10 @@ def frames_near(n_atoms: int) -> dict[int, dpdata.LabeledSystem | None]:
         Temperature (K) -> frames of test sets; if there are none, validation frames of other sets;
         None if there are none either.
     """
-    found = {}
+    here, found = dataset.names(), {}
+    judges = [name for name in catalogue.test_sets() if name in here]
     for temperature, width in _WIDTHS.items():
-        tests = dataset.near_temperature(catalogue.test_sets(), None, temperature, width, n_atoms)
+        tests = dataset.near_temperature(judges, None, temperature, width, n_atoms)
         found[temperature] = tests or dataset.near_temperature(
             dataset.names(imported=False), "validation", temperature, width, n_atoms
         )

@@ -1,0 +1,209 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   zif4:
+#     data:
+#       - data/bench
+#       - data/paper.yaml
+#       - data/potentials
+#       - data/potentials.yaml
+#       - data/sets.yaml
+# ---
+
+# %% [markdown]
+# # 7 Costs: what it takes on a home computer
+#
+# The paper says that a modest home computer can train such a potential, and that molecular dynamics
+# with it is a thousand times and more as fast as from first principles. This appendix has what was
+# measured here: a step of training, a step of molecular dynamics by several engines, what speed costs
+# in accuracy, and how far more training would bring the potential.
+#
+# **You will learn** what to spend on training and on running, and which setting costs what.
+#
+# **It needs** the benchmarks shipped in `data/bench`; `make bench-train` and `make bench-md` measure
+# them again. Numbers are those of the machine that is named with them.
+
+# %% tags=["parameters"]
+# fmt: off
+profile: str = "small"  # [-] any | profile this page is made for
+potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
+# fmt: on
+
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("07_costs", globals()))
+
+# %% tags=["imports"]
+import pandas as pd
+from IPython.display import Markdown
+
+from helpers.benchmarks import record
+from helpers.recipes import catalogue
+from helpers.report import (
+    claims,
+    claims_on_costs,
+    paper,
+    plots_of_costs,
+    tables,
+)
+from helpers.validation import generations
+
+# %% [markdown]
+# ## Molecular dynamics (Fig. 2)
+#
+# The paper's Fig. 2 sets first-principles dynamics beside the potential's. Here the engines of one
+# benchmark are side by side: the same cell, the same machine, the same day.
+#
+# - *Uncompressed* is the frozen potential, *compressed* the one with tables for its embedding nets
+#   ({term}`compression`); *native* is the compressed one with three inner loops compiled for this
+#   very processor (`helpers.md.kernels`), which the runs of this book use where a compiler is at
+#   hand.
+# - *JAX* and *PyTorch* are the same weights in DeePMD-kit's other {term}`back-ends <back-end>`,
+#   converted by itself (`helpers.potentials.conversion`, whose test compares the forces where the
+#   back-end is installed). They need libraries that the book's environment leaves out.
+# - *NequIP* is the reference of this book, *CP2K* is density-functional theory.
+
+# %%
+bench = record.read("md")
+speeds = record.md_table(bench)
+print(f"Measured on {tables.machine(bench)}.")
+for engine, reason in bench["absent"].items():
+    print(f"{engine} is absent: {reason}.")
+
+# %% tags=["figure"]
+#| label: fig-speed
+#| caption: Simulated time in a day, by engine and size, on a logarithmic axis. Lines:
+#|   the paper's first-principles dynamics and its deep potential.
+#| alt: Horizontal bars for each engine on a logarithmic axis, and two vertical
+#|   lines.
+ax = plots_of_costs.speeds(speeds)
+
+# %%
+#| label: tbl-engines
+#| caption: The same in numbers. The core time of a step per atom is what to compare
+#|   between systems of different size; load is that of the machine before.
+tables.headed(speeds)
+
+# %% [markdown]
+# ## What is fast must still be the potential that was trained
+#
+# Here are the largest and the RMS change of a force component, and the largest change of an energy,
+# against the same weights in double precision without tables: single precision, tables of different
+# steps (of the switched inverse distance in units of its standard deviation; runs use 0.01), and
+# LAMMPS with the loops of DeePMD-kit's wheel and with the native ones. The tables are of single
+# precision, too: how their error goes with the step shows whether the polynomials limit them, or the
+# digits.
+
+# %%
+#| label: tbl-fidelity
+#| caption: Changes of forces and energies by what makes the potential fast.
+exact = record.read("fidelity")
+print(f"Potential {exact['potential']}; {exact['frames']}.")
+tables.headed(record.fidelity_table(exact))
+
+# %% [markdown]
+# ## A step of training
+#
+# Real `dp train`, one thing changed at a time against the recipe of this book, frames of 272 atoms,
+# and the days that the paper's million steps would take so. The *spread* is that between intervals of
+# one training, the *load* that of the machine before it.
+
+# %%
+#| label: tbl-training-speed
+#| caption: Time of a step of training, by setting.
+training = record.read("training")
+steps = record.training_table(training)
+print(f"Measured on {tables.machine(training)}.")
+tables.headed(steps, decimals=3)
+
+# %% [markdown]
+# ## Goals
+#
+# The generations of the shipped potential, each trained on more frames and from the weights of the
+# last (its {term}`lineage`), beside what this book set out to reach on the test trajectories.
+
+# %%
+#| label: tbl-generations
+#| caption: Errors of each generation on the test sets of a group.
+name = potential if catalogue.lineage(potential) else "atp"
+grown = generations.generations([name])
+tables.headed(grown)
+
+# %% [markdown]
+# The exponent $b$ is that of $e = a\,n^{-b}$ through all generations, $n$ counting all steps of the
+# lineage; where a goal is missed, the last column extrapolates it. That is a guess: frames and
+# schedules changed as well.
+
+# %%
+#| label: tbl-goals
+#| caption: Errors now, the goals, and the steps that a missed goal would take.
+outlook = generations.outlook(grown)
+shown = outlook.assign(error=outlook["error"].str.split("_").str[0])
+shown["steps_for_goal"] = shown["steps_for_goal"].round(-3)
+shown["reached"] = shown["reached"].map({True: "yes", False: "no"})
+tables.headed(shown)
+
+# %% [markdown]
+# ## What this chapter found
+
+# %% tags=["verdict"]
+findings = [
+    claims_on_costs.home_computer(steps),
+    claims_on_costs.speed_up(speeds),
+    claims_on_costs.goals(outlook),
+]
+Markdown(claims.markdown(findings))
+
+# %%
+#| label: tbl-found-costs
+#| caption: The numbers behind this.
+claims.numbers(findings)
+
+# %% [markdown]
+# ## To try
+#
+# **Exercise 1.** How many core-hours does 1 ns of the paper's 7344 atoms take with the native loops?
+
+# %% tags=["solution", "hide-cell"]
+native = speeds[speeds["engine"] == "native"]
+us = native["core_us_per_atom_step"].min()
+n_atoms = paper.value("systems.supercell_atoms").number
+n_steps = 1000 / 0.0005  # of 0.5 fs in 1 ns
+print(f"{us * n_atoms * n_steps / 1e6 / 3600:.0f} core-hours")
+
+# %% [markdown]
+# **Exercise 2.** Which of the settings of a training changes its cost most?
+
+# %% tags=["solution", "hide-cell"]
+one = steps[steps["threads"] == 1].set_index("setting")["s/step"]
+(one / one.iloc[0]).sort_values().round(2)
+
+# %% [markdown]
+# **Exercise 3.** By which factor is a step of each engine dearer than one of the native loops, at 272
+# atoms on one core?
+
+# %% tags=["solution", "hide-cell"]
+alike = speeds[(speeds["atoms"] == 272) & (speeds["threads"] == 1)]
+core = alike.groupby("engine")["core_us_per_atom_step"].min()
+pd.Series(core / core["native"]).sort_values().round(1)
+
+# %% [markdown]
+# ## What is still missing
+#
+# No measurement on a GPU stands on this page, and no other computer than the one above.
+
+# %%
+#| label: tbl-page-costs
+#| caption: How this page was made.
+done = {"profile": profile, "potential": potential}
+done["benchmarks of"] = tables.machine(bench)
+tables.facts(done)

@@ -1,0 +1,141 @@
+"""The whole book as one PDF: its pages one after the other, printed by Chromium.
+
+What can be turned is its still image, code and what is folded beside the text stay out, and long
+tables are whole. Links between pages lead to their place in the same file.
+"""
+
+from __future__ import annotations
+
+import html
+import shutil
+import subprocess
+import tempfile
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup
+
+from helpers import paths
+from helpers.book import render
+from helpers.book.chapters import BookError
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_LEFT_OUT = (
+    ".headerlink",
+    ".prev-next-area",
+    "details.above-input",
+    ".zif4-view",
+    ".figure-data",
+    "noscript",
+    ".zif4-form",
+    "details.sd-dropdown",
+)
+
+
+def write(profile: str) -> Path:
+    """``build/<profile>/book.pdf`` of the rendered book.
+
+    Raises
+    ------
+    BookError
+        the book is not rendered, there is no Chromium, or it printed nothing.
+    """
+    folder = render.html(profile)
+    if not (folder / "index.html").is_file():
+        raise BookError(f"no book of profile {profile} to print; run make book PROFILE={profile}")
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if browser is None:
+        raise BookError("no Chromium to print with; install it (Debian: apt-get install chromium)")
+    result = paths.BUILD / profile / "book.pdf"
+    result.unlink(missing_ok=True)
+    whole = folder / "print.html"  # beside the pages: pictures and scripts are found from there
+    whole.write_text(one_page(folder), encoding="utf-8")
+    try:
+        with tempfile.TemporaryDirectory(prefix="zif4-print-") as home:
+            done = subprocess.run(
+                [
+                    browser,
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    f"--user-data-dir={home}",
+                    "--no-pdf-header-footer",
+                    "--virtual-time-budget=120000",  # until all formulas are set
+                    f"--print-to-pdf={result}",
+                    f"file://{whole}",
+                ],
+                capture_output=True,
+                text=True,
+                timeout=900,
+            )
+    finally:
+        whole.unlink()
+    if done.returncode or not result.is_file():
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise BookError(f"Chromium printed no PDF: {last}")
+    return result
+
+
+def one_page(folder: Path) -> str:
+    """The text of all pages in the order of _toc.yml as one page, which lies in ``folder``."""
+    names = render.pages()
+    parts = []
+    for name in names:
+        tree = BeautifulSoup((folder / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        article = tree.select_one("article") or tree.body
+        for selector in _LEFT_OUT:
+            for element in article.select(selector):
+                element.decompose()
+        for fold in article.select("details"):
+            fold["open"] = ""
+        for element in article.find_all(id=True):
+            element["id"] = _anchor(name, element["id"])
+        for tag, attribute in (("img", "src"), ("a", "href")):
+            for element in article.find_all(tag, attrs={attribute: True}):
+                element[attribute] = _moved(element[attribute], name, folder, names, tag)
+        body = "".join(str(child) for child in article.children)
+        parts.append(f'<section class="page" id="{_anchor(name)}">{body}</section>')
+    first = BeautifulSoup((folder / f"{names[0]}.html").read_text(encoding="utf-8"), "html.parser")
+    title = html.escape((first.h1 or first.title).get_text().removesuffix("#"))
+    scripts = [
+        str(tag).replace('src="../', 'src="')
+        for tag in first.find_all("script")
+        if "mathjax" in str(tag).lower()
+    ]
+    style = (
+        "@page { size: A4; margin: 18mm 16mm; } html { font-size: 10.5pt; }"
+        " body { font-family: sans-serif; line-height: 1.4; }"
+        " section.page { break-before: page; } section.page:first-of-type { break-before: auto; }"
+        " img, svg { max-width: 100%; height: auto; } figure, tr { break-inside: avoid; }"
+        " table { border-collapse: collapse; font-size: 80%; }"
+        " td, th { text-align: left; vertical-align: top; padding: 0.15em 0.6em 0.15em 0;"
+        " border-top: 0.5pt solid #bbb; overflow-wrap: anywhere; }"
+        " pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f4f4f4;"
+        " padding: 0.5em; font-size: 80%; } figcaption { font-size: 92%; margin: 0.4em 0 1em; }"
+        " .caption-number { font-weight: bold; } summary { display: none; }"
+        " h1, h2, h3 { break-after: avoid; }"
+    )
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{style}</style>{''.join(scripts)}</head><body>"
+        f"<p>Printed {date.today().isoformat()}.</p>{''.join(parts)}</body></html>"
+    )
+
+
+def _anchor(page: str, name: str = "") -> str:
+    return f"{page.replace('/', '-')}--{name}" if name else page.replace("/", "-")
+
+
+def _moved(address: str, page: str, folder: Path, names: list[str], tag: str) -> str:
+    """An address of one page as it reads from the one page of all."""
+    parts = urlsplit(address)
+    if parts.scheme or parts.netloc:
+        return address
+    here = (folder / page).parent
+    place = (here / parts.path).resolve() if parts.path else folder / f"{page}.html"
+    inside = place.relative_to(folder) if place.is_relative_to(folder) else place
+    name = str(inside).removesuffix(".html")
+    if tag == "a" and name in names:
+        return f"#{_anchor(name, parts.fragment)}"
+    return str(inside)

@@ -1,0 +1,47 @@
+"""A run in windows of temperature: mean densities, and what is around Zn at both ends of a ramp."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from helpers import statistics
+from helpers.md.run import Run
+from helpers.observables import coordination
+
+WIDTH_K = 100.0
+
+
+def means(run: Run) -> pd.DataFrame:
+    """Mean density of each 100 K that count (``statistics.bin_by_temperature``).
+
+    A bin with less than half the rows of the others, such as the last one, is left out.
+    """
+    table = run.sampled
+    bins = statistics.bin_by_temperature(
+        table["target_temperature_K"], table["density_g_cm3"], WIDTH_K
+    )
+    return bins[bins["n"] > bins["n"].median() / 2]
+
+
+def around_zinc(run: Run, low_K: float) -> dict:
+    """The 100 K of the ramp from ``low_K`` on: density, N of a Zn, Zn with fewer than four (%).
+
+    Bonds are N within the paper's 2.5 A. NaN where the run has no frame there.
+    """
+    high_K = low_K + WIDTH_K
+    rows = run.ramp.query("@low_K <= target_temperature_K <= @high_K")
+    taken = run.trajectory.between(low_K, high_K)
+    found = {
+        "potential": run.potential,
+        "from_K": f"{low_K:.0f}",
+        "to_K": f"{high_K:.0f}",
+        "density_g_cm3": rows["density_g_cm3"].mean(),
+        "N of a Zn": np.nan,
+        "Zn with fewer than 4 (%)": np.nan,
+    }
+    if len(taken):
+        around = coordination.coordination_number(taken.positions, taken.cells, taken.symbols)
+        found["N of a Zn"] = around.mean()
+        found["Zn with fewer than 4 (%)"] = 100 * coordination.undercoordinated(around).mean()
+    return found

@@ -1,0 +1,68 @@
+"""What the chapter on costs concludes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from helpers.report import paper
+from helpers.report.claims import Finding, Number
+
+
+def home_computer(steps: pd.DataFrame) -> Finding:
+    """Can a home computer train such a potential? steps: of ``record.training_table``.
+
+    Counted are the days that the paper's million steps would take on this machine, in the setting
+    that is shipped (the first row) and in the paper's own.
+    """
+    days = "days for 10^6 steps"
+    ours = steps.iloc[0]
+    like_paper = steps[steps["setting"].str.startswith("sel of the paper, float64")]
+    slowest = (like_paper if len(like_paper) else steps)[days].max()
+    n_steps = paper.value("training.steps").number
+    return Finding(
+        "Training at home",
+        "agrees, it takes days" if slowest < 30 else "a million steps take more than a month",
+        f"a modest home computer trains the potential in more than {n_steps:,} steps.",
+        f"a million steps take {ours[days]:.1f} days in the setting of this book, {slowest:.1f} in "
+        "the dearest of the paper's.",
+        tuple(
+            Number(f"{row.setting}, {row.threads} threads", "days", f"{row.days:.2f}")
+            for row in steps.rename(columns={days: "days"}).itertuples()
+        ),
+    )
+
+
+def speed_up(speeds: pd.DataFrame) -> Finding:
+    """How much faster is the potential than first principles? speeds: of ``record.md_table``.
+
+    Compared is the core time of a step per atom, the least of each engine.
+    """
+    core = speeds.groupby("engine")["core_us_per_atom_step"].min()
+    gains = [paper.value(f"speed.gain_{where}") for where in ("figure", "text")]
+    says = " and ".join(f"{one.number} times ({one.place})" for one in gains) + "."
+    if not {"CP2K", "native"} <= set(core.index):
+        return Finding("Speed", "not measured here", says, "CP2K was not timed on this machine.")
+    gain = core["CP2K"] / core["native"]
+    return Finding(
+        "Speed",
+        f"{float(f'{gain:.2g}'):,.0f} times as fast as density-functional theory at the same size",
+        says,
+        f"a step costs {core['native']:.0f} µs of a core for each atom with the potential, "
+        f"{core['CP2K'] / 1e6:.1f} s by CP2K.",
+        tuple(
+            Number(f"core time of a step per atom, {engine}", "µs", f"{us:.3g}")
+            for engine, us in core.sort_values().items()
+        ),
+    )
+
+
+def goals(outlook: pd.DataFrame) -> Finding:
+    """Which of the goals of this book are reached? outlook: of ``generations.outlook``."""
+    missed = outlook[~outlook["reached"]]
+    named = [f"{row.group} {row.error.split('_')[0]}" for row in missed.itertuples()]
+    return Finding(
+        "Goals of this book",
+        f"{len(outlook) - len(missed)} of {len(outlook)} are reached",
+        "it sets none.",
+        f"missed are {', '.join(named)}." if named else "none is missed.",
+    )

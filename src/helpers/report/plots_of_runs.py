@@ -1,0 +1,288 @@
+"""Figures of several heating runs side by side: a colour for each rate, one name for each rate.
+
+A run is anything with rate, seed, atoms, label, sampled and ramp (`helpers.md.run.Run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.observables import enthalpy
+from helpers.report import interactive, paper, style
+from helpers.report.interactive import Interactive
+
+
+def colours(runs) -> dict[float, str]:
+    """The colour of each heating rate, the same in all figures of a page.
+
+    Parameters
+    ----------
+    runs : Runs
+        of the page.
+
+    Returns
+    -------
+    dict of float to str
+        rate (K/ps) -> colour.
+    """
+    return dict(zip(runs.rates, cycle(style.SERIES_COLOURS), strict=False))
+
+
+def draw(ax: Axes, runs, values: Mapping, quantity: str, unit: str, shown=None) -> Axes:
+    """Values of each run against temperature, samples pale and the running mean on top.
+
+    Parameters
+    ----------
+    ax : Axes
+        where to draw.
+    runs : Runs
+        all runs of the page, which give the colours.
+    values : mapping of Run to array
+        (M,), one for each row of ``run.sampled``.
+    quantity, unit : str
+        of the values.
+    shown : sequence of Run, optional
+        those that are drawn; by default all.
+
+    Returns
+    -------
+    Axes
+        the panel.
+    """
+    by_rate, named = colours(runs), set()
+    for run in runs if shown is None else shown:
+        temperature = run.sampled["target_temperature_K"]
+        style.against_temperature(
+            temperature,
+            values[run],
+            quantity,
+            unit,
+            window=max(1, len(temperature) // 20),
+            name="" if run.rate in named else f"{run.rate:g} K/ps",
+            colour=by_rate[run.rate],
+            ax=ax,
+        )
+        named.add(run.rate)
+    return ax
+
+
+def curves(runs, enthalpies: Mapping) -> pd.DataFrame:
+    """Running means of density and enthalpy over a twentieth of each run, some 200 points of each.
+
+    Parameters
+    ----------
+    runs : Runs
+        of the page.
+    enthalpies : mapping of Run to array
+        of ``enthalpy.above_start``, eV per atom.
+
+    Returns
+    -------
+    DataFrame
+        rate_K_per_ps, seed, temperature_K (of the target), density_g_cm3, enthalpy_eV_per_atom.
+    """
+    found = []
+    for run in runs:
+        table = run.sampled
+        columns = {
+            "temperature_K": table["target_temperature_K"],
+            "density_g_cm3": table["density_g_cm3"],
+            "enthalpy_eV_per_atom": enthalpies[run],
+        }
+        width = max(1, len(table) // 20)
+        means = {name: style.running_mean(values, width) for name, values in columns.items()}
+        means = pd.DataFrame(means).dropna().iloc[:: max(1, len(table) // 200)]
+        means.insert(0, "rate_K_per_ps", run.rate)
+        means.insert(1, "seed", run.seed)
+        found.append(means)
+    return pd.concat(found, ignore_index=True)
+
+
+def densities(table: pd.DataFrame) -> Interactive:
+    """Density of all runs against temperature; dashed: that of the paper's crystal.
+
+    Parameters
+    ----------
+    table : DataFrame
+        of `curves`.
+
+    Returns
+    -------
+    Interactive
+        seeds and rates to be switched on and off.
+    """
+    theirs = paper.value("stages.density_crystal_g_per_cm3")
+    return interactive.lines(
+        table,
+        "temperature_K",
+        "density_g_cm3",
+        by=["rate_K_per_ps", "seed"],
+        levels={f"paper, {theirs.place}": theirs.number},
+    )
+
+
+def enthalpies(table: pd.DataFrame, start_K: float, end_K: float) -> Interactive:
+    """Enthalpy of all runs against temperature, with a classical harmonic crystal beside.
+
+    Parameters
+    ----------
+    table : DataFrame
+        of `curves`.
+    start_K, end_K : float
+        ends of the line of the harmonic crystal; zero at the first.
+
+    Returns
+    -------
+    Interactive
+        seeds and rates to be switched on and off.
+    """
+    ends = np.array([start_K, end_K])
+    line = {"temperature_K": ends, "enthalpy_eV_per_atom": enthalpy.harmonic(ends, start_K)}
+    named = [f"{rate:g} K/ps, seed {seed}" for rate, seed in
+             zip(table["rate_K_per_ps"], table["seed"], strict=True)]  # fmt: skip
+    both = pd.concat(
+        [table.assign(run=named), pd.DataFrame(line).assign(run="classical harmonic crystal")]
+    )
+    labels = {"enthalpy_eV_per_atom": ("enthalpy", "eV/atom")}
+    return interactive.lines(both, "temperature_K", "enthalpy_eV_per_atom", by="run", labels=labels)
+
+
+def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
+    """Density, enthalpy and heat capacity of one run, one above the other (Fig. 4b).
+
+    Parameters
+    ----------
+    runs : Runs
+        all runs of the page, which give the colours.
+    run : Run
+        the one that is shown.
+    enthalpies : mapping of Run to array
+        eV per atom.
+    capacity : DataFrame
+        of ``heat_capacity.heat_capacity``.
+
+    Returns
+    -------
+    Figure
+        the panels.
+    """
+    figure, (above, middle, below) = style.axes(
+        ("temperature", "K"), ("", "-"), nrows=3, width=7, height=2.3, sharex=True
+    )
+    draw(above, runs, {run: run.sampled["density_g_cm3"]}, "density", "g/cm3", [run])
+    draw(middle, runs, enthalpies, "enthalpy", "eV/atom", [run])
+    below.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
+    points = (capacity[column] for column in ("temperature_K", "cp_kB", "error_kB"))
+    look = {"fmt": "o-", "ms": 3, "color": colours(runs)[run.rate]}
+    below.errorbar(*points, **look, label=f"{run.rate:g} K/ps")
+    below.legend()
+    above.set_ylabel(style.label("density", "g/cm3"))
+    middle.set_ylabel(style.label("enthalpy", "eV/atom"))
+    below.set_ylabel(style.label("heat capacity", "kB/atom"))
+    return figure
+
+
+def sizes(groups: Mapping[float, Sequence]) -> Figure:
+    """Density of cells of several sizes, a panel for each rate.
+
+    Parameters
+    ----------
+    groups : mapping of float to sequence of Run
+        rate (K/ps) -> runs.
+
+    Returns
+    -------
+    Figure
+        the panels.
+    """
+    figure, panels = style.axes(
+        ("temperature", "K"),
+        ("density", "g/cm3"),
+        nrows=len(groups),
+        width=7,
+        height=2.6,
+        sharex=True,
+        squeeze=False,
+    )
+    for ax, (rate, group) in zip(panels.flat, groups.items(), strict=True):
+        ax.set_title(f"{rate:g} K/ps")
+        for run in group:
+            style.against_temperature(
+                run.ramp["target_temperature_K"],
+                run.ramp["density_g_cm3"],
+                "density",
+                "g/cm3",
+                window=max(1, len(run.ramp) // 20),
+                name=f"{run.atoms} atoms, seed {run.seed}",
+                ax=ax,
+            )
+    return figure
+
+
+def peers(runs: Sequence) -> Figure:
+    """Density and enthalpy (from its first row) of runs of different potentials.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        named by their potentials.
+
+    Returns
+    -------
+    Figure
+        the panels.
+    """
+    figure, panels = style.axes(("temperature", "K"), ("", "-"), ncols=2, width=5)
+    for run in runs:
+        per_atom = run.ramp["enthalpy_eV"] / run.atoms
+        values = (run.ramp["density_g_cm3"], per_atom - per_atom.iloc[:1].mean())
+        said = (("density", "g/cm3"), ("enthalpy", "eV/atom"))
+        for ax, value, (quantity, unit) in zip(panels, values, said, strict=True):
+            temperature = run.ramp["target_temperature_K"]
+            look = {"window": 3, "name": run.potential, "ax": ax}
+            style.against_temperature(temperature, value, quantity, unit, **look)
+            ax.set_ylabel(style.label(quantity, unit))
+    return figure
+
+
+def deviations(runs, found: Mapping, limit_eV_per_A: float) -> Axes:
+    """Largest force deviation of an ensemble against temperature, and the limit.
+
+    Parameters
+    ----------
+    runs : Runs
+        all runs of the page, which give the colours.
+    found : mapping of Run to DataFrame
+        of ``ensemble.of_frames`` or ``model_deviation.read``.
+    limit_eV_per_A : float
+        dashed.
+
+    Returns
+    -------
+    Axes
+        the panel.
+    """
+    _, ax = style.axes(("temperature", "K"), ("largest force deviation", "eV/A"), width=7)
+    ax.axhline(limit_eV_per_A, color="black", ls="--", lw=1, label="limit")
+    melting = paper.value("stages.melting_K").number
+    ax.axvline(melting, color="black", ls=":", lw=1, label="paper: H clusters above")
+    by_rate, named = colours(runs), set()
+    for run, table in found.items():
+        style.against_temperature(
+            table["target_temperature_K"],
+            table["max_eV_per_A"],
+            "largest force deviation",
+            "eV/A",
+            window=max(1, len(table) // 20),
+            name="" if run.rate in named else f"{run.rate:g} K/ps",
+            colour=by_rate[run.rate],
+            ax=ax,
+        )
+        named.add(run.rate)
+    return ax

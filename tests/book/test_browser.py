@@ -1,0 +1,124 @@
+"""The pages in a browser, from disk and without a network: one page that has everything."""
+
+import re
+
+import gallery
+import pytest
+from browser import NARROW, WIDE, draw, inaccessible, opened, problems
+from bs4 import BeautifulSoup
+from conftest import use
+
+from helpers.book import execution, page_check, render
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """The gallery, executed and rendered."""
+    root = gallery.project(tmp_path_factory.mktemp("gallery") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        use(root, patch)
+        patch.delenv("PYTHONPATH")
+        execution.execute(gallery.CHAPTER, "small")
+        folder = render.build("small")
+        page_check.check(folder)
+        yield folder
+
+
+CHAPTER = f"notebooks/{gallery.CHAPTER}.html"
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_reader_stumbles_over_nothing(book, width, theme):
+    with opened() as visit:
+        for file in sorted([*book.glob("book/*.html"), book / CHAPTER]):
+            page = visit(file, width=width, theme=theme)
+            draw(page)
+            assert not problems(page), file.name
+
+
+def test_what_turns_and_what_is_looked_into_is_drawn(book):
+    with opened() as visit:
+        page = visit(book / CHAPTER)
+        assert draw(page) == 6
+        assert not page.is_visible("img.zif4-still >> nth=0")
+        label = page.locator(".zif4-controls output").first
+        assert label.text_content() == "300 K"
+        page.locator(".zif4-play").first.click()
+        page.wait_for_function("document.querySelector('.zif4-controls output').value != '300 K'")
+        page.locator(".zif4-play").first.click()
+        assert not page.problems
+
+
+def test_all_code_opens_by_one_button(book):
+    with opened() as visit:
+        page = visit(book / CHAPTER)
+        code = page.locator("details.above-input")
+        assert code.count() > 5 and not code.first.evaluate("d => d.open")
+        page.click("text=Show all code")
+        assert code.evaluate_all("all => all.every((d) => d.open)")
+
+
+@pytest.mark.parametrize(
+    "flags, context",
+    [([], {"java_script_enabled": False}), (["--disable-3d-apis", "--disable-gpu"], {})],
+    ids=["no JavaScript", "no WebGL"],
+)
+def test_the_still_image_stays_where_nothing_can_turn(book, flags, context):
+    with opened(*flags, **context) as visit:
+        page = visit(book / CHAPTER)
+        still = page.locator("#fig-cell img.zif4-still")
+        still.scroll_into_view_if_needed()
+        page.wait_for_timeout(1500)
+        assert still.is_visible() and page.locator("#fig-cell canvas").count() == 0
+
+
+def test_the_search_finds_a_word_of_the_text_and_none_of_the_code(book):
+    with opened() as visit:
+        for word, found in (("imidazolate", True), ("default_rng", False)):
+            page = visit(book / "search.html", query=f"?q={word}")
+            page.wait_for_selector(".search-summary, #search-results p", timeout=20_000)
+            page.wait_for_timeout(1500)
+            assert bool(page.locator("#search-results li").count()) == found, word
+            assert not page.problems
+
+
+def test_the_text_is_accessible(book):
+    with opened() as visit:
+        for name in (CHAPTER, "book/index.html", "book/form.html"):
+            page = visit(book / name)
+            draw(page)
+            assert not inaccessible(page), name
+
+
+def test_the_form_writes_the_command_and_refuses_what_is_not_allowed(book):
+    with opened() as visit:
+        page = visit(book / "book/form.html")
+        command = page.locator(".zif4-form .command")
+        assert command.text_content() == f"make chapter CHAPTER={gallery.CHAPTER} PROFILE=small"
+        page.fill("#parameter-count", "5")
+        page.fill("#parameter-names", "[a, b]")
+        assert command.text_content().endswith("ARGS=\"-p count 5 -p names '[a, b]'\"")
+        page.fill("#parameter-count", "12")
+        assert "not allowed" in command.text_content()
+        assert "outside 1..9" in page.locator(".why >> nth=0").text_content()
+
+
+def test_the_numbers_of_a_figure_can_be_had(book):
+    page = (book / CHAPTER).read_text()
+    files = re.findall(r'href="(\.\./_static/data/[\w-]+\.csv)"', page)
+    assert len(files) == 4  # three to look into, one plain
+    text = (book / "notebooks" / files[0]).resolve().read_text()
+    assert text.splitlines()[0] == "rate,seed,temperature_K,density_g_cm3,enthalpy_eV_per_atom"
+
+
+def test_figures_and_tables_are_counted_apart_and_referred_to(book):
+    index = (book / "book/index.html").read_text()
+    assert re.search(r'href="[^"]*#fig-density"><span class="std std-numref">Figure \d', index)
+    assert re.search(r'href="[^"]*#tbl-rates"><span class="std std-numref">Table 1<', index)
+    chapter = (book / CHAPTER).read_text()
+    assert "density (g/cm³)" in chapter and "1.2 ± 0.1" in chapter
+    tree = BeautifulSoup(chapter, "html.parser")
+    assert "[reused] build/runs/some-run" in tree.select_one("details.how-made").get_text()
+    assert not any("[reused]" in out.get_text() for out in tree.select(".cell_output"))
+    assert "import numpy" not in chapter and "injected" not in chapter

@@ -1,0 +1,162 @@
+"""What a reader sees of an executed chapter: each rule on a cell of its own."""
+
+import copy
+
+import pytest
+
+from helpers.book import page
+from helpers.errors import Unfit
+
+PNG = {"image/png": "iVBORw0KGgo="}
+TABLE = {"text/html": "<table><caption>Rates</caption><tr><th>v (A)</th></tr></table>"}
+
+
+def code(source, *outputs, tags=()):
+    return {
+        "cell_type": "code",
+        "source": source,
+        "id": "one",
+        "execution_count": 1,
+        "metadata": {"tags": list(tags)},
+        "outputs": list(outputs),
+    }
+
+
+def text(source, tags=()):
+    return {"cell_type": "markdown", "source": source, "metadata": {"tags": list(tags)}}
+
+
+def shown(data):
+    return {"output_type": "display_data", "data": copy.deepcopy(data), "metadata": {}}
+
+
+def printed(said, name="stdout"):
+    return {"output_type": "stream", "name": name, "text": said}
+
+
+def of(*cells, tmp_path=None):
+    notebook = {"cells": list(cells), "metadata": {}}
+    before = copy.deepcopy(notebook)
+    result = page.of(notebook, "04_heating", tmp_path)["cells"]
+    assert notebook == before  # what was executed stays as it is
+    return result
+
+
+def figure_of(cell):
+    return cell["metadata"]["mystnb"]["figure"]
+
+
+def test_what_a_cell_says_of_its_figure_is_number_caption_and_alternative_text(tmp_path):
+    source = (
+        "#| label: fig-density\n#| caption: The density falls: first\n#|   slowly, then fast.\n"
+        "#| alt: A falling line.\n#| width: 80%\ndraw()"
+    )
+    (cell,) = of(code(source, shown(PNG)), tmp_path=tmp_path)
+    assert cell["source"] == "draw()" and cell["metadata"]["tags"] == ["hide-input"]
+    assert figure_of(cell)["name"] == "fig-density"
+    assert figure_of(cell)["caption"] == "The density falls: first slowly, then fast."
+    assert cell["metadata"]["mystnb"]["image"] == {"alt": "A falling line.", "width": "80%"}
+
+
+def test_a_figure_that_says_nothing_has_the_heading_above_it(tmp_path):
+    cells = of(
+        text("# 4\n\n## Enthalpy *(Fig. 4a)*"), code("draw()", shown(PNG)), tmp_path=tmp_path
+    )
+    assert figure_of(cells[1])["name"] == "fig-04-1"
+    assert figure_of(cells[1])["caption"] == "Enthalpy (Fig. 4a)."
+
+
+def test_each_of_several_outputs_is_counted_and_what_is_printed_between_stays(tmp_path):
+    cells = of(
+        code("draw()", printed("one\n"), shown(PNG), printed("two\n"), shown(PNG), shown(TABLE)),
+        tmp_path=tmp_path,
+    )
+    outputs = [[o["output_type"] for o in c["outputs"]] for c in cells]
+    assert outputs == [["stream"], ["display_data"], ["stream"], ["display_data"], ["display_data"]]
+    names = [figure_of(c)["name"] for c in cells if "mystnb" in c["metadata"]]
+    assert names == ["fig-04-1", "fig-04-2", "tbl-04-1"]
+    assert ["remove-input" in c["metadata"]["tags"] for c in cells] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_parameters_and_imports_are_not_shown(tmp_path):
+    cells = of(
+        code("a: int = 1  # [-] any | a", tags=["parameters"]),
+        code("a = 2", tags=["injected-parameters"]),
+        code("import os\nfrom pathlib import Path"),
+        code("import os\nx = 1", tags=["imports"]),
+        code("x = 1"),
+        code("say()", tags=["show-input"]),
+        tmp_path=tmp_path,
+    )
+    tags = [set(c["metadata"]["tags"]) - {"parameters", "injected-parameters"} for c in cells]
+    assert tags[:4] == [{"remove-cell"}] * 2 + [{"remove-cell"}, {"imports", "remove-cell"}]
+    assert tags[4:] == [{"hide-input"}, {"show-input"}]
+
+
+def test_how_results_came_here_goes_into_the_dropdown(tmp_path):
+    cells = of(
+        text("Profile small.", tags=[page.HEADER_TAG]),
+        code("run()", printed("[reused] build/runs/a\nTf = 1100 K\n 50%|#####     | 1/2\n")),
+        code("train()", printed("a warning\n", name="stderr")),
+        tmp_path=tmp_path,
+    )
+    assert cells[1]["outputs"][0]["text"] == "Tf = 1100 K\n" and not cells[2]["outputs"]
+    top = cells[0]["source"]
+    assert top.startswith("::::{dropdown}") and "Profile small." in top
+    assert "[reused] build/runs/a\n 50%|#####     | 1/2\na warning" in top
+    assert "make chapter CHAPTER=04_heating" in top.rsplit("::::", 1)[1]
+
+
+def test_a_table_has_units_a_frame_and_its_own_caption_outside(tmp_path):
+    (cell,) = of(code("table()", shown(TABLE)), tmp_path=tmp_path)
+    html = cell["outputs"][0]["data"]["text/html"]
+    assert "v (Å)" in html and "<caption" not in html and html.startswith('<div class="table-frame')
+    assert figure_of(cell) == {
+        "name": "tbl-04-1", "caption": "Rates.", "classes": "tbl", "caption_before": True,
+    }  # fmt: skip
+
+
+def test_what_is_long_is_folded(tmp_path):
+    rows = "<table>" + "<tr><td>1</td></tr>" * 30 + "</table>"
+    table, lines = of(
+        code("table()", shown({"text/html": rows})),
+        code("say()", printed("line\n" * 40)),
+        tmp_path=tmp_path,
+    )
+    assert "Show the table (29 rows)" in table["outputs"][0]["data"]["text/html"]
+    assert "hide-output" in lines["metadata"]["tags"]
+
+
+def test_the_numbers_of_a_figure_are_a_file_and_a_link(tmp_path):
+    cells = of(code("draw()", shown(PNG | {"text/csv": "x,y\n1,2\n"})), tmp_path=tmp_path)
+    assert (tmp_path / "fig-04-1.csv").read_text() == "x,y\n1,2\n"
+    assert '_static/data/fig-04-1.csv" download' in cells[1]["source"]
+
+
+def test_what_draws_nothing_is_not_shown(tmp_path):
+    (cell,) = of(code("plot()", shown({"text/plain": "<Axes: xlabel='x'>"})), tmp_path=tmp_path)
+    assert not cell["outputs"]
+
+
+@pytest.mark.parametrize(
+    "source, message",
+    [
+        ("#| lable: fig-a\ndraw()", "cell 1: `#| lable: fig-a` is none of"),
+        ("#| label: density\ndraw()", "the label 'density' does not read fig-... or tbl-"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused(tmp_path, source, message):
+    with pytest.raises(Unfit, match=message):
+        of(code(source, shown(PNG)), tmp_path=tmp_path)
+
+
+def test_a_label_twice_is_refused(tmp_path):
+    one = code("#| label: fig-a\ndraw()", shown(PNG))
+    with pytest.raises(Unfit, match="label 'fig-a' is there twice"):
+        of(one, copy.deepcopy(one), tmp_path=tmp_path)

@@ -1,0 +1,28 @@
+"""Means of 100 K of a shipped run, and what is around its Zn."""
+
+import numpy as np
+import pytest
+
+from helpers import paths
+from helpers.md import hundred_kelvins
+from helpers.md.run import Run
+
+
+@pytest.fixture(scope="module")
+def run():
+    return Run.read(paths.shipped("runs", "atp-400Kps"))
+
+
+def test_means_are_those_of_the_rows(run):
+    found = hundred_kelvins.means(run)
+    table = run.sampled
+    assert np.diff(found["temperature_K"]).min() > 50
+    assert found["mean"].between(table["density_g_cm3"].min(), table["density_g_cm3"].max()).all()
+    assert found["n"].sum() <= len(table)
+
+
+def test_a_cold_crystal_has_four_n_and_a_range_without_frames_is_unknown(run):
+    cold = hundred_kelvins.around_zinc(run, 300.0)
+    assert cold["N of a Zn"] == pytest.approx(4) and cold["Zn with fewer than 4 (%)"] == 0
+    beyond = hundred_kelvins.around_zinc(run, 5000.0)
+    assert np.isnan(beyond["N of a Zn"]) and np.isnan(beyond["density_g_cm3"])

@@ -1,0 +1,42 @@
+"""Diffusion or only an upper limit of it: a random walk, and atoms that rattle."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from helpers.observables import flow
+
+
+def window(step_A, n=400, n_atoms=200, rattle=False, dt=0.1):
+    rng = np.random.default_rng(1)
+    steps = rng.normal(0, step_A, (n, n_atoms, 3))
+    where = steps if rattle else np.cumsum(steps, axis=0)
+    return SimpleNamespace(
+        positions=where,
+        symbols=np.array(["Zn", "N"] * (n_atoms // 2)),
+        cells=np.array([np.eye(3) * 50] * n),
+        times_ps=5 + dt * np.arange(n),
+    )
+
+
+def test_a_random_walk_has_its_diffusion_coefficient():
+    """D = <step^2> / 6 dt = 3 sigma^2 / 6 dt."""
+    table = flow.table(flow.displacements({1500.0: window(0.3)}), ["Zn", "N"])
+    assert not table["limited"].any()
+    np.testing.assert_allclose(table["D"], 3 * 0.3**2 / (6 * 0.1), rtol=0.15)
+    np.testing.assert_allclose(table["exponent"], 1, atol=0.1)
+
+
+def test_atoms_that_rattle_have_a_limit_only():
+    table = flow.table(flow.displacements({300.0: window(0.2, rattle=True)}), ["Zn"])
+    row = table.iloc[0]
+    assert row["limited"] and np.isnan(row["error"])
+    assert row["D"] == pytest.approx(row["msd_A2"] / (6 * row["until_ps"]))
+
+
+def test_short_or_uneven_windows_say_nothing():
+    uneven = window(0.3)
+    uneven.times_ps = uneven.times_ps + np.where(np.arange(400) > 200, 1.0, 0.0)
+    assert flow.displacements({1.0: window(0.3, n=10), 2.0: uneven}) == {}
+    assert flow.table({}, ["Zn"]).empty

@@ -1,0 +1,41 @@
+"""What the chapter on costs concludes from made-up measurements."""
+
+import pandas as pd
+
+from helpers.report import claims_on_costs as claims
+
+STEPS = pd.DataFrame(
+    {
+        "setting": ["as shipped", "sel of the paper, float64, nets of pairs"],
+        "threads": 1,
+        "days for 10^6 steps": [0.8, 4.0],
+    }
+)
+SPEEDS = pd.DataFrame(
+    {"engine": ["native", "native", "CP2K"], "core_us_per_atom_step": [50.0, 40.0, 2e6]}
+)
+
+
+def test_days_of_training():
+    found = claims.home_computer(STEPS)
+    assert found.verdict.startswith("agrees") and "0.8 days" in found.here and "4.0" in found.here
+    slow = STEPS.assign(**{"days for 10^6 steps": [10.0, 40.0]})
+    assert claims.home_computer(slow).verdict == "a million steps take more than a month"
+
+
+def test_speed_is_the_least_core_time_of_each_engine():
+    assert claims.speed_up(SPEEDS).verdict.startswith("50,000 times")
+    assert claims.speed_up(SPEEDS.iloc[:2]).verdict == "not measured here"
+
+
+def test_goals():
+    outlook = pd.DataFrame(
+        {
+            "group": ["300 K", "melt"],
+            "error": ["energy_rmse", "force_rmse"],
+            "reached": [True, False],
+        }
+    )
+    found = claims.goals(outlook)
+    assert found.verdict == "1 of 2 are reached" and found.here == "missed are melt force."
+    assert claims.goals(outlook.iloc[:1]).here == "none is missed."

@@ -1,0 +1,186 @@
+"""Figures and tables of chapters 1, 2, 3, 5 and 7: the right numbers, on the right axes."""
+
+from types import SimpleNamespace
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.observables.activation import Activation
+from helpers.observables.transition import Transition
+from helpers.report import (
+    paper,
+    plots_of_accuracy,
+    plots_of_bonds,
+    plots_of_costs,
+    plots_of_data,
+    plots_of_phase,
+    tables_of_bonds,
+    tables_of_phase,
+)
+
+matplotlib.use("Agg")
+FALL = Transition(True, 1067.0, 49.0, 0.14, 2100.0, np.ones(3), "it falls", 1093.0)
+NONE = Transition(False, np.nan, np.nan, np.nan, 2100.0, np.full(3, np.nan), "it rises")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+FRAMES = pd.DataFrame(
+    {
+        "set": ["a", "a", "b", "c"],
+        "sampler": ["reference", "reference", "round-1", "round-1"],
+        "use": ["training", "validation", "test", "training"],
+        "step": [1.0, 20.0, 300.0, np.nan],
+        "temperature_K": [300.0, 600.0, 900.0, np.nan],
+        "energy_eV_per_atom": [-1.0, -0.9, -0.8, -1.1],
+        "density_g_cm3": [1.0, 1.1, 1.2, 1.3],
+        "pressure_GPa": [0.0, 1.0, -1.0, 2.0],
+    }
+)
+
+
+def test_energies_are_above_the_lowest_frame_and_equipartition_is_a_line():
+    ax = plots_of_data.energies(FRAMES)
+    first, second, line = ax.get_lines()
+    np.testing.assert_allclose(first.get_ydata(), [0.1, 0.2])
+    np.testing.assert_allclose(second.get_ydata(), [0.3])  # no temperature, no point
+    T, E = line.get_data()
+    np.testing.assert_allclose(E, 1.5 * 8.617333e-5 * T, rtol=1e-6)
+    assert legend(ax) == ["sampled by reference", "sampled by round-1", "3/2 $k_B T$"]
+
+
+def test_frames_by_pressure_split_and_error():
+    assert len(plots_of_data.pressures(FRAMES).get_lines()) == 3
+    ax = plots_of_data.split(FRAMES, ["training", "validation", "test"])
+    assert [len(line.get_xdata()) for line in ax.get_lines()] == [1, 1, 1]
+    rounds = pd.DataFrame(
+        {"sampler": ["round-0", "round-1", "round-1"], "force_rmse_eV_per_A": [0.5, 0.1, 0.2]}
+    )
+    assert legend(plots_of_data.errors_of_samplers(rounds)) == [
+        "round-0, 1 frames", "round-1, 2 frames",
+    ]  # fmt: skip
+    rms = pd.DataFrame({"C": [1.0], "Zn": [0.5], "largest component": [9.0]}, index=["reference"])
+    theirs = paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")
+    ax = plots_of_data.forces(rms, theirs)
+    assert legend(ax)[:2] == ["C", "Zn"] and ax.get_lines()[-1].get_xdata()[0] == theirs.number
+
+
+def test_accuracy_has_a_panel_for_each_error():
+    curve = pd.DataFrame(
+        {"step": [1, 2, 1, 2], "role": ["validation"] * 2 + ["watched"] * 2,
+         "energy_rmse_meV_per_atom": [4, 2, 5, 3.0], "force_rmse_eV_per_A": [0.4, 0.2, 0.5, 0.3],
+         "virial_rmse_meV_per_atom": [9, 8, 9, 8.0]}
+    )  # fmt: skip
+    figure = plots_of_accuracy.checkpoints(curve, {"watched": "tests", "validation": "validation"})
+    assert [ax.get_ylabel() for ax in figure.axes] == [
+        "energy RMSE (meV/atom)", "force RMSE (eV/Å)", "virial RMSE (meV/atom)",
+    ]  # fmt: skip
+    assert legend(figure.axes[0]) == ["validation", "tests"]
+    volumes = pd.DataFrame({"volume_percent": [5, 0.0], "energy_meV_per_atom": [3.0, 0.0]})
+    line = plots_of_accuracy.energy_of_volume({"atp": volumes}).get_lines()[0]
+    assert line.get_xdata().tolist() == [0, 5]
+    points = {q: (np.zeros(2), np.ones(2), np.array(["a", "b"])) for q in ("energy", "force")}
+    figure = plots_of_accuracy.parities(points, [("energy", "eV/atom"), ("force", "eV/A")])
+    assert figure.axes[1].get_xlabel() == "reference force (eV/Å)"
+
+
+def test_bonds_show_what_is_allowed_and_what_was_found():
+    table = pd.DataFrame(
+        {
+            "time_ps": [0.0, 1.0, 9.0],
+            "temperature_K": [300.0, 320, 400],
+            "target_temperature_K": 300.0,
+        }
+    )
+    ax = plots_of_bonds.temperature_held({"ATP": table, "DPMD-Test": table}, 0.05, 2.0)
+    assert [len(line.get_xdata()) for line in ax.get_lines()] == [2, 2]
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (240, 360)  # 300 ± 4 · 15
+    table = pd.DataFrame(
+        {"temperature_K": [1500.0, 1800.0], "dF_kJ_mol": [np.nan, 87.0],
+         "error_kJ_mol": [np.nan, 8], "lower_bound_kJ_mol": [70.0, 76.0], "note": ""}
+    )  # fmt: skip
+    found = Activation(table, None)
+    assert (
+        len([name for name in legend(plots_of_bonds.activation(found)) if "Table 2" in name]) == 3
+    )
+    rows = tables_of_bonds.barriers(found, {1500.0: 3, 1800.0: 59}).frame
+    assert rows.values.tolist() == [
+        ["1500.0", "-", "-", "70.0", "3"],
+        ["1800.0", "87.0", "8.0", "76.0", "59"],
+    ]
+    flows = pd.DataFrame(
+        {"temperature_K": 1800.0, "element": ["Zn", "N"], "D": [0.18, 0.23],
+         "error": [np.nan, 0.016], "limited": [True, False], "exponent": 0.3, "until_ps": 2.4,
+         "msd_A2": 2.5}
+    )  # fmt: skip
+    assert tables_of_bonds.flow(flows).frame.iloc[:, 2].tolist() == ["< 0.18", "0.230 ± 0.016"]
+    counted = tables_of_bonds.frames_by_temperature({"a": {300.0: [1, 2]}, "b": {600.0: [1]}}).frame
+    assert counted.values.tolist() == [["300", "2", "0"], ["600", "0", "1"]]
+
+
+def test_differences_are_those_of_the_run():
+    said = tables_of_bonds.differences("ZIF-4", 7344, 20.0, segments=True)
+    assert len(said) == 1 and "another reference" in said[0]
+    assert len(tables_of_bonds.differences("Znim2-ABW", 68, 500.0, segments=False)) == 5
+    assert tables_of_phase.differences(1.0, 7344, 3.0) == []
+    rate, size = tables_of_phase.differences(20.0, 272, 5.8)
+    assert (
+        rate.startswith("Rate: 20 K/ps") and "5.8 ns" in rate and size.startswith("Size: 272 atoms")
+    )
+
+
+def test_a_run_with_its_stages():
+    T = np.linspace(300, 2100, 400)
+    table = pd.DataFrame({"target_temperature_K": T, "density_g_cm3": 1.2 - 0.2 * (T > 1100)})
+    stages = [SimpleNamespace(name="crystal", low_K=300, high_K=1100)]
+    assert any(
+        "Tf = 1067 ± 49 K" in x
+        for x in legend(plots_of_phase.density_with_stages(table, stages, FALL))
+    )
+    assert not any(
+        "Tf" in x for x in legend(plots_of_phase.density_with_stages(table, stages, NONE))
+    )
+    binned = pd.DataFrame({"temperature_K": [350.0, 450.0], "mean": [0.1, 0.2], "error": 0.01})
+    ax = plots_of_phase.displacements(
+        {"Zn": binned, "N": binned}, {"Zn": None, "N": SimpleNamespace(temperature_K=400.0)}, 2.85
+    )
+    assert [line.get_xdata()[0] for line in ax.get_lines() if line.get_ls() == ":"] == [400.0]
+    assert legend(plots_of_phase.shares({"one": binned}, "share")) == ["one"]
+    sensitive = pd.DataFrame({"cutoff_A": [2.2, 2.5], "undercoordinated": [0.3, 0.1]})
+    line = plots_of_phase.cutoffs({"cold": sensitive}, 2.5).get_lines()[0]
+    np.testing.assert_allclose(line.get_ydata(), [30, 10])
+
+
+def test_the_papers_ranges_follow_each_other():
+    alike, faster, plateau = plots_of_phase.range_edges(302.7)
+    assert alike == (302.0, 700.0) and faster == (700.0, 1200.0) and plateau == (1200.0, 1400.0)
+    assert plots_of_phase.range_edges(900.0)[0] == (700.0, 700.0)
+
+
+def test_engines_are_bars_beside_the_papers_speeds():
+    table = pd.DataFrame(
+        {
+            "engine": ["native", "CP2K"],
+            "atoms": 272,
+            "ranks": [1, 2],
+            "threads": 1,
+            "ns_per_day": [4.0, 2e-4],
+        }
+    )
+    ax = plots_of_costs.speeds(table)
+    assert [patch.get_width() for patch in ax.patches] == [4.0, 2e-4]
+    assert [text.get_text() for text in ax.get_yticklabels()] == [
+        "native, 272 atoms, 1 x 1", "CP2K, 272 atoms, 2 x 1",
+    ]  # fmt: skip
