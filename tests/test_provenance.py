@@ -212,7 +212,7 @@ def test_kept_waits_for_the_same_result_of_another_process(build, capsys):
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     file = tmp_path / "new" / "file.txt"
     assert provenance.write_text(file, "old") == file
-    with pytest.raises(ZeroDivisionError), provenance.replacing(file) as part:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), provenance.replacing(file) as part:
         part.write_text("half of the ne")
         raise ZeroDivisionError
     assert file.read_text() == "old" and list(file.parent.iterdir()) == [file]

@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Path:
 
 
 class _Paths(ModuleType):
-    """This module: what follows the settings is not set here, where it would stay behind them."""
+    """The module itself: what follows the settings is not set here, where it would stay behind."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in ("ROOT", "DATA", "BUILD", *_IN_ROOT, *_IN_DATA):

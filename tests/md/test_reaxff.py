@@ -162,7 +162,7 @@ def test_heated_stopped_and_gone_on_with(build, monkeypatch, capfd):
             raise KeyboardInterrupt
 
     guard = progress.Progress._guard
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(progress.Progress, "_guard", lambda self: (guard(self), stop(self)))
         heating.run(RUN, ranks=1, restart_every_ps=0.02)
     assert heating.run(RUN).directory == directory

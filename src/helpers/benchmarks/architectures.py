@@ -163,9 +163,20 @@ def read(file: Path | None = None) -> dict:
 
 
 def table(record: dict) -> pd.DataFrame:
-    """A row a setting: name, steps, core_us_272, core_us_2176 (processor time of LAMMPS), and over
-    all groups the errors of `evaluation.ERRORS`; energy_between_phases_meV_per_atom is the largest
-    difference of two groups' mean energy errors; force errors of each group in columns of its name.
+    """Cost and errors of each setting.
+
+    Parameters
+    ----------
+    record : dict
+        The record of the benchmark.
+
+    Returns
+    -------
+    DataFrame
+        A row for each setting: name, steps, core_us_272 and core_us_2176 (processor time of LAMMPS
+        per atom and step), the errors of `evaluation.ERRORS` over all groups,
+        energy_between_phases_meV_per_atom (the largest difference of the mean energy errors of two
+        groups), and the force errors of each group in columns of its name.
     """
     result = []
     for row in record["rows"]:

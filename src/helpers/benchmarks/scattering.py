@@ -1,10 +1,11 @@
-"""Cost of S(Q) on this machine, next to that of codes that we did not write.
+"""What S(Q) costs on this machine, side by side with codes that we did not write.
 
 By distances, all partial S(Q) at 400 values of Q from one frame: each contender finds g(r) of all
-pairs of elements to the same distance in the same bins, and all use the same transform. A code with
-a Debye sum of its own gets four of the 400 values of Q, for all atoms alike, because the whole
-would take minutes. By vectors: rho(k) of each element at the same vectors. OVITO and dynasor are no
-dependencies of this book; they are included if installed (``uv pip install ovito dynasor``).
+pairs of elements to the same distance in the same bins, and all use one transform. Where a code has
+a Debye sum of its own, it gets four of the 400 values of Q, of all atoms alike: the whole would
+take minutes. By vectors: rho(k) of each element at the same vectors. OVITO and dynasor are no
+dependencies of this book; they run where they are installed
+(``uv pip install ovito dynasor``).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ N_Q, BIN_A, DEBYE_Q, VECTORS_A_BIN = 400, 0.02, 4, 25
 
 
 def contenders(frame: Atoms) -> dict[str, dict[str, Callable[[], object]]]:
-    """The calls to be compared, for each quantity.
+    """quantity -> who -> a call; its result is comparable to that of ``this book``.
 
     Parameters
     ----------

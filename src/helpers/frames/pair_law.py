@@ -88,8 +88,16 @@ _REACH = {splines: CUTOFF, tail: TAIL_OFF[1]}
 
 @dataclass(frozen=True)
 class Rows:
-    """What one frame asks of the coefficients: energy/N (1, K+1), forces (3N, K+1), stress
-    (6, K+1) in eV, A, the last column that of the constant c.
+    """The rows of one frame for the K coefficients and, in the last column, the constant c.
+
+    Attributes
+    ----------
+    energy : (1, K + 1) array
+        Energy / N, eV.
+    force : (3N, K + 1) array
+        Forces, eV/A.
+    stress : (6, K + 1) array
+        Stress, eV/A^3.
     """
 
     energy: np.ndarray

@@ -26,11 +26,11 @@ _SPARE_BYTES = 2**20  # on the disk, beside four restart files
 
 
 class ExplodedRun(UserError, RuntimeError):
-    """The dynamics became unphysical: too hot, expanded, atoms on top of each other, lost or NaN."""
+    """The dynamics became unphysical: too hot, expanded, atoms overlapping, lost or NaN."""
 
 
 class Progress:
-    """Follows ``thermo.csv``: progress bar, checks, wall time; its state is in ``progress.json``.
+    """Follows ``thermo.csv``: progress bar, checks, wall time; state in ``progress.json``.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Measured data with which the book compares (data/experiments), and what is known of their making.
+"""Measured data that the book compares with (data/experiments), each with what its numbers say.
 
 The glass of ZIF-4 on heating: X-ray total scattering of Gaillac et al., Nature Materials 16, 1149
-(2017), at sixteen temperatures from 31 to 589 degrees C. These are data of a glass and not of the
-crystal: there is no Bragg peak at any temperature.
+(2017), sixteen temperatures from 31 to 589 degrees C. They are of a glass, not of the crystal:
+there is no Bragg peak at any of them.
 """
 
 from __future__ import annotations
@@ -69,22 +69,9 @@ class HeatedGlass:
         return self.temperatures_C + ZERO_CELSIUS_K
 
     def at(self, temperature_C: float) -> HeatedGlass:
-        """The measurement at one temperature, with F of shape (K,) and D of shape (R,).
+        """The measurement at one temperature alone: F is (K,), D is (R,).
 
-        Parameters
-        ----------
-        temperature_C : float
-            Temperature, degrees C.
-
-        Returns
-        -------
-        HeatedGlass
-            The measurement.
-
-        Raises
-        ------
-        Unfit
-            Nothing was measured at this temperature; the message lists the temperatures.
+        Raises Unfit when nothing was measured there; the message lists the temperatures.
         """
         found = np.flatnonzero(self.temperatures_C == temperature_C)
         if not len(found):
