@@ -12,6 +12,7 @@ JOBS    ?= 1
 EXECUTOR ?= local
 RUNS    ?=
 NAME    ?=
+WORKERS ?= $(shell expr $$(nproc) + 1)
 FROM    ?=
 PORT    ?= 8000
 REPOSITORY ?=
@@ -99,8 +100,8 @@ check: $(ENV)/.synced ## look through the rendered book for errors, broken links
 	@$(ZIF4) check --profile '$(PROFILE)'
 
 .PHONY: test
-test: lint ## ruff, unit tests, and the smoke book of all chapters, live (PYTEST="-k rdf" selects)
-	@$(ENV)/bin/pytest $(PYTEST)
+test: lint ## lint, unit tests, and the smoke book of all chapters, live (PYTEST="-k rdf" selects)
+	@$(ENV)/bin/pytest -n '$(WORKERS)' --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 .PHONY: test-slurm
 test-slurm: $(ENV)/.synced ## heating runs through a real Slurm on this machine (Debian: slurm-wlm, munge)
@@ -123,10 +124,11 @@ bench-nets: $(ENV)/.synced ## nets of several shapes: errors against the cost of
 	@$(ZIF4) bench-nets $(ARGS)
 
 .PHONY: lint
-lint: $(ENV)/.synced ## ruff (rules and format), the floors of src/helpers
+lint: $(ENV)/.synced ## ruff (rules and format), the floors and the types of src/helpers
 	@$(ENV)/bin/ruff check --quiet src tests notebooks
 	@$(ENV)/bin/ruff format --check --quiet src tests notebooks
 	@$(ENV)/bin/lint-imports --no-logo
+	@$(ENV)/bin/ty check --quiet src/helpers
 
 .PHONY: env
 env: $(ENV)/.synced ## bring uv and the locked environment into build/

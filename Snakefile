@@ -53,6 +53,7 @@ for chapter in CHAPTERS:
 rule html:
     input:
         [place(f) for f in render.sources()],
+        [place(f) for f in sorted((paths.ROOT / "src" / "helpers").rglob("*.py"))],  # book/api.md
         [executed(chapter) for chapter in CHAPTERS],
     output:
         directory(place(render.html(PROFILE))),

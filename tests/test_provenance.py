@@ -101,9 +101,9 @@ def test_second_process_is_refused_and_a_killed_one_leaves_no_lock(build):
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert process.stdout.readline()
-        with pytest.raises(provenance.DirectoryBusy, match=str(process.pid)):
-            with provenance.lock(directory):
-                pass
+        refused = pytest.raises(provenance.DirectoryBusy, match=str(process.pid))
+        with refused, provenance.lock(directory):
+            pass
     finally:
         process.kill()
         process.wait()

@@ -44,7 +44,7 @@ def test_the_ramp(whole):
 
 def test_thermostat_follows_its_target(whole):
     """Mean of 2 E_kin / 3 (N-1) k_B within five standard errors, correlation time 0.1 ps."""
-    heated, directory = whole
+    _, directory = whole
     table, n = thermo.read(directory), provenance.read(directory)["atoms"]
     kinetic = 1.5 * (n - 1) * units.kB * table["temperature_K"]
     np.testing.assert_allclose(kinetic, table["kinetic_energy_eV"], rtol=1e-4)

@@ -71,13 +71,13 @@ def test_heat_hold_sample():
     ],
 )
 def test_impossible_runs_are_refused(change, word):
-    values = dict(
-        structure="ZIF-4",
-        potential="atp",
-        temperature_start_K=300.0,
-        temperature_end_K=400.0,
-        heating_rate_K_per_ps=1.0,
-    )
+    values = {
+        "structure": "ZIF-4",
+        "potential": "atp",
+        "temperature_start_K": 300.0,
+        "temperature_end_K": 400.0,
+        "heating_rate_K_per_ps": 1.0,
+    }
     with pytest.raises(ValueError, match=word):
         protocol.HeatingRun(**(values | change))
 

@@ -32,7 +32,7 @@ GROUPS = {
     "crystal 2000-2500 K": ("test_2000", "test_2500"),
     "open": ("heated_atp", "opening_test", "test_low_density"),
     "melt": ("test_melt",),
-    "glass": ("glasses_test", "glasses_reference_test"),
+    "glass": ("glasses_test",),
 }
 JUDGED = 8  # frames of each test set
 STEPS = 8000
@@ -57,7 +57,7 @@ SETTINGS = {
 
 
 def recipe(name: str, steps: int = STEPS) -> training.Recipe:
-    """The training of a setting: all sets of the next potential, corrected labels.
+    """The training of a setting: on corrected labels of the sets of the group ``compared``.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def recipe(name: str, steps: int = STEPS) -> training.Recipe:
             f"no setting {name!r}{nearest(name, SETTINGS)} (there are: {', '.join(SETTINGS)})"
         )
     return training.Recipe(
-        sets=tuple(catalogue.group("round_6")), steps=steps, corrected=True, seed=31,
+        sets=tuple(catalogue.group("compared")), steps=steps, corrected=True, seed=31,
         learning_rate=(2e-3, 1e-5), prefactor_energy=(0.1, 50), prefactor_force=(1000, 20),
         prefactor_virial=(0.02, 4), **SETTINGS[name],
     )  # fmt: skip
@@ -163,9 +163,20 @@ def read(file: Path | None = None) -> dict:
 
 
 def table(record: dict) -> pd.DataFrame:
-    """A row a setting: name, steps, core_us_272, core_us_2176 (processor time of LAMMPS), and over
-    all groups the errors of `evaluation.ERRORS`; energy_between_phases_meV_per_atom is the largest
-    difference of two groups' mean energy errors; force errors of each group in columns of its name.
+    """Cost and errors of each setting.
+
+    Parameters
+    ----------
+    record : dict
+        The record of the benchmark.
+
+    Returns
+    -------
+    DataFrame
+        A row for each setting: name, steps, core_us_272 and core_us_2176 (processor time of LAMMPS
+        per atom and step), the errors of `evaluation.ERRORS` over all groups,
+        energy_between_phases_meV_per_atom (the largest difference of the mean energy errors of two
+        groups), and the force errors of each group in columns of its name.
     """
     result = []
     for row in record["rows"]:

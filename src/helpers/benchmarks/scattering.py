@@ -28,8 +28,13 @@ def contenders(frame: Atoms) -> dict[str, dict[str, Callable[[], object]]]:
 
     Parameters
     ----------
-    frame : Atoms
-        a periodic structure; g(r) goes to half its cell less 5 %.
+    frame : ase.Atoms
+        A periodic structure; g(r) extends to half its cell less 5 %.
+
+    Returns
+    -------
+    dict of str to dict of str to callable
+        Quantity -> contender -> call, whose result is comparable to that of ``this book``.
     """
     warnings.filterwarnings("ignore")
     return {

@@ -16,6 +16,7 @@ import math
 import re
 import tokenize
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -259,10 +260,8 @@ def _scalar(kind: str, value, parameter: Parameter):
         if kind == "int" and _INTEGER.fullmatch(text):
             return int(text)
         if kind == "float":
-            try:
+            with suppress(ValueError):
                 value = float(text)
-            except ValueError:
-                pass
     if isinstance(value, bool):
         if kind == "bool":
             return value

@@ -25,7 +25,8 @@ _HEAD = """\
 
 What you bring is looked at before anything is computed with it. This page is written by the checks
 themselves: `python -m helpers.book.what_is_checked` breaks sound frames, files, structures and
-trajectories in each way below and puts down what is said. A refusal names the thing, the reason and what to do.
+trajectories in each way below and puts down what is said. A refusal names the thing, the reason and
+what to do.
 """
 
 
@@ -208,7 +209,7 @@ def _of_trajectories() -> dict[str, str]:
             said[what] = _refusal(lambda: trajectory.read(file), folder)
     sound = structures.load("Znim2-ABW")
     said["atoms in another order in a later frame"] = _refusal(
-        lambda: trajectory.of_images([sound, sound[::-1]]), Path(".")
+        lambda: trajectory.of_images([sound, sound[::-1]]), Path()
     )
     return said
 

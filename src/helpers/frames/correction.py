@@ -187,7 +187,18 @@ def choose(table: pd.DataFrame) -> tuple[int, dict[int, dict]]:
 
 
 def by_phase(off: pd.DataFrame) -> pd.DataFrame:
-    """Means of what `left_out` found, a row a phase; column ``beyond``: is a mean above a goal?"""
+    """Means of the errors of `left_out` over the frames of each phase.
+
+    Parameters
+    ----------
+    off : DataFrame
+        Result of `left_out`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each phase; ``beyond`` says whether a mean exceeds a goal.
+    """
     table = off.groupby("phase").agg(
         frames=("name", "size"), energy_off_meV_per_atom=("energy_off_meV_per_atom", "mean"),
         pressure_off_GPa=("pressure_off_GPa", "mean"),

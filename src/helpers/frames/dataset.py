@@ -186,6 +186,7 @@ def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
 
 
 def indices(where: Sequence[int]) -> str:
+    """Which frames, in the words of a message: the first five."""
     return "index " + ", ".join(map(str, where[:5])) + (" ..." if len(where) > 5 else "")
 
 

@@ -74,13 +74,24 @@ def room(atoms: Atoms, ring: dict[str, list[int]]) -> float:
 
 
 def exchange(atoms: Atoms, n: int) -> Atoms:
-    """The cell with ``n`` ligands exchanged, one after the other the one with most room; atoms in
-    the order of the type map.
+    """The cell with some ligands exchanged, one after the other those with most space.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    n : int
+        Number of ligands to exchange.
+
+    Returns
+    -------
+    ase.Atoms
+        The structure, its atoms in the order of the type map.
 
     Raises
     ------
     Unfit
-        fewer imidazolates than that.
+        There are fewer imidazolates than that.
     """
     atoms = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
     for _ in range(n):

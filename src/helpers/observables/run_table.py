@@ -1,13 +1,15 @@
-"""One table over all runs: what each showed, what it could have shown; all verdicts come from it.
+"""One table of all runs: what each showed and what it could have shown; all verdicts come from it.
 
-A row a run, a run a seed. A temperature that was not reached is NaN, and beside it stands up to
-where the run would have shown it (``..._above_K``): of a run without a fall, from the power of the
-detector for its own noise; of one without a broken bond, its highest temperature.
+A row for each run; each seed is a run. A temperature that was not reached is NaN, and next to it is
+the temperature up to which the run would have shown it (``..._above_K``): for a run without a fall,
+from the power of the detector for its own noise; for one without a broken bond, its highest
+temperature.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -27,10 +29,16 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Motion:
-    """What the trajectory of a run says; empty where there is none.
+    """What the trajectory of a run shows.
 
-    bonds: of `ligand_exchange.bonds`. melt_K: of `density_stages.stays_above`. end_K: temperature
-    of the last frame.
+    Attributes
+    ----------
+    bonds : Bonds or None
+        Result of `ligand_exchange.bonds`; None without a trajectory.
+    melt_K : float
+        Result of `density_stages.stays_above`, K.
+    end_K : float
+        Temperature of the last frame, K.
     """
 
     bonds: Bonds | None = None
@@ -41,16 +49,32 @@ class Motion:
 def row(
     temperature_K, density, time_ps, motion: Motion | None = None, trials: int = 12
 ) -> dict[str, float]:
-    """What one ramp shows: the fields of ``COLUMNS`` (K; density in its own unit).
+    """What one ramp shows.
 
-    temperature_K (target), density, time_ps: (M,) of the ramp in order of time; a ramp that cools
-    is turned round, so that its rise of density is a fall as well. trials: as for
-    `detection.power`; 0 asks nothing of the power.
+    A ramp that cools is reversed, so that its rise of density is a fall as well.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Target temperatures of the ramp in order of time, K.
+    density : (M,) array
+        Density, any unit.
+    time_ps : (M,) array
+        Times, ps.
+    motion : Motion, optional
+        What its trajectory shows.
+    trials : int
+        As for `detection.power`; 0 leaves out the power.
+
+    Returns
+    -------
+    dict of str to float
+        The fields of ``COLUMNS`` (K; density in its own unit).
 
     Raises
     ------
     ValueError
-        arrays that do not fit, or nothing finite in them.
+        The arrays do not fit together or hold no finite number.
     """
     T, rho, t = (np.asarray(a, float) for a in (temperature_K, density, time_ps))
     if len(T) and T[-1] < T[0]:
@@ -91,9 +115,17 @@ def row(
 
 
 def seeds(table: pd.DataFrame) -> censored.Seeds:
-    """The fall of each run for the statistics of `censored`; runs that cannot tell are left out.
+    """The fall of each run for the statistics of `censored`.
 
-    table: rows of `row` with the column ``rate_K_per_ps``.
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `row` with the column ``rate_K_per_ps``.
+
+    Returns
+    -------
+    censored.Seeds
+        The runs; those that cannot tell are left out.
     """
     return censored.seeds(
         table["rate_K_per_ps"], table["Tf_K"], table["Tf_error_K"], table["Tf_above_K"]
@@ -101,10 +133,20 @@ def seeds(table: pd.DataFrame) -> censored.Seeds:
 
 
 def power_by(table: pd.DataFrame, by=("n_atoms", "rate_K_per_ps")) -> pd.DataFrame:
-    """Mean rates of detection by size and rate, and how many runs fell, did not, and cannot tell.
+    """Mean rates of detection by size and rate, and the numbers of runs that fell and did not.
 
-    A row a group: runs, fell, not_fallen (a fall of 10 % would have been seen), cannot_tell,
-    false_alarms, seen_5, seen_10, seen_13.
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `row` with the columns of ``by``.
+    by : sequence of str
+        Columns by which to group.
+
+    Returns
+    -------
+    DataFrame
+        A row for each group: runs, fell, not_fallen (a fall of 10 % would have been seen),
+        cannot_tell, false_alarms, seen_5, seen_10, seen_13.
     """
     rows = []
     for key, group in table.groupby(list(by)):
@@ -123,11 +165,21 @@ def power_by(table: pd.DataFrame, by=("n_atoms", "rate_K_per_ps")) -> pd.DataFra
 
 
 def order_of_events(table: pd.DataFrame, frame_K: float = 0.0) -> pd.DataFrame:
-    """Of the runs that fall: what comes first, the end of the fall or the first event of the bonds?
+    """Whether the fall ends before the first event of the bonds, in the runs that fall.
 
-    A row each for breaks and exchanges: event, runs (that fall and have a trajectory), after (the
-    event lies above the end of the fall by two errors of Tf and ``frame_K``, or never comes in a
-    run that goes on so far), before (below its begin by as much), unclear.
+    Parameters
+    ----------
+    table : DataFrame
+        The table of runs.
+    frame_K : float
+        Change of temperature between two frames, K.
+
+    Returns
+    -------
+    DataFrame
+        A row for breaks and one for exchanges: event, runs (that fall and have a trajectory), after
+        (the event lies above the end of the fall by two errors of Tf and ``frame_K``, or never
+        occurs in a run that continues so far), before (below the beginning by as much), unclear.
     """
     fell = table[table["Tf_K"].notna()]
     rows = []
@@ -151,8 +203,21 @@ def order_of_events(table: pd.DataFrame, frame_K: float = 0.0) -> pd.DataFrame:
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The table for a page: temperatures with errors, "> T" where something was not reached,
-    "cannot tell" where it would not have been seen."""
+    """The table for a page.
+
+    Temperatures have errors, "> T" where an event was not reached, and "cannot tell" where it would
+    not have been seen.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of runs.
+
+    Returns
+    -------
+    DataFrame
+        The table as text.
+    """
 
     def temperature(at, above, error=np.nan):
         if np.isfinite(at):
@@ -208,13 +273,12 @@ def _returns(stages) -> int:
     names = [stage.name for stage in stages]
     return sum(
         a in ("low density", "pre-melt") and b in ("return", "crystal", "dense")
-        for a, b in zip(names, names[1:], strict=False)
+        for a, b in pairwise(names)
     )
 
 
 def _lowest(T, rho, t) -> tuple[float, float]:
-    """Lowest mean over the window and the temperature of its middle; NaN where it does not fit
-    twice."""
+    """Lowest mean over the window, and the temperature of its middle; NaN for too short a run."""
     span = abs(t[-1] - t[0])
     window = max(WINDOW_PS, WINDOW_K * span / max(np.ptp(T), 1e-9))
     every = span / max(len(t) - 1, 1)

@@ -57,6 +57,7 @@ class _Relaxation:
 
     start: str
     strain: float = 0.0
+    strain_voigt: tuple[float, float, float, float, float, float] = (0, 0, 0, 0, 0, 0)
     fmax: float = 0.03
     steps: int = 0
 
@@ -286,11 +287,27 @@ def run_recipe(name: str) -> protocol.HeatingRun:
     group, values = table[name]
     document, place = yaml_file.read(paths.RUNS, BadRecipe), ("groups", group, "runs", name)
     document.fit(_RUN, values, place)
+    values = dict(values)
+    if before := values.pop("after", None):
+        values["after"] = _before(before, name, table)
     try:
-        before = {"after": run_recipe(values["after"])} if values.get("after") else {}
-        return protocol.HeatingRun(**(values | before))
+        return protocol.HeatingRun(**values)
     except Unfit as error:
         raise document.blame(error, place, values) from error
+
+
+def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
+    """The run that another one goes on from; no run goes on from itself, however far back."""
+    seen, at = [of], name
+    while at in table and at not in seen:
+        seen.append(at)
+        at = table[at][1].get("after")
+    if at in seen:
+        raise BadRecipe(
+            f"{paths.relative(paths.RUNS)}, {of}: a run goes on from itself: "
+            f"{' after '.join([*seen, at])}; name another run"
+        )
+    return run_recipe(name)
 
 
 def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
@@ -317,9 +334,10 @@ def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
 
 # ---------------------------------------------------------------- what the files may hold
 
+_STRAIN = (tuple[float, float, float, float, float, float], (0, 0, 0, 0, 0, 0))
 _DYNAMICS = (
-    yaml_file.model_of(sampling.Ramp, partial=True, start=(str, "")),
-    yaml_file.model_of(sampling.Ramp, start=(str, ...)),
+    yaml_file.model_of(sampling.Ramp, partial=True, start=(str, ""), strain_voigt=_STRAIN),
+    yaml_file.model_of(sampling.Ramp, start=(str, ...), strain_voigt=_STRAIN),
 )
 #: sampler -> what its `common` and what its runs may say; other samplers are potentials
 _SET_RUNS = {

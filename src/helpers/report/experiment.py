@@ -86,12 +86,17 @@ class HeatedGlass:
 def heated_glass() -> HeatedGlass:
     """The glass of ZIF-4 on heating.
 
+    Returns
+    -------
+    HeatedGlass
+        All temperatures.
+
     Raises
     ------
     NotThere
-        the data are missing.
+        The data are missing.
     Unfit
-        a table is damaged.
+        A table is damaged.
     """
     return _heated_glass(paths.EXPERIMENTS / GLASS)
 
