@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from helpers import paths, provenance
+from helpers.errors import UserError
 from helpers.potentials import store
+from helpers.potentials.store import Potential
 
 SOURCE = Path(__file__).with_name("native") / "fused_deep_potential.cc"
 VARIABLE = "ZIF4_FUSED"  # names the file of weights
@@ -25,11 +27,11 @@ CLOSEST_A = 0.5  # the table covers distances from here on; beyond, straight lin
 _MAGIC, _VERSION = 0x5A494634, 1
 
 
-class NotFused(ValueError):
+class NotFused(UserError, ValueError):
     """A model of a kind that the fused evaluation does not know."""
 
 
-def weights(potential: str | Path) -> Path:
+def weights(potential: str | Path | Potential) -> Path:
     """The file of weights of a frozen potential, made once and reused in ``build/fused/<key>``.
 
     Raises
@@ -37,31 +39,31 @@ def weights(potential: str | Path) -> Path:
     NotFused
         another kind of descriptor or fitting net; the message says what is different.
     store.BadPotential
-        see `store.load_potential`.
+        see `store.load`.
     """
-    frozen = store.model_file(potential)
+    frozen = store.load(potential)
     recipe = {
-        "frozen": provenance.sha256(frozen), "step": STEP, "version": _VERSION,
+        "frozen": frozen.sha256, "step": STEP, "version": _VERSION,
         "deepmd-kit": provenance.versions().get("deepmd-kit"),
     }  # fmt: skip
-    target = paths.BUILD / "fused" / provenance.key(recipe)
-    if not (target / provenance.FILE).is_file():
-        with provenance.lock(target), store.quiet():
+
+    def make(target: Path) -> None:
+        with store.quiet():
             from deepmd.backend.backend import Backend
 
-            plain = Backend.get_backend("tensorflow")().serialize_hook(str(frozen))["model"]
-            part = target / "part"
+            plain = Backend.get_backend("tensorflow")().serialize_hook(str(frozen.file))["model"]
+        with provenance.replacing(target / WEIGHTS) as part:
             part.write_bytes(packed(plain))
-            part.replace(target / WEIGHTS)
-            provenance.write(
-                target,
-                kind="fused",
-                recipe=recipe,
-                inputs={store.FROZEN: recipe["frozen"]},
-                description=f"weights of {paths.relative(frozen)} for the fused evaluation",
-                seconds=0.0,
-            )
-    return target / WEIGHTS
+
+    made = provenance.kept(
+        "fused",
+        recipe,
+        make,
+        description=f"weights of {paths.relative(frozen.file)} for the fused evaluation",
+        inputs={store.FROZEN: frozen.sha256},
+        wait=True,
+    )
+    return made / WEIGHTS
 
 
 def packed(model: dict) -> bytes:

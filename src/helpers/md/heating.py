@@ -116,7 +116,7 @@ def run(
 
     def look() -> Path | None:
         found = find(heating)
-        return found and found.directory
+        return found.directory if found else None
 
     try:
         directory = provenance.kept(

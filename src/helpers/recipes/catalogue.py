@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, create_model
 
 from helpers import paths, yaml_file
 from helpers.errors import Unfit, UserError, nearest
@@ -153,6 +153,11 @@ def potential_table() -> dict:
     for group in table["groups"]:
         _spelt_out([group], table["groups"])
     return table
+
+
+def potential_names() -> list[str]:
+    """Names of the potentials that have a recipe."""
+    return list(potential_table()["potentials"])
 
 
 def potential_recipe(name: str) -> training.Recipe:
@@ -344,41 +349,37 @@ _SET_RUNS = {
     "relaxation": (yaml_file.model_of(_Relaxation, partial=True), yaml_file.model_of(_Relaxation)),
     "runs": (yaml_file.model_of(_FromRun, partial=True), yaml_file.model_of(_FromRun)),
 }
-_SETS = RootModel[
-    dict[
-        yaml_file.Name,
-        yaml_file.model_of(SetRecipe, without=["runs"], runs=(dict[yaml_file.RunName, dict], ...)),
-    ]
-]
-
-
-class _Potentials(yaml_file.Model):
-    groups: dict[yaml_file.Name, list[str]]
-    potentials: dict[
-        yaml_file.Name,
-        yaml_file.model_of(
-            training.Recipe,
-            without=["initial_potential"],
-            what=(str, ""),
-            start=(str, Field("", alias="from")),
-            split=(Literal["block", "random"], "block"),
-        ),
-    ]
-
-
-_AFTER = {"without": ["after"], "after": (str, "")}  # the name of another run
-_RUN = yaml_file.model_of(protocol.HeatingRun, **_AFTER)
-_PART_OF_RUN = yaml_file.model_of(protocol.HeatingRun, partial=True, **_AFTER)
-
-
-class _Group(yaml_file.Model):
-    fields: _PART_OF_RUN
-    runs: dict[yaml_file.Name, _PART_OF_RUN]
-
-
-class _Runs(yaml_file.Model):
-    defaults: _PART_OF_RUN
-    groups: dict[yaml_file.Name, _Group]
-
-
-_POTENTIALS, _RUNS = _Potentials, _Runs
+_SET = yaml_file.model_of(
+    SetRecipe, without=["runs"], runs=(yaml_file.named(dict, yaml_file.RunName), ...)
+)
+_SETS = RootModel.__class_getitem__(yaml_file.named(_SET))
+_POTENTIAL = yaml_file.model_of(
+    training.Recipe,
+    without=["initial_potential"],
+    what=(str, ""),
+    start=(str, Field("", alias="from")),
+    split=(Literal["block", "random"], "block"),
+)
+_POTENTIALS = create_model(
+    "Potentials",
+    __base__=yaml_file.Model,
+    groups=(yaml_file.named(list[str]), ...),
+    potentials=(yaml_file.named(_POTENTIAL), ...),
+)
+# `after` is the name of another run
+_RUN = yaml_file.model_of(protocol.HeatingRun, without=["after"], after=(str, ""))
+_PART_OF_RUN = yaml_file.model_of(
+    protocol.HeatingRun, without=["after"], partial=True, after=(str, "")
+)
+_GROUP = create_model(
+    "Group",
+    __base__=yaml_file.Model,
+    fields=(_PART_OF_RUN, ...),
+    runs=(yaml_file.named(_PART_OF_RUN), ...),
+)
+_RUNS = create_model(
+    "Runs",
+    __base__=yaml_file.Model,
+    defaults=(_PART_OF_RUN, ...),
+    groups=(yaml_file.named(_GROUP), ...),
+)
