@@ -28,7 +28,7 @@ _MAGIC, _VERSION = 0x5A494634, 1
 
 
 class NotFused(UserError, ValueError):
-    """The model is of a kind that the fused evaluation does not know."""
+    """A model of a kind that the fused evaluation does not know."""
 
 
 def weights(potential: str | Path | Potential) -> Path:
