@@ -135,7 +135,7 @@ live = training.train(recipe, live_name, threads=threads or None)
 # trained.
 
 # %%
-shown = store.load_potential(potential)
+shown = store.load(potential)
 if potential == live_name:  # trained just now, so nobody has judged it yet
     accuracy.evaluate(shown, evaluated_frames)
 metrics = pd.DataFrame(accuracy.metrics(shown)).T
@@ -197,7 +197,7 @@ tables.headed(pd.DataFrame(counted).T, index="set")
 # got (its own checker accepted it before the start):
 
 # %% tags=["hide-output"]
-told = json.loads((live / "input.json").read_text())
+told = json.loads(live.inside("input.json").read_text())
 print(json.dumps(told["model"], indent=1))
 
 # %% [markdown]
@@ -229,7 +229,7 @@ compressed = conversion.compress(live, step=table_step)
 pair = dataset.load(recipe.sets[0], "validation").sub_system([0, 1])
 before, after = (evaluation.predict(p, pair) for p in (live, compressed))
 change = np.abs(after.force - before.force).max()
-frozen = live / store.FROZEN
+frozen = live.file
 done = {"frozen (MiB)": frozen.stat().st_size / 2**20}
 done["compressed (MiB)"] = compressed.stat().st_size / 2**20
 done["largest change of a force (eV/Å)"] = change

@@ -150,7 +150,7 @@ def relative(path: Path) -> str:
     try:
         return str(Path(path).resolve().relative_to(settings.current().root))
     except ValueError:
-        return str(path)
+        return str(Path(path))
 
 
 def _known(kind: str) -> str:

@@ -245,7 +245,7 @@ def _as_written(hint: Any) -> Any:
     if origin is tuple:
         (each,) = {_as_written(one) for one in inner}
         exactly = Field(min_length=len(inner), max_length=len(inner))
-        return Annotated.__class_getitem__((list.__class_getitem__(each), exactly))
+        return Annotated[list[each], exactly]
     if origin in (Union, types.UnionType):
         return Union[tuple(map(_as_written, inner))]  # noqa: UP007
     return _PLAIN.get(hint, hint)

@@ -29,17 +29,6 @@ def test_heating_part(run):
     assert heated["step"].tolist() == [400, 600] and heated.index.tolist() == [0, 1]
 
 
-def test_runs_without_a_ramp_are_said_and_left_out(run, tmp_path, capsys):
-    short = tmp_path / "short"
-    short.mkdir()
-    thermo.read(run).iloc[:1].to_csv(short / thermo.FILE, index=False)
-    found = thermo.ramps({(20.0, 1): run, (20.0, 2): short})
-    assert list(found) == [(20.0, 1)] and found[20.0, 1]["step"].tolist() == [400, 600]
-    assert "left out: short ended before its ramp" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="none of these runs reached its ramp"):
-        thermo.ramps({0: short})
-
-
 def test_missing_table(tmp_path):
     with pytest.raises(FileNotFoundError, match="heating.run"):
         thermo.read(tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -75,38 +74,6 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
             f"the run's directory and run it again"
         )
     return table if equilibration else table[table["stage"] > 0].reset_index(drop=True)
-
-
-def ramps(runs: Mapping) -> dict:
-    """The tables of several runs without their equilibration.
-
-    A run that exploded before its ramp, or in its first row, is reported and left out.
-
-    Parameters
-    ----------
-    runs : mapping
-        Key -> directory of the run.
-
-    Returns
-    -------
-    dict
-        Key -> table.
-
-    Raises
-    ------
-    Unfit
-        None of the runs reached its ramp.
-    """
-    tables = {key: read(run, equilibration=False) for key, run in runs.items()}
-    for key, table in tables.items():
-        if table.empty:
-            print(f"left out: {Path(runs[key]).name} ended before its ramp began")
-    if not any(map(len, tables.values())):
-        raise Unfit(
-            "none of these runs reached its ramp; look at what each says of its end, and "
-            "lower temperature_start, or take another potential"
-        )
-    return {key: table for key, table in tables.items() if len(table)}
 
 
 def swing(time_ps, values) -> float:

@@ -95,8 +95,6 @@ class Potential:
             )
         return self.directory / name
 
-    __truediv__ = inside  # as of a path, until the chapters ask for `inside`
-
     @property
     def recipe(self) -> dict:
         """The recipe by which it was trained, as plain data; errors as for `inside`."""
@@ -216,27 +214,6 @@ def _directory(text: str) -> Path:
             f"{', '.join(paths.relative(f) for f in found)}; give the path of one"
         )
     return found[0]
-
-
-def load_potential(name_or_directory: str | Path | Potential) -> Path:
-    """Directory of a finished potential; see `load`.
-
-    Parameters
-    ----------
-    name_or_directory : str, Path or Potential
-        As for `load`.
-
-    Returns
-    -------
-    Path
-        The directory.
-
-    Raises
-    ------
-    BadPotential
-        As `load`, or it is a model file alone.
-    """
-    return load(name_or_directory).inside("")
 
 
 def ship(potential: str | Path | Potential, name: str) -> Potential:
