@@ -94,7 +94,8 @@ def test_a_broken_field_is_refused_by_name_or_read_as_it_stands(file, read, tmp_
 
 
 @pytest.mark.parametrize("text", [
-    "a:\n\t- b\n", "- 1\n- 2\n", "a: &x [*x]\n", "", "a: 1\na: 2\n", "{", "a: !!python/object:os.x {}\n",
+    "a:\n\t- b\n", "- 1\n- 2\n", "a: &x [*x]\n", "", "a: 1\na: 2\n", "{",
+    "a: !!python/object:os.x {}\n",
     "\x00", "just words\n", "a: *nothing\n",
 ])  # fmt: skip
 def test_a_file_that_is_no_recipe_is_refused_by_name(text, tmp_path):
