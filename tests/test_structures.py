@@ -88,3 +88,32 @@ def test_bad_supercell_is_refused(repetitions):
 def test_unknown_structure_names_the_nearest():
     with pytest.raises(structures.UnknownStructure, match="did you mean 'ZIF-4'"):
         structures.load("ZIF4")
+
+
+def test_structures_of_users_are_looked_at(tmp_path, capsys):
+    """What cannot be heated is refused before anything is computed."""
+    sound = structures.load("Znim2-ABW")
+    file = tmp_path / "mine.extxyz"
+    for change, message in (
+        (lambda a: a.set_cell(None), "no periodic cell"),
+        (lambda a: a.set_pbc((True, True, False)), "not periodic in all directions"),
+        (lambda a: a.extend(sound[:3]), "3 pairs of atoms overlap"),
+        (lambda a: a.positions.__setitem__((0, 0), np.nan), "NaN or infinity"),
+    ):
+        atoms = sound.copy()
+        change(atoms)
+        ase.io.write(file, atoms)
+        with pytest.raises(ValueError, match=message):
+            structures.read(file)
+    file.write_text(file.read_text().replace("\nZn ", "\nQq "))
+    with pytest.raises(ValueError, match="'Qq', no element that ASE knows"):
+        structures.read(file)
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        structures.read(tmp_path / "nowhere.cif")
+    heavy = sound.copy()
+    heavy.set_masses([2.014 if s == "H" else None for s in heavy.symbols])
+    ase.io.write(tmp_path / "heavy.traj", [sound, heavy])
+    read = structures.read(tmp_path / "heavy.traj")
+    assert read.get_masses()[read.symbols == "H"].max() < 1.01
+    said = capsys.readouterr().out
+    assert "the last of 2 frames" in said and "24 atoms of another mass" in said

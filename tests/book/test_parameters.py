@@ -1,5 +1,6 @@
 import pytest
 
+from helpers import paths
 from helpers.book import parameters
 from helpers.book.parameters import ParameterError
 
@@ -137,3 +138,13 @@ def test_ill_written_cells_are_refused(notebook, line, message):
 def test_exactly_one_parameters_cell(notebook, count):
     with pytest.raises(ParameterError, match=f"{count} code cells are tagged 'parameters'"):
         parameters.read(notebook("# %%\n1 + 1", *[CELL] * count))
+
+
+def test_what_papermill_hands_over_as_text_is_what_it_means():
+    own = {p.name: p.default for p in parameters.read(paths.NOTEBOOKS / "01_data.py")}
+    accepted = parameters.accepted("01_data", own | {"supercell": "[2, 1, 1]", "sets": "['abw']"})
+    assert accepted["supercell"] == [2, 1, 1] and accepted["sets"] == ["abw"]
+    with pytest.raises(
+        parameters.ParameterError, match="01_data: supercell: 'x' is not an int.*-y"
+    ):
+        parameters.accepted("01_data", own | {"supercell": "x"})

@@ -1,10 +1,13 @@
 """Laws of the labels: real frames keep them, every wrong unit, sign, zero and cell breaks one."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers import paths
 from helpers.frames import checks, dataset, laws
 
 
@@ -48,8 +51,6 @@ def test_a_wrong_unit_sign_zero_or_cell_is_seen(real, what, data):
     else:
         system.data["cells"] = np.ascontiguousarray(system["cells"].transpose(0, 2, 1))
         wanted = "miss a bond in every frame.*vectors as columns"
-    import re
-
     assert re.search(wanted, objections(system, sources=["x"] * len(system)))
 
 
@@ -94,10 +95,9 @@ def test_a_left_handed_or_flat_cell_and_nan_are_refused_on_disk_too(real, tmp_pa
             dataset.load(target)
 
 
-def test_sets_of_users_are_no_part_of_what_nobody_named(real, build):
-    from helpers import paths
-
+def test_sets_of_users_are_no_part_of_what_nobody_named(real, tmp_path, set_to):
     before = dataset.smallest()
+    set_to(build=tmp_path)
     few = real.copy()
     dataset.save(few, paths.made("frames", "mine"), np.arange(len(few)) < 3, description="",
                  recipe={}, formats={"a": "extxyz"})  # fmt: skip

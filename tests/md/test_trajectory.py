@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.geometry import cellpar_to_cell
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from helpers import structures
+from helpers.errors import UserError
 from helpers.md import thermo, trajectory
 
 ORTHOGONAL, TRICLINIC = (9.0, 10.0, 11.0, 90, 90, 90), (9.0, 10.0, 11.0, 65, 80, 118)
@@ -159,3 +163,113 @@ def test_bad_files(tmp_path):
     (tmp_path / thermo.FILE).write_text(",".join(thermo.COLUMNS) + "\n")
     with pytest.raises(ValueError, match="thermo.csv has no row"):
         trajectory.read(file)
+
+
+# ---------------------------------------------------------------- dumps of others
+
+
+def other_dump(rng, *, cell, kind, columns, shuffled, items, damage=False):
+    """Two frames of 30 atoms as someone else's LAMMPS writes them; (text, symbols, positions)."""
+    n, text = 30, ""
+    symbols = np.array(["C", "H", "N", "Zn"])[np.arange(n) % 4]
+    at = rng.random((n, 3))
+    frames = [at, at + rng.normal(0, 0.01, (n, 3)) + rng.integers(-1, 2, (n, 3))]
+    for f, fractional in enumerate(frames):
+        inside = fractional % 1.0
+        values = {
+            "xu": fractional @ cell, "xsu": fractional, "x": inside @ cell, "xs": inside,
+            "ix": np.floor(fractional).astype(int),
+        }  # fmt: skip
+        text += "ITEM: UNITS\nreal\n" if items and f == 0 else ""
+        text += f"ITEM: TIME\n{500.0 * f}\n" if items else ""
+        text += f"ITEM: TIMESTEP\n{f}\nITEM: NUMBER OF ATOMS\n{n}\n"
+        if kind == "general":
+            rows = np.column_stack([cell, np.zeros(3)])
+            text += "ITEM: BOX BOUNDS abc origin pp pp pp\n"
+        else:
+            (lx, _, _), (xy, ly, _), (xz, yz, lz) = cell
+            x, y = (0, xy, xz, xy + xz), (0, yz)
+            rows = [[min(x), lx + max(x), xy], [min(y), ly + max(y), xz], [0, lz, yz]]
+            text += "ITEM: BOX BOUNDS xy xz yz pp pp pp\n"
+        text += "".join(" ".join(map(repr, map(float, row))) + "\n" for row in rows)
+        names = {"xu": "xu yu zu", "xsu": "xsu ysu zsu",
+                 "x": "x y z ix iy iz", "xs": "xs ys zs ix iy iz"}  # fmt: skip
+        text += f"ITEM: ATOMS element id {names[columns]}\n"
+        for i in rng.permutation(n) if shuffled else range(n):
+            numbers = [*values[columns][i], *(values["ix"][i] if columns in ("x", "xs") else ())]
+            text += f"{symbols[i]} {i + 1} " + " ".join(repr(v.item()) for v in numbers) + "\n"
+    return text, symbols, np.array(frames) @ cell
+
+
+@settings(max_examples=40, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(
+    kind=st.sampled_from(["restricted", "general"]), shuffled=st.booleans(), items=st.booleans(),
+    columns=st.sampled_from(["xu", "xsu", "x", "xs"]), seed=st.integers(0, 999),
+)  # fmt: skip
+def test_any_dump_gives_the_atoms_their_places(tmp_path, kind, shuffled, items, columns, seed):
+    rng = np.random.default_rng(seed)
+    cell = np.diag([9.0, 8.0, 10.0]) + np.tril(rng.normal(0, 1.5, (3, 3)), -1)
+    if kind == "general":
+        cell = cell @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    text, symbols, positions = other_dump(
+        rng, cell=cell, kind=kind, columns=columns, shuffled=shuffled, items=items
+    )
+    (tmp_path / "d.lammpstrj").write_text(text)
+    read = trajectory.read(tmp_path / "d.lammpstrj")
+    assert read.symbols.tolist() == symbols.tolist()
+    np.testing.assert_allclose(read.cells[1], cell, atol=1e-9)
+    np.testing.assert_allclose(read.positions, positions, atol=1e-9)
+    assert (read.times_ps.tolist() == [0.0, 0.5]) if items else np.isnan(read.times_ps).all()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(at=st.floats(0, 1), what=st.sampled_from(["cut", "line", "word", "nan", "atoms"]))
+def test_a_damaged_dump_is_refused_or_ends_before(tmp_path, at, what):
+    rng = np.random.default_rng(1)
+    cell = np.diag([9.0, 8.0, 10.0])
+    text, _, positions = other_dump(
+        rng, cell=cell, kind="restricted", columns="xu", shuffled=True, items=False
+    )
+    lines = text.rstrip("\n").split("\n")
+    k = min(int(at * len(lines)), len(lines) - 1)
+    if what == "cut":
+        lines = [*lines[:k], lines[k][: len(lines[k]) // 2]]
+    elif what == "line":
+        del lines[k]
+    elif what == "atoms":
+        lines[3] = "100000000000"
+    else:
+        words = lines[k].split(" ")
+        words[int(at * 7919) % len(words)] = {"word": "", "nan": "nan"}[what]
+        lines[k] = " ".join(words)
+    (tmp_path / "d.lammpstrj").write_text("\n".join(lines) + "\n" * (what != "cut"))
+    try:
+        read = trajectory.read(tmp_path / "d.lammpstrj")
+    except UserError as error:
+        assert "\n" not in str(error)
+        return
+    for mine, wanted in zip(read.positions, positions, strict=False):
+        np.testing.assert_allclose(mine, wanted, atol=1e-9)
+
+
+def test_frames_of_ase_are_looked_at():
+    start = structures.load("Znim2-ABW")
+    frames = []
+    for shift in (0.0, 0.4, 0.8):  # all of it through a face
+        atoms = start.copy()
+        atoms.positions += shift * atoms.cell.array[0]
+        frames.append(atoms)
+    wrapped = [atoms.copy() for atoms in frames]
+    for atoms in wrapped:
+        atoms.wrap()
+    followed = trajectory.of_images(wrapped, unwrap=True)
+    moved = followed.positions - followed.positions[0]
+    np.testing.assert_allclose(moved[2], np.tile(0.8 * start.cell.array[0], (68, 1)), atol=1e-8)
+    with pytest.raises(ValueError, match="frame 1 has its atoms in another order than the first"):
+        trajectory.of_images([start, start[::-1]])
+    bare = start.copy()
+    bare.pbc = False
+    with pytest.raises(ValueError, match="frame 0 has no cell that is periodic"):
+        trajectory.of_images([bare])

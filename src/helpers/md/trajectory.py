@@ -400,7 +400,7 @@ def _frames(file: Path) -> Iterator[_Frame]:
                             f"or real"
                         )
                     length, time_unit = _UNITS[unit]
-                n = int(head["NUMBER OF ATOMS"][1][0])
+                n = _whole(head, "NUMBER OF ATOMS", name)
                 rows = list(itertools.islice(handle, n))
                 if len(rows) < n or not rows or not rows[-1].endswith("\n"):
                     return
@@ -433,8 +433,18 @@ def _head(handle) -> dict[str, tuple[str, list[str]]] | None:
     return None
 
 
+def _whole(head: dict, item: str, name: str) -> int:
+    text = head[item][1][0].strip()
+    if not text.isdigit():
+        raise Unfit(
+            f"{name}: ITEM: {item} is followed by {text[:30]!r}, no whole number; the file was "
+            f"damaged, cut that frame out"
+        )
+    return int(text)
+
+
 def _frame(head: dict, rows: list[str], name: str, length: float, time_unit: float) -> _Frame:
-    step = int(head["TIMESTEP"][1][0])
+    step = _whole(head, "TIMESTEP", name)
     where = f"{name}, step {step}"
     columns = head["ATOMS"][0].split()
     table = [row.split() for row in rows]
@@ -469,7 +479,10 @@ def _frame(head: dict, rows: list[str], name: str, length: float, time_unit: flo
         symbols = elements(table[:, columns.index("element")])
     except Unfit as error:
         raise Unfit(f"{where}: {error}") from error
-    time = float(head["TIME"][1][0]) * time_unit if "TIME" in head else np.nan
+    try:
+        time = float(head["TIME"][1][0]) * time_unit if "TIME" in head else np.nan
+    except ValueError as error:
+        raise Unfit(f"{where}: ITEM: TIME is no number; the file was damaged") from error
     return _Frame(
         step, time, cell * length, ids[order], symbols[order], positions[order] * length
     )  # fmt: skip
