@@ -12,6 +12,7 @@ JOBS    ?= 1
 EXECUTOR ?= local
 RUNS    ?=
 NAME    ?=
+WORKERS ?= $(shell expr $$(nproc) + 1)
 FROM    ?=
 PORT    ?= 8000
 REPOSITORY ?=
@@ -87,16 +88,20 @@ ship-run: $(ENV)/.synced ## put a finished heating run into data/runs, thinned: 
 	@$(ZIF4) ship-run $(ARGS) -- '$(RUN)'
 
 .PHONY: dft
-dft: $(ENV)/.synced ## label the frames of data/dft again, by CP2K (Debian: apt-get install cp2k)
-	@$(ZIF4) dft
+dft: $(ENV)/.synced ## label by CP2K (Debian: cp2k libopenblas0-serial) data/dft again, or ARGS="--new ZIF-4"
+	@$(ZIF4) dft $(ARGS)
+
+.PHONY: correction
+correction: $(ENV)/.synced ## fit what CP2K adds to the reference: data/correction.yaml
+	@$(ZIF4) correction
 
 .PHONY: check
 check: $(ENV)/.synced ## look through the rendered book for errors, broken links, empty figures
 	@$(ZIF4) check --profile '$(PROFILE)'
 
 .PHONY: test
-test: lint ## ruff, unit tests, and the smoke book of all chapters, live (PYTEST="-k rdf" selects)
-	@$(ENV)/bin/pytest $(PYTEST)
+test: lint ## lint, unit tests, and the smoke book of all chapters, live (PYTEST="-k rdf" selects)
+	@$(ENV)/bin/pytest -n '$(WORKERS)' --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 .PHONY: test-slurm
 test-slurm: $(ENV)/.synced ## heating runs through a real Slurm on this machine (Debian: slurm-wlm, munge)
@@ -114,11 +119,16 @@ bench-analysis: $(ENV)/.synced ## what an analysis costs, beside MDAnalysis, fre
 bench-md: $(ENV)/.synced ## what a step of MD costs, by engine, and how exact it is: build/bench/ (ARGS="--seconds 60 --cp2k")
 	@$(ZIF4) bench-md $(ARGS)
 
+.PHONY: bench-nets
+bench-nets: $(ENV)/.synced ## nets of several shapes: errors against the cost of a step (hours): build/bench/architectures.json
+	@$(ZIF4) bench-nets $(ARGS)
+
 .PHONY: lint
-lint: $(ENV)/.synced ## ruff (rules and format), the floors of src/helpers
+lint: $(ENV)/.synced ## ruff (rules and format), the floors and the types of src/helpers
 	@$(ENV)/bin/ruff check --quiet src tests notebooks
 	@$(ENV)/bin/ruff format --check --quiet src tests notebooks
 	@$(ENV)/bin/lint-imports --no-logo
+	@$(ENV)/bin/ty check --quiet src/helpers
 
 .PHONY: env
 env: $(ENV)/.synced ## bring uv and the locked environment into build/

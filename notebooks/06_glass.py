@@ -23,8 +23,8 @@
 # Molten ZIF-4 does not crystallise when it is cooled, it becomes a glass, and that glass is why its
 # melting matters. The paper stops at the melt. This chapter is the book's own addition: it asks of
 # every model of the glass the one question that an experiment has answered. X-rays were scattered
-# by a glass of ZIF-4 at sixteen temperatures (Gaillac et al., *Nature Materials* 16, 1149 (2017),
-# [10.1038/nmat4998](https://doi.org/10.1038/nmat4998)); would they have seen the same in the model?
+# by a glass of ZIF-4 at sixteen temperatures {cite:p}`gaillac2017`; would they have seen the same in
+# the model?
 #
 # **You will learn** what a structure factor $F(Q)$ and a pair distribution $D(r)$ say about a glass;
 # why a model must pass through the same range and window as the measurement before the two are
@@ -84,9 +84,10 @@ from helpers.report import experiment, plots_of_scattering, tables
 #
 # $$ D(r) = \frac{2}{\pi} \int_0^{Q_\mathrm{max}} Q\,F(Q)\,M(Q) \sin(Qr)\, dQ . $$
 #
-# The range ends at $Q_\mathrm{max}$, which puts ripples beside every peak, and the window $M$ takes
-# some of them off. The published files do not say which $M$ and which $Q_\mathrm{max}$ made them.
-# Their numbers do: one choice gives the published $D(r)$ back.
+# {cite:p}`keen2001`. The range ends at $Q_\mathrm{max}$, which puts ripples beside every peak, and
+# the window $M$ takes some of them off {cite:p}`lorch1969,soper2011`. The published files do not say
+# which $M$ and which $Q_\mathrm{max}$ made them. Their numbers do: one choice gives the published
+# $D(r)$ back.
 
 # %% tags=["figure"]
 #| label: fig-measured
@@ -156,11 +157,9 @@ tables.headed(peak_table, columns=columns, decimals=3)
 # %% [markdown]
 # ## The models
 #
-# Five glasses from ab initio molecular dynamics (Gaillac, Pullumbi and Coudert, *Chem. Mater.* 32,
-# 8004 (2020), [10.1021/acs.chemmater.0c02950](https://doi.org/10.1021/acs.chemmater.0c02950)); the
-# crystal at rest, relaxed and as published, and moving at 300 K by our potential; a run of the
-# reactive force field ReaxFF, which here ends as a hot melt and no glass; and our own quenches. A
-# run is taken at its end.
+# Glasses from ab initio molecular dynamics {cite:p}`gaillac2020`; the crystal at rest, relaxed and as
+# published, and moving at 300 K by our potential; a run of the reactive force field ReaxFF, which
+# here ends as a hot melt and no glass; and our own quenches. A run is taken at its end.
 
 # %%
 runs = peers.finished([*quenches, crystal_run, peer_run])

@@ -137,16 +137,16 @@ def train(folder):
 
 
 def heating_run(potential, structure="crystal.extxyz", **changes):
-    values = dict(
-        structure=str(potential.parent / structure),
-        potential=str(potential),
-        temperature_start_K=100.0,
-        temperature_end_K=200.0,
-        heating_rate_K_per_ps=200.0,
-        equilibration_ps=0.1,
-        thermo_every_ps=0.01,
-        frame_every_ps=0.02,
-    )
+    values = {
+        "structure": str(potential.parent / structure),
+        "potential": str(potential),
+        "temperature_start_K": 100.0,
+        "temperature_end_K": 200.0,
+        "heating_rate_K_per_ps": 200.0,
+        "equilibration_ps": 0.1,
+        "thermo_every_ps": 0.01,
+        "frame_every_ps": 0.02,
+    }
     return protocol.HeatingRun(**(values | changes))
 
 

@@ -13,11 +13,23 @@ MODULES = {
     for file in sorted(HELPERS.rglob("*.py"))
     if file.name != "__init__.py"
 }
-#: Rooms and modules whose docstrings are not brought into this form yet.
+#: Modules whose docstrings are not brought into this form yet; a new module is not added here.
 LATER = (
-    "benchmarks", "book", "cli", "errors", "frames", "md", "observables/kissinger",
-    "observables/transition", "paths", "potentials", "provenance", "recipes", "report/claims",
-    "report/structure_view", "report/tables", "structures", "validation",
+    "benchmarks/architectures.py", "benchmarks/scattering.py", "book/chapters.py",
+    "book/dependencies.py", "book/execution.py", "book/extension.py", "book/front.py",
+    "book/jobs.py", "book/page.py", "book/page_check.py", "book/parameters.py", "book/pdf.py",
+    "book/render.py", "book/scripts.py", "frames/checks.py", "frames/correction.py",
+    "frames/cp2k.py", "frames/cp2k_output.py", "frames/dataset.py", "frames/dft_list.py",
+    "frames/extxyz.py", "frames/files.py", "frames/formats.py", "frames/importing.py",
+    "frames/label_units.py", "frames/laws.py", "frames/ligands.py", "frames/pair_law.py",
+    "frames/reference.py", "frames/sampling.py", "frames/summary.py", "frames/vasp.py",
+    "md/hundred_kelvins.py", "recipes/catalogue.py", "recipes/dft_frames.py",
+    "recipes/labelling.py", "recipes/peers.py", "recipes/potentials.py", "recipes/rates.py",
+    "recipes/runs.py", "recipes/sets.py", "report/claims_on_bonds.py",
+    "report/claims_on_costs.py", "report/experiment.py", "report/figure_data.py",
+    "report/interactive.py", "report/plots_of_scattering.py", "report/structure_view.py",
+    "report/tables_of_bonds.py", "report/tables_of_phase.py", "report/tables_of_runs.py",
+    "structures.py", "yaml_file.py",
 )  # fmt: skip
 
 
@@ -69,12 +81,22 @@ def gives(function: ast.FunctionDef) -> bool:
 
 
 def raised(function: ast.FunctionDef) -> set[str]:
-    """Names of the errors that a function itself raises; what it catches itself is left out."""
+    """Names of the errors that a function itself raises and does not catch."""
     found = set()
-    for node in body(function):
+    waiting = [(node, set()) for node in function.body]
+    while waiting:
+        node, caught = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            continue
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             name = ast.unparse(node.exc.func).split(".")[-1]
-            found |= {name} if name[0].isupper() else set()  # not what a helper function makes
+            if name[0].isupper() and name not in caught:  # in small letters: a function makes it
+                found.add(name)
+        for child in ast.iter_child_nodes(node):
+            inside = isinstance(node, ast.Try) and child in node.body
+            handlers = node.handlers if inside else []
+            more = {n.id for h in handlers if h.type for n in ast.walk(h.type) if hasattr(n, "id")}
+            waiting.append((child, caught | more))
     return found
 
 
@@ -83,15 +105,23 @@ def lacking(module: str) -> list[str]:
     tree = ast.parse(MODULES[module].read_text())
     found = [] if ast.get_docstring(tree) else ["the module has no docstring"]
     public = [n for n in tree.body if not getattr(n, "name", "_").startswith("_")]
+    documented = {
+        node.name: {
+            m.name for m in node.body if isinstance(m, ast.FunctionDef) and ast.get_docstring(m)
+        }
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
     for node in public:
         if isinstance(node, ast.ClassDef):
-            found += _class(node)
+            bases = [documented.get(ast.unparse(base), set()) for base in node.bases]
+            found += _class(node, inherited=set().union(*bases))
         elif isinstance(node, ast.FunctionDef):
             found += _function(node, node.name, method=False)
     return found
 
 
-def _class(node: ast.ClassDef) -> list[str]:
+def _class(node: ast.ClassDef, inherited: set[str]) -> list[str]:
     doc = ast.get_docstring(node) or ""
     said = sections(doc)
     fields = [
@@ -107,6 +137,8 @@ def _class(node: ast.ClassDef) -> list[str]:
     found += _compare(node.name, "Attributes", fields, said, exact=False)
     found += _compare(node.name, "Parameters", made, said, exact=bool(made))
     for f in functions:
+        if f.name in inherited and not ast.get_docstring(f):
+            continue  # what the base class says of it holds
         if not f.name.startswith("_") or f.name == "__call__":
             found += _function(f, f"{node.name}.{f.name}", method=True)
     return found
@@ -137,7 +169,13 @@ def _compare(name, title, wanted, said, exact) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if not m.startswith(LATER)])
+def test_every_room_is_in_the_reference():
+    page = (paths.ROOT / "book" / "api.md").read_text()
+    rooms = {f.stem for f in HELPERS.iterdir() if not f.name.startswith(("_", "."))}
+    assert set(re.findall(r"^   helpers\.(\w+)$", page, re.M)) == rooms
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m not in LATER])
 def test_docstrings_name_every_parameter_result_and_error(module):
     assert lacking(module) == []
 
@@ -148,6 +186,7 @@ def test_docstrings_name_every_parameter_result_and_error(module):
         ('def f(a, *, b=1):\n  """F.\n\n  Parameters\n  ----------\n  a : int\n    It.\n  """',
          ["f: Parameters lacks b"]),
         ('def f():\n  """F."""\n  raise ValueError("x")', ["f: Raises lacks ValueError"]),
+        ('def f():\n  """F."""\n  try:\n    raise OSError("x")\n  except OSError:\n    pass', []),
         ('def f():\n  """F."""\n  return 1', ["f says nothing of what it returns"]),
         ('def f():\n  """F.\n\n  Parameters\n  ----------\n  c\n    It.\n  """',
          ["f: Parameters has c, which it does not take"]),

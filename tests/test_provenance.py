@@ -101,9 +101,9 @@ def test_second_process_is_refused_and_a_killed_one_leaves_no_lock(build):
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert process.stdout.readline()
-        with pytest.raises(provenance.DirectoryBusy, match=str(process.pid)):
-            with provenance.lock(directory):
-                pass
+        refused = pytest.raises(provenance.DirectoryBusy, match=str(process.pid))
+        with refused, provenance.lock(directory):
+            pass
     finally:
         process.kill()
         process.wait()
@@ -116,6 +116,26 @@ def test_canonical_json_is_readable_again(build):
     recipe = {"sets": ["a", "b"], "x": np.float64(0.5), "path": paths.DATA}
     stored = json.loads((make(recipe) / provenance.FILE).read_text())["recipe"]
     assert stored["sets"] == ["a", "b"] and stored["x"] == 0.5
+
+
+def test_a_provenance_is_json_whatever_was_measured(build):
+    directory = build / "x"
+    directory.mkdir()
+    results = {"rmse": [np.nan, 1.0], "best": np.float64("inf")}
+    provenance.write(directory, kind="runs", recipe={}, description="", results=results)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    record = json.loads((directory / provenance.FILE).read_text(), parse_constant=refuse)
+    assert record["results"] == {"rmse": [None, 1.0], "best": None}
+
+
+def test_a_broken_provenance_of_another_result_is_said_and_left_out(build, capsys):
+    other, wanted = make({"rate": 1}, "a"), make({"rate": 2}, "b")
+    (other / provenance.FILE).write_text('{"key": ')
+    assert provenance.find("runs", {"rate": 2}) == wanted
+    assert str(other) in capsys.readouterr().out
 
 
 def test_unknown_kind_is_refused():

@@ -290,9 +290,11 @@ def history(cluster, project):
         cluster.wait(
             "the run beyond its first restart file",
             lambda: (
-                (rows := table(directory))
-                and rows[-1] >= RESTART + 50
-                and resume.restarts(directory)
+                (
+                    (rows := table(directory))
+                    and rows[-1] >= RESTART + 50
+                    and resume.restarts(directory)
+                )
                 or runs.find("long")
             ),
             1800,

@@ -1,4 +1,4 @@
-"""The numerics behind the book. Data flow one way, and the folders are the way:
+"""The numerics behind the book: data flow one way, and the folders are the way.
 
 frames -> potentials -> md -> recipes -> validation, benchmarks -> book -> notebooks,
 

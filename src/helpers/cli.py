@@ -17,9 +17,19 @@ from helpers.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line: 0 when done, 1 with one line for each problem, 130 when interrupted.
+    """The command line ``zif4``.
 
-    An error that is not the user's is a bug, which keeps its traceback.
+    An error that is not the user's is a bug and keeps its traceback.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0 when done, 1 with one line for each problem, 130 when interrupted.
     """
     options = _parser().parse_args(arguments)
     for line in settings.misspelt():
@@ -139,6 +149,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--frames", type=_whole, default=1000, help="of the full analysis (1000)")
     sub.add_argument("--rounds", type=_whole, default=5, help="calls of each contender (5)")
     sub = command(
+        "bench-nets",
+        _bench_nets,
+        "nets of several shapes: errors by phase against the cost of a step",
+        profile=False,
+    )
+    sub.add_argument("names", nargs="*", help="of settings; without: all, in their order")
+    sub.add_argument("--steps", type=_whole, default=8000, help="of each training (8000)")
+    sub = command(
         "validate", _validate, "one check of a potential in use: made, or found", profile=False
     )
     sub.add_argument("check", choices=["volume", "labels", "elastic", "energy", "curvature"])
@@ -190,16 +208,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument(
         "--near-copy",
-        type=float,
+        type=_share_of(None),
         default=0.02,
         metavar="A",
         help="displacement per atom below which frames are copies (0.02)",
     )
-    sub.add_argument("--force-bound", type=float, default=30.0, metavar="eV/A")
-    sub.add_argument("--pressure-bound", type=float, default=30.0, metavar="GPa")
+    sub.add_argument("--force-bound", type=_positive, default=30.0, metavar="eV/A")
+    sub.add_argument("--pressure-bound", type=_positive, default=30.0, metavar="GPa")
     sub.add_argument(
         "--loose-atoms",
-        type=float,
+        type=_share_of(1.0),
         default=0.02,
         metavar="SHARE",
         help="of C and H that may miss a bond in every frame (0.02)",
@@ -216,8 +234,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="for the reader of another format of dpdata; may be repeated",
     )
-    sub.add_argument("--n-blocks", type=int, default=10, help="blocks to split into (10)")
-    sub.add_argument("--validation-share", type=float, default=0.2, help="of the blocks (0.2)")
+    sub.add_argument("--n-blocks", type=_whole, default=10, help="blocks to split into (10)")
+    sub.add_argument(
+        "--validation-share", type=_share_of(1.0), default=0.2, help="of the blocks (0.2)"
+    )
     sub.add_argument("--level-of-theory", default="", help="kept in the provenance")
     sub.add_argument(
         "--against",
@@ -240,6 +260,22 @@ def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)
+
+
+def _share_of(high: float | None):
+    """A parser of numbers of the command line from 0 to ``high`` (None: open)."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (0 <= value < math.inf and (high is None or value <= high)):
+            wanted = "a number from 0 up" if high is None else f"a number from 0 to {high:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+        return value
+
+    return parse
 
 
 def _positive(text: str) -> float:
@@ -503,6 +539,17 @@ def _bench_analysis(options) -> int:
     measured = analysis.measure(options.frames, options.rounds)
     print(analysis.report(measured))
     print(paths.relative(record.made("analysis")))
+    return 0
+
+
+def _bench_nets(options) -> int:
+    from helpers.benchmarks import architectures
+
+    file = paths.BUILD / "bench" / "architectures.json"
+    architectures.measure(options.names or tuple(architectures.SETTINGS), options.steps, file)
+    table = architectures.table(architectures.read(file))
+    print(table.to_string(index=False, float_format="{:.3g}".format))
+    print(paths.relative(file))
     return 0
 
 

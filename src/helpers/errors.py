@@ -41,14 +41,22 @@ class NoRoom(UserError, OSError):
 
 
 def of_disk(error: OSError) -> NoRoom | None:
-    """What to say of a file that cannot be written, or None where the error is another one.
+    """The error to show for a file that cannot be written.
 
-    Examples
-    --------
     >>> print(of_disk(OSError(errno.ENOSPC, "No space left on device", "build/x")))
     build/x: No space left on device; make room and give the same command again, it goes on
     >>> of_disk(OSError(errno.EBADF, "Bad file descriptor")) is None
     True
+
+    Parameters
+    ----------
+    error : OSError
+        What was raised.
+
+    Returns
+    -------
+    NoRoom or None
+        The error with its remedy; None if it is of another kind.
     """
     remedies = {
         errno.ENOSPC: "make room",
@@ -69,7 +77,20 @@ def of_disk(error: OSError) -> NoRoom | None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean ...?`` with the closest of the known names, or nothing if none is close."""
+    """A suggestion for a misspelt name, to be appended to an error message.
+
+    Parameters
+    ----------
+    name : str
+        The name that is not known.
+    known : iterable of str
+        The known names.
+
+    Returns
+    -------
+    str
+        ``; did you mean ...?`` with the closest name; empty if none is close.
+    """
     names = {str(k).lower(): k for k in known}
     found = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     return f"; did you mean {names[found[0]]!r}?" if found else ""

@@ -1,7 +1,8 @@
 """Where things are. Every path of the project is built here.
 
-``ROOT``, ``DATA``, ``BUILD`` and the files below them are those of the settings that hold when they
-are asked for (`helpers.settings`): ``paths.BUILD`` is right also where a test builds elsewhere.
+``ROOT``, ``DATA``, ``BUILD`` and the files below them follow the settings that hold when they are
+asked for (`helpers.settings`), so that ``paths.BUILD`` is correct also where a test builds
+elsewhere.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _IN_ROOT = {"NOTEBOOKS": "notebooks"}
 _IN_DATA = {
     "PROFILES": "profiles",
     "STRUCTURES": "structures",
+    "EXPERIMENTS": "experiments",
     "PAPER": "paper.yaml",
     "SETS": "sets.yaml",
     "DFT": "dft",
@@ -41,7 +43,7 @@ def __getattr__(name: str) -> Path:
 
 
 class _Paths(ModuleType):
-    """This module: what follows the settings is not set here, where it would stay behind them."""
+    """The module itself: what follows the settings is not set here, where it would stay behind."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in ("ROOT", "DATA", "BUILD", *_IN_ROOT, *_IN_DATA):
@@ -53,27 +55,98 @@ sys.modules[__name__].__class__ = _Paths
 
 
 def shipped(kind: str, name: str = "") -> Path:
-    """``data/<kind>/<name>``: results that come with the repository."""
+    """``data/<kind>/<name>``: results that come with the repository.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of result, one of ``KINDS`` or ``FORMS``.
+    name : str
+        Name of the result.
+
+    Returns
+    -------
+    Path
+        The directory.
+
+    Raises
+    ------
+    Unfit
+        The kind is unknown.
+    """
     return settings.current().data / _known(kind) / name
 
 
 def made(kind: str, name: str = "") -> Path:
-    """``build/<kind>/<name>``: results made on this machine."""
+    """``build/<kind>/<name>``: results made on this machine.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of result, one of ``KINDS`` or ``FORMS``.
+    name : str
+        Name of the result.
+
+    Returns
+    -------
+    Path
+        The directory.
+
+    Raises
+    ------
+    Unfit
+        The kind is unknown.
+    """
     return settings.current().build / _known(kind) / name
 
 
 def downloads(name: str) -> Path:
-    """``build/downloads/<name>``: data records of others, as they were published."""
+    """``build/downloads/<name>``: published data, as downloaded.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     return settings.current().build / "downloads" / name
 
 
 def executed(profile: str, chapter: str = "") -> Path:
-    """``build/<profile>/notebooks/<chapter>``: executed copies of the notebooks."""
+    """``build/<profile>/notebooks/<chapter>``: executed copies of the notebooks.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+    chapter : str
+        Name of the file; empty for the directory.
+
+    Returns
+    -------
+    Path
+        The file or directory.
+    """
     return settings.current().build / profile / "notebooks" / chapter
 
 
 def relative(path: Path) -> str:
-    """``path`` as seen from the project's root, for messages and provenance."""
+    """A path relative to the project's root, for messages and provenance.
+
+    Parameters
+    ----------
+    path : Path
+        The path.
+
+    Returns
+    -------
+    str
+        The relative path; unchanged if it lies outside.
+    """
     try:
         return str(Path(path).resolve().relative_to(settings.current().root))
     except ValueError:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+from contextlib import suppress
 
 # What the deepmd plugin says of absent GPUs.
 _NOISE = re.compile(r"implib-gen|DeePMD-kit: (Cannot find|Error message: lib)|port\.cc")
@@ -29,10 +30,8 @@ def kill_group(number: int) -> None:
     number : int
         Process group number.
     """
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(number, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def last_lines(text: str, n: int = 15) -> str:

@@ -1,7 +1,8 @@
-"""Who made a directory, from what, with which versions; and finding it again.
+"""Provenance of results: what they were made from, by which versions; and finding them again.
 
 An expensive result is a directory with a ``provenance.json`` that is written last: a directory
-without one is unfinished. Its ``key`` is a hash of the *recipe*, all that determines the result.
+without one is unfinished. Its ``key`` is a hash of the *recipe*, that is of all that determines the
+result.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -16,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -42,20 +45,46 @@ class DirectoryBusy(UserError, RuntimeError):
 
 
 class NoProvenance(UserError, RuntimeError):
-    """A result directory is missing, unfinished or cannot say where it came from."""
+    """A result directory is missing, unfinished or has no valid provenance."""
 
 
 def key(recipe: dict) -> str:
-    """First 12 hex digits of the SHA-256 of the recipe as canonical JSON."""
+    """Key of a recipe: the first 12 hexadecimal digits of the SHA-256 of its canonical JSON.
+
+    Parameters
+    ----------
+    recipe : dict
+        All that determines a result, as plain data.
+
+    Returns
+    -------
+    str
+        The key.
+    """
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, or of all files below a directory with their names.
+    """SHA-256 of a file's content, or of all files in a directory with their names.
 
-    A ``provenance.json`` does not count: who computed something, and when, is not what it is.
-    Nor does a hidden file (``.lock`` holds a process number).
+    ``provenance.json`` and hidden files are left out: who made a result, and when, is not part of
+    its content, and ``.lock`` holds a process number.
+
+    Parameters
+    ----------
+    path : Path
+        A file or a directory.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+
+    Raises
+    ------
+    NotThere
+        There is neither a file nor a directory.
     """
     path = Path(path)
     if path.is_file():
@@ -74,9 +103,21 @@ def sha256(path: Path) -> str:
 
 
 def finished(kind: str) -> Iterator[tuple[Path, dict]]:
-    """Each finished directory of a kind, made here or shipped, with its provenance.
+    """Each finished directory of a kind, made here or shipped.
 
-    One whose ``provenance.json`` is broken does not count as finished; it is said which.
+    A directory whose ``provenance.json`` is broken does not count as finished and is reported.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of result.
+
+    Yields
+    ------
+    directory : Path
+        The directory.
+    record : dict
+        Its provenance.
     """
     for folder in (paths.made(kind), paths.shipped(kind)):
         for file in sorted(folder.glob(f"*/{FILE}")):
@@ -87,13 +128,41 @@ def finished(kind: str) -> Iterator[tuple[Path, dict]]:
 
 
 def find(kind: str, recipe: dict) -> Path | None:
-    """The finished directory made by ``recipe``, here (``build/``) or shipped (``data/``)."""
+    """The finished directory made by a recipe, here (``build/``) or shipped (``data/``).
+
+    Parameters
+    ----------
+    kind : str
+        Kind of result.
+    recipe : dict
+        All that determines the result, as plain data.
+
+    Returns
+    -------
+    Path or None
+        The directory; None if there is none.
+    """
     wanted = key(recipe)
     return next((where for where, made in finished(kind) if made.get("key") == wanted), None)
 
 
 def directory(kind: str, name: str, recipe: dict) -> Path:
-    """Where a result of this recipe is made: ``build/<kind>/<name>-<key>``; nameless ``<key>``."""
+    """Where a result is made: ``build/<kind>/<name>-<key>``, without a name ``build/<kind>/<key>``.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of result.
+    name : str
+        Name of the result; may be empty.
+    recipe : dict
+        All that determines the result, as plain data.
+
+    Returns
+    -------
+    Path
+        The directory, which need not exist.
+    """
     return paths.made(kind, f"{name}-{key(recipe)}" if name else key(recipe))
 
 
@@ -110,38 +179,46 @@ def kept(
     wait: bool = False,
     speaks: bool = False,
 ) -> Path:
-    """Directory of an expensive result: found finished, gone on with, or made, which is said.
+    """Directory of an expensive result: found finished, continued, or made, as is announced.
 
-    So every such result comes about: it is looked for by its recipe; else it is made under the lock
-    of its directory, where ``make`` finds what an earlier call left; ``provenance.json`` finishes
-    it.
+    All such results are made in this way: a result is looked for by its recipe; otherwise it is
+    made under the lock of its directory, where ``make`` finds what an earlier call left;
+    ``provenance.json`` finishes it.
 
     Parameters
     ----------
     kind : str
-        of `paths.KINDS` or `paths.FORMS`.
+        Kind of result, one of `paths.KINDS` or `paths.FORMS`.
     recipe : dict
-        all that determines the result, as plain data.
+        All that determines the result, as plain data.
     make : callable
-        makes the result in the directory it is given; what it returns goes into the provenance
-        (``seconds``, in place of the wall time of this call, and whatever else is to be known).
-    name, description : str
-        what the directory is called, before the key, and what is in it, for a reader.
+        Makes the result in the directory that it is given. What it returns is added to the
+        provenance (``seconds`` in place of the wall time of this call, and other facts).
+    name : str
+        Name of the directory, before the key.
+    description : str
+        What it holds, for a reader.
     inputs : dict, optional
-        name -> sha256 of what went in.
+        Name -> sha256 of each input.
     look : callable, optional
-        finds the result where its recipe alone would not; without it `find`.
+        Finds the result where the recipe alone would not; by default `find`.
     tidy : callable, optional
-        removes what only an unfinished directory needs, once it is finished.
+        Removes what only an unfinished directory needs, once it is finished.
     wait : bool
-        wait for another process that makes the same, instead of refusing.
+        Whether to wait for another process that makes the same result instead of raising.
     speaks : bool
-        ``make`` announces by itself what it does, as it knows how far an earlier call came.
+        Whether ``make`` itself announces what it does, because it knows how far an earlier call
+        came.
+
+    Returns
+    -------
+    Path
+        The finished directory.
 
     Raises
     ------
     DirectoryBusy
-        another process makes it.
+        Another process makes it.
     """
     look = look or (lambda: find(kind, recipe))
     if found := look():
@@ -163,7 +240,17 @@ def kept(
 
 
 def announce(action: str, path: Path, why: str = "") -> None:
-    """Say on one line what happens to a result: ``reused``, ``resumed`` or ``made``."""
+    """Print one line on what happens to a result.
+
+    Parameters
+    ----------
+    action : str
+        ``reused``, ``resumed`` or ``made``.
+    path : Path
+        The result.
+    why : str
+        Further information.
+    """
     print(f"[{action}] {paths.relative(path)}" + (f": {why}" if why else ""), flush=True)
 
 
@@ -177,10 +264,29 @@ def write(
     seconds: float | None = None,
     **more,
 ) -> dict:
-    """Write ``provenance.json``, at once or not at all; the directory is finished by it.
+    """Write ``provenance.json`` in one step, which finishes the directory.
 
-    inputs: name -> sha256 of what went in. seconds: wall time. more: further facts
-    (``level_of_theory``, ``source``, ``results`` ...), as plain data.
+    Parameters
+    ----------
+    directory : Path
+        The directory.
+    kind : str
+        Kind of result.
+    recipe : dict
+        All that determines the result, as plain data.
+    description : str
+        What it holds, for a reader.
+    inputs : dict, optional
+        Name -> sha256 of each input.
+    seconds : float, optional
+        Wall time, s.
+    **more
+        Further facts (``level_of_theory``, ``source``, ``results`` ...), as plain data.
+
+    Returns
+    -------
+    dict
+        The record as written.
     """
     record = {
         "kind": kind,
@@ -194,14 +300,35 @@ def write(
         "versions": versions(),
         **more,
     }
-    write_text(Path(directory) / FILE, json.dumps(record, indent=1, default=_plain) + "\n")
+    record = _finite(json.loads(json.dumps(record, default=_plain)))
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    write_text(Path(directory) / FILE, text)
     return record
 
 
-def write_text(file: Path, text: str) -> Path:
-    """Write a text file at once or not at all: who reads it sees the old text or the new one.
+def _finite(value):
+    """Plain data with null for NaN and infinity, which are no JSON."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    Folders above it are made. Returns the file.
+
+def write_text(file: Path, text: str) -> Path:
+    """Write a text file in one step: a reader sees the old text or the new one.
+
+    Parameters
+    ----------
+    file : Path
+        The file; directories above it are made.
+    text : str
+        The text.
+
+    Returns
+    -------
+    Path
+        The file.
     """
     with replacing(file) as part:
         part.write_text(text)
@@ -210,10 +337,20 @@ def write_text(file: Path, text: str) -> Path:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """A hidden file to write, which takes the place of ``file`` when all went well.
+    """A temporary file that replaces ``file`` if the block ends without an error.
 
-    Who reads ``file`` sees the old content or the new one, never half of it, also after a kill.
-    Folders above it are made.
+    A reader of ``file`` sees the old content or the new one and never a part of it, even after a
+    kill.
+
+    Parameters
+    ----------
+    file : Path
+        The file; directories above it are made.
+
+    Yields
+    ------
+    Path
+        The temporary file to write to.
     """
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -226,7 +363,15 @@ def replacing(file: Path) -> Iterator[Path]:
 
 
 def replace(target: Path, finished: Path) -> None:
-    """Put a finished directory where ``target`` is, which goes only when the other is there."""
+    """Put a finished directory in the place of another, which is removed only afterwards.
+
+    Parameters
+    ----------
+    target : Path
+        The place.
+    finished : Path
+        The new directory.
+    """
     target, aside = Path(target), Path(target).with_name(f".{Path(target).name}.old.{os.getpid()}")
     if target.exists():
         target.rename(aside)
@@ -237,10 +382,20 @@ def replace(target: Path, finished: Path) -> None:
 def read(directory: Path) -> dict:
     """The provenance of a finished directory.
 
+    Parameters
+    ----------
+    directory : Path
+        The directory.
+
+    Returns
+    -------
+    dict
+        The record.
+
     Raises
     ------
     NoProvenance
-        the directory or its ``provenance.json`` is missing, or the file is broken.
+        The directory or its ``provenance.json`` is missing, or the file is broken.
     """
     file = Path(directory) / FILE
     if not file.is_file():
@@ -262,19 +417,24 @@ def read(directory: Path) -> dict:
 
 @contextmanager
 def lock(directory: Path, *, wait: bool = False) -> Iterator[Path]:
-    """Hold ``directory`` for this process alone; the kernel frees it however the process ends.
+    """Reserve a directory for this process; the kernel releases it however the process ends.
 
     Parameters
     ----------
     directory : Path
-        made if it is not there.
+        The directory; made if it does not exist.
     wait : bool
-        for another process that holds it, which is said once.
+        Whether to wait for another process that holds it, which is announced once.
+
+    Yields
+    ------
+    Path
+        The directory.
 
     Raises
     ------
     DirectoryBusy
-        another process holds it and ``wait`` is false; its pid is in the message.
+        Another process holds it and ``wait`` is false; its number is in the message.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -295,7 +455,13 @@ def lock(directory: Path, *, wait: bool = False) -> Iterator[Path]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that shape results, those that are installed."""
+    """Versions of Python and of the installed packages that affect results.
+
+    Returns
+    -------
+    dict of str to str
+        Package -> version.
+    """
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -306,7 +472,13 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict:
-    """Processor model, number of usable cores and memory (GiB) of this machine."""
+    """Processor model, number of usable cores and memory of this machine.
+
+    Returns
+    -------
+    dict
+        ``processor``, ``cores``, ``memory_GiB``.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processor": _processor(),
@@ -328,4 +500,6 @@ def _plain(value):
         return value.tolist()
     if isinstance(value, Path):
         return paths.relative(value)
+    if is_dataclass(value):  # a recipe within a recipe: a run that goes on from another
+        return vars(value)
     raise TypeError(f"{type(value).__name__} does not belong in a provenance file")

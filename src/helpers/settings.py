@@ -1,7 +1,7 @@
-"""What can be set from outside, by variables ``ZIF4_...`` of the environment: one object.
+"""Settings from outside, by variables ``ZIF4_...`` of the environment, as one object.
 
-`current` is what holds now: the variables, and over them what `use` was told. Nothing of it enters
-a key: where a result lies, and by which loops it was computed, is not what it is.
+`current` gives the settings that hold now: the variables, overridden by those given to `use`. No
+setting enters a key: where a result is kept, and by which loops it was computed, is not part of it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,27 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Settings(BaseSettings):
-    """The variables, by their names in small letters and without their prefix.
+    """The settings, named as the variables in small letters and without their prefix.
 
-    Examples
-    --------
     >>> Settings(root="/somewhere").build.as_posix()
     '/somewhere/build'
+
+    Attributes
+    ----------
+    root : Path
+        Directory of the project: chapters, pages, ``data/``.
+    data : Path
+        What comes with the project; by default ``data/`` of the project.
+    build : Path
+        Where all results are written; by default ``build/`` of the project.
+    reference : Path or None
+        Directory with the deployed reference potential, or its weights.
+    structures : Path or None
+        Directory with published structures that are not shipped.
+    reaxff : Path or None
+        Directory with the ReaxFF force field.
+    kernels : str
+        "off": LAMMPS uses DeePMD-kit's own inner loops.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
@@ -61,7 +76,18 @@ class Settings(BaseSettings):
 
 
 def variable(name: str) -> str:
-    """The variable of a setting: ``ZIF4_BUILD`` of ``build``."""
+    """The environment variable of a setting: ``ZIF4_BUILD`` for ``build``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the setting.
+
+    Returns
+    -------
+    str
+        Name of the variable.
+    """
     return PREFIX + name.upper()
 
 
@@ -74,10 +100,15 @@ _over: list[dict] = []  # what `use` was told, the innermost last
 def current() -> Settings:
     """The settings that hold now.
 
+    Returns
+    -------
+    Settings
+        The settings.
+
     Raises
     ------
     Unfit
-        a variable has a value that is not allowed.
+        A variable has a value that is not allowed.
     """
     told = {name: value for layer in _over for name, value in layer.items()}
     return _read(tuple(map(os.environ.get, VARIABLES)), tuple(told.items()))
@@ -89,13 +120,18 @@ def use(**values) -> Iterator[Settings]:
 
     Parameters
     ----------
-    values
-        fields of `Settings`. A ``root`` brings its own ``data/`` and ``build/`` along.
+    **values
+        Fields of `Settings`. A ``root`` brings its own ``data/`` and ``build/``.
+
+    Yields
+    ------
+    Settings
+        The settings in use.
 
     Raises
     ------
     Unfit
-        there is no such setting, or the value is not allowed.
+        There is no such setting, or a value is not allowed.
     """
     for name in values:
         if name not in Settings.model_fields:
@@ -114,7 +150,13 @@ def use(**values) -> Iterator[Settings]:
 
 
 def environment() -> dict[str, str]:
-    """The variables with which a child process has the settings of this one."""
+    """The variables that give a child process the settings of this one.
+
+    Returns
+    -------
+    dict of str to str
+        Variable -> value.
+    """
     return {
         variable(name): str(value)
         for name, value in current().model_dump().items()
@@ -123,7 +165,13 @@ def environment() -> dict[str, str]:
 
 
 def misspelt() -> list[str]:
-    """One line for each variable of the environment that looks like a setting and is none."""
+    """Variables of the environment that look like settings and are none.
+
+    Returns
+    -------
+    list of str
+        A line for each.
+    """
     return [
         f"${name} is no setting{nearest(name, VARIABLES)}; see `zif4 settings`"
         for name in sorted(os.environ)
@@ -132,7 +180,13 @@ def misspelt() -> list[str]:
 
 
 def as_page() -> str:
-    """The page of the book that lists the settings, in Markdown (``zif4 settings --page``)."""
+    """The page of the book that lists the settings (``zif4 settings --page``).
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     rows = [
         f"| `{variable(name)}` | {field.description} |"
         for name, field in Settings.model_fields.items()

@@ -2,10 +2,9 @@
 
 ``ZIF-4-experimental``: 272 atoms, the dry framework of CSD VEJYUF01, hydrogens relaxed by the
 reference. ``ZIF-4``: the same cell with all positions relaxed; runs start from it, as the paper's
-start from an optimised structure (the unrelaxed one would release 8 eV as heat: see the energies
-of the set ``crystal_relaxation``).
-``Znim2-ABW``: 68 atoms, a hypothetical polymorph of the same composition; small enough for tests.
-``data/structures/provenance.json`` says where each comes from.
+start from an optimised structure (the unrelaxed one would release 8 eV as heat: see the energies of
+the set ``crystal_relaxation``). ``Znim2-ABW``: 68 atoms, a hypothetical polymorph of the same
+composition, small enough for tests. ``data/structures/provenance.json`` gives the origin of each.
 """
 
 from __future__ import annotations
@@ -33,21 +32,37 @@ _LABEL = re.compile(r"\d*([A-Za-z]{1,2})(?:[\d_+\-.*'()].*)?")
 
 
 class UnknownStructure(UserError, ValueError):
-    """No cell of this name in ``data/structures``."""
+    """There is no cell of this name in ``data/structures``."""
 
 
 def names() -> list[str]:
-    """Names of the shipped cells."""
+    """Names of the shipped cells.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
+    """
     return sorted(file.stem for file in paths.STRUCTURES.glob("*.extxyz"))
 
 
 def file(name: str) -> Path:
     """The extended-XYZ file of a shipped cell.
 
+    Parameters
+    ----------
+    name : str
+        Name of the cell.
+
+    Returns
+    -------
+    Path
+        The file.
+
     Raises
     ------
     UnknownStructure
-        no such cell; the message names the nearest one.
+        There is no such cell; the message names the nearest one.
     """
     path = paths.STRUCTURES / f"{name}.extxyz"
     if not path.is_file():
@@ -59,7 +74,23 @@ def file(name: str) -> Path:
 
 
 def load(name: str) -> Atoms:
-    """The unit cell ``name``: positions in A, periodic in all directions."""
+    """A shipped unit cell.
+
+    Parameters
+    ----------
+    name : str
+        Name of the cell.
+
+    Returns
+    -------
+    ase.Atoms
+        Positions in A, periodic in all directions.
+
+    Raises
+    ------
+    UnknownStructure
+        There is no such cell.
+    """
     return ase.io.read(file(name))
 
 
@@ -76,11 +107,11 @@ def element(label: str) -> str:
         there is no such element.
     """
     text = str(label).strip()
-    if text in ISOTOPES or text in atomic_numbers and text != "X":
+    if text in ISOTOPES or (text in atomic_numbers and text != "X"):
         return ISOTOPES.get(text, text)
     match = _LABEL.fullmatch(text)
     for found in (match[1], match[1].capitalize()) if match else ():
-        if found in ISOTOPES or found in atomic_numbers and found != "X":
+        if found in ISOTOPES or (found in atomic_numbers and found != "X"):
             return ISOTOPES.get(found, found)
     said = f"{label!r} is no element" if text else "an atom has no element"
     raise Unfit(f"{said}; write the symbol (C, H, N, Zn ...) of each atom")
@@ -185,12 +216,24 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
 
 
 def supercell(atoms: Atoms, repetitions: tuple[int, int, int]) -> Atoms:
-    """``atoms`` repeated (na, nb, nc) times along its cell vectors.
+    """A structure repeated along its cell vectors.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    repetitions : (int, int, int)
+        Numbers of repetitions along a, b and c.
+
+    Returns
+    -------
+    ase.Atoms
+        The supercell.
 
     Raises
     ------
-    ValueError
-        not three whole numbers of at least one.
+    Unfit
+        These are not three integers of at least one.
     """
     if len(repetitions) != 3 or any(int(n) != n or n < 1 for n in repetitions):
         raise Unfit(f"supercell takes three whole numbers >= 1, not {repetitions!r}")
@@ -199,7 +242,18 @@ def supercell(atoms: Atoms, repetitions: tuple[int, int, int]) -> Atoms:
 
 
 def density(atoms: Atoms) -> float:
-    """Mass density in g/cm3."""
+    """Mass density of a structure.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+
+    Returns
+    -------
+    float
+        Density, g/cm3.
+    """
     return float(units.density_g_cm3(atoms.get_masses().sum(), atoms.get_volume()))
 
 

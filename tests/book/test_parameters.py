@@ -101,11 +101,9 @@ def test_values_are_parsed_by_the_declared_type(notebook, name, value, parsed):
 )
 @pytest.mark.parametrize("source", ["profile", "command line"])
 def test_bad_values_are_refused_with_chapter_and_source(notebook, name, value, message, source):
+    given = {name: value}
     with pytest.raises(ParameterError, match=message) as caught:
-        if source == "profile":
-            resolve(notebook, {name: value})
-        else:
-            resolve(notebook, None, **{name: value})
+        resolve(notebook, given) if source == "profile" else resolve(notebook, None, **given)
     text = str(caught.value)
     assert text.startswith("01_tiny: ") and source in text and "\n" not in text
 

@@ -102,7 +102,7 @@ def test_blocks_are_contiguous_and_have_the_share():
 
 @pytest.mark.parametrize("n, blocks, share", [(5, 6, 0.2), (5, 1, 0.2), (50, 5, 0.0), (50, 5, 1.0)])
 def test_impossible_splits_are_refused(n, blocks, share):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="share|blocks"):
         dataset.split_blocks(n, blocks, share)
 
 

@@ -53,7 +53,13 @@ def test_heat_hold_sample():
         ({"relaxed": "iso", "volume_A3_per_atom": 16.0}, "would change its volume"),
         ({"stop_at_deviation_eV_per_A": 1.0}, "needs an ensemble"),
         ({"heating_rate_K_per_ps": 0.0}, "positive"),
-        ({"timestep_fs": float("nan")}, "positive"),
+        ({"timestep_fs": float("nan")}, "timestep_fs = nan must be a number"),
+        ({"seed": "1\nshell echo"}, "must be a whole number"),
+        ({"seed": 1.0}, "seed = 1.0 must be a whole number"),
+        ({"heating_rate_K_per_ps": "20"}, "heating_rate_K_per_ps = '20' must be a number"),
+        ({"temperature_end_K": float("inf")}, "temperature_end_K = inf must be a number"),
+        ({"supercell": [1, 1]}, "is not three whole numbers"),
+        ({"supercell": [1, 1, 0]}, "is not three whole numbers"),
         ({"coupling": "cubic"}, "iso, aniso, tri or none"),
         ({"thermo_every_ps": 1e-5}, "at least one timestep"),
         ({"temperature_end_K": 300.0}, "give 0 for a run at one temperature"),
@@ -65,13 +71,13 @@ def test_heat_hold_sample():
     ],
 )
 def test_impossible_runs_are_refused(change, word):
-    values = dict(
-        structure="ZIF-4",
-        potential="atp",
-        temperature_start_K=300.0,
-        temperature_end_K=400.0,
-        heating_rate_K_per_ps=1.0,
-    )
+    values = {
+        "structure": "ZIF-4",
+        "potential": "atp",
+        "temperature_start_K": 300.0,
+        "temperature_end_K": 400.0,
+        "heating_rate_K_per_ps": 1.0,
+    }
     with pytest.raises(ValueError, match=word):
         protocol.HeatingRun(**(values | change))
 

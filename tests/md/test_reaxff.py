@@ -161,8 +161,8 @@ def test_heated_stopped_and_gone_on_with(build, monkeypatch, capfd):
         if progress.row["step"] >= 300:
             raise KeyboardInterrupt
 
+    guard = progress.Progress._guard
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        guard = progress.Progress._guard
         patch.setattr(progress.Progress, "_guard", lambda self: (guard(self), stop(self)))
         heating.run(RUN, ranks=1, restart_every_ps=0.02)
     assert heating.run(RUN).directory == directory

@@ -233,9 +233,9 @@ def test_a_lock_held_on_another_node_kills_nobody_here(tmp_path, monkeypatch):
             fcntl.flock(held, fcntl.LOCK_EX)
             for process in (other, ours):
                 (tmp_path / ".lammps").write_text(str(process.pid))
-                with pytest.raises(provenance.DirectoryBusy, match=f"group {process.pid}"):
-                    with resume.no_orphan(tmp_path):
-                        pass
+                refused = pytest.raises(provenance.DirectoryBusy, match=f"group {process.pid}")
+                with refused, resume.no_orphan(tmp_path):
+                    pass
         assert other.poll() is None and ours.wait(20) == -signal.SIGKILL
     finally:
         other.kill()

@@ -87,6 +87,6 @@ def test_neutrons_and_ions_see_something_else(crystal):
 
 def test_F_has_no_ripples_of_the_end_of_g(crystal):
     """F is of g(r) with a Lorch window; a step at 20 A would ring with a period of 0.31 1/A."""
-    one, atoms = crystal
+    one, _ = crystal
     assert scattering.WINDOWS == ("step", "lorch")
     assert np.abs(np.diff(one.F, 2)[Q[1:-1] > 8]).max() < 0.05

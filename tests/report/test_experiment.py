@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers import provenance, structures
+from helpers import paths, provenance, structures
 from helpers.errors import Unfit
 from helpers.observables import diffraction_peak, pair_distribution, radiation
 from helpers.observables.pair_distribution import Transform
@@ -22,8 +22,9 @@ def test_tables_are_whole_and_accounted_for(glass):
     assert glass.F.shape == (16, 935) and glass.D.shape == (16, 2000)
     np.testing.assert_allclose(np.diff(glass.Q_per_A), 0.025)
     np.testing.assert_allclose(np.diff(glass.r_A), 0.02)
-    assert sum(f.stat().st_size for f in experiment.FOLDER.iterdir()) < 1e6
-    record = provenance.read(experiment.FOLDER)
+    folder = paths.EXPERIMENTS / experiment.GLASS
+    assert sum(f.stat().st_size for f in folder.iterdir()) < 1e6
+    record = provenance.read(folder)
     assert "10.1038/nmat4998" in record["source"] and record["licence"] == "CC BY 4.0"
 
 
@@ -115,11 +116,13 @@ def test_a_temperature_that_was_not_measured_is_refused(glass):
         glass.at(30)
 
 
-def test_a_damaged_table_is_refused(tmp_path, monkeypatch, set_to):
-    monkeypatch.setattr(experiment, "FOLDER", tmp_path)
-    set_to(root=tmp_path)
+def test_a_damaged_table_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="structure_factor.csv is missing"):
-        experiment._table("structure_factor.csv", "Q_per_A")
+        experiment._heated_glass(tmp_path)
     (tmp_path / "structure_factor.csv").write_text("Q_per_A,31\n1.0,0.1\n0.9,0.2\n")
     with pytest.raises(Unfit, match="damaged"):
-        experiment._table("structure_factor.csv", "Q_per_A")
+        experiment._heated_glass(tmp_path)
+    (tmp_path / "structure_factor.csv").write_text("Q_per_A,31\n1.0,0.1\n1.1,0.2\n")
+    (tmp_path / "pair_distribution.csv").write_text("r_A,41\n1.0,0.1\n1.1,0.2\n")
+    with pytest.raises(Unfit, match="different temperatures"):
+        experiment._heated_glass(tmp_path)

@@ -71,7 +71,7 @@ def test_a_group_is_not_a_value():
 
 def test_tables_have_their_rows_in_order():
     assert [len(paper.rows(name)) for name in ("table1", "table2", "table3")] == [5, 3, 6]
-    assert list(paper.rows("table3"))[0] == "DPMD-Test"
+    assert next(iter(paper.rows("table3"))) == "DPMD-Test"
     assert {len(row) for row in paper.rows("table1").values()} == {4}
     for group in ("speed", "claims", "table4"):
         with pytest.raises(paper.UnknownKey, match="table"):

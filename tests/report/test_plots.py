@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-import matplotlib
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import pytest
 from helpers.observables import pmf, rdf
 from helpers.report import paper, plots, plots_of_potentials, style
 
-matplotlib.use("Agg")
+mpl.use("Agg")
 
 
 @pytest.fixture(autouse=True)
@@ -25,14 +25,14 @@ def close_figures():
 
 def luminance(colour) -> float:
     """Relative luminance, WCAG 2: linearised sRGB weighted 0.2126, 0.7152, 0.0722."""
-    c = np.array(matplotlib.colors.to_rgb(colour))
+    c = np.array(mpl.colors.to_rgb(colour))
     linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def deuteranope(colour) -> np.ndarray:
     """What a deuteranope sees of a colour (Viénot, Brettel & Mollon 1999), linear RGB."""
-    c = np.array(matplotlib.colors.to_rgb(colour))
+    c = np.array(mpl.colors.to_rgb(colour))
     linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
     seen = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
     return seen @ linear
@@ -62,9 +62,9 @@ def test_axes_say_quantity_and_unit():
 
 
 def test_the_style_stays_inside_the_figure():
-    before = dict(matplotlib.rcParams)
+    before = dict(mpl.rcParams)
     style.axes(("r", "A"), ("g(r)", "-"))
-    assert dict(matplotlib.rcParams) == before
+    assert dict(mpl.rcParams) == before
 
 
 def test_parity_prints_the_rmse_of_all_points():

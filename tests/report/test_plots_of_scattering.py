@@ -1,6 +1,5 @@
 """What the figures of scattering show is what they were given."""
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -79,7 +78,7 @@ def test_routes_and_densities():
     assert plots_of_scattering.down_and_up({}).texts[0].get_text() == "not computed yet"
     table = pd.DataFrame({"target_temperature_K": Q, "density_g_cm3": Q})
     assert len(plots_of_scattering.down_and_up({"quench": table}).lines) >= 1
-    assert matplotlib.get_backend().lower() == "agg"
+    assert plt.get_backend().lower() == "agg"
 
 
 def test_all_routes_agree_at_large_Q():

@@ -1,5 +1,7 @@
 """Relaxed cells of a nearest-neighbour crystal: resumed, refused, quickened by its Hessian."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -47,7 +49,7 @@ def test_relaxations_broken_off_go_on(tmp_path):
     cut.write_text("".join(text[:9]) + text[9][:20])
 
     class Counting(Springs):
-        cells = set()
+        cells: ClassVar = set()
 
         def calculate(self, atoms=None, *arguments):
             self.cells.add(round(atoms.get_volume(), 3))

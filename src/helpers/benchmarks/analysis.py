@@ -1,10 +1,10 @@
-"""What an analysis costs on this machine, side by side with codes that we did not write.
+"""Cost of the analysis on this machine, next to that of codes that we did not write.
 
 ``make bench-analysis`` measures and writes ``build/bench/analysis.json``. One core, one thread, one
 process; the contenders take turns, each with the calls that its user would write for the same
 output. Times are processor time, the least of the rounds: on a machine with other work the ratios
-hold, where wall time would not. Every contender's output is checked against ours before its time
-counts.
+remain valid, which wall time does not ensure. The output of every contender is compared with ours
+before its time counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ase import Atoms
 from tqdm import tqdm
 
 from helpers import provenance
-from helpers.benchmarks import record
+from helpers.benchmarks import record, scattering
 from helpers.md import snapshots, trajectory
 from helpers.observables import coordination, displacement, local_density, molecules, rdf
 
@@ -30,20 +30,54 @@ BINS, CUTOFF_A, BOX_A, FRAMES_MOVED = 1000, 2.5, 5.0, 20
 
 
 def hot_frames(n: int = FRAMES_MOVED) -> trajectory.Trajectory:
-    """The last n frames of the reference's molecular dynamics of the crystal at 1200 K."""
+    """The last frames of the reference's molecular dynamics of the crystal at 1200 K.
+
+    Parameters
+    ----------
+    n : int
+        Number of frames.
+
+    Returns
+    -------
+    Trajectory
+        The frames.
+    """
     return snapshots.of_sets([SET], 272).last(n)
 
 
 def repeated(frames: trajectory.Trajectory, times: int) -> list[Atoms]:
-    """Each frame as a supercell of times^3 cells."""
+    """Supercell of each frame.
+
+    Parameters
+    ----------
+    frames : Trajectory
+        The frames.
+    times : int
+        Number of repetitions along each cell vector.
+
+    Returns
+    -------
+    list of ase.Atoms
+        Supercells of times^3 cells.
+    """
     return [frames.atoms(f).repeat(times) for f in range(len(frames))]
 
 
 def contenders(frames: list[Atoms]) -> dict[str, dict[str, Callable[[], object]]]:
-    """quantity -> who -> a call; its result is comparable to that of ``this book``.
+    """The calls to be compared, for each quantity.
 
-    A quantity of many frames is one of all ``frames``, the others are of the last. g(r) goes to
-    10 A, in a smaller cell to half of it.
+    A quantity of many frames is computed for all ``frames``, the others for the last one. g(r)
+    extends to 10 A, or to half of a smaller cell.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        Frames of the same atoms.
+
+    Returns
+    -------
+    dict of str to dict of str to callable
+        Quantity -> contender -> call, whose result is comparable to that of ``this book``.
     """
     import freud
     import MDAnalysis
@@ -196,7 +230,7 @@ def contenders(frames: list[Atoms]) -> dict[str, dict[str, Callable[[], object]]
             "ASE neighbor_list": ase_coordination,
         },
         f"local density, boxes of {BOX_A:g} A": {
-            "this book": lambda: local_density.local_density(
+            "this book": lambda: local_density.local_density(  # noqa: PLW0108
                 positions[last], cells[last], BOX_A
             ).counts.sum(),
             "MDAnalysis DensityAnalysis": lambda: (
@@ -217,14 +251,29 @@ def contenders(frames: list[Atoms]) -> dict[str, dict[str, Callable[[], object]]
             "MDAnalysis guess_bonds": mdanalysis_rings,
             "ASE build_neighbor_list": ase_rings,
         },
-    }
+    } | scattering.contenders(frames[-1])
 
 
 def race(calls: dict[str, Callable[[], object]], rounds: int, most_s: float = 20.0) -> dict:
-    """who -> {"seconds": least processor time, "wall_s": of the same call, "result"}.
+    """Measure the processor time of several calls.
 
-    One call each to warm up (caches, compiled kernels), then rounds in turn; who took longer than
-    ``most_s`` in the first is not called again.
+    One call each to warm up (caches, compiled kernels), then rounds in turn; a contender that took
+    longer than ``most_s`` in the first round is not called again.
+
+    Parameters
+    ----------
+    calls : dict of str to callable
+        Contender -> call.
+    rounds : int
+        Number of rounds.
+    most_s : float
+        Longest time of a call that is repeated, s.
+
+    Returns
+    -------
+    dict
+        Contender -> {"seconds": least processor time, "wall_s": wall time of the same call,
+        "result"}.
     """
     found = {}
     for n in range(rounds + 1):
@@ -242,10 +291,23 @@ def race(calls: dict[str, Callable[[], object]], rounds: int, most_s: float = 20
 
 
 def full_analysis(frames: Sequence[Atoms], n_frames: int, symbols) -> dict:
-    """All observables over a stream of ``n_frames`` frames (in turn), one at a time.
+    """Compute all observables over a stream of frames, one at a time.
 
-    Returns seconds (processor time), wall_s, frames, atoms. Nothing that grows with the number of
-    frames is kept but one number for each.
+    Nothing that grows with the number of frames is kept, except one number for each.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        Frames, used in turn.
+    n_frames : int
+        Length of the stream.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+
+    Returns
+    -------
+    dict
+        seconds (processor time), wall_s, frames, atoms.
     """
     start, cpu, wall = frames[0].positions, time.process_time(), time.perf_counter()
     curves = rdf.Accumulator(
@@ -276,7 +338,20 @@ def full_analysis(frames: Sequence[Atoms], n_frames: int, symbols) -> dict:
 
 
 def measure(n_frames: int = 1000, rounds: int = 5) -> dict:
-    """Everything, as kept in ``build/bench/analysis.json``."""
+    """Measure all of this.
+
+    Parameters
+    ----------
+    n_frames : int
+        Length of the stream of frames.
+    rounds : int
+        Number of rounds of each race.
+
+    Returns
+    -------
+    dict
+        The record, as written to ``build/bench/analysis.json``.
+    """
     hot = hot_frames()
     rows = []
     for times in (1, 3):
@@ -327,7 +402,18 @@ def measure(n_frames: int = 1000, rounds: int = 5) -> dict:
 
 
 def exponents(scaling: list[dict]) -> dict[str, float]:
-    """a of ``time ~ size^a``: in atoms, from the time of a frame, and in frames at 7344 atoms."""
+    """Exponents a of ``time ~ size^a``.
+
+    Parameters
+    ----------
+    scaling : list of dict
+        Results of ``full_analysis`` for several sizes.
+
+    Returns
+    -------
+    dict of str to float
+        ``atoms`` from the time for a frame, and ``frames`` at 7344 atoms.
+    """
     rows = pd.DataFrame(scaling)
     by_atoms = rows.groupby("atoms").apply(
         lambda part: (part["seconds"] / part["frames"]).min(), include_groups=False
@@ -347,7 +433,18 @@ def _agrees(ours, theirs) -> bool:
 
 
 def report(measured: dict) -> str:
-    """What `measure` found, as text for a terminal."""
+    """The record as text for a terminal.
+
+    Parameters
+    ----------
+    measured : dict
+        Result of ``measure``.
+
+    Returns
+    -------
+    str
+        Tables.
+    """
     full = measured["full"]
     grows = " and as ".join(f"{k}^{v:.2f}" for k, v in exponents(measured["scaling"]).items())
     return "\n".join(

@@ -1,12 +1,12 @@
-"""What makes a potential fast, and what that does to its forces.
+"""Effect of what makes a potential fast on its forces.
 
-Between the nets that were trained and the forces of a run stand single precision, the tables that
-``dp compress`` makes of the embedding nets, and the inner loops of `helpers.md.kernels`. The tables
+Between the trained networks and the forces of a run are single precision, the tables that ``dp
+compress`` makes of the embedding networks, and the inner loops of `helpers.md.kernels`. The tables
 hold fifth-order polynomials, one for each ``step`` of the switched inverse distance in units of its
-standard deviation (Lu et al., J. Chem. Theory Comput. 18, 5559 (2022)). The yardstick is the same
+standard deviation (Lu et al., J. Chem. Theory Comput. 18, 5559 (2022)). The reference is the same
 weights in double precision, without tables.
 
-Units: eV/A; energies in meV per atom; step without unit.
+Units: eV/A; energies in meV per atom; step is dimensionless.
 """
 
 from __future__ import annotations
@@ -34,16 +34,31 @@ def compare(
 ) -> list[dict]:
     """Forces and energies of the fast versions of a potential against its double precision.
 
-    systems: name -> frames; default: the last frame of every test set. Rows: the frozen model as
-    it is; its table of each of ``steps``; the first of them in LAMMPS, with the loops of
-    DeePMD-kit's wheel and with those compiled here. Keys: model, step, size_MiB, n_frames,
-    force_max_eV_per_A (largest difference of a component), force_rms_eV_per_A,
-    energy_max_meV_per_atom.
+    Parameters
+    ----------
+    potential : str or Path
+        The potential.
+    systems : mapping of str to dpdata.LabeledSystem, optional
+        Name -> frames; by default the last frame of every test set.
+    steps : sequence of float
+        Steps of the tables.
+
+    Returns
+    -------
+    list of dict
+        A row for the frozen model as it is, for its table with each step, and for the first of
+        these in LAMMPS with the loops of DeePMD-kit's wheel and with those compiled here. Keys:
+        model, step, size_MiB, n_frames, force_max_eV_per_A (largest difference of a component),
+        force_rms_eV_per_A, energy_max_meV_per_atom.
 
     Raises
     ------
-    store.BadPotential, deepmd.DPFailed, lammps.LammpsDied
-        a version cannot be made or does not run.
+    BadPotential
+        The potential cannot be read.
+    DPFailed
+        A version cannot be made.
+    LammpsDied
+        LAMMPS does not run with it.
     """
     if systems is None:
         systems = {name: dataset.load(name).sub_system([-1]) for name in _test_sets()}
@@ -112,12 +127,28 @@ def _test_sets() -> list[str]:
 
 
 def measure(potential: str = "atp", file: Path | None = None) -> Path:
-    """`compare` on the last frame of every test set, kept as JSON in ``build/bench``.
+    """Run `compare` on the last frame of every test set and write the record.
+
+    Parameters
+    ----------
+    potential : str
+        Name of the potential.
+    file : Path, optional
+        JSON file; by default in ``build/bench``.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
-    store.BadPotential, deepmd.DPFailed, lammps.LammpsDied
-        see `compare`.
+    BadPotential
+        As `compare`.
+    DPFailed
+        As `compare`.
+    LammpsDied
+        As `compare`.
     """
     return record.write(
         file or record.made("fidelity"),

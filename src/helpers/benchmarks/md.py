@@ -1,9 +1,9 @@
-"""What a step of molecular dynamics costs on this machine, and how to share it out.
+"""Cost of a step of molecular dynamics on this machine, and its best distribution over cores.
 
-``make bench-md`` runs every engine that is at hand on the same cell and writes
-``build/bench/md.json``; a measured file that is shipped lies in ``data/bench``. Rows that the file
-of the same machine and versions holds are not measured again, so a broken-off measurement goes on.
-Anything else that runs on the machine falsifies a cost; the load is written down beside each row.
+``make bench-md`` runs every available engine on the same cell and writes ``build/bench/md.json``; a
+shipped measurement is in ``data/bench``. Rows that the file already holds for this machine and
+these versions are not measured again, so that an interrupted measurement is continued. Any other
+work on the machine falsifies a cost; the load is recorded with each row.
 """
 
 from __future__ import annotations
@@ -29,14 +29,25 @@ from helpers.md import force_field, kernels, lammps, parallel, reaxff
 from helpers.potentials import conversion, store
 
 STRUCTURE = "ZIF-4"
-ENGINES = ("uncompressed", "compressed", "native", *conversion.BACKENDS, "ReaxFF", "NequIP", "CP2K")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One row. engine: ReaxFF, NequIP, CP2K, or a DeePMD model: ``uncompressed``, ``compressed``
-    (the kernels of DeePMD-kit's wheel), ``native`` (compressed, `helpers.md.kernels`), or one of
-    another backend (`conversion.BACKENDS`)."""
+    """One row of the measurement.
+
+    Attributes
+    ----------
+    engine : str
+        ReaxFF, NequIP, CP2K, or a DeePMD model: ``uncompressed``, ``compressed`` (the kernels of
+        DeePMD-kit's wheel), ``native`` (compressed, `helpers.md.kernels`), or one of another
+        backend (`conversion.BACKENDS`).
+    ranks : int
+        MPI ranks.
+    threads : int
+        Threads of each rank.
+    supercell : (int, int, int)
+        Repetitions along a, b and c.
+    """
 
     engine: str
     ranks: int = 1
@@ -103,9 +114,25 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
 
 
 def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Setting], dict]:
-    """The rows that this machine can measure, and why others are absent (engine -> reason).
+    """The rows that can be measured on this machine, and why others cannot.
 
-    Strong scaling: the layouts of one cell. Weak scaling: as many cells along c as ranks.
+    Strong scaling: distributions of one cell. Weak scaling: as many cells along c as ranks.
+
+    Parameters
+    ----------
+    cores : int
+        Number of cores.
+    atoms : int
+        Number of atoms in a cell.
+    cp2k : bool
+        Whether to include CP2K, which takes minutes.
+
+    Returns
+    -------
+    rows : list of Setting
+        The rows.
+    absent : dict of str to str
+        Engine -> the reason why it is missing.
     """
     rows = [Setting("native", r, t) for r, t in parallel.layouts(cores, atoms)]
     if cores > 1:
@@ -147,12 +174,36 @@ def measure(
     cp2k: bool = False,
     chosen: Sequence[Setting] | None = None,
 ) -> Path:
-    """Measure every row for its share of ``seconds`` (start-up comes on top); the JSON file.
+    """Measure all rows.
+
+    Parameters
+    ----------
+    file : Path, optional
+        JSON file; by default in ``build/bench``.
+    potential : str
+        Name of the potential.
+    seconds : float
+        Time for all rows together, without start-up, s.
+    cp2k : bool
+        Whether to include CP2K.
+    chosen : sequence of Setting, optional
+        Rows to measure; by default those of `settings`.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
-    LammpsDied, store.BadPotential, cp2k.DFTFailed, reference.ReferenceUnavailable
-        what a row was to be measured with does not work.
+    LammpsDied
+        LAMMPS does not run.
+    BadPotential
+        The potential cannot be read.
+    DFTFailed
+        CP2K does not run.
+    ReferenceUnavailable
+        The reference network is not installed.
     """
     file = Path(file or record.made("md"))
     if chosen is None:

@@ -1,7 +1,7 @@
 """Measured costs as pages read them: ``data/bench/<name>.json``, written by ``make bench-...``.
 
-A page needs what was measured, not the programs that measured it: this module imports none of
-them. Costs are in s a step, ns of simulated time a day, core-microseconds per atom and step.
+A page needs the measurements and not the programs that made them: this module imports none of them.
+Costs are in s per step, ns of simulated time per day, and core-microseconds per atom and step.
 """
 
 from __future__ import annotations
@@ -24,27 +24,74 @@ MADE_BY = {
 
 
 def made(name: str) -> Path:
-    """``build/bench/<name>.json``: what is measured on this machine."""
+    """``build/bench/<name>.json``, measured on this machine.
+
+    Parameters
+    ----------
+    name : str
+        Name of the benchmark.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     return paths.BUILD / "bench" / f"{name}.json"
 
 
 def shipped(name: str) -> Path:
-    """``data/bench/<name>.json``: what a page shows."""
+    """``data/bench/<name>.json``, shown by the pages.
+
+    Parameters
+    ----------
+    name : str
+        Name of the benchmark.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     return paths.DATA / "bench" / f"{name}.json"
 
 
 def write(file: Path, record: dict) -> Path:
-    """Keep a record, at once or not at all."""
+    """Write a record in one step, so that no incomplete file is left.
+
+    Parameters
+    ----------
+    file : Path
+        JSON file.
+    record : dict
+        The record.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     return provenance.write_text(file, json.dumps(record, indent=1, default=float) + "\n")
 
 
 def read(name: str, file: Path | None = None) -> dict:
-    """All that was measured, with hardware and versions: the given file, or the shipped one.
+    """A record with its hardware and versions.
+
+    Parameters
+    ----------
+    name : str
+        Name of the benchmark.
+    file : Path, optional
+        JSON file; by default the shipped one.
+
+    Returns
+    -------
+    dict
+        The record.
 
     Raises
     ------
     NotThere
-        nothing was measured; the message names the command that does.
+        There is no measurement; the message names the command that makes one.
     """
     file = Path(file or shipped(name))
     if not file.is_file():
@@ -56,9 +103,20 @@ def read(name: str, file: Path | None = None) -> dict:
 
 
 def md_table(record: dict) -> pd.DataFrame:
-    """The rows of ``md``: engine, atoms, ranks, threads, s_per_step, ns_per_day,
-    core_us_per_atom_step, cpu_us_per_atom_step (LAMMPS alone), speed_up over the first row of the
-    same atoms and engine, load."""
+    """The rows of the benchmark ``md``.
+
+    Parameters
+    ----------
+    record : dict
+        The record.
+
+    Returns
+    -------
+    DataFrame
+        engine, atoms, ranks, threads, s_per_step, ns_per_day, core_us_per_atom_step,
+        cpu_us_per_atom_step (LAMMPS alone), speed_up relative to the first row of the same atoms
+        and engine, load.
+    """
     rows = pd.DataFrame([
         {"engine": r["setting"]["engine"], "atoms": r["atoms"], "ranks": r["setting"]["ranks"],
          "threads": r["setting"]["threads"], "s_per_step": r["s_per_step"],
@@ -73,9 +131,19 @@ def md_table(record: dict) -> pd.DataFrame:
 
 
 def training_table(record: dict) -> pd.DataFrame:
-    """The rows of ``training``: setting, threads, s/step, spread (standard deviation between
-    intervals), speed (relative to the first row), days for a million steps (the paper's training),
-    load of the machine before."""
+    """The rows of the benchmark ``training``.
+
+    Parameters
+    ----------
+    record : dict
+        The record.
+
+    Returns
+    -------
+    DataFrame
+        setting, threads, s/step, spread (standard deviation between intervals), speed relative to
+        the first row, days for a million steps (the paper's training), load of the machine before.
+    """
     rows = pd.DataFrame([
         {"setting": r["setting"]["name"], "threads": r["setting"]["threads"],
          "s/step": r["seconds_per_step"], "spread": r["spread"], "load": r["load"]}
@@ -87,13 +155,34 @@ def training_table(record: dict) -> pd.DataFrame:
 
 
 def fidelity_table(record: dict) -> pd.DataFrame:
-    """The rows of ``fidelity``: model, step of its table, size, frames, differences."""
+    """The rows of the benchmark ``fidelity``.
+
+    Parameters
+    ----------
+    record : dict
+        The record.
+
+    Returns
+    -------
+    DataFrame
+        Model, step of its table, size, number of frames, differences.
+    """
     return pd.DataFrame(record["rows"]).rename(columns={"n_frames": "frames"})
 
 
 def analysis_table(record: dict) -> pd.DataFrame:
-    """The rows of ``analysis``: atoms, quantity, who, ms of processor time, ratio to ours, and
-    whether the results agree."""
+    """The rows of the benchmark ``analysis``.
+
+    Parameters
+    ----------
+    record : dict
+        The record.
+
+    Returns
+    -------
+    DataFrame
+        atoms, quantity, who, ms of processor time, ratio to ours, and whether the results agree.
+    """
     rows = pd.DataFrame(record["rows"])
     rows["ms"] = 1000 * rows["seconds"]
     return rows[["atoms", "quantity", "who", "ms", "ratio", "agrees"]]

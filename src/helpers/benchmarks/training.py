@@ -1,9 +1,9 @@
-"""What a training step costs on this machine: real ``dp train`` of a few hundred steps a setting.
+"""Cost of a training step on this machine: ``dp train`` of a few hundred steps for each setting.
 
-``make bench-train`` measures and writes ``build/bench/training.json``; a measured file that is
-shipped lies in ``data/bench``. Settings already in the file of the same machine, versions and
-length are not measured again, so a broken-off measurement goes on. Anything else that runs on the
-machine falsifies the numbers: the load is written down beside each.
+``make bench-train`` measures and writes ``build/bench/training.json``; a shipped measurement is in
+``data/bench``. Settings that the file already holds for this machine, these versions and this
+length are not measured again, so that an interrupted measurement is continued. Any other work on
+the machine falsifies the numbers; the load is recorded with each.
 """
 
 from __future__ import annotations
@@ -36,10 +36,19 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": s
 
 @dataclass(frozen=True)
 class Setting:
-    """One row: what differs from the defaults of `training.Recipe`, and how it is run.
+    """One row: the difference from the defaults of `training.Recipe`, and how it is run.
 
-    recipe: changes of the recipe. threads: of TensorFlow. keep_memory: freed memory stays with the
-    process (``KEEP_MEMORY``); the numbers do not change by it.
+    Attributes
+    ----------
+    name : str
+        Name of the row.
+    recipe : dict
+        Fields of the recipe that differ.
+    threads : int
+        Threads of TensorFlow.
+    keep_memory : bool
+        Whether freed memory stays with the process (``KEEP_MEMORY``); this does not change the
+        numbers.
     """
 
     name: str
@@ -49,7 +58,18 @@ class Setting:
 
 
 def settings(threads: Sequence[int] = (1, 2)) -> list[Setting]:
-    """One thing changed at a time, then all that the paper (and DeePMD-kit's defaults) have."""
+    """Settings with one change at a time, then with all changes to the paper's and the defaults.
+
+    Parameters
+    ----------
+    threads : sequence of int
+        Numbers of threads to measure.
+
+    Returns
+    -------
+    list of Setting
+        The settings.
+    """
     sel, double, pairs = ({"sel": (96, 96, 64, 16)}, {"precision": "float64"},
                           {"type_one_side": False})  # fmt: skip
     return [
@@ -71,14 +91,33 @@ def measure(
     file: Path | None = None, *, chosen: Sequence[Setting] | None = None, set_name: str = SET,
     steps: int = STEPS, display_every: int = DISPLAY_EVERY,
 ) -> Path:  # fmt: skip
-    """Train ``steps`` steps with each setting and write what a step took; returns the JSON file.
+    """Train with each setting and write the time for a step.
+
+    Parameters
+    ----------
+    file : Path, optional
+        JSON file; by default in ``build/bench``.
+    chosen : sequence of Setting, optional
+        Settings to measure; by default those of `settings`.
+    set_name : str
+        Set of frames to train on.
+    steps : int
+        Training steps for each setting.
+    display_every : int
+        Steps of a display interval.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
-    ValueError
-        not three display intervals: the first is discarded, two are needed for a spread.
-    deepmd.DPFailed
-        ``dp train`` died; its last lines are in the message.
+    Unfit
+        There are fewer than three display intervals: the first is discarded, and two are needed for
+        a standard deviation.
+    DPFailed
+        ``dp train`` failed; its last lines are in the message.
     """
     if steps < 3 * display_every:
         raise Unfit(
@@ -146,12 +185,24 @@ def _train(setting: Setting, set_name: str, steps: int, display_every: int, work
 def seconds_per_step(log: str, display_every: int) -> dict:
     """Mean and standard deviation over display intervals of DeePMD-kit's own log.
 
-    The first interval is left out: TensorFlow compiles and warms up in it.
+    The first interval is left out, because TensorFlow compiles and warms up in it.
+
+    Parameters
+    ----------
+    log : str
+        Output of ``dp train``.
+    display_every : int
+        Steps of a display interval.
+
+    Returns
+    -------
+    dict
+        seconds_per_step, spread (s) and the number of intervals.
 
     Raises
     ------
-    ValueError
-        fewer than three intervals in the log.
+    Unfit
+        There are fewer than three intervals in the log.
     """
     found = re.findall(r"Batch\s+(\d+): total wall time = ([\d.]+) s", log)
     times = np.array([float(t) for step, t in found if int(step)]) / display_every

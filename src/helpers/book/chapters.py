@@ -15,13 +15,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import yaml
+from pydantic import ConfigDict, StrictBool
 
-from helpers import paths
+from helpers import paths, yaml_file
 from helpers.book import parameters
-from helpers.book.parameters import Setting
+from helpers.book.parameters import ParameterError, Setting
 from helpers.errors import UserError, nearest
+from helpers.yaml_file import Document
 
 # Beside the chapters' sections a profile may have three more entries.
 SHARED = "shared"  # values for every chapter that has such a parameter
@@ -65,13 +67,14 @@ def section(profile: str, chapter: str) -> dict:
         there is no such profile, or it has a section that no chapter, or a shared value that no
         chapter's parameter, answers to.
     """
-    everything = _profile(profile)
+    everything = _profile(profile).content or {}
     known = {c: [p.name for p in parameters.read(notebook(c))] for c in names()}
     shared = everything.get(SHARED) or {}
     for name in shared:
         if not any(name in declared for declared in known.values()):
             every = sorted(set(itertools.chain(*known.values())))
-            raise ChapterError(unknown(f"shared parameter of profile {profile!r}", name, every))
+            said = unknown(f"shared parameter of profile {profile!r}", name, every)
+            raise ChapterError(f"{_profile(profile).where((SHARED, name))}: {said}")
     own = everything.get(chapter) or {}
     named = {"profile": profile} if "profile" in known[chapter] else {}
     return named | {n: v for n, v in shared.items() if n in known[chapter]} | own
@@ -79,17 +82,29 @@ def section(profile: str, chapter: str) -> dict:
 
 def live(profile: str) -> bool:
     """Whether chapters of this profile make what later ones read (``live: true`` in its file)."""
-    return bool(_profile(profile).get(LIVE))
+    return (_profile(profile).content or {}).get(LIVE, False)
 
 
 def runs(profile: str) -> dict:
     """The section ``runs`` of a profile, as written (see `helpers.book.jobs`)."""
-    return _profile(profile).get(RUNS) or {}
+    return (_profile(profile).content or {}).get(RUNS) or {}
+
+
+def where(profile: str, *place: str) -> str:
+    """``file, line n, a.b`` of a part of a profile, for messages."""
+    return _profile(profile).where(place)
 
 
 def settings(chapter: str, profile: str, overrides: Mapping | None = None) -> list[Setting]:
     """Every parameter of a chapter with its value and source; refuses what is not allowed."""
-    return parameters.settings(notebook(chapter), section(profile, chapter), overrides)
+    try:
+        return parameters.settings(notebook(chapter), section(profile, chapter), overrides)
+    except ParameterError as error:
+        if error.source != "profile":
+            raise
+        own = (_profile(profile).content or {}).get(chapter) or {}
+        place = (chapter if error.name in own else SHARED, error.name)
+        raise ParameterError(f"{where(profile, *place)}: {error}") from None
 
 
 def values(chapter: str, profile: str, overrides: Mapping | None = None) -> dict:
@@ -110,14 +125,27 @@ def known_profile(name: str) -> str:
     return name
 
 
-def _profile(name: str) -> dict:
+def _profile(name: str) -> Document:
     """The file of a profile; every entry must be a chapter or one of the three more."""
     known_profile(name)
-    everything = yaml.safe_load((paths.PROFILES / f"{name}.yaml").read_text()) or {}
-    for entry in everything:
+    document = yaml_file.read(paths.PROFILES / f"{name}.yaml", ChapterError)
+    for entry in document.content if isinstance(document.content, dict) else ():
         if entry not in (SHARED, LIVE, RUNS, *names()):
-            raise ChapterError(unknown(f"section of profile {name!r}", entry, names()))
-    return everything
+            said = unknown(f"section of profile {name!r}", entry, names())
+            raise ChapterError(f"{document.where((entry,))}: {said}")
+    if document.content is not None:
+        document.fit(_Profile, document.content)
+    return document
+
+
+class _Profile(yaml_file.Model):
+    """What a profile may hold beside a map of parameters for each chapter."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, dict[str, Any] | None]
+    shared: dict[str, Any] | None = None
+    live: StrictBool = False
+    runs: dict[str, dict[str, Any] | None] | None = None
 
 
 def unknown(what: str, name: str, known) -> str:

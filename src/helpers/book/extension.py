@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import types
+from typing import ClassVar
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -32,7 +33,7 @@ class ViewRenderer:
     The picture that the same output carries is chosen by `_WithPicture` and put in front.
     """
 
-    mime_priority_overrides = [
+    mime_priority_overrides: ClassVar = [
         ("html", structure_view.MIME, 2),
         ("html", interactive.MIME, 2),
         ("*", figure_data.MIME, None),
@@ -156,7 +157,7 @@ def setup(app: Sphinx) -> dict:
     app.add_enumerable_node(
         TableFigure,
         "table",
-        **{b: (_visit, _depart) for b in ("html", "latex", "text")},
+        **dict.fromkeys(("html", "latex", "text"), (_visit, _depart)),
     )
     app.add_transform(_WithPicture)
     app.add_transform(_TablesApart)

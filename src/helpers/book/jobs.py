@@ -71,31 +71,38 @@ def of(profile: str, names: list[str] | None = None) -> dict[str, Job]:
     chapters.ChapterError
         no such profile.
     """
-    where = f"profile {profile!r}, runs"
     section = chapters.runs(profile)
     if not section:
         raise BadJob(
-            f"{where}: there are none; say which, and what a job asks for "
+            f"profile {profile!r}, runs: there are none; say which, and what a job asks for "
             f"(as data/profiles/full.yaml does)"
         )
     asked: dict[str, dict] = {}
+    last = {}  # the entry that said most lately what a run asks for
     for entry, own in section.items():
         for name in _runs(entry):
-            asked[name] = asked.get(name, {}) | (own or {})
+            asked[name], last[name] = asked.get(name, {}) | (own or {}), entry
     for name in names or []:
         catalogue.run_recipe(name)  # refuses an unknown one
         if name not in asked:
-            raise BadJob(f"{where}: {name!r} is not among them; there are: {', '.join(asked)}")
-    return {name: _job(f"{where}, {name}", asked[name]) for name in names or asked}
+            raise BadJob(
+                f"profile {profile!r}, runs: {name!r} is not among them; there are: "
+                f"{', '.join(asked)}"
+            )
+
+    def where(name: str) -> str:
+        of = "" if last[name] == name else f", {name}"
+        return chapters.where(profile, "runs", last[name]) + of
+
+    return {name: _job(where(name), asked[name]) for name in names or asked}
 
 
 def _runs(entry: str) -> list[str]:
     """The runs of a group, or the one of this name."""
-    try:
+    if entry in catalogue.run_groups():
         return catalogue.run_names(entry)
-    except KeyError:
-        catalogue.run_recipe(entry)  # refuses an unknown one
-        return [entry]
+    catalogue.run_recipe(entry)  # refuses an unknown one
+    return [entry]
 
 
 def _job(where: str, asked: dict) -> Job:

@@ -16,6 +16,7 @@ import math
 import re
 import tokenize
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +33,14 @@ _INTEGER = re.compile(r"[+-]?\d+(_\d+)*")
 
 
 class ParameterError(UserError, ValueError):
-    """A parameter is unknown, of the wrong type or not allowed, or its cell is ill-written."""
+    """A parameter is unknown, of the wrong type or not allowed, or its cell is ill-written.
+
+    name, source: of the parameter that was given, and who gave it, where one was.
+    """
+
+    def __init__(self, message: str, name: str = "", source: str = ""):
+        super().__init__(message)
+        self.name, self.source = name, source
 
 
 @dataclass(frozen=True)
@@ -136,12 +144,14 @@ def settings(
             if name not in known:
                 raise ParameterError(
                     f"{chapter}: unknown parameter {name!r} ({source})"
-                    f"{nearest(str(name), known) or '; known: ' + ', '.join(known)}"
+                    f"{nearest(str(name), known) or '; known: ' + ', '.join(known)}",
+                    str(name),
+                    source,
                 )
             try:
                 found[name] = Setting(known[name], known[name].parse(value), source)
             except ParameterError as error:
-                raise ParameterError(f"{chapter}: {error} ({source})") from None
+                raise ParameterError(f"{chapter}: {error} ({source})", name, source) from None
     return list(found.values())
 
 
@@ -250,10 +260,8 @@ def _scalar(kind: str, value, parameter: Parameter):
         if kind == "int" and _INTEGER.fullmatch(text):
             return int(text)
         if kind == "float":
-            try:
+            with suppress(ValueError):
                 value = float(text)
-            except ValueError:
-                pass
     if isinstance(value, bool):
         if kind == "bool":
             return value

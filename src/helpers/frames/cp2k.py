@@ -178,8 +178,28 @@ def label(
 
 
 def launcher(program: str, ranks: int) -> list[str]:
-    """What CP2K is started with: its own MPI's mpirun. The first one on the PATH of our
-    environment is LAMMPS's, of another MPI."""
+    """The beginning of the command that starts CP2K.
+
+    With more than one rank this is the mpirun of its own MPI; the first mpirun on the PATH of our
+    environment is LAMMPS's, of another MPI.
+
+    Parameters
+    ----------
+    program : str
+        Path of CP2K.
+    ranks : int
+        MPI ranks.
+
+    Returns
+    -------
+    list of str
+        The beginning of the command; empty for one rank.
+
+    Raises
+    ------
+    DFTFailed
+        There is no mpirun next to the program.
+    """
     if ranks == 1:
         return []
     own = Path(program).with_name("mpirun")

@@ -249,7 +249,7 @@ def _start(file: Path) -> str:
 
 def _only(folder: Path, pattern: str, what: str, wanted: bool = True) -> Path | None:
     found = sorted([*folder.glob(pattern), *folder.glob(pattern + ".gz")])
-    if len(found) == 1 or not found and not wanted:
+    if len(found) == 1 or (not found and not wanted):
         return found[0] if found else None
     said = f"holds no {pattern}" if not found else f"holds {len(found)} files {pattern}"
     raise BadFrames(

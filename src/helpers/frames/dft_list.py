@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import yaml
 
@@ -19,8 +20,11 @@ class Frame:
     phase: one of :data:`PHASES`, as whoever chose the frame sees it. Where it comes from is one of
     ``structure`` (a name that `labelling.start_of` knows, with ``strain`` of all lengths), ``set``
     (of
-    which ``frame`` counts the training part first, then the validation part) and ``run`` (a heating
-    run; the frame nearest to ``temperature_K``). A frame of ``data/dft`` that is older than the
+    which ``frame`` counts the training part first, then the validation part), ``run`` (a heating
+    run; the frame nearest to ``temperature_K``) and ``bim``: so many imidazolates of ``structure``
+    exchanged for benzimidazolates, all lengths strained, and ``frame`` of molecular dynamics at
+    ``temperature_K`` by GFN1-xTB, 40 steps of 1 fs apart. An entry with ``frames`` is that
+    many of them, and such entries take turns. A frame of ``data/dft`` that is older than the
     list has none of them. temperature_K: of the thermostat; taken from the set or run, and left out
     where nobody says (the published glasses).
     """
@@ -31,6 +35,8 @@ class Frame:
     set: str = ""
     frame: int = 0
     run: str = ""
+    bim: int = 0
+    seed: int = 1
     temperature_K: float | None = None
 
     def __post_init__(self):
@@ -47,13 +53,20 @@ def listed() -> dict[str, dict[str, Frame]]:
         an entry that makes no sense; the message names it.
     """
     table = yaml.safe_load(paths.DFT_FRAMES.read_text())
-    found = {}
+    where, found = paths.relative(paths.DFT_FRAMES), {}
     for system, entries in table.items():
+        several = []
         found[system] = {}
         for name, entry in entries.items():
             try:
-                found[system][name] = Frame(**entry)
+                number = entry.pop("frames", 0)
+                made = [Frame(**entry | {"frame": k}) for k in range(number)] or [Frame(**entry)]
             except (TypeError, Unfit) as error:
-                where = paths.relative(paths.DFT_FRAMES)
                 raise Unfit(f"{where}, {system}, {name}: {error}") from error
+            if number:
+                several.append([(f"{name}_{k:02d}", frame) for k, frame in enumerate(made)])
+            else:
+                found[system][name] = made[0]
+        for turn in zip_longest(*several):
+            found[system] |= dict(filter(None, turn))
     return found

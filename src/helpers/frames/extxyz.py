@@ -20,7 +20,6 @@ import ase.io
 import dpdata
 import numpy as np
 from ase.data import chemical_symbols
-from ase.io.extxyz import key_val_str_to_dict
 
 from helpers import paths, structures
 from helpers.errors import Unfit
@@ -44,7 +43,7 @@ _NO_LABEL = re.compile(
     r"|shift|max|mean|rms|cut", re.I
 )  # fmt: skip
 _UNIT_KEY = re.compile(
-    r"(?:(?P<a>[A-Za-z]+)[-_. ]?units?|units?[-_. ]?(?P<b>[A-Za-z]+)|units?)", re.I
+    r"(?:units?|(?P<a>[A-Za-z]+)[-_. ]?units?|units?[-_. ](?P<b>[A-Za-z]+))", re.I
 )
 _SYMMETRIC = 1e-3  # of the largest component: what the digits of a file leave of a symmetric tensor
 
@@ -127,7 +126,9 @@ def from_extxyz(
     for key in FRAME_DATA:
         if all(isinstance(f.info.get(key), (int, float, np.number)) for f in frames):
             data[key] = np.array([[float(frame.info[key])] for frame in frames])
-    return dataset.typed(dpdata.LabeledSystem(data=data), path)
+    system = dpdata.LabeledSystem(data=data)
+    dataset.right_handed(system, notes)
+    return dataset.typed(system, path)
 
 
 def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
@@ -181,23 +182,15 @@ def read_frames(path: Path) -> Iterator[Frame]:
 
 
 def _frame(header: str, rows: list[str], where: str) -> Frame:
-    try:
-        info = key_val_str_to_dict(header)
-    except (ValueError, IndexError) as error:
-        raise BadFrames(
-            f"{where}: not a header of extended XYZ ({error}); write key=value pairs, texts with "
-            f"blanks in quotes"
-        ) from error
+    info = _header(header, where)
     lower = {key.lower(): key for key in info}
     layout = str(info.pop(lower["properties"], "") if "properties" in lower else "")
     cell = info.pop(lower["lattice"], None) if "lattice" in lower else None
     if cell is not None:
-        numbers = re.search(r"lattice\s*=\s*[\"'{\[]?([^\"'}\]]*)", header, re.I)[1].split()
-        try:
-            cell = np.array(numbers, dtype=float).reshape(3, 3)
-        except ValueError as error:
-            raise BadFrames(f'{where}: the cell is not nine numbers (Lattice="...")') from error
-    fields = layout.split(":") if layout else "species:S:1:pos:R:3".split(":")
+        if np.shape(cell) != (9,) or np.asarray(cell).dtype.kind not in "fi":
+            raise BadFrames(f'{where}: the cell is not nine numbers (Lattice="...")')
+        cell = np.array(cell, dtype=float).reshape(3, 3)
+    fields = layout.split(":") if layout else ["species", "S", "1", "pos", "R", "3"]
     if len(fields) % 3 or not all(x.isdigit() for x in fields[2::3]):
         raise BadFrames(f"{where}: Properties={layout} is not name:kind:columns in turn")
     widths = [int(x) for x in fields[2::3]]
@@ -217,6 +210,45 @@ def _frame(header: str, rows: list[str], where: str) -> Frame:
         arrays[key] = values[:, 0] if width == 1 else values
         column += width
     return Frame(info, arrays, cell)
+
+
+_PAIR = re.compile(
+    r"""\s*(?P<key>"[^"]*"|'[^']*'|[^\s=]+)"""
+    r"""(?:\s*=\s*(?P<value>"[^"]*"|'[^']*'|\{[^}]*\}|\[[^=]*\]|[^\s"'{\[][^\s]*))?\s*"""
+)
+
+
+def _header(line: str, where: str) -> dict:
+    """key -> number, numbers or text of a header line; a key without value is True."""
+    info, at = {}, 0
+    while at < len(line.rstrip()):
+        pair = _PAIR.match(line, at)
+        if not pair or "=" in pair["key"] or '"' in pair["key"].strip("\"'"):
+            raise BadFrames(
+                f"{where}: not a header of extended XYZ at {line[at : at + 30]!r}; write key=value "
+                f"pairs, texts with blanks in quotes"
+            )
+        key, value = pair["key"].strip("\"'"), pair["value"]
+        if key in info:
+            raise BadFrames(f"{where}: {key} is there twice; write it once")
+        info[key] = True if value is None else _value_of(value)
+        at = pair.end()
+    return info
+
+
+def _value_of(text: str):
+    """A number, several (n,), or the text as it is."""
+    inner = text.strip().strip("\"'{}[]").strip()
+    words = inner.replace("[", " ").replace("]", " ").replace(",", " ").split()
+    try:
+        numbers = [
+            int(word) if re.fullmatch(r"[-+]?\d{1,15}", word)
+            else float(word.lower().replace("d", "e"))  # Fortran's exponents
+            for word in words
+        ]  # fmt: skip
+    except ValueError:
+        return inner
+    return inner if not numbers else numbers[0] if len(numbers) == 1 else np.array(numbers)
 
 
 def _named(arrays: Mapping, *names: str) -> str | None:
@@ -288,7 +320,7 @@ def _has_shape(label: str, frame: Frame, key: str) -> bool:
     shape = np.shape(value)
     if np.asarray(value).dtype.kind not in "fi":
         return False
-    return shape == () if label == "energy" else shape in ((6,), (9,), (3, 3))
+    return shape == () if label == "energy" else shape in ((6,), (9,))
 
 
 def _candidates(label: str, frame: Frame) -> list[str]:
@@ -388,6 +420,10 @@ def _refuse_missing(frames: list[Frame], missing: dict[str, int], name: str) -> 
             which = "virial" if label == "stress" and _LIKE["virial"].search(key) else label
             options.append(f"{KEYS[which]} {key}")
     i = max(missing.values())
+    for label in missing:
+        for key in (key for key in frames[i].info if key.lower() in _USUAL[label]):
+            said[said.index(label)] += f" ({key} is {str(frames[i].info[key])[:30]!r})"
+            break
     if options:
         remedy = f"if that is it, say so: {' '.join(options)}"
     else:

@@ -36,6 +36,13 @@ CP2K_MD = ("cp2k/md", "cp2kdata/md", "cp2k/aimd_output")
 _ALIASES = {"outcar": "vasp/outcar", "xml": "vasp/xml", "cp2kdata/e_f": "cp2k/output"}
 
 
+_OPTIONS = {
+    "extxyz": {"keep_every", "start", "stop"},
+    "vasp/outcar": {"begin", "step"},
+    "vasp/xml": {"begin", "step"},
+}
+
+
 def import_labelled(
     path: Path,
     fmt: str | None = None,
@@ -70,6 +77,13 @@ def import_labelled(
     fmt = _ALIASES.get(fmt, fmt) or guess_format(path)
     if keys and any(keys.values()) and fmt != "extxyz":
         raise BadFrames(f"{path} ({fmt}): keys of labels are named for extended XYZ only")
+    if fmt in (*FORMATS, *CP2K_MD):
+        known = _OPTIONS.get(fmt, set())
+        if unknown := sorted(set(options) - known):
+            raise BadFrames(
+                f"{path} ({fmt}): no option {', '.join(unknown)}; there are: "
+                f"{', '.join(sorted(known)) or 'none'}"
+            )
     if fmt == "extxyz":
         return from_extxyz(path, virial=virial, keys=keys, notes=notes, **options)
     if fmt in vasp.FORMATS:
@@ -83,7 +97,7 @@ def import_labelled(
     else:
         system = _through_dpdata(path, fmt, **options)
     _refuse_incomplete(system, path, fmt, virial)
-    right_handed(system, notes)
+    dataset.right_handed(system, notes)
     _true_elements(system, path, notes)
     return dataset.typed(system, path)
 
@@ -100,7 +114,7 @@ def guess_format(path: Path) -> str:
     """
     name = files.plain_name(path).lower()
     head = files.head(path) if path.is_file() else ""
-    if name.endswith(".extxyz") or name.endswith(".xyz") and "lattice=" in head.lower():
+    if name.endswith(".extxyz") or (name.endswith(".xyz") and "lattice=" in head.lower()):
         return "extxyz"
     if vasp.is_outcar(head):
         return "vasp/outcar"
@@ -115,18 +129,6 @@ def guess_format(path: Path) -> str:
         f"{said}cannot tell the format of {path.name}; name it: fmt={FORMATS} or another of dpdata "
         f"(zif4 import --format)"
     )
-
-
-def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
-    """Swap the last two vectors of left-handed cells; atoms, forces and virials stay.
-
-    The lattice is the same. DeePMD-kit takes the signed volume of a left-handed cell, loses
-    neighbours across its faces and says nothing.
-    """
-    left = np.linalg.det(system["cells"]) < 0
-    if left.any():
-        system.data["cells"][left] = system["cells"][left][:, [0, 2, 1]]
-        notes.append(f"left-handed cells of {left.sum()} frames: last two vectors swapped")
 
 
 def _true_elements(system: dpdata.LabeledSystem, path: Path, notes: list[str]) -> None:

@@ -62,8 +62,8 @@ def labelled_files(
             continue
         try:
             found[file] = formats.guess_format(file)
-        except (Unfit, dataset.BadFrames) as error:
-            passed_over.append({"file": str(file.relative_to(source)), "why": str(error)})
+        except (Unfit, dataset.BadFrames):
+            passed_over.append({"file": str(file.relative_to(source)), "why": "no known format"})
     if source in runs:
         found = {source: formats.CP2K_MD[0]}
     result = []
@@ -115,9 +115,13 @@ def _more_precise(file: Path, form: str, found: dict[Path, str]) -> Path | None:
     if form != "vasp/outcar":
         return None
     for other, its in found.items():
-        if its == "vasp/xml" and other.parent == file.parent and _run_of(other) == _run_of(file):
-            if vasp.steps(file, form) == vasp.steps(other, its):
-                return other
+        beside = its == "vasp/xml" and other.parent == file.parent
+        if (
+            beside
+            and _run_of(other) == _run_of(file)
+            and vasp.steps(file, form) == vasp.steps(other, its)
+        ):
+            return other
     return None
 
 
@@ -190,10 +194,10 @@ def import_set(
     if paths.shipped("frames", name).exists():
         raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
     if target.exists() and not overwrite:
-        if (target / provenance.FILE).is_file():
-            if provenance.read(target)["key"] == provenance.key(recipe):
-                provenance.announce("reused", target, "the same files were imported before")
-                return target
+        finished = (target / provenance.FILE).is_file()
+        if finished and provenance.read(target)["key"] == provenance.key(recipe):
+            provenance.announce("reused", target, "the same files were imported before")
+            return target
         raise AlreadyThere(
             f"{paths.relative(target)} exists and is of other files or options; give another name "
             f"or say overwrite=True (zif4 import --overwrite)"

@@ -218,7 +218,8 @@ def zeros_of_energy(system: dpdata.LabeledSystem) -> np.ndarray:
     functionals have zeros that differ by tenths to hundreds of eV an atom, frames of one
     calculation lie close: in any proportion of the two there is a gap.
     """
-    heat = THERMAL * (system["forces"] ** 2).mean(axis=(1, 2))
+    squares = np.minimum(system["forces"] ** 2, 100.0)  # heat has no component of 10 eV/A
+    heat = THERMAL * squares.mean(axis=(1, 2))
     energy = system["energies"] / system.get_natoms() - heat
     order = np.argsort(energy)
     group = np.zeros(len(energy), dtype=int)

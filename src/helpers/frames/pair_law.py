@@ -88,8 +88,17 @@ _REACH = {splines: CUTOFF, tail: TAIL_OFF[1]}
 
 @dataclass(frozen=True)
 class Rows:
-    """What one frame asks of the coefficients: energy/N (1, K+1), forces (3N, K+1), stress
-    (6, K+1) in eV, A, the last column that of the constant c."""
+    """The rows of one frame for the K coefficients and, in the last column, the constant c.
+
+    Attributes
+    ----------
+    energy : (1, K + 1) array
+        Energy / N, eV.
+    force : (3N, K + 1) array
+        Forces, eV/A.
+    stress : (6, K + 1) array
+        Stress, eV/A^3.
+    """
 
     energy: np.ndarray
     force: np.ndarray
@@ -205,10 +214,9 @@ def compare() -> pd.DataFrame:
         degree, _ = correction.choose(table)
         result.append(_row("volume", "frame", framework, np.nan,
                            correction.left_out(table, degree)))  # fmt: skip
-        phases = table["phase"].unique()
-        if len(phases) > 1:
-            parts = []
-            for phase in phases:
+        parts = []
+        for phase in table["phase"].unique():
+            if (table["phase"] != phase).sum() > degree:  # or there is nothing to fit
                 law = correction.fit(table[table["phase"] != phase], degree, 0)
                 part = table[table["phase"] == phase]
                 v = part["volume_A3_per_atom"].to_numpy()
@@ -218,6 +226,7 @@ def compare() -> pd.DataFrame:
                         pressure_off_GPa=part["pressure_GPa"] - law.pressure(v),
                     )
                 )
+        if parts:
             result.append(_row("volume", "phase", framework, np.nan, pd.concat(parts)))
     kinds = {
         "frame": lambda f: f.name,

@@ -13,6 +13,7 @@ Units: eV, Angstrom, eV/A, eV/A^3 (stress in ASE's sign: positive = tension).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -132,7 +133,7 @@ class Reference(Calculator):
         non-finite energy or forces.
     """
 
-    implemented_properties = ["energy", "forces", "stress"]
+    implemented_properties: ClassVar = ["energy", "forces", "stress"]
 
     def __init__(self, path: Path | None = None, threads: int | None = None, **kwargs):
         super().__init__(**kwargs)

@@ -44,14 +44,19 @@ class ForceField(ABC):
 
     @abstractmethod
     def model(self, symbols: Iterable[str], *, tabulated: bool = True) -> Path:
-        """The model file for LAMMPS, after it was found to fit these elements.
+        """The model file for LAMMPS, after a check that it fits these elements.
 
         Parameters
         ----------
         symbols : iterable of str
-            chemical symbols of the structure.
+            Chemical symbols of the structure.
         tabulated : bool
-            the fast form of it, where there is one (`conversion.compress`).
+            Whether to use its fast form, if there is one (`conversion.compress`).
+
+        Returns
+        -------
+        Path
+            The file.
         """
 
     @abstractmethod
@@ -61,11 +66,16 @@ class ForceField(ABC):
         Parameters
         ----------
         model : Path or str
-            the file that gives the forces: a path is written in full, a name as it stands.
-        others : Path or str
-            further ones, whose disagreement with it is written to `model_deviation.FILE`.
+            The file that gives the forces: a path is written in full, a name as it is.
+        *others : Path or str
+            Further files, whose disagreement with it is written to `model_deviation.FILE`.
         every : int
-            steps between two rows of that.
+            Steps between two rows of that file.
+
+        Returns
+        -------
+        list of str
+            The lines.
         """
 
 
@@ -114,7 +124,18 @@ class ReaxFF(ForceField):
 
 
 def of(name: str | Path) -> ForceField:
-    """The force field that this word means: ``reaxff``, or any potential of `store.load`."""
+    """The force field of a name.
+
+    Parameters
+    ----------
+    name : str or Path
+        ``reaxff``, or any potential of `store.load`.
+
+    Returns
+    -------
+    ForceField
+        The force field.
+    """
     return ReaxFF() if str(name) == reaxff.NAME else DeepPotential(name)
 
 
@@ -125,7 +146,19 @@ def _written(model: Path | str) -> str:
 def deepmd_lines(model: Path | str, *others: Path | str, every: int = 0) -> list[str]:
     """Input lines of a deep potential, for any model file that DeePMD-kit's plugin reads.
 
-    model, others, every: see `ForceField.lines`.
+    Parameters
+    ----------
+    model : Path or str
+        See `ForceField.lines`.
+    *others : Path or str
+        See `ForceField.lines`.
+    every : int
+        See `ForceField.lines`.
+
+    Returns
+    -------
+    list of str
+        The lines.
     """
     compared = ["out_freq", str(every), "out_file", model_deviation.FILE] if others else []
     return [

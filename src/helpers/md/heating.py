@@ -1,7 +1,7 @@
-"""Heating runs: LAMMPS with a deep potential or ReaxFF, the target as the protocol says.
+"""Heating runs: LAMMPS with a deep potential or ReaxFF along a protocol.
 
-A run is found finished, resumed or made. A finished run has been counted: every sample is there,
-once.
+A run is found finished, resumed or made. A finished run has been checked: every sample is present
+exactly once.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ from helpers.md.resume import DamagedRun
 from helpers.md.run import Run
 
 _LOG = "lammps.log"
+_INTEGRATING = "Per MPI rank memory allocation"  # what LAMMPS says where a run begins
+_LEFT_PHYSICS = re.compile(
+    r"^ERROR(?: on proc \d+)?: (?:Lost atoms|Non-numeric (?:atom coords|box dimensions|pressure)"
+    r"|Bond atoms? |Out of range atoms|Too many neighbor bins|Domain too large for neighbor).*",
+    re.MULTILINE,
+)
 _RESTART_S = (
     60.0  # of computing between two restart files, at parallel.GUESS_S; at most a picosecond
 )
@@ -52,31 +58,49 @@ def run(
     compress: bool = True,
     keep_exploded: bool = False,
 ) -> Run:
-    """This run: found finished (made or shipped), resumed, or made.
+    """A heating run: found finished (made or shipped), resumed, or made.
 
     Its directory holds ``start.data``, ``in.heating``, ``thermo.csv`` (see `thermo.read`),
     ``trajectory.lammpstrj.gz`` (see `trajectory.read`), with an ensemble the model deviation (see
-    `model_deviation.read`), the log and the provenance. How it is computed (ranks, threads,
-    restart_every_ps, compress) does not determine the result. ranks, threads: as given, or what a
-    trial on this machine found fastest (`parallel.choose`).
+    `model_deviation.read`), the log and the provenance. The keyword arguments do not determine the
+    result.
+
+    Parameters
+    ----------
+    heating : HeatingRun
+        The run.
+    ranks : int, optional
+        MPI ranks; by default the fastest in a trial on this machine (`parallel.choose`).
+    threads : int, optional
+        Threads of each rank; by default as ``ranks``.
+    restart_every_ps : float, optional
+        Simulated time between restart files, ps.
+    compress : bool
+        Whether to use the tabulated form of the potential.
+    keep_exploded : bool
+        Whether to return an exploded run, with its diagnosis printed, instead of raising.
+
+    Returns
+    -------
+    Run
+        The finished run.
 
     Raises
     ------
-    store.BadPotential
-        no such potential, a truncated one, or one that does not know the structure's elements.
-    progress.ExplodedRun
-        the dynamics became unphysical. What was computed so far stays in the directory, which is
-        finished by it: the same call finds it and fails again. With ``keep_exploded`` it is
-        returned instead, the diagnosis printed and in the provenance (``exploded``).
-    reaxff.ReaxFFUnavailable
-        the run is one of ReaxFF, it is not here yet, and its force field is not either.
-    lammps.LammpsDied
+    BadPotential
+        There is no such potential, it is truncated, or it lacks an element of the structure.
+    ExplodedRun
+        The dynamics became unphysical. What was computed stays in the directory, which is thereby
+        finished: the same call finds it and fails again.
+    ReaxFFUnavailable
+        The run is one of ReaxFF, it is not here yet, and neither is its force field.
+    LammpsDied
         LAMMPS ended with an error.
-    resume.DamagedRun
-        the disk is full, or a sample is missing where LAMMPS should have written it; the same call
-        goes on from the last restart file before that.
-    provenance.DirectoryBusy
-        another process computes the same run.
+    DamagedRun
+        The disk is full, or a sample is missing; the same call continues from the last restart file
+        before that.
+    DirectoryBusy
+        Another process computes the same run.
     """
     recipe = heating.recipe()
     before = None
@@ -114,9 +138,19 @@ def run(
 
 
 def find(heating: HeatingRun) -> Run | None:
-    """The finished run of this recipe, made here or shipped, or None.
+    """The finished run of a recipe, made here or shipped.
 
-    One that has an ensemble beside it, which changes no force, counts as well.
+    A run with an additional ensemble, which does not affect the forces, is accepted as well.
+
+    Parameters
+    ----------
+    heating : HeatingRun
+        The run.
+
+    Returns
+    -------
+    Run or None
+        The run; None if there is none.
     """
     recipe = heating.recipe()
     if found := provenance.find("runs", recipe):
@@ -255,9 +289,9 @@ def _lammps(
         _append(directory / "lammps.out", directory / _LOG)
     if process.returncode or progress.step < _last_row(heating):
         log = (directory / "lammps.out").read_text(errors="replace")
-        if error := re.search(
-            r"ERROR.*(Lost atoms|Non-numeric|out of range|Bond atom|nan).*", log, re.IGNORECASE
-        ):
+        # an error of the input is none of the dynamics, whatever its words
+        error = _LEFT_PHYSICS.search(log) if _INTEGRATING in log else None
+        if error:
             raise ExplodedRun(progress.diagnosis(error.group(0).strip()))
         raise LammpsDied(
             f"LAMMPS ended with code {process.returncode} at step {progress.step} of "

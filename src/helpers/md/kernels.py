@@ -1,9 +1,9 @@
-"""Inner loops of DeePMD-kit compiled for this machine's processor, used by LAMMPS where they fit.
+"""Inner loops of DeePMD-kit compiled for this machine's processor, used by LAMMPS if they agree.
 
-``native/deepmd_kernels.cc`` holds three functions of the wheel's ``libdeepmd.so`` under their own
-names; preloaded, they are used instead. They are compiled once (``g++``, a second), compared with
-the wheel's on random input, and kept in ``build/kernels``. Without a compiler, or where the
-comparison fails, the wheel's are used and a line says so. ``ZIF4_KERNELS=off`` leaves them out.
+``native/deepmd_kernels.cc`` contains three functions of the wheel's ``libdeepmd.so`` under their
+own names; preloaded, they are used instead. They are compiled once (``g++``, a second), compared
+with the wheel's on random input, and kept in ``build/kernels``. Without a compiler, or if the
+comparison fails, the wheel's are used and a line reports it. ``ZIF4_KERNELS=off`` disables them.
 """
 
 from __future__ import annotations
@@ -32,12 +32,18 @@ _VIRIAL = "_ZN6deepmd17prod_virial_a_cpuIdEEvPT_S2_PKS1_S4_S4_PKiiii"
 
 
 class KernelsDiffer(UserError, RuntimeError):
-    """The compiled functions are not those of the installed DeePMD-kit, or do not do the same."""
+    """The compiled functions are not those of the installed DeePMD-kit, or give other results."""
 
 
 @functools.cache
 def library() -> Path | None:
-    """The shared library to preload, compiled now if it was not before; None to do without."""
+    """The shared library to preload, compiled if necessary.
+
+    Returns
+    -------
+    Path or None
+        The library; None to do without.
+    """
     if settings.current().kernels == "off":
         return None
     compiler = shutil.which(os.environ.get("CXX", "g++"))
@@ -83,15 +89,25 @@ def _processor() -> str:
 
 
 def compare(file: Path) -> float:
-    """The largest relative difference between the functions in ``file`` and the wheel's.
+    """Largest relative difference between the functions in a library and the wheel's.
 
-    Random input: distances inside both parts of a table and beyond both its ends, sorted padding,
-    a list of neighbours with gaps.
+    Random input: distances inside both parts of a table and beyond both ends, sorted padding, and a
+    list of neighbours with gaps.
+
+    Parameters
+    ----------
+    file : Path
+        The library.
+
+    Returns
+    -------
+    float
+        The difference.
 
     Raises
     ------
     KernelsDiffer
-        a function is missing on either side, or they differ by more than ``TOLERANCE``.
+        A function is missing on either side, or they differ by more than ``TOLERANCE``.
     """
     if not (deepmd := importlib.util.find_spec("deepmd")):
         raise KernelsDiffer("deepmd-kit is not installed")

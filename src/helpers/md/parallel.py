@@ -1,8 +1,8 @@
-"""Ranks and threads for a run, chosen by measurement; what a step of LAMMPS costs.
+"""Number of ranks and threads of a run, chosen by measurement; the cost of a step of LAMMPS.
 
 A cost is given in core-microseconds per atom and step, wall time x ranks x threads / (steps x
-atoms), so that sizes and layouts compare; beside it stands the processor time that was really
-used, which is less where the machine had other work, or where threads waited.
+atoms), so that sizes and layouts can be compared. The processor time actually used is given as
+well; it is less if the machine had other work or if threads waited.
 """
 
 from __future__ import annotations
@@ -24,9 +24,22 @@ _TRIAL_S = 6
 
 
 def layouts(cores: int, atoms: int) -> list[tuple[int, int]]:
-    """(ranks, threads) to try: one core, and all cores shared out in every whole way.
+    """Layouts to be tried: one core, and all cores divided in every whole way.
 
-    No rank gets fewer than 30 atoms: what it computes for its neighbours' sake is more by then.
+    No rank gets fewer than 30 atoms, below which the work for atoms of neighbouring ranks
+    dominates.
+
+    Parameters
+    ----------
+    cores : int
+        Number of cores.
+    atoms : int
+        Number of atoms.
+
+    Returns
+    -------
+    list of (int, int)
+        Ranks and threads.
     """
     split = [(r, cores // r) for r in range(1, cores + 1) if not cores % r and atoms >= 30 * r]
     return list(dict.fromkeys([(1, 1), *split]))
@@ -40,16 +53,35 @@ def choose(
     ranks: int | None = None,
     threads: int | None = None,
 ) -> tuple[int, int]:
-    """(ranks, threads) for a run: as given, or the fastest of a short trial on this machine.
+    """Number of ranks and threads of a run: as given, or the fastest in a trial on this machine.
 
-    forces: what gives them, from the file ``model``. steps: of the run. The trial is made once for
-    a cell size, potential and machine; it is kept in ``build/bench/layouts`` and used again. A run
-    of minutes is not worth it and gets one core.
+    The short trial is made once for a cell size, potential and machine, and kept in
+    ``build/bench/layouts``. A run of minutes gets one core without a trial.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    forces : ForceField
+        The force field.
+    model : Path
+        Its model file.
+    steps : int
+        Steps of the run.
+    ranks : int, optional
+        MPI ranks, if given.
+    threads : int, optional
+        Threads of each rank, if given.
+
+    Returns
+    -------
+    (int, int)
+        Ranks and threads.
 
     Raises
     ------
     LammpsDied
-        no layout worked.
+        LAMMPS failed with every layout.
     """
     if ranks or threads:
         return ranks or 1, threads or 1

@@ -1,4 +1,4 @@
-"""How far a heating run is: its table followed row by row, shown, timed and guarded."""
+"""Progress of a heating run: its table followed row by row, displayed, timed and checked."""
 
 from __future__ import annotations
 
@@ -26,11 +26,19 @@ _SPARE_BYTES = 2**20  # on the disk, beside four restart files
 
 
 class ExplodedRun(UserError, RuntimeError):
-    """The dynamics left physics: hot, blown up, atoms on top of each other, lost or NaN."""
+    """The dynamics became unphysical: too hot, expanded, atoms overlapping, lost or NaN."""
 
 
 class Progress:
-    """Follows thermo.csv: progress bar, guards, wall time. Survives kills in progress.json."""
+    """Follows ``thermo.csv``: progress bar, checks, wall time; state in ``progress.json``.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the run.
+    heating : HeatingRun
+        The run.
+    """
 
     def __init__(self, directory: Path, heating: HeatingRun):
         self.directory, self.heating = directory, heating
@@ -50,7 +58,20 @@ class Progress:
 
     @contextmanager
     def bar(self, first: int, cores: int):
-        """One session of LAMMPS, from step ``first`` on so many cores, with its bar."""
+        """One session of LAMMPS with its progress bar.
+
+        Parameters
+        ----------
+        first : int
+            Step at which the session starts.
+        cores : int
+            Number of cores.
+
+        Yields
+        ------
+        Progress
+            This object.
+        """
         self.sessions, self.cores = self.sessions + 1, cores
         self.began = self.tick = time.monotonic()
         self.before = self.seconds
@@ -72,7 +93,15 @@ class Progress:
             yield self
 
     def update(self) -> None:
-        """Take in the rows written since; raises ExplodedRun or DamagedRun (row lost, no room)."""
+        """Read the rows that were written since the last call.
+
+        Raises
+        ------
+        ExplodedRun
+            The dynamics became unphysical.
+        DamagedRun
+            A row is lost, or the disk is full.
+        """
         with open(self.directory / thermo.FILE, "rb") as file:
             file.seek(self.offset)
             text = file.read()
@@ -147,6 +176,7 @@ class Progress:
 
     @property
     def speed_ns_per_day(self) -> float:
+        """Speed of all sessions so far, ns of simulated time per day; NaN before the first step."""
         if not self.md_seconds:
             return math.nan
         return self.md_steps * self.heating.timestep_fs * 1e-6 / (self.md_seconds / 86400)
@@ -176,9 +206,7 @@ class Progress:
         for row in model_deviation.whole_rows(self.directory / model_deviation.FILE):
             values = row.split()
             if len(values) > largest and float(values[largest]) > limit:
-                self.step = (
-                    int(values[0]) + 1
-                )  # kept is what lies before it, however late it is seen
+                self.step = int(values[0])  # kept is what lies before, however late it is seen
                 raise ExplodedRun(
                     f"the run was stopped at step {values[0]}: the ensemble disagrees by "
                     f"{float(values[largest]):.2f} eV/A on a force, more than "
@@ -187,7 +215,18 @@ class Progress:
                 )
 
     def diagnosis(self, what: str) -> str:
-        """What is said of a run that exploded, and what to do about it."""
+        """What is reported of an exploded run, and the remedies.
+
+        Parameters
+        ----------
+        what : str
+            What was noticed.
+
+        Returns
+        -------
+        str
+            The text.
+        """
         row = self.row or {}
         return (
             f"the run exploded after step {self.step}: {what} "

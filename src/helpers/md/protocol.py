@@ -1,20 +1,20 @@
-"""The protocol of a heating run: what determines it, its stages, and LAMMPS' input for them.
+r"""The protocol of a heating run: all that determines it, and its stages.
 
 The target temperature is a function of the step alone; for one continuous ramp
 
-    T(step) = T_start                                  during the equilibration,
-    T(step) = T_start + rate * (t - t_equilibration)   up to T_end
+.. math:: T = T_{start} \quad (t \le t_{eq}), \qquad
+    T = T_{start} + q\,(t - t_{eq}) \quad \text{up to } T_{end},
 
-so that a run that was killed at any moment goes on along the same ramp. Where the end lies below
-the start the rate is subtracted: a run that cools, or quenches.
-The dynamics are Nose-Hoover chains for temperature and pressure (Martyna, Tobias and Klein,
-J. Chem. Phys. 101, 4177 (1994); LAMMPS ``fix npt``).
+so that a run that was killed at any moment continues along the same ramp. If the end lies below the
+start, the rate q is subtracted: a run that cools, or a quench. The dynamics are Nose-Hoover chains
+for temperature and pressure (Martyna, Tobias and Klein, J. Chem. Phys. 101, 4177 (1994); LAMMPS
+``fix npt``).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ase import Atoms
@@ -42,10 +42,21 @@ _UNSEEN = _YOUNGER[3:]
 
 @dataclass(frozen=True)
 class Stage:
-    """Steps first ... last with a target temperature linear in the step (K).
+    """Part of a run with a target temperature linear in the step.
 
-    what: equilibration, heating, cooling, hold (not sampled: the structure follows the new
-    temperature) or sample.
+    Attributes
+    ----------
+    first : int
+        First step.
+    last : int
+        Last step.
+    start_K : float
+        Target temperature at the start, K.
+    end_K : float
+        Target temperature at the end, K.
+    what : str
+        equilibration, heating, cooling, hold (not sampled: the structure adapts to the new
+        temperature) or sample.
     """
 
     first: int
@@ -59,28 +70,68 @@ class Stage:
 class HeatingRun:
     """All that determines a heating run.
 
-    structure: name in data/structures or the path of a file that ASE reads, a crystal in three
-    dimensions of elements that the potential knows. The ramp goes from temperature_start_K to
-    temperature_end_K, up or down; its rate is a positive number either way. potential: name,
-    directory or frozen ``.pb`` file (see `store.load`), or ``reaxff`` (see
-    `helpers.md.reaxff`).
-    coupling of the barostat: ``iso`` (the paper), ``aniso`` (three lengths on their own), ``tri``
-    (angles too) or ``none`` (NVT, the cell stays). segment_K > 0 heats in segments of that many
-    kelvin, and after each holds its last temperature for ``hold_ps`` and then samples it for
-    ``sample_ps`` (the paper's 20 K/ps runs); 0 is one continuous ramp, held and sampled at its end.
-    Where start and end are the same temperature there is no ramp and the rate is 0. thermostat_ps,
-    barostat_ps: relaxation times. ensemble: further potentials, of other training seeds; every
-    ``deviation_every_ps`` their disagreement is written (`helpers.validation.ensemble`), the
-    forces are those of ``potential`` alone. stop_at_deviation_eV_per_A > 0: the run ends, with the
-    reason, where the largest of these deviations exceeds it.
-
-    relaxed: the cell and its atoms are brought to the minimum of the potential at ``pressure_bar``
-    first, with the freedom ``iso``, ``aniso`` or ``tri``, or ``atoms`` alone. hydrogen_mass_u:
-    mass of H; 2.014 is deuterium, whose fastest vibrations allow a step of 1 fs (densities are
-    written for ordinary hydrogen all the same). volume_A3_per_atom > 0: the cell is brought to this
-    volume before anything else, all lengths by one factor; with ``coupling`` none it stays there.
-    after: a run whose last positions, velocities and cell this one starts from, such as the melt
-    that a quench begins with.
+    Attributes
+    ----------
+    structure : str
+        Name in ``data/structures``, or path of a file that ASE reads: a crystal periodic in three
+        dimensions, of elements that the potential knows.
+    potential : str
+        Name, directory or frozen ``.pb`` file (see `store.load`), or ``reaxff`` (see
+        `helpers.md.reaxff`).
+    temperature_start_K : float
+        Start of the ramp, K.
+    temperature_end_K : float
+        End of the ramp, K, above or below the start.
+    heating_rate_K_per_ps : float
+        Rate of the ramp, K/ps, positive in either direction; 0 if start and end are equal.
+    supercell : (int, int, int)
+        Repetitions of the cell along a, b and c.
+    equilibration_ps : float
+        Time at the start temperature, ps.
+    timestep_fs : float
+        Time step, fs.
+    pressure_bar : float
+        Pressure of the barostat, bar.
+    seed : int
+        Seed of the initial velocities.
+    thermo_every_ps : float
+        Interval of the thermodynamic table, ps.
+    frame_every_ps : float
+        Interval of the trajectory, ps.
+    thermostat_ps : float
+        Relaxation time of the thermostat, ps.
+    barostat_ps : float
+        Relaxation time of the barostat, ps.
+    coupling : str
+        Freedom of the cell: ``iso`` (the paper), ``aniso`` (three independent lengths), ``tri``
+        (angles too) or ``none`` (NVT, fixed cell).
+    segment_K : float
+        If positive, the run heats in segments of this many kelvin, and after each holds the
+        temperature for ``hold_ps`` and samples it for ``sample_ps`` (the paper's 20 K/ps runs). 0
+        is one continuous ramp, held and sampled at its end.
+    hold_ps : float
+        Time of holding, ps.
+    sample_ps : float
+        Time of sampling, ps.
+    ensemble : tuple of str
+        Further potentials, from trainings with other seeds, whose disagreement is recorded
+        (`helpers.validation.ensemble`); the forces are those of ``potential`` alone.
+    deviation_every_ps : float
+        Interval of that record, ps.
+    relaxed : str
+        If not empty, the structure is first relaxed with the potential at ``pressure_bar``, with a
+        cell that is free as for ``iso``, ``aniso`` or ``tri``, or with fixed cell (``atoms``).
+    hydrogen_mass_u : float
+        Mass of H, u; 2.014 is deuterium, whose fastest vibrations allow a step of 1 fs. Densities
+        are those of ordinary hydrogen all the same.
+    volume_A3_per_atom : float
+        If positive, the cell is first scaled to this volume, A^3 per atom; with ``coupling`` none
+        it keeps it.
+    stop_at_deviation_eV_per_A : float
+        If positive, the run ends when the largest deviation of the ensemble exceeds this, eV/A.
+    after : HeatingRun or None
+        Run from whose last positions, velocities and cell this one starts, such as the melt before
+        a quench.
     """
 
     structure: str
@@ -117,6 +168,16 @@ class HeatingRun:
                 object.__delattr__(self, name)  # the class has the default
         for name in ("supercell", "ensemble"):  # a notebook's parameters are lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        for one in fields(self):  # they get into LAMMPS' input
+            value = getattr(self, one.name)
+            if one.type == "int" and type(value) is not int:
+                raise Unfit(f"{one.name} = {value!r} must be a whole number")
+            if one.type == "float" and (
+                type(value) not in (int, float) or not math.isfinite(value)
+            ):
+                raise Unfit(f"{one.name} = {value!r} must be a number")
+        if len(self.supercell) != 3 or not all(type(n) is int and n > 0 for n in self.supercell):
+            raise Unfit(f"supercell = {list(self.supercell)} is not three whole numbers from 1 up")
         for name in (
             "temperature_start_K",
             "timestep_fs",
@@ -141,8 +202,6 @@ class HeatingRun:
                 raise Unfit(f"{name} = {getattr(self, name)} must not be negative")
         if not self.temperature_end_K > 0:
             raise Unfit(f"temperature_end_K = {self.temperature_end_K} must be positive")
-        if not math.isfinite(self.pressure_bar):
-            raise Unfit(f"pressure_bar = {self.pressure_bar} must be a number")
         constant = self.temperature_end_K == self.temperature_start_K
         if constant and self.heating_rate_K_per_ps != 0:
             raise Unfit(
@@ -216,16 +275,28 @@ class HeatingRun:
             raise Unfit("a run with coupling tri goes on from another one with coupling tri only")
 
     def steps(self, ps: float) -> int:
-        """Number of time steps in ``ps`` picoseconds."""
+        """Number of time steps in a time.
+
+        Parameters
+        ----------
+        ps : float
+            Time, ps.
+
+        Returns
+        -------
+        int
+            Number of steps.
+        """
         return units.steps(ps, self.timestep_fs)
 
     @property
     def force_field(self) -> ForceField:
-        """What gives the forces."""
+        """The force field of ``potential``."""
         return force_field.of(self.potential)
 
     @property
     def name(self) -> str:
+        """Name made of the structure, its size, and the rate or the temperature."""
         cell = Path(self.structure).stem + "".join(
             f"x{n}" for n in self.supercell if tuple(self.supercell) != (1, 1, 1)
         )
@@ -235,7 +306,13 @@ class HeatingRun:
         return f"{cell}-{self.heating_rate_K_per_ps:g}Kps{cooled}"
 
     def stages(self) -> list[Stage]:
-        """The protocol: equilibration (stage 0), then heat, hold and sample, once or in turn."""
+        """The stages: equilibration, then heating, holding and sampling, once or repeatedly.
+
+        Returns
+        -------
+        list of Stage
+            The stages in order.
+        """
         stages, step, start = [], 0, self.temperature_start_K
 
         def add(ps: float, to: float, what: str):
@@ -261,17 +338,35 @@ class HeatingRun:
 
     @property
     def total_steps(self) -> int:
+        """Number of steps of the whole run."""
         return self.stages()[-1].last
 
     def sample_stages(self) -> list[int]:
-        """Numbers of the stages that are sampled, as in the table's column ``stage``."""
+        """Numbers of the stages that are sampled, as in the column ``stage`` of the table.
+
+        Returns
+        -------
+        list of int
+            The numbers.
+        """
         first = int(not self.steps(self.equilibration_ps))  # number 0 belongs to equilibration
         return [i for i, s in enumerate(self.stages(), start=first) if s.what == "sample"]
 
     def recipe(self) -> dict:
-        """What the provenance key is made of: every parameter, inputs by content.
+        """All that determines the run, with inputs by their content; the key is its hash.
 
-        A field that younger runs have is left out at its default: older keys stay what they are.
+        A field that was introduced later is left out at its default, so that older keys do not
+        change.
+
+        Returns
+        -------
+        dict
+            Plain data.
+
+        Raises
+        ------
+        Unfit
+            The ensemble names a potential twice.
         """
         plain = {
             k: float(v) if isinstance(v, (int, float)) and k != "seed" else v
@@ -302,14 +397,24 @@ class HeatingRun:
 
 
 def structure(heating: HeatingRun) -> Atoms:
-    """The start structure of a run, as supercell, at its volume.
+    """The initial structure of a run: as supercell, at its volume.
+
+    Parameters
+    ----------
+    heating : HeatingRun
+        The run.
+
+    Returns
+    -------
+    ase.Atoms
+        The structure.
 
     Raises
     ------
-    structures.UnknownStructure
-        neither a shipped cell nor a file.
+    UnknownStructure
+        There is neither a shipped cell nor a file of this name.
     Unfit
-        a file that holds no crystal: see `structures.read`.
+        The file holds no crystal, see `structures.read`.
     """
     atoms = structures.supercell(
         structures.read(_structure_file(heating.structure)), tuple(heating.supercell)

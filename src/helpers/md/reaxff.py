@@ -1,13 +1,13 @@
-"""ReaxFF, a reactive force field, as a peer of the deep potential; its file is the user's own.
+"""ReaxFF, a reactive force field, for comparison with the deep potential; its file is the user's.
 
 The parameters are those of Yang, Shin, Li, Bennett, van Duin and Mauro, J. Phys. Chem. C 122, 9616
 (2018), as published with Castel and Coudert, J. Phys. Chem. C 126, 19532 (2022); they carry no
-licence, so they are not shipped. A run with them is found by the sha256 of the one known file and
-is read without it. The charges of the atoms are equilibrated at every step (QEq).
+licence and are therefore not shipped. A run with them is found by the sha256 of the one known file
+and can be read without it. The charges of the atoms are equilibrated at every step (QEq).
 
-LAMMPS' ``pair_style reaxff`` gives kcal/mol whatever the units of the input are, so it is scaled to
-metal units as the one member of a ``hybrid/scaled`` (energy, forces and virial alike): thermostat,
-pressure, times and tables stay those of every other run.
+LAMMPS' ``pair_style reaxff`` gives kcal/mol whatever the units of the input are. It is therefore
+scaled to metal units as the only member of a ``hybrid/scaled`` (energy, forces and virial alike),
+so that thermostat, pressure, times and tables are those of all other runs.
 """
 
 from __future__ import annotations
@@ -30,18 +30,27 @@ _HOME = "github.com/fxcoudert/citable-data, 152-Castel_JPhysChemC_2022"
 
 
 class ReaxFFUnavailable(UserError, RuntimeError):
-    """The force field is not on this machine, is another one, or lacks an element."""
+    """The force field is not on this machine, is a different one, or lacks an element."""
 
 
 def force_field(symbols: Iterable[str] = ()) -> Path:
-    """The force-field file in the folder that ``$ZIF4_REAXFF`` names.
+    """The force-field file in the directory named by ``$ZIF4_REAXFF``.
 
-    symbols: elements that it must know.
+    Parameters
+    ----------
+    symbols : iterable of str
+        Elements that it must know.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
     ReaxFFUnavailable
-        no such folder or file, another content than the known one, or an unknown element.
+        There is no such directory or file, its content is not the known one, or an element is
+        unknown.
     """
     folder, variable = settings.current().reaxff, settings.variable("reaxff")
     file = (folder or Path()) / FILE
@@ -66,8 +75,18 @@ def force_field(symbols: Iterable[str] = ()) -> Path:
 def lines(file: Path | str) -> list[str]:
     """Input lines for a force-field file, in metal units and with ``atom_style charge``.
 
-    QEq with the taper of the force field (0 to 10 A), to 1e-6. ``NULL``: LAMMPS' own cutoffs,
-    which give the published control file's energies for this crystal.
+    QEq with the taper of the force field (0 to 10 A), to 1e-6. ``NULL``: LAMMPS' own cutoffs, which
+    give the energies of the published control file for this crystal.
+
+    Parameters
+    ----------
+    file : Path or str
+        The file.
+
+    Returns
+    -------
+    list of str
+        The lines.
     """
     return [
         f"pair_style hybrid/scaled {KCAL_PER_MOL_IN_EV!r} reaxff NULL",

@@ -1,7 +1,8 @@
-"""How a heating run that was killed goes on: from the newest restart file that can be trusted.
+"""Continuation of an interrupted heating run, from the newest restart file that can be trusted.
 
-LAMMPS writes restart files in turn, and before it starts again the tables are cut back to the
-newest of them up to which they are whole. A LAMMPS that outlived its Python is ended first.
+LAMMPS writes restart files in turn. Before it starts again, the tables are cut back to the newest
+restart file up to which they are complete. A LAMMPS process that outlived its Python is ended
+first.
 """
 
 from __future__ import annotations
@@ -22,11 +23,22 @@ _RESTART_MAGIC = b"LammpS RestartT\0"  # at the end of every whole restart file
 
 
 class DamagedRun(UserError, RuntimeError):
-    """A table or trajectory lacks samples that it should hold, or cannot be written (full disk)."""
+    """A table or trajectory lacks samples, or cannot be written because the disk is full."""
 
 
 def full_disk(directory: Path) -> DamagedRun:
-    """The error of a run that finds no room to write."""
+    """The error of a run that finds no space to write.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the run.
+
+    Returns
+    -------
+    DamagedRun
+        The error.
+    """
     return DamagedRun(
         f"the disk is full: {paths.relative(directory)} cannot be written; make room and call "
         f"again, the run goes on from its last whole restart file"
@@ -34,7 +46,18 @@ def full_disk(directory: Path) -> DamagedRun:
 
 
 def restarts(directory: Path) -> list[tuple[int, Path]]:
-    """(step, file) of whole restart files, oldest first; a kill may leave a cut-off one."""
+    """Complete restart files; a kill may leave an incomplete one.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the run.
+
+    Returns
+    -------
+    list of (int, Path)
+        Step and file, oldest first.
+    """
     found = []
     for file in directory.glob("restart.*"):
         size = file.stat().st_size
@@ -47,10 +70,22 @@ def restarts(directory: Path) -> list[tuple[int, Path]]:
 
 
 def rewind(directory: Path, heating: HeatingRun) -> int:
-    """Cut the tables back to the newest whole restart up to which they are whole, too; its step.
+    """Cut the tables back to the newest complete restart file up to which they are complete.
 
-    A restart file whose samples are lost (a full disk, a truncated table) is worth nothing: it is
-    removed and the one before it is taken. 0: start anew.
+    A restart file whose samples are lost (a full disk, a truncated table) is removed, and the one
+    before it is used.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the run.
+    heating : HeatingRun
+        The run.
+
+    Returns
+    -------
+    int
+        Step of that restart file; 0 to start anew.
     """
     steps, *others = written(directory)
     candidates, lost = restarts(directory), ""
@@ -73,7 +108,17 @@ def rewind(directory: Path, heating: HeatingRun) -> int:
 
 
 def cut(directory: Path, heating: HeatingRun, step: int) -> None:
-    """Keep the samples up to ``step``."""
+    """Keep the samples up to a step.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the run.
+    heating : HeatingRun
+        The run.
+    step : int
+        Last step to keep.
+    """
     thermo.truncate(directory / thermo.FILE, step)
     if (dump := directory / trajectory.FILE).exists():
         trajectory.truncate(dump, step)
@@ -82,7 +127,22 @@ def cut(directory: Path, heating: HeatingRun, step: int) -> None:
 
 
 def written(directory: Path) -> tuple[list[int], list[int], list[int]]:
-    """Steps of the whole rows, frames and deviations that are on the disk."""
+    """Steps of the complete samples on disk.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the run.
+
+    Returns
+    -------
+    rows : list of int
+        Steps of the thermodynamic table.
+    frames : list of int
+        Steps of the trajectory.
+    compared : list of int
+        Steps of the model deviation.
+    """
     dump = directory / trajectory.FILE
     return (
         [int(row.split(",", 1)[0]) for row in thermo.whole_rows(directory / thermo.FILE)],
@@ -97,7 +157,26 @@ def written(directory: Path) -> tuple[list[int], list[int], list[int]]:
 def lacking(
     heating: HeatingRun, step: int, rows: list[int], frames: list[int], compared: list[int]
 ) -> str:
-    """Which sample up to ``step`` is not there, or is there twice; "" when all are."""
+    """The first sample up to a step that is missing or present twice.
+
+    Parameters
+    ----------
+    heating : HeatingRun
+        The run.
+    step : int
+        Last step to check.
+    rows : list of int
+        Steps of the thermodynamic table.
+    frames : list of int
+        Steps of the trajectory.
+    compared : list of int
+        Steps of the model deviation.
+
+    Returns
+    -------
+    str
+        In words; empty if all samples are present once.
+    """
     wanted = [
         ("row", thermo.FILE, heating.thermo_every_ps, 1, rows),
         ("frame", trajectory.FILE, heating.frame_every_ps, 1, frames),
@@ -122,7 +201,23 @@ def lacking(
 
 @contextmanager
 def no_orphan(directory: Path) -> Iterator[int]:
-    """A lock that LAMMPS inherits; first ends a LAMMPS whose Python was killed with -9."""
+    """End a LAMMPS process whose Python was killed, and hold a lock that the next one inherits.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the run.
+
+    Yields
+    ------
+    int
+        File descriptor of the lock.
+
+    Raises
+    ------
+    DirectoryBusy
+        The process cannot be ended.
+    """
     group = directory / ".lammps"
     with open(group, "a+") as fence:
         deadline = time.monotonic() + 15
@@ -152,9 +247,7 @@ def _works_in(directory: Path, group: int) -> bool:
     """
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if os.getpgid(int(process.name)) == group and os.path.samefile(
-                process / "cwd", directory
-            ):
+            if os.getpgid(int(process.name)) == group and (process / "cwd").samefile(directory):
                 return True
         except OSError:  # it has ended meanwhile, or is another user's
             continue

@@ -58,16 +58,21 @@ class Run:
         Parameters
         ----------
         directory : Path or str
-            of a finished run.
+            Directory of a finished run.
         recipe : HeatingRun, optional
-            what was asked for when the run was found; without it that of the provenance.
+            The run that was asked for; by default that of the provenance.
+
+        Returns
+        -------
+        Run
+            The run.
 
         Raises
         ------
-        provenance.NoProvenance
-            the directory is missing, unfinished, or its provenance is broken.
+        NoProvenance
+            The directory is missing or unfinished, or its provenance is broken.
         Unfit
-            it holds another kind of result.
+            It holds another kind of result.
         """
         directory = Path(directory)
         record = provenance.read(directory)
@@ -214,6 +219,18 @@ class Runs(Sequence[Run]):
         return len(self._runs)
 
     def __getitem__(self, which):
+        """A run by its number, or the runs of a slice.
+
+        Parameters
+        ----------
+        which : int or slice
+            Number or slice.
+
+        Returns
+        -------
+        Run or Runs
+            The run or runs.
+        """
         return Runs(self._runs[which]) if isinstance(which, slice) else self._runs[which]
 
     def __add__(self, other: Iterable[Run]) -> Runs:
@@ -232,18 +249,27 @@ class Runs(Sequence[Run]):
         potential: str | None = None,
         structure: str | None = None,
     ) -> Runs:
-        """Those runs that have all of these properties; may be none.
+        """Those runs that have all of the given properties; there may be none.
 
         Parameters
         ----------
         rate : float, optional
-            heating rate in K/ps; 0 for runs at one temperature.
-        seed, atoms : int, optional
-            seed of the first velocities; number of atoms.
-        supercell : three int, optional
-            repetitions along a, b, c.
-        potential, structure : str, optional
-            names.
+            Heating rate, K/ps; 0 for runs at one temperature.
+        seed : int, optional
+            Seed of the initial velocities.
+        atoms : int, optional
+            Number of atoms.
+        supercell : (int, int, int), optional
+            Repetitions along a, b and c.
+        potential : str, optional
+            Name of the potential.
+        structure : str, optional
+            Name of the structure.
+
+        Returns
+        -------
+        Runs
+            The runs.
         """
         wanted = {
             "rate": rate,
@@ -303,14 +329,19 @@ class Runs(Sequence[Run]):
         return self.where(rate=self.rates[-1])[0]
 
     def heated(self) -> Runs:
-        """Those that reached their ramp; of each that did not it is said on one line.
+        """Those runs that reached their ramp; for the others a line is printed.
 
-        A run may explode in its equilibration, or in its first row.
+        A run may explode during its equilibration, or in its first row.
+
+        Returns
+        -------
+        Runs
+            The runs.
 
         Raises
         ------
         Unfit
-            none of them did.
+            None of them did.
         """
         reached = Runs(run for run in self if len(run.ramp))
         for run in self:
@@ -325,10 +356,16 @@ class Runs(Sequence[Run]):
 
 
 def _recipe_of(record: dict) -> HeatingRun:
-    """The recipe that a provenance tells, its inputs by the names they had then."""
+    """The recipe that a provenance tells, its inputs by the names they had then.
+
+    The run that it started from is known by its key alone: it is in the recipe if it is here.
+    """
     known = {f.name for f in fields(HeatingRun)}
     values = {name: value for name, value in record["recipe"].items() if name in known}
     values |= {
         name: record[name] for name in ("structure", "potential", "ensemble") if name in record
     }
+    if before := values.pop("after", None):
+        found = (one for _, one in provenance.finished("runs") if one["key"] == before)
+        values["after"] = next(map(_recipe_of, found), None)
     return HeatingRun(**values)

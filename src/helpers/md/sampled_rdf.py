@@ -1,4 +1,4 @@
-"""g(r) of a run beside that of the reference, at one temperature that both have reached."""
+"""g(r) of a run and of the reference, at one temperature that both have reached."""
 
 from __future__ import annotations
 
@@ -18,10 +18,20 @@ REFERENCE = "reference"  # the name of its curve
 
 @dataclass(frozen=True)
 class Sampling:
-    """How g(r) is sampled: the same way for every run and for the reference.
+    """How g(r) is sampled, equally for every run and for the reference.
 
-    temperature_K: where runs are compared. width_K: frames within it of a temperature count.
-    n_frames: at most so many of a run, evenly chosen. r_max_A, bin_width_A: bins of g(r).
+    Attributes
+    ----------
+    temperature_K : float
+        Temperature at which runs are compared, K.
+    width_K : float
+        Frames within this of a temperature are used, K.
+    n_frames : int
+        Largest number of frames of a run, evenly chosen.
+    r_max_A : float
+        Upper end of g(r), A.
+    bin_width_A : float
+        Bin width of g(r), A.
     """
 
     temperature_K: float
@@ -31,18 +41,40 @@ class Sampling:
     bin_width_A: float
 
     def rdfs(self, frames: Trajectory) -> RDFs:
-        """All g(r) of these frames; beyond half the cell periodic images count, too."""
+        """All g(r) of some frames; beyond half the cell periodic images are counted.
+
+        Parameters
+        ----------
+        frames : Trajectory
+            The frames.
+
+        Returns
+        -------
+        RDFs
+            All pairs of elements and the total.
+        """
         pairs = zip(frames.positions, frames.cells, strict=True)
         return rdf.rdfs(pairs, frames.symbols, self.r_max_A, self.bin_width_A, images=True)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run beside the reference.
+    """Comparison of a run with the reference.
 
-    name: of the run. temperature_K: that both have (NaN without a comparison). curves: name ->
-    g(r), the reference last; empty without a comparison. why_not: the reason then, in words.
-    n_frames: of the run, n_reference: of the reference.
+    Attributes
+    ----------
+    name : str
+        Name of the run.
+    temperature_K : float
+        Common temperature, K; NaN without a comparison.
+    curves : mapping of str to RDFs, or None
+        Name -> g(r), the reference last; None without a comparison.
+    why_not : str
+        Reason why there is no comparison.
+    n_frames : int
+        Number of frames of the run.
+    n_reference : int
+        Number of frames of the reference.
     """
 
     name: str
@@ -67,11 +99,28 @@ class Comparison:
 def compare(
     name: str, frames: Trajectory, used: Trajectory, reference: Trajectory, how: Sampling
 ) -> Comparison:
-    """The run at the reference's temperature nearest to the one asked for that it has reached.
+    """Compare a run with the reference at the common temperature nearest to the requested one.
 
-    frames: of the run; used: those of them that have the temperature of their thermostat
-    (``snapshots.at_temperature``). Where less than half of the frames there have it, the run is not
-    in equilibrium, and nothing is compared.
+    If less than half of the frames there have the temperature of their thermostat, the run is not
+    in equilibrium and is not compared.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    frames : Trajectory
+        Frames of the run.
+    used : Trajectory
+        Those that have the temperature of their thermostat (``snapshots.at_temperature``).
+    reference : Trajectory
+        Frames of the reference.
+    how : Sampling
+        How g(r) is sampled.
+
+    Returns
+    -------
+    Comparison
+        The comparison, or why there is none.
     """
     try:
         T, ours, theirs = snapshots.common(
@@ -93,8 +142,24 @@ def compare(
 def at_constant_volume(
     name: str, frames: Trajectory, beside: Comparison, how: Sampling
 ) -> Comparison:
-    """A run that was held at constant volume, at the temperature and beside the reference of
-    another comparison."""
+    """Add a run at constant volume to a comparison, at the same temperature.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    frames : Trajectory
+        Frames of the run.
+    beside : Comparison
+        The comparison whose temperature and reference are used.
+    how : Sampling
+        How g(r) is sampled.
+
+    Returns
+    -------
+    Comparison
+        The comparison, or why there is none.
+    """
     if not beside:
         return Comparison(name, why_not=beside.why_not)
     try:
@@ -108,10 +173,27 @@ def at_constant_volume(
 def as_it_went(
     name: str, frames: Trajectory, table: pd.DataFrame, reference: Trajectory, how: Sampling
 ) -> Comparison:
-    """All frames of a run that lost its temperature, named by the temperatures that it had.
+    """g(r) of all frames of a run that lost its temperature, with the reference at its start.
 
-    Beside the reference where the run began. table: of ``thermo.read``. No equilibrium: to look
-    at, not to judge by.
+    There is no equilibrium: this shows what happened and is no basis for a judgement.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    frames : Trajectory
+        Frames of the run.
+    table : DataFrame
+        Result of ``thermo.read``.
+    reference : Trajectory
+        Frames of the reference.
+    how : Sampling
+        How g(r) is sampled.
+
+    Returns
+    -------
+    Comparison
+        The comparison, named by the temperatures of the frames, or why there is none.
     """
     had = snapshots.actual_temperatures(frames, table)
     known = np.isfinite(had)
@@ -126,5 +208,16 @@ def as_it_went(
 
 
 def volume_per_atom(frames: Trajectory) -> float:
-    """Mean volume of an atom (A^3) over the frames."""
+    """Mean volume per atom.
+
+    Parameters
+    ----------
+    frames : Trajectory
+        The frames.
+
+    Returns
+    -------
+    float
+        A^3.
+    """
     return float(np.abs(np.linalg.det(frames.cells)).mean() / len(frames.symbols))

@@ -1,4 +1,4 @@
-"""Snapshots near a temperature, from a heating run or from labelled reference frames alike."""
+"""Snapshots near a temperature, from a heating run or from labelled reference frames."""
 
 from __future__ import annotations
 
@@ -18,12 +18,24 @@ class NoSnapshots(UserError, ValueError):
 
 
 def fitting(names: Iterable[str], n_atoms: int) -> list[str]:
-    """Those sets that have ``n_atoms`` atoms and know temperatures. names: see `of_sets`.
+    """Those sets that have a given number of atoms and know temperatures.
+
+    Parameters
+    ----------
+    names : iterable of str
+        See `of_sets`.
+    n_atoms : int
+        Number of atoms.
+
+    Returns
+    -------
+    list of str
+        Names of the sets.
 
     Raises
     ------
     NoSnapshots
-        none has; says what they hold.
+        There is none; the message says what the sets hold.
     """
     found, seen = [], []
     for name in list(names) or dataset.names(imported=False):
@@ -40,7 +52,18 @@ def fitting(names: Iterable[str], n_atoms: int) -> list[str]:
 
 
 def origins(names: Iterable[str]) -> pd.DataFrame:
-    """Who sampled each of these sets, and how, as its provenance says it."""
+    """How each of some sets was sampled, according to its provenance.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The sets.
+
+    Returns
+    -------
+    DataFrame
+        A row for each set.
+    """
     rows = []
     for name in names:
         record = provenance.read(dataset.locate(name))
@@ -57,17 +80,28 @@ def origins(names: Iterable[str]) -> pd.DataFrame:
 
 
 def of_sets(names: Iterable[str], n_atoms: int) -> Trajectory:
-    """The frames of labelled sets as one trajectory of ``n_atoms`` atoms.
+    """The frames of labelled sets as one trajectory.
 
-    names: sets in data/frames or build/frames; empty takes every set with this number of atoms.
-    Frames keep the target temperature of their sampling; they do not follow each other in time
-    (times are NaN, positions may be wrapped): good for averages, not for motion. Frames without
-    a temperature (relaxations, strained crystals) are left out.
+    Frames have the target temperature of their sampling. They are no sequence in time (times are
+    NaN, positions may be wrapped), so that they are suitable for averages and not for motion.
+    Frames without a temperature (relaxations, strained crystals) are left out.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Sets in ``data/frames`` or ``build/frames``; if empty, every set with this number of atoms.
+    n_atoms : int
+        Number of atoms.
+
+    Returns
+    -------
+    Trajectory
+        The frames.
 
     Raises
     ------
     NoSnapshots
-        no such frames; names what the sets hold.
+        There are no such frames; the message says what the sets hold.
     """
     chosen = fitting(names, n_atoms)
     parts = [dataset.load(name) for name in chosen]
@@ -89,13 +123,28 @@ def of_sets(names: Iterable[str], n_atoms: int) -> Trajectory:
 def near(
     trajectory: Trajectory, temperature_K: float, width_K: float = 50.0, n: int | None = None
 ) -> Trajectory:
-    """Frames whose temperature is within ``width_K`` of ``temperature_K``; at most ``n`` of them,
-    spread evenly.
+    """Frames near a temperature.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The frames.
+    temperature_K : float
+        Temperature, K.
+    width_K : float
+        Largest difference, K.
+    n : int, optional
+        Largest number of frames, evenly chosen.
+
+    Returns
+    -------
+    Trajectory
+        The frames that remain.
 
     Raises
     ------
     NoSnapshots
-        none there; says which temperatures there are.
+        There are none; the message says which temperatures there are.
     """
     close = np.flatnonzero(np.abs(trajectory.temperatures_K - temperature_K) <= width_K)
     if not len(trajectory):
@@ -112,10 +161,22 @@ def near(
 
 
 def actual_temperatures(trajectory: Trajectory, table: pd.DataFrame) -> np.ndarray:
-    """Instantaneous temperature (K) of each frame, (F,), from the run's table.
+    """Instantaneous temperature of each frame, interpolated in the table of the run.
 
-    The temperature of a trajectory is the thermostat's target, which a run that blows up leaves.
-    table: of ``thermo.read``. Interpolated in time; NaN before its first row and behind its last.
+    The temperature of a trajectory is the target of the thermostat, which a run that explodes does
+    not follow.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The frames.
+    table : DataFrame
+        Result of ``thermo.read``.
+
+    Returns
+    -------
+    (F,) array
+        Temperatures, K; NaN before the first and after the last row of the table.
     """
     if not len(table):
         return np.full(len(trajectory), np.nan)
@@ -125,20 +186,46 @@ def actual_temperatures(trajectory: Trajectory, table: pd.DataFrame) -> np.ndarr
 
 
 def fluctuation(temperature_K, n_atoms: int):
-    r"""Standard deviation (K) of the instantaneous temperature of ``n_atoms`` in equilibrium.
+    r"""Standard deviation of the instantaneous temperature in equilibrium.
 
     .. math:: \sigma_T = T \sqrt{2 / (3 N - 3)}
 
-    of a canonical ensemble without motion of the centre of mass (Frenkel & Smit, Understanding
-    Molecular Simulation, 2nd ed., 2002, sec. 6.1). temperature_K: scalar or array.
+    in a canonical ensemble without motion of the centre of mass (Frenkel & Smit, Understanding
+    Molecular Simulation, 2nd ed., 2002, sec. 6.1).
+
+    Parameters
+    ----------
+    temperature_K : float or array
+        Temperature, K.
+    n_atoms : int
+        Number of atoms.
+
+    Returns
+    -------
+    float or array
+        K.
     """
     return temperature_K * np.sqrt(2 / (3 * n_atoms - 3))
 
 
 def at_temperature(trajectory: Trajectory, table: pd.DataFrame, sigmas: float = 4.0) -> Trajectory:
-    """Frames whose actual temperature is their target's, within ``sigmas`` standard deviations.
+    """Frames whose actual temperature agrees with their target; there may be none.
 
-    May be empty. Frames of which it is not known (``actual_temperatures``) are left out.
+    Frames whose actual temperature is unknown are left out.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The frames.
+    table : DataFrame
+        Result of ``thermo.read``.
+    sigmas : float
+        Largest difference in standard deviations (`fluctuation`).
+
+    Returns
+    -------
+    Trajectory
+        The frames that remain.
     """
     off = np.abs(actual_temperatures(trajectory, table) - trajectory.temperatures_K)
     limit = sigmas * fluctuation(trajectory.temperatures_K, len(trajectory.symbols))
@@ -146,9 +233,21 @@ def at_temperature(trajectory: Trajectory, table: pd.DataFrame, sigmas: float = 
 
 
 def spaced(trajectory: Trajectory, at_least_ps: float) -> Trajectory:
-    """Frames that follow each other by ``at_least_ps``, the first among them.
+    """Frames separated by a minimum time, the first among them.
 
-    Nearer ones see the same event twice. Frames without a time are all kept.
+    Closer frames see the same event twice. Frames without a time are all kept.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The frames.
+    at_least_ps : float
+        Minimum time, ps.
+
+    Returns
+    -------
+    Trajectory
+        The frames that remain.
     """
     kept, last = [], -np.inf
     for index, time in enumerate(trajectory.times_ps):
@@ -165,15 +264,37 @@ def common(
     width_K: float = 50.0,
     n: int | None = None,
 ) -> tuple[float, Trajectory, Trajectory]:
-    """The reference's temperature nearest to ``temperature_K`` that the run has reached, too.
+    """Frames of a run and of the reference at a common temperature.
 
-    Returns it (K), and the frames of the run and of the reference near it (``near``). Reached it
-    has what lies between its lowest and highest temperature, or outside by a fifth of the width.
+    The reference's temperature nearest to ``temperature_K`` that lies between the lowest and the
+    highest temperature of the run, or outside by at most a fifth of the width.
+
+    Parameters
+    ----------
+    run : Trajectory
+        Frames of the run.
+    reference : Trajectory
+        Frames of the reference.
+    temperature_K : float
+        Requested temperature, K.
+    width_K : float
+        See `near`, K.
+    n : int, optional
+        See `near`.
+
+    Returns
+    -------
+    temperature_K : float
+        The common temperature, K.
+    run : Trajectory
+        Frames of the run near it.
+    reference : Trajectory
+        Frames of the reference near it.
 
     Raises
     ------
     NoSnapshots
-        there is none; says which temperatures both have.
+        There is none; the message says which temperatures both have.
     """
     if not len(run):
         raise NoSnapshots("the run has no frames to compare")
@@ -196,9 +317,23 @@ def common(
 def stages(
     trajectory: Trajectory, step_K: float, width_K: float | None = None, n: int | None = None
 ) -> dict[float, Trajectory]:
-    """Snapshots at every multiple of ``step_K`` the trajectory passes: temperature -> frames.
+    """Snapshots at every multiple of a temperature step that the trajectory passes.
 
-    width_K: half width of a stage, by default half a step. Without frames there is no stage.
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The frames.
+    step_K : float
+        Step, K.
+    width_K : float, optional
+        Half width of a stage, K; by default half a step.
+    n : int, optional
+        Largest number of frames of a stage.
+
+    Returns
+    -------
+    dict of float to Trajectory
+        Temperature (K) -> frames; stages without frames are left out.
     """
     if not len(trajectory):
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,25 +37,32 @@ COLUMNS = (
 
 
 def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
-    """Table of a run directory (finished or not) or of a ``thermo.csv``.
+    """Thermodynamic table of a run, finished or not.
 
-    The enthalpy is H = E_kin + E_pot + P0 V with the *external* pressure P0 of the run, not the
-    instantaneous one, whose fluctuations would drown it.
+    The enthalpy is H = E_kin + E_pot + P0 V with the *external* pressure P0 of the run; the
+    fluctuations of the instantaneous pressure would hide it.
 
     Parameters
     ----------
-    run: run directory, or the file itself.
-    equilibration: False leaves out the rows before the heating starts (stage 0).
+    run : Path or str
+        Directory of the run, or its ``thermo.csv``.
+    equilibration : bool
+        False leaves out the rows before the heating starts (stage 0).
+
+    Returns
+    -------
+    DataFrame
+        A row for each sample.
 
     Raises
     ------
-    FileNotFoundError
-        there is no table yet: the run was never started, or stopped within its first 0.1 ps.
-    ValueError
-        the file is not such a table, or its steps do not increase.
+    NotThere
+        There is no table yet: the run was never started, or stopped within its first 0.1 ps.
+    Unfit
+        The file is not such a table, or its steps do not increase.
     """
     file = _file(run)
-    table = pd.read_csv(file, comment="#")
+    table = pd.read_csv(io.StringIO(_whole(file)), comment="#")
     table = table if len(table) else table.astype(float)  # a run may explode before its first row
     if missing := [c for c in COLUMNS if c not in table.columns]:
         raise Unfit(
@@ -70,14 +78,24 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
 
 
 def ramps(runs: Mapping) -> dict:
-    """The table of each run without its equilibration; one that has none is said and left out.
+    """The tables of several runs without their equilibration.
 
-    runs: key -> run directory. A run that exploded before its ramp, or in its first row, has none.
+    A run that exploded before its ramp, or in its first row, is reported and left out.
+
+    Parameters
+    ----------
+    runs : mapping
+        Key -> directory of the run.
+
+    Returns
+    -------
+    dict
+        Key -> table.
 
     Raises
     ------
     Unfit
-        none of the runs has one.
+        None of the runs reached its ramp.
     """
     tables = {key: read(run, equilibration=False) for key, run in runs.items()}
     for key, table in tables.items():
@@ -92,13 +110,25 @@ def ramps(runs: Mapping) -> dict:
 
 
 def swing(time_ps, values) -> float:
-    r"""Period (ps) of the slowest regular oscillation of ``values``, such as a barostat's.
+    r"""Period of the slowest regular oscillation of a quantity, such as that of a barostat.
 
     Twice the lag at which the autocorrelation is lowest,
 
     .. math:: \rho(t) = \langle \delta x(0)\, \delta x(t) \rangle / \langle \delta x^2 \rangle,
 
-    over lags up to half the length. time_ps: (M,), evenly spaced. NaN for fewer than eight samples.
+    over lags up to half the length.
+
+    Parameters
+    ----------
+    time_ps : (M,) array
+        Times, evenly spaced, ps.
+    values : (M,) array
+        The quantity, any unit.
+
+    Returns
+    -------
+    float
+        Period, ps; NaN for fewer than eight samples.
     """
     x = np.asarray(values, float) - np.mean(values)
     if len(x) < 8:
@@ -111,16 +141,32 @@ def swing(time_ps, values) -> float:
 def density(
     table: pd.DataFrame, temperature_K: float, *, skip_ps: float = 0.0, blocks: int = 5
 ) -> dict:
-    """Mean density at one temperature of an NPT run, with an error from means over blocks.
+    """Mean density of an NPT run at one temperature, with an error from means over blocks.
 
-    table: `read` of a run. Rows whose target is within 1 K count, without the first
-    ``skip_ps`` of them. error_g_cm3 = standard deviation of the block means / sqrt(blocks); blocks
-    shorter than the barostat's period make it too small, so duration_ps is returned beside it.
+    The error is too small if blocks are shorter than the period of the barostat; ``duration_ps`` is
+    therefore returned as well.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `read`.
+    temperature_K : float
+        Target temperature, K; rows within 1 K are used.
+    skip_ps : float
+        Time at this temperature that is left out, ps.
+    blocks : int
+        Number of blocks.
+
+    Returns
+    -------
+    dict
+        density_g_cm3, error_g_cm3 (standard deviation of the block means / sqrt(blocks)),
+        duration_ps.
 
     Raises
     ------
-    ValueError
-        fewer than two rows a block are left.
+    Unfit
+        Fewer than two rows in a block are left.
     """
     rows = table[(table["target_temperature_K"] - temperature_K).abs() <= 1]
     rows = rows[rows["time_ps"] >= rows["time_ps"].min() + skip_ps]
@@ -138,9 +184,46 @@ def density(
     }
 
 
+def _whole(file: Path) -> str:
+    """The text of a table without the row that LAMMPS is just writing.
+
+    Raises
+    ------
+    Unfit
+        another row is cut off, or the last one of a run that is finished.
+    """
+    text = file.read_text()
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith("#")]
+    growing = not (file.parent / provenance.FILE).is_file()
+    if growing and len(lines) > 1 and not lines[-1].endswith("\n"):
+        lines.pop()
+    width = lines[0].count(",") if lines else 0
+    for number, line in enumerate(lines, start=1):
+        if line.count(",") != width or not line.endswith("\n"):
+            raise Unfit(
+                f"{paths.relative(file)} is damaged: row {number} of {len(lines)} is cut off "
+                f"({line[:30].strip()!r}); restore it, or remove the run's directory and run it "
+                f"again"
+            )
+    return "".join(lines)
+
+
 def whole_rows(file: Path) -> list[str]:
-    """The whole rows of a table; LAMMPS adds a "#" line per session, a kill may cut off the last,
-    a full disk may glue two together."""
+    """The complete rows of a table.
+
+    LAMMPS adds a "#" line for each session, a kill may cut off the last row, and a full disk may
+    join two rows.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+
+    Returns
+    -------
+    list of str
+        The rows.
+    """
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     return [
         x for x in lines if x[0].isdigit() and x.endswith("\n") and x.count(",") == len(COLUMNS) - 1
@@ -148,7 +231,15 @@ def whole_rows(file: Path) -> list[str]:
 
 
 def truncate(file: Path, step: int) -> None:
-    """Keep the header and the whole rows up to ``step``."""
+    """Keep the header and the complete rows up to a step.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    step : int
+        Last step to keep.
+    """
     kept = [row for row in whole_rows(file) if int(row.split(",", 1)[0]) <= step]
     provenance.write_text(file, "".join([",".join(COLUMNS) + "\n", *kept]))
 

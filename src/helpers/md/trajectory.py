@@ -31,9 +31,20 @@ FILE = "trajectory.lammpstrj"
 class Trajectory:
     """Frames of one run.
 
-    symbols: (N,) chemical symbols. steps, times_ps: (F,). temperatures_K: (F,) *target*
-    temperatures of the thermostat. cells: (F, 3, 3) lattice vectors as rows, A.
-    positions: (F, N, 3) A, unwrapped (an atom that leaves the cell goes on).
+    Attributes
+    ----------
+    symbols : (N,) array of str
+        Chemical symbols.
+    steps : (F,) array of int
+        Steps of the run.
+    times_ps : (F,) array
+        Times, ps; NaN if unknown.
+    temperatures_K : (F,) array
+        *Target* temperatures of the thermostat, K; NaN if unknown.
+    cells : (F, 3, 3) array
+        Cell vectors as rows, A.
+    positions : (F, N, 3) array
+        Unwrapped positions, A: an atom that leaves the cell goes on.
     """
 
     symbols: np.ndarray
@@ -47,7 +58,18 @@ class Trajectory:
         return len(self.steps)
 
     def __getitem__(self, which) -> Trajectory:
-        """Frames by slice, mask or list of indices; an int gives a trajectory of one frame."""
+        """Some of the frames.
+
+        Parameters
+        ----------
+        which : int, slice, mask or list of int
+            Frames; an int gives a trajectory of one frame.
+
+        Returns
+        -------
+        Trajectory
+            The frames.
+        """
         if isinstance(which, (int, np.integer)):
             which = [which]
         return Trajectory(
@@ -60,39 +82,81 @@ class Trajectory:
         )
 
     def between(self, t_lo_K: float, t_hi_K: float) -> Trajectory:
-        """Frames whose target temperature is in [t_lo_K, t_hi_K)."""
+        """Frames in a range of target temperature.
+
+        Parameters
+        ----------
+        t_lo_K : float
+            Lower end, K, included.
+        t_hi_K : float
+            Upper end, K, not included.
+
+        Returns
+        -------
+        Trajectory
+            The frames.
+        """
         t = self.temperatures_K
         return self[(t >= t_lo_K) & (t < t_hi_K)]
 
     def last(self, n: int) -> Trajectory:
-        """The last ``n`` frames (all, when there are fewer)."""
+        """The last frames.
+
+        Parameters
+        ----------
+        n : int
+            Number of frames; all if there are fewer.
+
+        Returns
+        -------
+        Trajectory
+            The frames.
+        """
         return self[max(len(self) - n, 0) :]
 
     def atoms(self, frame: int = -1) -> Atoms:
-        """One frame as periodic ASE atoms, unwrapped."""
+        """One frame as ASE atoms, periodic and unwrapped.
+
+        Parameters
+        ----------
+        frame : int
+            Index of the frame.
+
+        Returns
+        -------
+        ase.Atoms
+            The frame.
+        """
         return Atoms(self.symbols, self.positions[frame], cell=self.cells[frame], pbc=True)
 
 
 def read(run: Path | str, *, every: int = 1) -> Trajectory:
     """Trajectory of a run directory (finished or not) or of a dump file.
 
-    Times and target temperatures come from ``thermo.csv`` beside the file; without one times are
-    those of the dump (``ITEM: TIME``) or NaN, temperatures NaN. A last frame that a kill cut off is
-    left out. Atoms stand in the order of their ids, where the dump has them.
+    Times and target temperatures come from ``thermo.csv`` next to the file; without it times are
+    those of the dump (``ITEM: TIME``) or NaN, and temperatures NaN. An incomplete last frame is
+    left out. Atoms are in the order of their ids, if the dump has ids.
 
     Parameters
     ----------
-    run: run directory or the dump file, plain or gzipped.
-    every: keep every so-manieth frame.
+    run : Path or str
+        Directory of the run, or the dump file, plain or gzipped.
+    every : int
+        Keep one frame in this many.
+
+    Returns
+    -------
+    Trajectory
+        The frames.
 
     Raises
     ------
-    FileNotFoundError
-        no trajectory there.
-    ValueError
-        the file is not a dump; it has no elements, or no unwrapped positions and nothing to unwrap
-        by; it is not periodic, or in units without a length; it holds no whole frame, NaN, or a
-        damaged line; atoms come or go, or change element; ``thermo.csv`` has no row.
+    NotThere
+        There is no trajectory.
+    Unfit
+        The file is not a dump; it has no elements, or no unwrapped positions and nothing to unwrap
+        by; it is not periodic, or in units without a length; it holds no complete frame, NaN, or a
+        damaged line; atoms appear, disappear or change element; ``thermo.csv`` has no row.
     """
     file = _file(run)
     frames = [frame for i, frame in enumerate(_frames(file)) if i % every == 0]
@@ -136,17 +200,28 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
 def of_images(
     images: Iterable[Atoms], times_ps: Sequence[float] | None = None, *, unwrap: bool = False
 ) -> Trajectory:
-    """Frames of ASE as a trajectory, each looked at: what others wrote, for our observables.
+    """Frames of ASE as a trajectory, after a check of each.
 
-    images: frames in order of time, e.g. ``ase.io.read("mine.extxyz", index=":")``. times_ps: (F,),
-    NaN without. unwrap: positions are wrapped, atoms are followed by their nearest image from frame
-    to frame, which therefore may lie no further apart than half a cell's worth of motion.
+    Parameters
+    ----------
+    images : iterable of ase.Atoms
+        Frames in order of time, such as ``ase.io.read("mine.extxyz", index=":")``.
+    times_ps : (F,) sequence of float, optional
+        Times, ps; NaN if not given.
+    unwrap : bool
+        Whether positions are wrapped. Atoms are then followed by their nearest image from frame to
+        frame, so that no atom may move by half a cell between frames.
+
+    Returns
+    -------
+    Trajectory
+        The frames.
 
     Raises
     ------
-    ValueError
-        no frame; a frame without periodic cell, of other atoms, or of atoms in another order; NaN;
-        times that do not fit.
+    Unfit
+        There is no frame; a frame has no periodic cell, other atoms, or atoms in another order; a
+        value is NaN; the times do not fit.
     """
     images = list(images)
     if not images:
@@ -187,12 +262,31 @@ def of_images(
 
 
 def steps(file: Path) -> list[int]:
-    """Steps of the whole frames of a plain dump, up to the first one that is damaged or cut off."""
+    """Steps of the complete frames of a plain dump, up to the first damaged or incomplete one.
+
+    Parameters
+    ----------
+    file : Path
+        The dump.
+
+    Returns
+    -------
+    list of int
+        Steps.
+    """
     return [step for step, _ in _index(file)]
 
 
 def truncate(file: Path, step: int) -> None:
-    """Cut a plain dump after its last whole frame at or before ``step`` (for a restart)."""
+    """Cut a plain dump after its last complete frame at or before a step, for a restart.
+
+    Parameters
+    ----------
+    file : Path
+        The dump.
+    step : int
+        Last step to keep.
+    """
     end = 0
     for found, frame_end in _index(file):
         if found > step:
@@ -203,10 +297,24 @@ def truncate(file: Path, step: int) -> None:
 
 
 def thin(source: Path, target: Path, every: int) -> int:
-    """Write every so-manieth frame of a dump, and the last one, gzipped; how many those are.
+    """Write one frame in ``every`` of a dump, and the last one, gzipped.
 
-    Frame number ``every`` is the first: of frames 0.02 ps apart every fifth are those at 0.1 ps,
-    0.2 ps ...
+    Frame number ``every`` is the first: of frames 0.02 ps apart, ``every`` = 5 keeps those at 0.1
+    ps, 0.2 ps ...
+
+    Parameters
+    ----------
+    source : Path
+        The dump.
+    target : Path
+        The file to write.
+    every : int
+        Interval in frames.
+
+    Returns
+    -------
+    int
+        Number of frames written.
     """
     kept, n, chunk = 0, 0, []
     with (

@@ -1,4 +1,4 @@
-"""Windows of temperature of one run: its stages, or given ranges where it has one stage only."""
+"""Windows of temperature of one run: its stages, or given ranges if it has a single stage."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from helpers.md.trajectory import Trajectory
 
 
 def windows(frames: Trajectory, stages: Sequence, edges_K: Sequence[float]) -> dict:
-    """Name -> frames of each window that has any; the whole run where none has.
+    """The frames in each window of temperature.
 
     Parameters
     ----------
-    frames: of the run.
-    stages: of ``density_stages.find`` (name, low_K, high_K).
-    edges_K: rising temperatures; a run that has one stage only is cut at these instead.
+    frames : Trajectory
+        Frames of the run.
+    stages : sequence of Stage
+        Result of ``density_stages.find``.
+    edges_K : sequence of float
+        Increasing temperatures, K, at which a run of a single stage is divided.
+
+    Returns
+    -------
+    dict of str to Trajectory
+        Name -> frames of each window that has any; the whole run if none has.
     """
     limits = [(f"{s.name}, {s.low_K:.0f}–{s.high_K:.0f} K", s.low_K, s.high_K) for s in stages]
     if len(stages) == 1:

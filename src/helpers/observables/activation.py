@@ -1,7 +1,7 @@
-"""The free energy of breaking a bond in both conventions, from g(r) at several temperatures.
+"""Free energy of breaking a bond in both conventions, from g(r) at several temperatures.
 
-The paper reads the barrier off -k_B T ln g(r); free energies along a distance, as umbrella sampling
-gives them, are -k_B T ln[4 pi r^2 g(r)]. See `helpers.observables.pmf`.
+The paper reads the barrier from -k_B T ln g(r); free energies along a distance, as from umbrella
+sampling, are -k_B T ln[4 pi r^2 g(r)]. See `helpers.observables.pmf`.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ CONVENTIONS = {"this book, g(r)": "g", "this book, 4πr²g(r)": "distance"}
 
 @dataclass(frozen=True)
 class Activation:
-    """Barriers of one kind of bond, and the line through them.
+    """Barriers at several temperatures and the line through them.
 
     Attributes
     ----------
     barriers : DataFrame
-        a row for each temperature (``pmf.activation_free_energies``), kJ/mol.
+        A row for each temperature (``pmf.activation_free_energies``).
     line : FreeEnergyLine or None
-        through the sampled barriers; None where too few were sampled.
+        The line; None if too few barriers were sampled.
     """
 
     barriers: pd.DataFrame
     line: FreeEnergyLine | None
 
     def at(self, temperature_K: float) -> pd.Series:
-        """The row of a temperature.
+        """The barrier at one temperature.
 
         Parameters
         ----------
         temperature_K : float
-            K.
+            Temperature, K.
 
         Returns
         -------
         Series
-            dF_kJ_mol, error_kJ_mol, lower_bound_kJ_mol, ...; NaN where there is no such temperature.
+            dF_kJ_mol, error_kJ_mol, lower_bound_kJ_mol; NaN if there is none.
         """
         table = self.barriers.set_index("temperature_K")
         return table.reindex([temperature_K]).iloc[0]
 
     @property
     def why_no_line(self) -> str:
-        """Why there is no line, in words."""
+        """Reason why there is no line."""
         n = int(self.barriers["dF_kJ_mol"].notna().sum())
         return (
             f"barriers were sampled at {n} temperatures; a line takes three, and most draws of "
@@ -67,12 +67,12 @@ def by_convention(rdfs: Mapping[float, RDF]) -> dict[str, Activation]:
     Parameters
     ----------
     rdfs : mapping of float to RDF
-        temperature (K) -> g(r) of the bond.
+        g(r) of a bond at each temperature (K).
 
     Returns
     -------
     dict of str to Activation
-        name of the convention -> what was found.
+        Convention -> barriers and line.
     """
     works = [pmf.from_rdf(one, T) for T, one in rdfs.items()]
     found = {}
@@ -88,38 +88,38 @@ def by_convention(rdfs: Mapping[float, RDF]) -> dict[str, Activation]:
 
 
 def pairs_in_valley(rdfs: Mapping[float, RDF]) -> dict[float, int]:
-    """Pairs between the first and the second peak (``pmf.VALLEY_A``).
+    """Number of pairs between the first and the second peak (``pmf.VALLEY_A``).
 
     Parameters
     ----------
     rdfs : mapping of float to RDF
-        temperature (K) -> g(r) of the bond.
+        g(r) of a bond at each temperature (K).
 
     Returns
     -------
     dict of float to int
-        temperature (K) -> pairs in all its frames.
+        Temperature (K) -> pairs.
     """
     low, high = pmf.VALLEY_A
     return {T: int(one.counts[(one.r > low) & (one.r < high)].sum()) for T, one in rdfs.items()}
 
 
 def above_line(barriers: pd.DataFrame, dU_kJ_mol: float, dS_J_mol_K: float) -> np.ndarray:
-    r"""Temperatures at which the lower bound lies above the line of another work.
-
-    .. math:: \Delta F(T) = \Delta U - T \Delta S
+    """Temperatures at which the lower bound lies above the line dU - T dS of another work.
 
     Parameters
     ----------
     barriers : DataFrame
-        of `Activation`.
-    dU_kJ_mol, dS_J_mol_K : float
-        of that line.
+        As `Activation.barriers`.
+    dU_kJ_mol : float
+        kJ/mol.
+    dS_J_mol_K : float
+        J/mol/K.
 
     Returns
     -------
-    ndarray
-        (K,) temperatures, K.
+    array
+        Temperatures, K.
     """
     bounds = barriers.dropna(subset="lower_bound_kJ_mol")
     T = bounds["temperature_K"].to_numpy()

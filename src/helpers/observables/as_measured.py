@@ -76,28 +76,37 @@ def seen(
 
     Parameters
     ----------
-    frames : sequence of ((N,3) array, (3,3) array)
-        positions and cell of each frame, A.
-    symbols : (N,) array of str
-        chemical symbols.
+    frames : sequence of ((N, 3) array, (3, 3) array)
+        Positions and cell of each frame, A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
     Q : (K,) array
-        1/A, the points of the measurement.
+        Points of the measurement, 1/A.
     r : (R,) array
-        A, likewise.
+        Points of the measurement, A.
     transform : Transform
-        how the measurement made its D(r).
-    normalisation, kind, charges
-        see `radiation.weights`; ``kind`` is the radiation.
+        How the measurement made its D(r).
+    normalisation : str
+        See `radiation.weights`.
+    kind : str
+        The radiation, "x-ray" or "neutron".
+    charges : dict of str to int, optional
+        See `radiation.amplitudes`.
     r_max : float
-        end of g(r), A, a multiple of ``bin_width``. Twice the range to be compared, so that its
-        end disturbs nothing there.
+        End of g(r), A, a multiple of ``bin_width``: twice the range to be compared, so that its end
+        disturbs nothing there.
     bin_width : float
-        of g(r), A.
+        Bin width of g(r), A.
+
+    Returns
+    -------
+    Seen
+        F(Q) and D(r) of the model.
 
     Raises
     ------
     ValueError
-        see `rdf.rdfs`, `scattering.from_g`, `radiation.weights` and `Transform`.
+        As `rdf.rdfs`, `scattering.from_g`, `radiation.weights` and `Transform`.
     """
     curves = rdf.rdfs(frames, symbols, r_max, bin_width, images=True)
     as_is = radiation.contributions(

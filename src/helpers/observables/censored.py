@@ -1,13 +1,13 @@
 r"""Temperatures of which some are only known to lie higher: means, trends and their intervals.
 
-A seed whose density does not fall up to T_c, though a fall would have been seen, says T_f > T_c.
-With T_f of the other seeds, errors e_i, and the scatter s between seeds,
+A seed whose density does not fall up to T_c, although a fall would have been detected, shows that
+T_f > T_c. With T_f of the other seeds, errors e_i, and the scatter s between seeds,
 
 .. math:: \ln L = \sum_{falls} \ln N(T_i; \mu_i, s^2 + e_i^2)
     + \sum_{censored} \ln P(T > T_{c,i}; \mu_i, s)
 
-(Tobin, Econometrica 26, 24 (1958)). A mean that left the censored seeds out would be too low, one
-that took T_c for T_f, too.
+(Tobin, Econometrica 26, 24 (1958)). A mean without the censored seeds would be too low, and so
+would be one that took T_c for T_f.
 """
 
 from __future__ import annotations
@@ -31,10 +31,18 @@ _FAR_K = 5000.0  # no end of an interval is looked for farther away
 
 @dataclass(frozen=True)
 class Seeds:
-    """One entry a run: where it falls, or up to where it does not.
+    """Runs, with the temperature at which each falls or up to which it does not.
 
-    rate_K_per_ps: (n,). fell: (n,) bool. temperature_K: (n,) T_f of those that fell, T_c of the
-    others. error_K: (n,) standard error of T_f; 0 where censored.
+    Attributes
+    ----------
+    rate_K_per_ps : (n,) array
+        Heating rates, K/ps.
+    fell : (n,) array of bool
+        Whether the density falls.
+    temperature_K : (n,) array
+        T_f of the runs that fall, T_c of the others, K.
+    error_K : (n,) array
+        Standard error of T_f, K; 0 for censored runs.
     """
 
     rate_K_per_ps: np.ndarray
@@ -46,7 +54,18 @@ class Seeds:
         return len(self.fell)
 
     def of(self, chosen) -> Seeds:
-        """The runs of a mask or of indices."""
+        """Some of the runs.
+
+        Parameters
+        ----------
+        chosen : mask or array of int
+            The runs.
+
+        Returns
+        -------
+        Seeds
+            These runs.
+        """
         return Seeds(
             self.rate_K_per_ps[chosen], self.fell[chosen], self.temperature_K[chosen],
             self.error_K[chosen],
@@ -54,15 +73,29 @@ class Seeds:
 
 
 def seeds(rate_K_per_ps, Tf_K, error_K, above_K) -> Seeds:
-    """From columns of a table of runs; those that say nothing are left out.
+    """Runs from the columns of a table; those without information are left out.
 
-    Tf_K: NaN where no fall was found. above_K: up to where one would have been found, NaN where
-    the run could not tell; not looked at where there is a Tf.
+    Parameters
+    ----------
+    rate_K_per_ps : (n,) array
+        Heating rates, K/ps.
+    Tf_K : (n,) array
+        T_f, K; NaN if no fall was found.
+    error_K : (n,) array
+        Standard errors of T_f, K.
+    above_K : (n,) array
+        Temperature up to which a fall would have been found, K; NaN if unknown. Not used where
+        there is a T_f.
+
+    Returns
+    -------
+    Seeds
+        The runs.
 
     Raises
     ------
     Unfit
-        columns that do not fit.
+        The columns differ in length.
     """
     q, T, e, c = (
         np.atleast_1d(np.asarray(x, float)) for x in (rate_K_per_ps, Tf_K, error_K, above_K)
@@ -81,8 +114,19 @@ def seeds(rate_K_per_ps, Tf_K, error_K, above_K) -> Seeds:
 
 @dataclass(frozen=True)
 class Fit:
-    """parameters: (k,) of the mean. scatter_K: between seeds. log_likelihood. freedom: seeds that
-    fell less k."""
+    """Maximum-likelihood fit to runs.
+
+    Attributes
+    ----------
+    parameters : (k,) array
+        Parameters of the mean.
+    scatter_K : float
+        Standard deviation between seeds, K.
+    log_likelihood : float
+        Logarithm of the likelihood.
+    freedom : int
+        Number of seeds that fell minus k.
+    """
 
     parameters: np.ndarray
     scatter_K: float
@@ -91,16 +135,29 @@ class Fit:
 
 
 def fit(given: Seeds, mean: Callable[[np.ndarray], np.ndarray], start) -> Fit:
-    """Most likely parameters of ``mean`` (k,) -> (n,) K, and the scatter.
+    """Maximum-likelihood parameters of the mean, and the scatter.
 
-    start: (k,), where the search begins. The scatter is the one of the largest likelihood; with few
-    seeds it is too small, which `likely` makes up for.
+    The scatter of maximum likelihood is too small for few seeds; `likely` accounts for this.
+
+    Parameters
+    ----------
+    given : Seeds
+        The runs.
+    mean : callable
+        Parameters (k,) -> mean of each run (n,), K.
+    start : (k,) array
+        Where the search begins.
+
+    Returns
+    -------
+    Fit
+        The fit.
     """
     begin = np.append(np.asarray(start, float), np.log(50.0))
     scale = np.append(np.maximum(np.abs(begin[:-1]) * 0.05, 1e-3), 0.5)
 
     def cost(x):
-        return -_log_likelihood(given, mean(begin[:-1] + x[:-1] * scale[:-1]),
+        return -log_likelihood(given, mean(begin[:-1] + x[:-1] * scale[:-1]),
                                 np.exp(begin[-1] + x[-1] * scale[-1]))  # fmt: skip
 
     best = minimize(cost, np.zeros(len(begin)), method="BFGS")
@@ -114,11 +171,25 @@ def fit(given: Seeds, mean: Callable[[np.ndarray], np.ndarray], start) -> Fit:
 
 
 def likely(loss: float, n: int, freedom: int) -> float:
-    r"""Probability of a difference of log-likelihoods this large or larger by chance.
+    r"""Probability that a difference of log-likelihoods is this large by chance, for one parameter.
 
-    For n seeds that all fell, :math:`2\,\Delta \ln L = n \ln(1 + t^2 / \nu)` with Student's t of
-    :math:`\nu` degrees of freedom, exactly; the same is used where some are censored. One
-    parameter. With no freedom left, chi-squared.
+    For n seeds that all fell, :math:`2\,\Delta \ln L = n \ln(1 + t^2 / \nu)` exactly, with
+    Student's t of :math:`\nu` degrees of freedom; the same is used if some are censored. Without
+    degrees of freedom, chi-squared.
+
+    Parameters
+    ----------
+    loss : float
+        Difference of the log-likelihoods.
+    n : int
+        Number of seeds.
+    freedom : int
+        Degrees of freedom.
+
+    Returns
+    -------
+    float
+        Probability.
     """
     loss = max(loss, 0.0)
     if freedom < 1:
@@ -127,11 +198,20 @@ def likely(loss: float, n: int, freedom: int) -> float:
 
 
 def by_rate(given: Seeds) -> pd.DataFrame:
-    """The mean of each rate with its 95 % interval, one scatter for all.
+    """Mean at each rate with its 95 % interval, with a common scatter.
 
-    rate_K_per_ps, mean_K (NaN where every seed is censored), low_K, high_K (inf where only a lower
-    limit is known), fell, censored, median_K (Kaplan and Meier; NaN for fewer than four seeds, or
-    where half of them do not fall), scatter_K. The slowest rate comes first. Empty without seeds.
+    Parameters
+    ----------
+    given : Seeds
+        The runs.
+
+    Returns
+    -------
+    DataFrame
+        A row for each rate, the slowest first: rate_K_per_ps, mean_K (NaN if every seed is
+        censored), low_K, high_K (inf if only a lower limit is known), fell, censored, median_K
+        (Kaplan and Meier; NaN for fewer than four seeds, or if half of them do not fall),
+        scatter_K. Empty without seeds.
     """
     columns = ["rate_K_per_ps", "mean_K", "low_K", "high_K", "fell", "censored", "median_K",
                "scatter_K"]  # fmt: skip
@@ -157,10 +237,21 @@ def by_rate(given: Seeds) -> pd.DataFrame:
 
 
 def pooled_scatter(given: Seeds) -> tuple[float, int]:
-    """Scatter between seeds (K), pooled over rates, and its degrees of freedom.
+    """Standard deviation between seeds, pooled over rates.
 
-    Of the largest likelihood with a free mean a rate, corrected for the means that were fitted. NaN
-    and 0 where no rate has two seeds that fell.
+    It is that of maximum likelihood with a free mean for each rate, corrected for the fitted means.
+
+    Parameters
+    ----------
+    given : Seeds
+        The runs.
+
+    Returns
+    -------
+    scatter_K : float
+        K; NaN if no rate has two seeds that fell.
+    freedom : int
+        Its degrees of freedom; 0 then.
     """
     rates = [
         q for q in np.unique(given.rate_K_per_ps) if given.fell[given.rate_K_per_ps == q].any()
@@ -177,10 +268,20 @@ def pooled_scatter(given: Seeds) -> tuple[float, int]:
 
 @dataclass(frozen=True)
 class Trend:
-    """slope_K: change of T_f for a rate ten times as fast, with its 95 % interval low_K, high_K.
+    """Dependence of T_f on the logarithm of the heating rate.
 
-    probability: that seeds of one and the same T_f would show a slope as large. n_rates: at which
-    a fall was seen.
+    Attributes
+    ----------
+    slope_K : float
+        Change of T_f for a rate ten times as fast, K.
+    low_K : float
+        Lower end of its 95 % interval, K.
+    high_K : float
+        Upper end of its 95 % interval, K.
+    probability : float
+        Probability of a slope as large if T_f does not depend on the rate.
+    n_rates : int
+        Number of rates at which a fall was seen.
     """
 
     slope_K: float
@@ -197,12 +298,22 @@ class Trend:
 
 
 def trend(given: Seeds) -> Trend:
-    """T_f = a + b log10(rate): is b zero?
+    """Test whether b is zero in T_f = a + b log10(rate).
+
+    Parameters
+    ----------
+    given : Seeds
+        The runs.
+
+    Returns
+    -------
+    Trend
+        Slope, interval and probability.
 
     Raises
     ------
     Unfit
-        falls at fewer than three rates, or no seed more than parameters.
+        There are falls at fewer than three rates, or no more seeds than parameters.
     """
     n_rates = len(np.unique(given.rate_K_per_ps[given.fell]))
     if n_rates < 3 or given.fell.sum() < 4:
@@ -227,10 +338,20 @@ def trend(given: Seeds) -> Trend:
 
 
 def kaplan_meier_median(given: Seeds) -> float:
-    """Temperature by which half of the seeds have fallen, inf where they have not.
+    """Temperature by which half of the seeds have fallen.
 
-    Kaplan and Meier, J. Am. Stat. Assoc. 53, 457 (1958): the product of the shares of the seeds at
-    hand that pass each fall.
+    Kaplan and Meier, J. Am. Stat. Assoc. 53, 457 (1958): the product of the shares of the remaining
+    seeds that pass each fall.
+
+    Parameters
+    ----------
+    given : Seeds
+        The runs.
+
+    Returns
+    -------
+    float
+        Temperature, K; inf if fewer than half fall.
     """
     order = np.lexsort((~given.fell, given.temperature_K))  # a fall before a limit at its place
     left = 1.0
@@ -242,7 +363,8 @@ def kaplan_meier_median(given: Seeds) -> float:
     return np.inf
 
 
-def _log_likelihood(given: Seeds, mean, scatter: float) -> float:
+def log_likelihood(given: Seeds, mean, scatter: float) -> float:
+    """ln L of these means (n,), K, and this scatter, K."""
     spread = np.hypot(max(scatter, _SMALLEST_K), given.error_K)
     z = (given.temperature_K - mean) / spread
     density = -(z**2) / 2 - np.log(spread) - np.log(2 * np.pi) / 2
@@ -255,7 +377,7 @@ def _interval(here: Seeds, scatter: float, freedom: int) -> tuple[float, float, 
     wide = student.ppf(0.5 + CONFIDENCE / 2, freedom) if freedom else norm.ppf(0.975)
 
     def value(mean):
-        return _log_likelihood(here, mean, spread)
+        return log_likelihood(here, mean, spread)
 
     if not here.fell.any():
         # one-sided: means below are unlikely; without a scatter the limits themselves

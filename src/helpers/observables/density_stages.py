@@ -119,10 +119,33 @@ def find(
 def course(
     temperature_K, density, width_K: float = 20.0, most: int = 6
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The smooth course of a run, (M,), and the line (slope, value at 0 K) of its crystal.
+    """The smooth course of a run and the line of its crystal.
 
-    The straight pieces of `find`, at every sample; what differs from them is the run's noise.
-    temperature_K, density: (M,) in order of time. Raises ValueError as `find`.
+    The straight pieces of `find`, evaluated at every sample; the difference from them is the noise
+    of the run.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    density : (M,) array
+        Density, any unit.
+    width_K : float
+        Width of a bin, K.
+    most : int
+        Largest number of pieces.
+
+    Returns
+    -------
+    course : (M,) array
+        The pieces.
+    line : (2,) array
+        Slope and value at 0 K of the line of the crystal.
+
+    Raises
+    ------
+    ValueError
+        As `find`.
     """
     T, rho = _checked(temperature_K, density)
     t, binned, cut, _, _ = _cut(T, rho, width_K, most, 1, 0)

@@ -1,8 +1,8 @@
-"""Could a run have shown a fall of the density? Falls put into its own noise, and counted.
+"""Whether a run could have shown a fall of the density, from falls planted in its own noise.
 
-"No fall was found" says something only where one would have been found. So the smooth course of a
-run is taken off, its noise is drawn again and laid over the line of its crystal, and falls of known
-size are put in: the detector of the book then finds them, or does not.
+"No fall was found" is informative only where a fall would have been found. The smooth course of a
+run is subtracted, its noise is resampled and added to the line of its crystal, and falls of known
+size are planted; it is then counted how often the detector of the book finds them.
 """
 
 from __future__ import annotations
@@ -20,20 +20,36 @@ DROPS = (0.05, 0.10, 0.13)  # relative to the line of the crystal
 FALL_K = 100.0  # from where a fall begins to where it ends
 NEAR_K = 150.0  # a fall that is found farther from where it was put is another one
 BLOCK_PS = 2.0  # about a swing of the barostat
+PIECE_PS = 10.0  # of the smooth course at least: shorter ones would follow the barostat's swings
 PLACES = (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6)  # of the range
 ENOUGH = 0.8  # probability from which on "not found" means "not there"
-_BOOTSTRAPS = 10  # of the error of a single Tf: it only has to be known roughly here
+_BOOTSTRAPS = 4  # of the error of a single Tf: it only has to be known roughly here
 
 
 def flat_noise(temperature_K, density, time_ps, rng: np.random.Generator) -> np.ndarray:
-    """The line of the crystal with the run's own noise, drawn again in blocks, (M,).
+    """The line of the crystal with the noise of the run, resampled in blocks.
 
-    temperature_K, density, time_ps: (M,) in order of time, evenly spaced. What the pieces of
-    `density_stages.course` leave over is the noise; blocks are ``BLOCK_PS`` or twice its
-    correlation time long, whichever is more, half the run at most.
+    The noise is the residual of the pieces of `density_stages.course`. Blocks are ``BLOCK_PS`` or
+    twice its correlation time long, whichever is more, half the run at most.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    density : (M,) array
+        Density, any unit.
+    time_ps : (M,) array
+        Times, evenly spaced, ps.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    (M,) array
+        Density.
     """
     T, rho = np.asarray(temperature_K, float), np.asarray(density, float)
-    course, line = density_stages.course(T, rho)
+    course, line = _course(T, rho, time_ps)
     rest = rho - course
     return np.polyval(line, T) + statistics.resample_blocks(
         rng, rest - rest.mean(), _block(rest, time_ps)
@@ -44,17 +60,36 @@ def power(
     temperature_K, density, time_ps, drops: Sequence[float] = DROPS, fall_K: float = FALL_K,
     trials: int = 12, seed: int = 0,
 ) -> pd.DataFrame:  # fmt: skip
-    """How often the detector finds a fall that was put into this run's noise.
+    """How often the detector finds a fall that was planted in the noise of a run.
 
-    temperature_K, density, time_ps: (M,) of a ramp in order of time, rows evenly spaced. drops:
-    sizes of the falls, relative; each is put at all ``PLACES`` of the range, ``trials`` times.
-    A row each for every drop and place: drop, place_K (where it begins), trials, found. drop 0 is
-    flat noise (place NaN, as often as all places of a drop): what is found there are false alarms.
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures of a ramp in order of time, K.
+    density : (M,) array
+        Density, any unit.
+    time_ps : (M,) array
+        Times, evenly spaced, ps.
+    drops : sequence of float
+        Relative sizes of the falls; each is planted at all ``PLACES`` of the range.
+    fall_K : float
+        Range of temperature over which the density falls, K.
+    trials : int
+        Number of trials for each drop and place.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    DataFrame
+        A row for each drop and place: drop, place_K (where the fall begins), trials, found. A drop
+        of 0 is noise alone (place NaN, as many trials as all places of a drop together); what is
+        found there is a false alarm.
 
     Raises
     ------
     ValueError
-        arrays that do not fit or hold nothing finite.
+        The arrays do not fit together or hold no finite number.
     """
     T, rho, t = (np.asarray(a, float) for a in (temperature_K, density, time_ps))
     if T.shape != rho.shape or T.shape != t.shape or T.ndim != 1 or len(T) < 3:
@@ -62,7 +97,7 @@ def power(
             f"temperatures {T.shape}, densities {rho.shape} and times {t.shape} do not fit: three "
             "arrays of one length are needed"
         )
-    course, line = density_stages.course(T, rho)
+    course, line = _course(T, rho, t)
     rest = rho - course
     rest, size, crystal = rest - rest.mean(), _block(rest, t), np.polyval(line, T)
     rng, low, span = np.random.default_rng(seed), T.min(), np.ptp(T)
@@ -95,9 +130,19 @@ def power(
 
 
 def rates(found: pd.DataFrame, by: Sequence[str] = ("drop",)) -> pd.DataFrame:
-    """Rates of detection (drop 0: of false alarm) with 95 % limits (Clopper and Pearson).
+    """Rates of detection (for a drop of 0, of false alarm) with 95 % limits (Clopper and Pearson).
 
-    found: rows of `power`, of several runs with further columns such as the heating rate, too.
+    Parameters
+    ----------
+    found : DataFrame
+        Rows of `power`, possibly of several runs with further columns such as the heating rate.
+    by : sequence of str
+        Columns by which to group.
+
+    Returns
+    -------
+    DataFrame
+        A row for each group.
     """
     rows = []
     for key, group in found.groupby(list(by)):
@@ -111,15 +156,38 @@ def rates(found: pd.DataFrame, by: Sequence[str] = ("drop",)) -> pd.DataFrame:
 
 
 def seen_up_to_K(found: pd.DataFrame, drop: float = 0.10, enough: float = ENOUGH) -> float:
-    """Temperature up to which a fall of this size would have been found, NaN where nowhere.
+    """Temperature up to which a fall of a given size would have been found.
 
-    The highest place up to which all places have a rate of detection of ``enough``: of a run
-    without a fall it is known that the transition lies above it.
+    The highest place up to which all places have a sufficient rate of detection. For a run without
+    a fall, the transition is known to lie above it.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Rows of `power`.
+    drop : float
+        Relative size of the fall.
+    enough : float
+        Sufficient rate of detection.
+
+    Returns
+    -------
+    float
+        Temperature, K; NaN if there is none.
     """
     rows = found[found["drop"] == drop].sort_values("place_K")
     good = (rows["found"] >= enough * rows["trials"]).to_numpy()
     n = len(good) if good.all() else int(np.argmin(good))
     return float(rows["place_K"].iloc[n - 1]) if n else np.nan
+
+
+def _course(T, rho, time_ps):
+    """Straight pieces, as many as have time for ``PIECE_PS``.
+
+    A run that is too short for two is one line, and what it does beside that counts as noise.
+    """
+    lasts = float(np.max(time_ps) - np.min(time_ps))
+    return density_stages.course(T, rho, most=int(np.clip(lasts / PIECE_PS, 1, 6)))
 
 
 def _block(rest: np.ndarray, time_ps) -> int:

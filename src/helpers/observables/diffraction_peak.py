@@ -1,4 +1,4 @@
-"""The first peak of a structure factor, the mark of order beyond neighbours."""
+"""The first peak of a structure factor, a measure of order beyond nearest neighbours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from helpers.errors import Unfit
 
 @dataclass(frozen=True)
 class FirstPeak:
-    """The first peak of F(Q): position (1/A), height above its feet (-), fwhm (1/A)."""
+    """The first peak of F(Q).
+
+    Attributes
+    ----------
+    position : float
+        1/A.
+    height : float
+        Height above its feet, dimensionless.
+    fwhm : float
+        Full width at half maximum, 1/A.
+    """
 
     position: float
     height: float
@@ -21,24 +31,31 @@ class FirstPeak:
 def first_peak(Q, F, low: float = 0.6, high: float = 1.8) -> FirstPeak:
     """Position, height and width of the first peak of F(Q), above the line between its feet.
 
-    The first peak stands on a slope below zero, so that half of F's value at its top means
-    nothing. The feet are the lowest points on both sides between ``low`` and ``high``; the top is
-    that of the parabola through the highest point and its neighbours, after the line is taken off;
-    the width is read at half the height between points joined by straight lines.
+    The first peak stands on a slope below zero, so that half of F at its top has no meaning. The
+    feet are the lowest points on both sides between ``low`` and ``high``. Position and height are
+    those of the parabola through the highest point above the line and its neighbours; the width is
+    that at half height, with linear interpolation between points.
 
     Parameters
     ----------
     Q : (K,) array
         1/A, ascending.
     F : (K,) array
-        structure factor, NaN where it is unknown.
-    low, high : float
-        where to look, 1/A.
+        Structure factor; NaN where it is unknown.
+    low : float
+        Lower end of the range, 1/A.
+    high : float
+        Upper end of the range, 1/A.
+
+    Returns
+    -------
+    FirstPeak
+        The peak.
 
     Raises
     ------
     Unfit
-        fewer than five points there, or no peak that stands out on both sides.
+        There are fewer than five points in the range, or no peak with feet on both sides.
     """
     Q, F = np.asarray(Q, float), np.asarray(F, float)
     inside = (Q >= low) & (Q <= high) & np.isfinite(F)
@@ -59,8 +76,8 @@ def first_peak(Q, F, low: float = 0.6, high: float = 1.8) -> FirstPeak:
     shift = -b / (2 * a) if a < 0 else 0.0
     height = float(c - b * b / (4 * a)) if a < 0 else float(above[k])
     half = height / 2
-    below = [n for n in range(left, k) if above[n] < half][-1]
-    beyond = [n for n in range(k + 1, right + 1) if above[n] < half][0]
+    below = max(n for n in range(left, k) if above[n] < half)
+    beyond = min(n for n in range(k + 1, right + 1) if above[n] < half)
     start = np.interp(half, above[[below, below + 1]], Q[[below, below + 1]])
     end = np.interp(-half, -above[[beyond - 1, beyond]], Q[[beyond - 1, beyond]])
     return FirstPeak(float(Q[k] + shift), height, float(end - start))

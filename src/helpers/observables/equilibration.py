@@ -1,4 +1,4 @@
-"""Is a stretch of a run in equilibrium? A question to its data, not to the clock."""
+"""Whether a part of a run is in equilibrium, judged from its data."""
 
 from __future__ import annotations
 
@@ -17,10 +17,22 @@ _STARTS = 40
 
 @dataclass(frozen=True)
 class Equilibration:
-    """from_ps: where the part begins that leaves the most independent samples. samples: how many.
+    """Verdict on the equilibrium of a run.
 
-    mean, error: of that part (error: standard error, widened for correlation). ok: nothing speaks
-    against equilibrium. reason: what does, or what was found, in a sentence.
+    Attributes
+    ----------
+    ok : bool
+        True if nothing indicates that the run is not in equilibrium.
+    from_ps : float
+        Start of the part that leaves the most independent samples, ps.
+    samples : float
+        Number of independent samples in that part.
+    mean : float
+        Mean of that part, in the unit of the values.
+    error : float
+        Standard error of the mean, widened for correlation.
+    reason : str
+        What was found, in a sentence.
     """
 
     ok: bool
@@ -35,22 +47,34 @@ class Equilibration:
 
 
 def judge(time_ps, values, target: float | None = None) -> Equilibration:
-    r"""Look for drift, for a swing that dies away, and for a mean that is not the one asked for.
+    """Test a series for drift, for a decaying oscillation, and for a mean off its target.
 
-    The start that leaves the most independent samples, :math:`(M - t_0) / g(t_0)` with the
-    statistical inefficiency g, is taken (Chodera, J. Chem. Theory Comput. 12, 1799 (2016)).
-    Against equilibrium speak: a start behind the middle; fewer than ``FEWEST`` independent samples;
-    means of the two halves that differ by more than ``SURE`` standard errors (Geweke); variances
-    of the two halves whose F-test, of as many samples as are independent, has p < ``CHANCE`` (the
-    swing of a barostat that is still dying away); a mean off ``target`` by ``SURE`` errors.
+    The part that leaves the most independent samples, :math:`(M - t_0) / g(t_0)` with the
+    statistical inefficiency g, is used (Chodera, J. Chem. Theory Comput. 12, 1799 (2016)). The run
+    is not in equilibrium if that part starts in the second half; if it has fewer than ``FEWEST``
+    independent samples; if the means of its two halves differ by more than ``SURE`` standard errors
+    (Geweke); if the variances of its two halves differ with F-test probability below ``CHANCE``,
+    for as many samples as are independent (a barostat whose oscillation is still decaying); or if
+    its mean differs from ``target`` by more than ``SURE`` standard errors.
 
-    time_ps, values: (M,), evenly spaced; any unit. target: in the same unit, as the pressure of
-    the barostat for the pressure.
+    Parameters
+    ----------
+    time_ps : (M,) array
+        Times, evenly spaced, ps.
+    values : (M,) array
+        The quantity, any unit.
+    target : float, optional
+        Expected mean, in the same unit, such as the pressure of the barostat.
+
+    Returns
+    -------
+    Equilibration
+        The verdict.
 
     Raises
     ------
     ValueError
-        arrays that do not fit, or values that are not finite.
+        The arrays do not fit together, or a value is not finite.
     """
     t, x = np.asarray(time_ps, float), np.asarray(values, float)
     if t.shape != x.shape or t.ndim != 1 or not np.isfinite(x).all():

@@ -1,4 +1,4 @@
-"""Does anything flow? Diffusion coefficients in windows of temperature, or upper limits of them."""
+"""Diffusion coefficients in windows of temperature, or their upper limits."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ RATTLES_A2 = 1.0  # A^2; less is half a Zn-N bond, which an atom may do in its p
 
 
 def displacements(windows: Mapping[float, object]) -> dict[float, tuple]:
-    """Mean squared displacements in those windows that are long and evenly spaced enough.
+    """Mean squared displacements in the windows that are long enough and evenly spaced.
 
     Parameters
     ----------
     windows : mapping of float to Trajectory
-        temperature (K) -> frames (positions, symbols, cells, times_ps).
+        Temperature (K) -> frames.
 
     Returns
     -------
     dict of float to tuple
-        temperature (K) -> (lags in ps, element -> MSD in A^2, see ``displacement.msd``). A window of
-        fewer than `SHORTEST` frames is left out.
+        Temperature -> (lags (ps), element -> MSD (A^2) from ``displacement.msd``).
     """
     found = {}
     for T, frames in windows.items():
@@ -38,23 +37,23 @@ def displacements(windows: Mapping[float, object]) -> dict[float, tuple]:
 def table(moved: Mapping[float, tuple], elements: Sequence[str]) -> pd.DataFrame:
     r"""Diffusion coefficients, a row for each temperature and element.
 
-    Where the atoms have moved by less than `RATTLES_A2`, or D is below twice its error, there is only
-    an upper limit, what D would be if all of the motion were diffusion,
+    If the atoms have moved by less than `RATTLES_A2`, or D is below twice its error, only an upper
+    limit is given, the value that D would have if all of the motion were diffusion,
 
     .. math:: D \le \mathrm{MSD}(t) / 6t.
 
     Parameters
     ----------
     moved : mapping of float to tuple
-        of `displacements`.
+        Result of `displacements`.
     elements : sequence of str
-        which elements.
+        Elements to include.
 
     Returns
     -------
     DataFrame
-        temperature_K, element, D and its error (A^2/ps, which is 1e-4 cm2/s; of a limit the error is
-        NaN), limited, exponent of MSD(t), until_ps, msd_A2 then.
+        temperature_K, element, D and its error (A^2/ps, which is 1e-4 cm2/s; NaN for a limit),
+        limited, exponent of MSD(t), until_ps and the msd_A2 then.
     """
     rows = []
     for T, (lag, squared_of) in moved.items():

@@ -1,4 +1,4 @@
-r"""Free energy against volume by integrating the pressure; the transition that needs no heating.
+r"""Free energy as a function of volume from integrated pressures: a transition without heating.
 
 At one temperature
 
@@ -6,8 +6,8 @@ At one temperature
 
 from mean pressures of runs at constant volume. Phases that are stable at the pressure p of the
 barostat are minima of G(V), where P(V) = p and P falls with V (Frenkel and Smit, Understanding
-Molecular Simulation, ch. 7). Two minima that are equally deep coexist: Maxwell's equal areas. In a
-cell of a few hundred atoms the volumes between are passed without an interface, so that P(V) has a
+Molecular Simulation, ch. 7). Two minima of equal depth coexist: Maxwell's equal areas. In a cell of
+a few hundred atoms the volumes between them are passed without an interface, so that P(V) has a
 loop and G a barrier, both of which depend on the size of the cell; the depths of the minima hardly
 do.
 """
@@ -29,10 +29,20 @@ _GRID = 400
 
 @dataclass(frozen=True)
 class Isotherm:
-    """P(V) of one temperature as a cubic spline through its points.
+    """P(V) at one temperature, a cubic spline through its points.
 
-    temperature_K. volumes_A3: (M,) increasing, M >= 4. pressures_bar, errors_bar: (M,), standard
-    errors. Volumes may be those of a cell or of an atom: energies are of the same.
+    Volumes may be those of a cell or of an atom; energies then refer to the same.
+
+    Attributes
+    ----------
+    temperature_K : float
+        Temperature, K.
+    volumes_A3 : (M,) array
+        Volumes, A^3, increasing, four or more.
+    pressures_bar : (M,) array
+        Mean pressures, bar.
+    errors_bar : (M,) array
+        Their standard errors, bar.
     """
 
     temperature_K: float
@@ -41,38 +51,117 @@ class Isotherm:
     errors_bar: np.ndarray
 
     def pressure_bar(self, volumes_A3) -> np.ndarray:
-        """Interpolated pressure, bar."""
+        """Interpolated pressure.
+
+        Parameters
+        ----------
+        volumes_A3 : float or array
+            Volume, A^3.
+
+        Returns
+        -------
+        array
+            Pressure, bar.
+        """
         return self._spline()(np.asarray(volumes_A3, float))
 
     def free_energy_eV(self, volumes_A3) -> np.ndarray:
-        """F(V) - F(smallest volume), eV."""
+        """Helmholtz free energy relative to the smallest volume.
+
+        Parameters
+        ----------
+        volumes_A3 : float or array
+            Volume, A^3.
+
+        Returns
+        -------
+        array
+            F(V) - F(smallest volume), eV.
+        """
         work = self._spline().antiderivative()
         return -(work(np.asarray(volumes_A3, float)) - work(self.volumes_A3[0])) / (
             units.EV_PER_A3_IN_BAR
         )
 
     def gibbs_eV(self, volumes_A3, pressure_bar: float = 0.0) -> np.ndarray:
-        """G(V) = F + pV less its value at the smallest volume, eV."""
+        """G(V) = F + pV relative to the smallest volume.
+
+        Parameters
+        ----------
+        volumes_A3 : float or array
+            Volume, A^3.
+        pressure_bar : float
+            Pressure p, bar.
+
+        Returns
+        -------
+        array
+            G(V) - G(smallest volume), eV.
+        """
         V = np.asarray(volumes_A3, float)
         return self.free_energy_eV(V) + pressure_bar * (V - self.volumes_A3[0]) / (
             units.EV_PER_A3_IN_BAR
         )
 
     def minima_A3(self, pressure_bar: float = 0.0) -> np.ndarray:
-        """Volumes of the minima of G inside the range of the points, increasing."""
+        """Volumes of the minima of G within the range of the points.
+
+        Parameters
+        ----------
+        pressure_bar : float
+            Pressure p, bar.
+
+        Returns
+        -------
+        array
+            Volumes, A^3, increasing.
+        """
         return self._roots(pressure_bar, falling=True)
 
     def maxima_A3(self, pressure_bar: float = 0.0) -> np.ndarray:
-        """Volumes of the tops of barriers between them."""
+        """Volumes of the maxima of G within the range of the points.
+
+        Parameters
+        ----------
+        pressure_bar : float
+            Pressure p, bar.
+
+        Returns
+        -------
+        array
+            Volumes, A^3, increasing.
+        """
         return self._roots(pressure_bar, falling=False)
 
     def bulk_modulus_GPa(self, volume_A3: float) -> float:
-        r""":math:`-V\, \mathrm{d}P/\mathrm{d}V`, GPa."""
+        r"""Isothermal bulk modulus, :math:`-V\, \mathrm{d}P/\mathrm{d}V`.
+
+        Parameters
+        ----------
+        volume_A3 : float
+            Volume, A^3.
+
+        Returns
+        -------
+        float
+            Bulk modulus, GPa.
+        """
         slope = float(self._spline()(volume_A3, 1))
         return -volume_A3 * slope * units.EV_PER_A3_IN_GPA / units.EV_PER_A3_IN_BAR
 
     def difference_eV(self, pressure_bar: float = 0.0) -> float:
-        """G of the most open minimum less that of the densest one; NaN for fewer than two."""
+        """G of the minimum of largest volume minus that of the minimum of smallest volume.
+
+        Parameters
+        ----------
+        pressure_bar : float
+            Pressure p, bar.
+
+        Returns
+        -------
+        float
+            Difference, eV; NaN if there are fewer than two minima.
+        """
         minima = self.minima_A3(pressure_bar)
         if len(minima) < 2:
             return np.nan
@@ -80,7 +169,18 @@ class Isotherm:
         return float(open_ - dense)
 
     def barrier_eV(self, pressure_bar: float = 0.0) -> float:
-        """Highest G between the outer minima over the higher of them; NaN for fewer than two."""
+        """Barrier between the outer minima: highest G minus that of the higher minimum.
+
+        Parameters
+        ----------
+        pressure_bar : float
+            Pressure p, bar.
+
+        Returns
+        -------
+        float
+            Barrier, eV; NaN if there are fewer than two minima.
+        """
         minima = self.minima_A3(pressure_bar)
         if len(minima) < 2:
             return np.nan
@@ -89,8 +189,13 @@ class Isotherm:
         return float(self.gibbs_eV(V, pressure_bar).max() - ends.max())
 
     def coexistence_bar(self) -> float:
-        """The pressure at which two minima are equally deep (equal areas); NaN where P(V) only
-        falls."""
+        """Pressure at which two minima have the same depth (equal areas).
+
+        Returns
+        -------
+        float
+            Pressure, bar; NaN if P(V) has no loop.
+        """
         V = np.linspace(self.volumes_A3[0], self.volumes_A3[-1], _GRID)
         P = self.pressure_bar(V)
         turns = np.flatnonzero(np.diff(np.sign(np.diff(P))))
@@ -105,7 +210,18 @@ class Isotherm:
         return np.nan
 
     def drawn(self, rng: np.random.Generator) -> Isotherm:
-        """The same with pressures drawn again from their errors."""
+        """A copy whose pressures are drawn from their errors.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        Isotherm
+            The copy.
+        """
         return Isotherm(
             self.temperature_K, self.volumes_A3,
             rng.normal(self.pressures_bar, self.errors_bar), self.errors_bar,
@@ -122,16 +238,27 @@ class Isotherm:
 
 
 def isotherms(table: pd.DataFrame) -> list[Isotherm]:
-    """From a table of runs: temperature_K, volume_A3, pressure_bar, error_bar, a row each.
+    """Isotherms from a table of runs.
 
-    Two rows of one temperature and volume (a start in either phase) become their weighted mean;
-    where they differ by more than their errors say, half the difference is the error: the volume
-    was not equilibrated from both sides.
+    Two rows of the same temperature and volume (started from either phase) are replaced by their
+    weighted mean; if they differ by more than their errors, half the difference is the error,
+    because the volume was not equilibrated from both sides.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``temperature_K``, ``volume_A3``, ``pressure_bar`` and ``error_bar``.
+
+    Returns
+    -------
+    list of Isotherm
+        One for each temperature.
 
     Raises
     ------
     ValueError
-        a column is missing, an error is not positive, or a temperature has fewer than four volumes.
+        A column or a value is missing, an error is not positive, or a temperature has fewer than
+        four volumes.
     """
     needed = ["temperature_K", "volume_A3", "pressure_bar", "error_bar"]
     if missing := [name for name in needed if name not in table]:
@@ -160,11 +287,22 @@ def _joined(volume, rows) -> dict:
 
 @dataclass(frozen=True)
 class Coexistence:
-    """temperature_K, error_K: where both phases are equally deep at pressure_bar (NaN: nowhere).
+    """The temperature at which two phases coexist.
 
-    phases: a row a temperature: temperature_K, dense_A3, open_A3, difference_eV (G open - dense)
-    and its error, barrier_eV and its error, two_minima (share of the draws with two).
-    reason: what was found, a sentence.
+    Attributes
+    ----------
+    temperature_K : float
+        Temperature at which both phases have the same G, K; NaN if there is none.
+    error_K : float
+        Its standard error, K.
+    pressure_bar : float
+        Pressure, bar.
+    phases : DataFrame
+        A row for each temperature: ``temperature_K``, ``dense_A3``, ``open_A3``, ``difference_eV``
+        (G of the open minus that of the dense phase) and ``barrier_eV`` with their errors, and
+        ``two_minima``, the share of the bootstrap samples with two minima.
+    reason : str
+        What was found, in a sentence.
     """
 
     temperature_K: float
@@ -180,11 +318,27 @@ class Coexistence:
 def coexistence(
     curves: list[Isotherm], pressure_bar: float = 0.0, n_bootstrap: int = 500, seed: int = 0
 ) -> Coexistence:
-    """Where the dense and the open phase are equally deep, from isotherms of several temperatures.
+    """Temperature at which the dense and the open phase have the same G.
 
-    The difference of G at the temperatures that have two minima is a straight line in T; its zero
-    is the transition, if it lies between the temperatures or half their spacing beside. Errors:
-    all pressures are drawn ``n_bootstrap`` times from theirs.
+    The difference of G at the temperatures that have two minima is fitted by a straight line in T;
+    its zero is the transition if it lies between these temperatures or at most half their spacing
+    outside. The errors are from samples in which all pressures are drawn from their errors.
+
+    Parameters
+    ----------
+    curves : list of Isotherm
+        Isotherms of several temperatures.
+    pressure_bar : float
+        Pressure p, bar.
+    n_bootstrap : int
+        Number of samples.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    Coexistence
+        The transition, or why there is none.
     """
     rng = np.random.default_rng(seed)
     plain = _phases(curves, pressure_bar)

@@ -1,13 +1,13 @@
-r"""How the temperature of a transition depends on the heating rate, and where that leads.
+r"""Dependence of a transition temperature on the heating rate, and its extrapolation.
 
-A change of structure that waits for one activated step of energy E is seen, on heating at a rate
+A structural change that waits for one activated step of energy E is observed, on heating at a rate
 q, at the temperature T_f with (Kissinger, Anal. Chem. 29, 1702 (1957))
 
 .. math:: \ln \frac{q}{T_f^2} = C - \frac{E}{R T_f}.
 
-Slow heating leaves it time: T_f falls with the logarithm of the rate. Between a simulation (K/ps)
-and a calorimeter (K/min) lie thirteen powers of ten, so that the law is all that such an
-extrapolation stands on.
+Slower heating gives it more time, and T_f falls with the logarithm of the rate. Thirteen orders of
+magnitude lie between a simulation (K/ps) and a calorimeter (K/min), so that an extrapolation rests
+entirely on this law.
 """
 
 from __future__ import annotations
@@ -18,21 +18,45 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import curve_fit
 from scipy.special import lambertw
+from scipy.stats import f as f_distribution
 from scipy.stats import t as student
 
 from helpers import units
+from helpers.observables import censored
+
+KNOWN = 0.5  # largest relative error of E with which the law says anything
+REFUSED = 0.05  # probability below which the means of the rates do not obey it
+HOPPING = 1 / 3  # share of seeds that come back from which on they wait for no single step
+
+
+class NoLaw(ValueError):
+    """The points do not determine Kissinger's law, or do not obey it: none is drawn."""
 
 
 class TooFewPoints(ValueError):
-    """The law has two parameters: three rates at which a transition was found are needed."""
+    """A transition is known at fewer than three rates; the law has two parameters."""
 
 
 @dataclass(frozen=True)
 class RateLaw:
-    """Kissinger's law fitted to (rate, T_f).
+    """Kissinger's law fitted to transition temperatures at several heating rates.
 
-    E_kJ_per_mol, error: activation energy. scatter_K: root mean square distance of the points from
-    the curve. n: number of points. parameters, covariance: of (ln(E/R), T_f at reference_rate).
+    Attributes
+    ----------
+    E_kJ_per_mol : float
+        Activation energy, kJ/mol.
+    error : float
+        Its standard error, kJ/mol.
+    scatter_K : float
+        Root-mean-square distance of the points from the curve, K.
+    n : int
+        Number of points.
+    reference_rate : float
+        Heating rate at which the second parameter is taken, K/ps.
+    parameters : (2,) array
+        ln(E/R) with E/R in K, and T_f at the reference rate, K.
+    covariance : (2, 2) array
+        Covariance of the parameters.
     """
 
     E_kJ_per_mol: float
@@ -44,13 +68,39 @@ class RateLaw:
     covariance: np.ndarray
 
     def temperature(self, rate_K_per_ps) -> np.ndarray:
-        """T_f (K) at these rates."""
+        """Transition temperature at a heating rate.
+
+        Parameters
+        ----------
+        rate_K_per_ps : float or (M,) array
+            Heating rate, K/ps.
+
+        Returns
+        -------
+        (M,) array
+            T_f, K.
+        """
         return _kissinger(rate_K_per_ps, *self.parameters, self.reference_rate)
 
     def interval(self, rate_K_per_ps, confidence: float = 0.95, n: int = 2000) -> np.ndarray:
-        """(low, high) of T_f at these rates, (2, M): the law taken as true, its parameters not.
+        """Confidence interval of the transition temperature at a heating rate.
 
-        Parameters are drawn from their covariance, widened by Student's t for few points.
+        The law is taken as correct. Its parameters are drawn from their covariance, widened by
+        Student's t for few points.
+
+        Parameters
+        ----------
+        rate_K_per_ps : float or (M,) array
+            Heating rate, K/ps.
+        confidence : float
+            Confidence level between 0 and 1.
+        n : int
+            Number of draws.
+
+        Returns
+        -------
+        (2, M) array
+            Lower and upper limit of T_f, K.
         """
         rng = np.random.default_rng(0)
         freedom = max(self.n - 2, 1)
@@ -58,6 +108,15 @@ class RateLaw:
         drawn = rng.multivariate_normal(self.parameters, self.covariance * wide**2, n)
         curves = [_kissinger(rate_K_per_ps, *p, self.reference_rate) for p in drawn if p[1] > 0]
         return np.percentile(curves, [50 * (1 - confidence), 50 * (1 + confidence)], axis=0)
+
+    def why_not_drawn(self) -> str:
+        """Why a curve of this law would say nothing, a sentence; "" where it may be drawn."""
+        if np.isfinite(self.error) and self.error <= KNOWN * self.E_kJ_per_mol:
+            return ""
+        return (
+            f"the points do not determine an activation energy: {self.E_kJ_per_mol:.0f} ± "
+            f"{self.error:.0f} kJ/mol; seeds, or slower rates, are needed"
+        )
 
     def __str__(self) -> str:
         return (
@@ -69,15 +128,29 @@ class RateLaw:
 def fit(
     rates_K_per_ps: Sequence[float], Tf_K: Sequence[float], errors_K: Sequence[float] | None = None
 ) -> RateLaw:
-    """Least squares in T_f, each weighted by its error; without errors, all alike.
+    """Fit Kissinger's law to transition temperatures by least squares.
 
-    Where points lie farther from the curve than their errors say, the errors are taken to be that
-    much larger.
+    The points are weighted by their errors. If they scatter about the curve by more than their
+    errors, the errors are increased accordingly.
+
+    Parameters
+    ----------
+    rates_K_per_ps : (M,) sequence of float
+        Heating rates, K/ps.
+    Tf_K : (M,) sequence of float
+        Transition temperatures, K.
+    errors_K : (M,) sequence of float, optional
+        Their standard errors, K; by default all points have the same weight.
+
+    Returns
+    -------
+    RateLaw
+        The fitted law.
 
     Raises
     ------
     TooFewPoints
-        fewer than three different rates.
+        There are fewer than three different rates.
     """
     q, T = np.asarray(rates_K_per_ps, float), np.asarray(Tf_K, float)
     if len(np.unique(q)) < 3:
@@ -107,6 +180,90 @@ def fit(
         parameters,
         covariance,
     )
+
+
+def of_seeds(given: censored.Seeds, returned: Sequence[bool] = ()) -> RateLaw:
+    """The most likely law of seeds some of which do not fall (`censored.fit`).
+
+    given: of one size of cell. returned: for each seed that fell, whether its density came back:
+    such a cell is in equilibrium between two states.
+
+    Raises
+    ------
+    TooFewPoints
+        falls at fewer than three rates, or no seed more than parameters.
+    NoLaw
+        a third of the seeds or more come back; E is not known to a half; the means of the rates
+        refuse the law (F-test, p < 0.05).
+    """
+    fell = given.of(given.fell)
+    n_rates = len(np.unique(fell.rate_K_per_ps))
+    if n_rates < 3 or len(fell) < 4:
+        raise TooFewPoints(
+            f"{len(fell)} falls at {n_rates} heating rates; a law of two parameters and a scatter "
+            "needs four falls at three rates"
+        )
+    if len(returned) and np.mean(returned) >= HOPPING:
+        raise NoLaw(
+            f"{int(np.sum(returned))} of {len(returned)} seeds come back to the crystal's density: "
+            "cells that open and close wait for no single activated step, which is what the law "
+            "is about"
+        )
+    middle = float(np.exp(np.log(fell.rate_K_per_ps).mean()))
+    start = [np.log(3e4), fell.temperature_K.mean()]
+
+    def curve(p):
+        return _kissinger(given.rate_K_per_ps, p[0], p[1], middle)
+
+    best = censored.fit(given, curve, start)
+    law = _as_law(given, best, curve, middle)
+    if reason := law.why_not_drawn():
+        raise NoLaw(reason)
+    rates = np.unique(fell.rate_K_per_ps)
+    used = given.of(np.isin(given.rate_K_per_ps, rates))
+    column = np.searchsorted(rates, used.rate_K_per_ps)
+    means = [used.temperature_K[(column == i) & used.fell].mean() for i in range(n_rates)]
+    free = censored.fit(used, lambda p: p[column], means)
+    bound = censored.fit(
+        used, lambda p: _kissinger(used.rate_K_per_ps, p[0], p[1], middle), best.parameters
+    )
+    gain = 2 * max(free.log_likelihood - bound.log_likelihood, 0.0)
+    # as an F-test, which the likelihood ratio is where every seed falls: chi-squared would refuse
+    # too often for a few seeds
+    F = np.expm1(gain / len(used)) * max(free.freedom, 1) / (n_rates - 2)
+    chance = float(f_distribution.sf(F, n_rates - 2, max(free.freedom, 1)))
+    if chance < REFUSED:
+        raise NoLaw(
+            f"the means of the {n_rates} rates do not lie on a curve of the law "
+            f"(F-test, p = {chance:.2g})"
+        )
+    return law
+
+
+def _as_law(given: censored.Seeds, best: censored.Fit, curve, middle: float) -> RateLaw:
+    """With the covariance from the curvature of the likelihood, corrected for few seeds."""
+    steps = np.array([0.02, 2.0])
+
+    def cost(p):
+        return -censored.log_likelihood(given, curve(p), best.scatter_K)
+
+    at, H = best.parameters, np.empty((2, 2))
+    for i in range(2):
+        for j in range(2):
+            a, b = np.eye(2)[i] * steps[i], np.eye(2)[j] * steps[j]
+            H[i, j] = (
+                cost(at + a + b) - cost(at + a - b) - cost(at - a + b) + cost(at - a - b)
+            ) / (4 * steps[i] * steps[j])
+    n = int(given.fell.sum())
+    covariance = np.full((2, 2), np.nan)
+    if np.linalg.det(H) > 0 and H[0, 0] > 0:
+        covariance = np.linalg.inv(H) * n / max(n - 2, 1)
+    E = float(np.exp(at[0]) * units.GAS_CONSTANT_KJ_PER_MOL_K)
+    rest = (given.temperature_K - curve(at))[given.fell]
+    return RateLaw(
+        E, E * float(np.sqrt(covariance[0, 0])), float(np.sqrt((rest**2).mean())), n, middle, at,
+        covariance,
+    )  # fmt: skip
 
 
 def _kissinger(rate, log_theta, at_reference, reference) -> np.ndarray:

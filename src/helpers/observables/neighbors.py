@@ -240,18 +240,36 @@ def frames(positions, cells, symbols) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 class SameOrder:
-    """Whether atoms stand in the same order in each frame, so that one list of symbols holds.
+    """Check that atoms are in the same order in each frame, so that one list of symbols holds.
 
-    Some programs sort the atoms anew in each frame. Then an atom seems to have gone where one of
-    another element was: a share of atoms that no motion brings there (by chance 5 % come within
-    0.5 A of another atom's place).
+    Some programs sort the atoms anew in each frame. Atoms then appear where atoms of another
+    element were before: far more of them than by motion (by chance, 5 % come within 0.5 A of the
+    place of another atom).
+
+    Parameters
+    ----------
+    symbols : (N,) sequence of str
+        Chemical symbols.
     """
 
     def __init__(self, symbols):
         self.symbols, self._frame, self._seen = np.asarray(symbols), 0, None
 
     def check(self, positions, cell) -> None:
-        """One frame after the other; raises ValueError for one in another order than the last."""
+        """Check one frame against the previous one.
+
+        Parameters
+        ----------
+        positions : (N, 3) array
+            A.
+        cell : (3, 3) array
+            A.
+
+        Raises
+        ------
+        ValueError
+            The atoms are in another order than in the previous frame.
+        """
         if abs(np.linalg.det(cell)) < 1e-6 or not np.isfinite(positions).all():
             return  # said elsewhere
         fractional = positions @ np.linalg.inv(cell)
@@ -440,7 +458,7 @@ def _count(xyz, kind, start, shape, cell, reach, z_low, z_high, per_A, n_kinds, 
                                 for k in range(first, j1):
                                     ax, ay, az = x[k] - px, y[k] - py, z[k] - pz
                                     far = np.sqrt(ax * ax + ay * ay + az * az) * per_A
-                                    bins[k - first] = np.int32(far if far < top else top)
+                                    bins[k - first] = np.int32(far if far < top else top)  # noqa: FURB136
                                 for a in range(n_kinds):
                                     row[a] = (kind[i] * n_kinds + a) * (n_bins + 1)
                                 for k in range(first, j1):

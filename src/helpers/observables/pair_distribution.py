@@ -1,9 +1,8 @@
-"""From F(Q) to D(r), as a measurement does it: over a range of Q, with a window; and how well two
-curves agree.
+"""From F(Q) to D(r) over a finite range of Q with a window, and the agreement of two curves.
 
-A range that ends at Q_max leaves ripples beside every peak, of wavelength about 2 pi / Q_max, and
-a window takes them off at the price of wider peaks. Both are the same for a model and for the
-measurement when both go through the same ``Transform``: only then can they be compared.
+A range that ends at Q_max leaves ripples next to every peak, of wavelength about 2 pi / Q_max; a
+window removes them at the price of wider peaks. A model and a measurement can be compared only if
+both are transformed by the same ``Transform``.
 """
 
 from __future__ import annotations
@@ -57,7 +56,18 @@ class Transform:
             )
 
     def modification(self, Q) -> np.ndarray:
-        """M(Q), (K,) array, of Q in 1/A."""
+        """The window function M(Q).
+
+        Parameters
+        ----------
+        Q : (K,) array
+            1/A.
+
+        Returns
+        -------
+        (K,) array
+            M, dimensionless.
+        """
         Q = np.asarray(Q, float)
         if self.window == "step":
             return np.ones_like(Q)
@@ -67,21 +77,26 @@ class Transform:
         return 3 * (np.sin(x) - x * np.cos(x)) / x**3
 
     def __call__(self, Q, F, r) -> np.ndarray:
-        """D(r), (..., R) array in 1/A^2.
+        """Transform F(Q) to D(r).
 
         Parameters
         ----------
         Q : (K,) array
             1/A, ascending.
         F : (..., K) array
-            one or several F(Q).
+            One or several F(Q).
         r : (R,) array
             A.
+
+        Returns
+        -------
+        (..., R) array
+            D(r), 1/A^2.
 
         Raises
         ------
         Unfit
-            Q does not reach Q_max, is not ascending, or F does not fit.
+            Q does not reach Q_max or is not ascending, or F does not fit Q.
         """
         Q, F, r = np.asarray(Q, float), np.asarray(F, float), np.asarray(r, float)
         if F.shape[-1] != len(Q) or not (np.diff(Q) > 0).all() or not np.isfinite(F).all():
@@ -106,32 +121,51 @@ class Transform:
 
 @dataclass(frozen=True)
 class Agreement:
-    """scale: what the model is multiplied by. Rw: what is left, 0 for the same curve."""
+    """Agreement of a model with a measurement.
+
+    Attributes
+    ----------
+    scale : float
+        Factor by which the model is multiplied.
+    Rw : float
+        Residual; 0 for identical curves.
+    """
 
     scale: float
     Rw: float
 
 
 def agreement(x, model, measured, low: float, high: float) -> Agreement:
-    r"""How well a model follows a measurement between ``low`` and ``high``, with one free scale s.
+    r"""Agreement of a model c with a measurement m in a range, with one free scale s.
 
     .. math:: R_w = \sqrt{\sum_x [m(x) - s\,c(x)]^2 / \sum_x m(x)^2}, \quad
         s = \sum m c / \sum c^2
 
-    every point with the same weight, as is usual for pair distribution functions (Egami &
-    Billinge, *Underneath the Bragg Peaks*).
+    All points have the same weight, as is usual for pair distribution functions (Egami & Billinge,
+    *Underneath the Bragg Peaks*).
 
     Parameters
     ----------
-    x, model, measured : (M,) array
-        the curves, and where they are known.
-    low, high : float
-        the range of x.
+    x : (M,) array
+        Abscissae, any unit.
+    model : (M,) array
+        The model c.
+    measured : (M,) array
+        The measurement m.
+    low : float
+        Lower end of the range of x.
+    high : float
+        Upper end of the range of x.
+
+    Returns
+    -------
+    Agreement
+        Scale and residual.
 
     Raises
     ------
     Unfit
-        the arrays do not fit, or no point lies between.
+        The arrays do not fit together, or there is no point in the range.
     """
     x, model, measured = (np.asarray(a, float) for a in (x, model, measured))
     if not x.shape == model.shape == measured.shape:
@@ -149,25 +183,38 @@ def agreement(x, model, measured, low: float, high: float) -> Agreement:
 def stretched(
     r, model, measured, low: float, high: float, most: float = 0.04
 ) -> tuple[float, Agreement]:
-    """The factor that all distances of the model take to fit best, and the agreement with it.
+    """The factor on all distances of the model that fits best, and the agreement with it.
 
-    1.02: the measured curve lies at distances 2 % longer than the model's. A diagnosis, no fit to
-    report alone: it tells distances that are too long from an arrangement that differs. The model
-    is joined by straight lines.
+    1.02 means that the measured curve lies at distances 2 % longer than those of the model. This is
+    a diagnosis and no fit to be reported alone: it separates distances that are too long from a
+    different arrangement. The model is interpolated linearly.
 
     Parameters
     ----------
-    r, model, measured : (M,) array
-        the curves, and where they are known, A.
-    low, high : float
-        the range, A, on the measured side.
+    r : (M,) array
+        Distances, A.
+    model : (M,) array
+        The model.
+    measured : (M,) array
+        The measurement.
+    low : float
+        Lower end of the range, A, in distances of the measurement.
+    high : float
+        Upper end of the range, A.
     most : float
-        the factor lies within 1 - most ... 1 + most.
+        The factor lies within 1 - most ... 1 + most.
+
+    Returns
+    -------
+    factor : float
+        The factor.
+    agreement : Agreement
+        Scale and residual with it.
 
     Raises
     ------
     Unfit
-        see `agreement`.
+        As ``agreement``.
     """
 
     def at(factor):

@@ -171,7 +171,7 @@ class PMF:
         lowest = between[np.argmin(smooth[between])]
         counts = None
         if self.ideal is not None:
-            counts = int(round(smooth[lowest] * pooled[lowest]))
+            counts = round(smooth[lowest] * pooled[lowest])
         if smooth[lowest] == 0 or (counts is not None and counts < min_counts):
             raise self._not_sampled(bound, valley)
         shell = 2 * kT * np.log(self.r[lowest] / r_bound) if convention == "distance" else 0.0
@@ -525,9 +525,7 @@ def free_energy_line(temperatures_K, dF, errors=None) -> FreeEnergyLine:
     chi2_reduced = np.nan
     if len(T) > 2:
         chi2_reduced = np.sum((F / sigma - matrix @ [U, S]) ** 2) / (len(T) - 2)
-    if errors is None:
-        covariance = covariance * chi2_reduced
-    elif chi2_reduced > 1:
+    if errors is None or chi2_reduced > 1:
         covariance = covariance * chi2_reduced
     dU_error, dS_error = np.sqrt(np.diag(covariance))
     return FreeEnergyLine(

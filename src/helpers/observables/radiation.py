@@ -137,14 +137,28 @@ def contributions(
     normalisation: str = "mean square",
     charges: Mapping[str, int] | None = None,
 ) -> dict[tuple[str, str], np.ndarray]:
-    """What each pair of elements adds to F(Q), ``w_ab (S_ab - 1)``: pair -> (K,) array.
+    """Contribution of each pair of elements to F(Q), ``w_ab (S_ab - 1)``.
 
     Parameters
     ----------
-    partials : Partials
-        of `helpers.observables.scattering`.
-    radiation, normalisation, charges
-        see `weights`, as for what is raised.
+    partials : scattering.Partials
+        Partial structure factors.
+    radiation : str
+        "x-ray" or "neutron".
+    normalisation : str
+        As for `weights`.
+    charges : dict of str to int, optional
+        As for `amplitudes`.
+
+    Returns
+    -------
+    dict of (str, str) to (K,) array
+        Contributions, both orders of a pair together.
+
+    Raises
+    ------
+    Unfit
+        As `weights`.
     """
     found = weights(
         partials.elements, partials.fractions, partials.Q, radiation, normalisation, charges
@@ -158,5 +172,27 @@ def total(
     normalisation: str = "mean square",
     charges: Mapping[str, int] | None = None,
 ) -> np.ndarray:
-    """F(Q), the sum of all `contributions`, which has the parameters: (K,) array."""
+    """Total F(Q), the sum of all `contributions`.
+
+    Parameters
+    ----------
+    partials : scattering.Partials
+        Partial structure factors.
+    radiation : str
+        "x-ray" or "neutron".
+    normalisation : str
+        As for `weights`.
+    charges : dict of str to int, optional
+        As for `amplitudes`.
+
+    Returns
+    -------
+    (K,) array
+        F(Q).
+
+    Raises
+    ------
+    Unfit
+        As `weights`.
+    """
     return sum(contributions(partials, radiation, normalisation, charges).values())

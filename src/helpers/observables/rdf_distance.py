@@ -1,4 +1,4 @@
-"""How far two sets of g(r) are from each other, in the range of the bonds and behind it."""
+"""Distance between two sets of g(r), in the range of the bonds and beyond."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ def table(one: RDFs, reference: RDFs, pairs: Sequence, limit_A: float) -> pd.Dat
 
     Parameters
     ----------
-    one, reference : RDFs
-        of ``rdf.rdfs``, in the same bins.
-    pairs : sequence
-        pairs of elements; None stands for all atoms.
+    one : RDFs
+        Result of ``rdf.rdfs``.
+    reference : RDFs
+        Another, with the same bins.
+    pairs : sequence of (str, str) or None
+        Pairs of elements; None stands for all atoms.
     limit_A : float
-        end of the range (A), half of the narrowest cell: behind it are periodic images.
+        End of the range, A: half of the narrowest cell, beyond which there are periodic images.
 
     Returns
     -------
     DataFrame
-        pair; for the ranges "bonds" (up to `BONDS_END_A`), "beyond" and "all" the distance ``R``
-        (``rdf.deviation_percent``, %) and its ``noise`` (``rdf.noise_percent``, %), named "R, bonds"
-        and so on. NaN where the reference has nothing.
+        pair; and, for the ranges "bonds" (up to `BONDS_END_A`), "beyond" and "all", the distance
+        ``R`` (``rdf.deviation_percent``, %) and its ``noise`` (``rdf.noise_percent``, %), named "R,
+        bonds" and so on. NaN where the reference is zero.
     """
     ranges = {"bonds": (0, BONDS_END_A), "beyond": (BONDS_END_A, limit_A), "all": (0, limit_A)}
     rows = []
@@ -44,17 +46,17 @@ def table(one: RDFs, reference: RDFs, pairs: Sequence, limit_A: float) -> pd.Dat
 
 
 def differing(distances: pd.DataFrame) -> pd.DataFrame:
-    """Those pairs of elements whose R is more than twice its noise, over the whole range.
+    """Those pairs of elements whose R exceeds twice its noise over the whole range.
 
     Parameters
     ----------
     distances : DataFrame
-        of `table`; the row of all atoms, "total", is no pair.
+        Result of `table`; the row of all atoms, "total", is no pair.
 
     Returns
     -------
     DataFrame
-        their rows.
+        The rows that remain.
     """
     pairs = distances[distances["pair"] != "total"]
     return pairs[pairs["R, all"] > 2 * pairs["noise, all"]]

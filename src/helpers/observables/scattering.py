@@ -49,7 +49,23 @@ class Partials:
     vectors: np.ndarray | None = None
 
     def __getitem__(self, pair: tuple[str, str]) -> np.ndarray:
-        """S of a pair of elements, (K,); raises ValueError for an element that is not there."""
+        """S of a pair of elements.
+
+        Parameters
+        ----------
+        pair : (str, str)
+            The two elements.
+
+        Returns
+        -------
+        (K,) array
+            Partial structure factor.
+
+        Raises
+        ------
+        ValueError
+            An element is absent.
+        """
         for element in pair:
             if element not in self.elements:
                 raise ValueError(
@@ -118,17 +134,22 @@ def of_curves(curves: rdf.RDFs, Q, window: str = "lorch") -> Partials:
 
     Parameters
     ----------
-    curves : RDFs
-        of ``rdf.rdfs``: the distances of all pairs, counted once.
+    curves : rdf.RDFs
+        Result of ``rdf.rdfs``.
     Q : (K,) array
         1/A, positive.
     window : str
-        see `from_g`.
+        As for `from_g`.
+
+    Returns
+    -------
+    Partials
+        The partial structure factors.
 
     Raises
     ------
     ValueError
-        see `from_g`.
+        As `from_g`.
     """
     size, Q = len(curves.elements), np.asarray(Q, float)
     upper = [(a, b) for a in range(size) for b in range(a, size)]
@@ -149,32 +170,38 @@ def by_distances(
     window: str = "lorch",
     images: bool = False,
 ) -> Partials:
-    """All partial S(Q) from the distances of all pairs of atoms: Debye's sum, with a cutoff.
+    """All partial S(Q) from the distances of all pairs of atoms: Debye's sum with a cutoff.
 
-    One pass over the pairs of each frame (`rdf.rdfs`), one transform at the end (`of_curves`).
-    Subtracting the even density, g - 1, stands for all that lies beyond the cutoff.
+    One pass over the pairs of each frame (`rdf.rdfs`) and one transform at the end (`of_curves`).
+    The part beyond the cutoff is represented by the uniform density, which is subtracted (g - 1).
 
     Parameters
     ----------
-    frames : sequence of ((N,3) array, (3,3) array)
-        positions and cell of each frame, A.
-    symbols : (N,) array of str
-        chemical symbols.
+    frames : sequence of ((N, 3) array, (3, 3) array)
+        Positions and cell of each frame, A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
     Q : (K,) array
         1/A, positive.
     r_max : float, optional
-        cutoff, A; without it half the narrowest cell.
+        Cutoff, A, a multiple of ``bin_width``; by default half the narrowest cell.
     bin_width : float
-        A; r_max is a multiple of it.
+        A.
     window : str
-        see `from_g`.
+        As for `from_g`.
     images : bool
-        go beyond half the cell. What is found there repeats the cell, as it does in `by_vectors`.
+        Whether to go beyond half the cell. The structure found there repeats the cell, as it does
+        in `by_vectors`.
+
+    Returns
+    -------
+    Partials
+        The partial structure factors.
 
     Raises
     ------
     ValueError
-        see `rdf.rdfs` and `from_g`.
+        As `rdf.rdfs` and `from_g`.
     """
     if r_max is None:
         if not len(frames):

@@ -1,4 +1,4 @@
-"""What a heating run shows as it gets hotter: bins, heat capacity, transition temperature."""
+"""The temperature at which the density of a heated crystal begins to fall."""
 
 from __future__ import annotations
 
@@ -13,12 +13,31 @@ from helpers import statistics
 
 @dataclass(frozen=True)
 class Transition:
-    """The temperature where the density begins to fall, or why there is none.
+    """The temperature at which the density begins to fall, or the reason why there is none.
 
-    found; Tf, error (K, NaN if not found); drop: relative fall of the density below the line
-    of the solid at ``fit_until_K``; fallen_K: where the fall ends (NaN if not found); lines: (3,)
-    a, b, c of ``a + b T + c min(max(0, T - Tf), fallen_K - Tf)``; reason: one sentence. ``str()``
-    gives the sentence to print.
+    ``str()`` gives a sentence to print.
+
+    Attributes
+    ----------
+    found : bool
+        Whether there is a transition.
+    Tf : float
+        Temperature at which the fall begins, K; NaN if there is none.
+    error : float
+        Its standard error, K; NaN if there is none.
+    drop : float
+        Relative difference between the density and the extrapolated line of the solid at
+        ``fit_until_K``.
+    fit_until_K : float
+        Upper end of the fit, K.
+    lines : (3,) array
+        a, b, c of ``a + b T + c min(max(0, T - Tf), fallen_K - Tf)``.
+    reason : str
+        What was found, in a sentence.
+    fallen_K : float
+        Temperature at which the fall ends, K; NaN if there is none.
+    method : str
+        How it was determined.
     """
 
     found: bool
@@ -47,26 +66,49 @@ def transition_temperature(
 ) -> Transition:
     r"""Temperature Tf at which the density of a heated crystal begins to fall significantly.
 
-    Density is averaged in bins of ``width_K``. The fit looks at the part of the run up to where the
-    density (running mean of three bins) is lowest, so that what follows, a collapse into a denser
-    liquid, does not bend the lines. There
+    The density is averaged in bins of temperature. The fit covers the run up to the lowest density
+    (running mean of three bins), so that what follows, a collapse into a denser liquid, does not
+    affect it. There
 
     .. math:: \rho(T) = a + bT + c \min\{\max(0, T - T_f),\ T_1 - T_f\}
 
-    is fitted by least squares: the solid expands, its density falls from Tf to T1 and then goes on
-    beside the line of the solid, as in a low-density phase; where T1 is the end of the fit there is
-    none. The error of Tf is the standard deviation over ``n_bootstrap`` resamplings of the
-    residuals, in blocks of three bins or of twice their ``statistical_inefficiency``, if that is
+    is fitted by least squares: the solid expands, its density falls from Tf to T1 and then
+    continues parallel to the line of the solid, as in a phase of low density; if there is none, T1
+    is the end of the fit. The error of Tf is the standard deviation over resamplings of the
+    residuals, in blocks of three bins or of twice their ``statistical_inefficiency`` if that is
     more.
 
-    A transition is found when, at the end of the fit, the density lies at least ``min_drop``
-    (relative) below the extrapolated line of the solid, and as far below its value at Tf from T1
-    on, the fall lowers the residual of a straight line with F-test probability below 0.1 % (of as
-    many bins as are independent), the line of the solid has three bins or more, and Tf is sharper
-    than a quarter of the fitted range. The paper reads Tf off by eye (Fig. 6b).
+    A transition is found if, at the end of the fit, the density lies at least ``min_drop``
+    (relative) below the extrapolated line of the solid and as far below its value at Tf; if the
+    fall reduces the residual of a straight line with F-test probability below 0.1 % (for as many
+    bins as are independent); if the line of the solid has three bins or more; and if the error of
+    Tf is below a quarter of the fitted range. The paper reads Tf off by eye (Fig. 6b). A run
+    without a transition, however short, is no error.
 
-    temperature_K, density: (M,), any unit of density. Never raises for a run without a
-    transition, however short; raises ValueError for no sample or arrays that do not fit.
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    density : (M,) array
+        Density, any unit.
+    width_K : float
+        Width of a bin, K.
+    min_drop : float
+        Least relative fall of the density.
+    n_bootstrap : int
+        Number of resamplings for the error.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    Transition
+        The transition, or why there is none.
+
+    Raises
+    ------
+    ValueError
+        There is no sample, or the arrays do not fit together.
     """
     temperature_K, density = np.asarray(temperature_K, float), np.asarray(density, float)
     if temperature_K.shape != density.shape or temperature_K.ndim != 1 or not len(density):

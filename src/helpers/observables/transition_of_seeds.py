@@ -15,14 +15,34 @@ BIN_WIDTHS_K = (10.0, 20.0, 40.0)
 
 
 def transition_by_methods(temperature_K, density, n_bootstrap: int = 200) -> transition.Transition:
-    """`transition.transition_temperature` with bins of 10, 20 and 40 K: what depends on the method.
+    """Transition temperature with bins of 10, 20 and 40 K, which shows what depends on the method.
 
-    The temperature is the mean, its error joins the largest of the three errors and the spread of
-    the three temperatures. Where only some of the three find a transition there is none.
+    The temperature is the mean of the three of `transition.transition_temperature`; its error
+    combines the largest of their errors and the standard deviation between them. If only some of
+    them find a transition there is none.
 
-    A run that falls, comes back and falls again is no single fall. Where the whole run shows none,
-    but `density_stages.find` a low density that ends in a denser stage, the same is asked of the
-    part up to that end: Tf is where the density falls first. n_bootstrap: of each error.
+    A run that falls, returns and falls again is not described by a single fall. If the whole run
+    shows no transition, but `density_stages.find` a low density that ends in a denser stage, the
+    part up to that end is examined in the same way: Tf is then where the density falls first.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures in order of time, K.
+    density : (M,) array
+        Density, any unit.
+    n_bootstrap : int
+        Number of resamplings for each error.
+
+    Returns
+    -------
+    Transition
+        The transition, or why there is none.
+
+    Raises
+    ------
+    ValueError
+        As ``transition.transition_temperature``.
     """
     whole = _by_methods(temperature_K, density, n_bootstrap)
     back = None if whole.found else _comes_back(temperature_K, density)
@@ -72,17 +92,33 @@ def transition_of_seeds(
 ) -> transition.Transition:  # fmt: skip
     """The transition of runs that differ in their seed alone.
 
-    runs: (temperature_K, density) of each. Where every seed shows a transition by itself, Tf is the
-    mean of theirs; its error joins the standard error of that mean and those of the single ones. (A
-    mean of curves that fall suddenly, each at another temperature, falls slowly from the earliest
-    of them on.) Otherwise their samples share the bins of one `transition_by_methods`: the noise of
-    the mean curve is smaller, and shows what one seed hides; the standard error of the mean of as
-    many seeds joins the error there, too.
+    If every seed shows a transition, Tf is the mean of theirs, and its error combines the standard
+    error of that mean with the errors of the single ones. (The mean of curves that fall suddenly,
+    each at a different temperature, falls slowly from the lowest of them on.) Otherwise the samples
+    of all seeds are put into common bins and examined by `transition_by_methods`: the mean curve
+    has less noise and may show what a single seed does not. The standard error of the mean over as
+    many seeds is then part of the error as well.
 
-    scatter_K: standard deviation of Tf between seeds, where more is known of it than these few
-    runs tell (default: that of the runs that show a transition, if there are two); two seeds that
-    agree by chance would make their mean look certain. alone: `transition_by_methods` of each run,
-    where it is known.
+    Parameters
+    ----------
+    runs : sequence of ((M,) array, (M,) array)
+        Temperature (K) and density of each run.
+    scatter_K : float, optional
+        Standard deviation of Tf between seeds, K, if known from more runs than these; by default
+        that of the runs that show a transition, if there are two. Two seeds that agree by chance
+        would make their mean appear too certain.
+    alone : sequence of Transition, optional
+        `transition_by_methods` of each run, if known already.
+
+    Returns
+    -------
+    Transition
+        The transition, or why there is none.
+
+    Raises
+    ------
+    ValueError
+        As ``transition.transition_temperature``.
     """
     alone = [t for t in alone or [transition_by_methods(*run) for run in runs] if t.found]
     every = len(alone) == len(runs) > 1
@@ -138,13 +174,24 @@ def of_rates(
     runs: Mapping[tuple[float, int], tuple],
     alone: Mapping[tuple[float, int], transition.Transition],
 ) -> dict[float, transition.Transition]:
-    """`transition_of_seeds` of each rate, with one scatter of seeds for all.
+    """The transition at each heating rate, with a common scatter of seeds.
 
-    runs: (rate, seed) -> (temperature_K, density). alone: (rate, seed) -> `transition_by_methods`.
-    Two or three seeds hardly tell how far seeds are apart, one says nothing of it. So the standard
-    deviation between seeds is pooled over the rates at which two or more show a transition, and
-    enters each rate's error, over the root of its number of seeds; where no rate has two, the
-    errors stay those of one run.
+    Two or three seeds give a poor estimate of their scatter, and one gives none. The standard
+    deviation between seeds is therefore pooled over the rates at which two or more show a
+    transition; divided by the square root of the number of seeds it is part of the error at each
+    rate. If no rate has two, the errors are those of single runs.
+
+    Parameters
+    ----------
+    runs : mapping of (float, int) to ((M,) array, (M,) array)
+        (rate in K/ps, seed) -> temperature (K) and density.
+    alone : mapping of (float, int) to Transition
+        (rate, seed) -> `transition_by_methods` of the run.
+
+    Returns
+    -------
+    dict of float to Transition
+        Rate -> `transition_of_seeds`.
     """
     scatter = scatter_of_seeds({key: alone[key] for key in runs})
     seeds = {
@@ -160,8 +207,18 @@ def of_rates(
 
 
 def scatter_of_seeds(alone: Mapping[tuple[float, int], transition.Transition]) -> float | None:
-    """Standard deviation of Tf between seeds, K, pooled over the rates at which two or more show a
-    transition; None where no rate has two. alone: as for `of_rates`."""
+    """Standard deviation of Tf between seeds, pooled over the rates.
+
+    Parameters
+    ----------
+    alone : mapping of (float, int) to Transition
+        As for `of_rates`.
+
+    Returns
+    -------
+    float or None
+        K; None if no rate has two seeds that show a transition.
+    """
     Tf = [
         [t.Tf for key, t in alone.items() if key[0] == rate and t.found]
         for rate in {rate for rate, _ in alone}
@@ -176,10 +233,19 @@ def scatter_of_seeds(alone: Mapping[tuple[float, int], transition.Transition]) -
 def of_found(
     alone: Mapping[tuple[float, int], transition.Transition],
 ) -> dict[float, transition.Transition]:
-    """Another rule than `of_rates`: the mean over those seeds of a rate that show a transition.
+    """The mean over those seeds of a rate that show a transition, an alternative to `of_rates`.
 
-    The other seeds are left out, whatever they hide; a rate without any is not there. alone: as for
-    `of_rates`, whose error of one run it has, too.
+    Seeds without a transition are left out, whatever they may hide.
+
+    Parameters
+    ----------
+    alone : mapping of (float, int) to Transition
+        As for `of_rates`.
+
+    Returns
+    -------
+    dict of float to Transition
+        Rate -> mean; a rate at which no seed shows a transition is absent.
     """
     scatter, means = scatter_of_seeds(alone) or 0.0, {}
     for rate in dict.fromkeys(rate for rate, _ in alone):
@@ -195,17 +261,27 @@ def of_found(
 
 
 def by_size(ramps: Sequence[tuple], n_atoms: Sequence[int]) -> pd.DataFrame:
-    r"""Ramps that differ in their number of atoms N, over the temperatures that all of them have.
+    r"""Ramps that differ in their number of atoms N, over their common range of temperature.
 
-    ramps: (temperature, K; density) each, (M,) and (M,). A row each: ``n_atoms``, ``low_K``,
-    ``high_K``, ``transition`` (`transition_by_methods`), ``fluctuation`` of the density
-    (`statistics.fluctuation` about lines through 100 K, or ten samples), and the one ``expected``
-    from the first row, :math:`\sigma_0 \sqrt{N_0 / N}`.
+    Parameters
+    ----------
+    ramps : sequence of ((M,) array, (M,) array)
+        Temperature (K) and density of each ramp.
+    n_atoms : sequence of int
+        Number of atoms of each.
+
+    Returns
+    -------
+    DataFrame
+        A row for each ramp: ``n_atoms``, ``low_K``, ``high_K``, ``transition``
+        (`transition_by_methods`), ``fluctuation`` of the density (`statistics.fluctuation` about
+        lines through 100 K or ten samples) and the value ``expected`` from the first row,
+        :math:`\sigma_0 \sqrt{N_0 / N}`.
 
     Raises
     ------
     ValueError
-        the ramps have no temperature in common.
+        The ramps have no temperature in common.
     """
     ramps = [(np.asarray(T, float), np.asarray(density, float)) for T, density in ramps]
     low, high = max(T.min() for T, _ in ramps), min(T.max() for T, _ in ramps)

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: where to go on after a kill, and which snapshot is the best."""
+"""Checkpoints of a training: continuation after an interruption, and the choice of the best one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,20 @@ SNAPSHOTS, SHORT = 8, 2000  # kept of a training; of one with fewer steps than S
 
 
 def last_checkpoint(directory: Path) -> tuple[str, int] | None:
-    """Prefix and step of the newest whole checkpoint.
+    """The newest complete checkpoint.
 
-    TensorFlow's own ``checkpoint`` file names one before its ``.meta`` is written, so that it may
-    speak of one that a kill cut off.
+    TensorFlow's own ``checkpoint`` file names a checkpoint before its ``.meta`` is written, and may
+    therefore refer to an incomplete one.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the training.
+
+    Returns
+    -------
+    (str, int) or None
+        Prefix and step; None if there is none.
     """
     whole = [
         int(meta.stem.rsplit("-", 1)[1])
@@ -40,9 +50,16 @@ def last_checkpoint(directory: Path) -> tuple[str, int] | None:
 
 
 def keep_snapshot(directory: Path, steps: int) -> None:
-    """Set aside the newest checkpoint if it is the first one of an eighth of the training.
+    """Keep the newest checkpoint if it is the first one after another eighth of the training.
 
-    By hard links: ``dp train`` deletes all but its last two, which leaves these alone.
+    It is kept as hard links, because ``dp train`` deletes all but its last two.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the training.
+    steps : int
+        Steps of the whole training.
     """
     newest = last_checkpoint(directory)
     if steps < SHORT or newest is None:
@@ -71,13 +88,31 @@ def judge_snapshots(
     threads: int | None = None,
     laws: dict[str, correction.Law] | None = None,
 ) -> int:
-    """Freeze and judge the snapshots of a training; the step of the best one.
+    """Freeze and evaluate the snapshots of a training.
 
     Errors over ``JUDGED`` validation frames of each set of ``trained``, evenly chosen, and over
-    three times as many of each set of ``watch``, go to ``learning.json``, one snapshot after
-    the other: the same call after a kill goes on. The best has the smallest product of the
-    root mean square errors of energy, force and virial on the validation frames. laws: by which
-    the labels are corrected (`helpers.frames.correction`).
+    three times as many of each set of ``watch`` are written to ``learning.json`` one snapshot after
+    the other, so that the same call continues after an interruption. The best snapshot has the
+    smallest product of the root-mean-square errors of energy, force and virial on the validation
+    frames.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the training.
+    trained : sequence of str
+        Sets that were trained on.
+    watch : sequence of str
+        Other sets to evaluate; they do not affect the choice.
+    threads : int, optional
+        Threads of TensorFlow.
+    laws : dict of str to correction.Law, optional
+        Laws by which the labels are corrected (`helpers.frames.correction`).
+
+    Returns
+    -------
+    int
+        Step of the best snapshot.
     """
     folder, file = directory / SNAPSHOT_FOLDER, directory / store.LEARNING
     rows = json.loads(file.read_text()) if file.is_file() else []

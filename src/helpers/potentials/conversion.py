@@ -1,8 +1,8 @@
-"""The same potential in another form: with tables, in double precision, in another backend.
+"""A potential in another form: tabulated, in double precision, or for another backend.
 
-The book runs TensorFlow's (``.pb``). The others need their own libraries, which the locked
-environment leaves out; `missing` says which. They are converted by DeePMD-kit itself by way of its
-neutral ``.dp``: weights and cutoffs stay, so forces do, too, but for rounding.
+The book runs TensorFlow's form (``.pb``). The other backends need libraries of their own, which the
+locked environment does not contain; `missing` names them. DeePMD-kit itself converts by way of its
+neutral ``.dp``: weights and cutoffs are unchanged, and so are the forces except for rounding.
 """
 
 from __future__ import annotations
@@ -25,8 +25,19 @@ _PYTORCH = ("torch", "nvidia.cuda_runtime")  # DeePMD-kit's wheel looks for CUDA
 
 @dataclass(frozen=True)
 class Backend:
-    """suffix: of the model. modules: what has to be there. tabulated: ``dp compress`` on top.
-    double: in float64 (DeePMD-kit 3.2 compiles nothing else ahead of time)."""
+    """A backend of DeePMD-kit.
+
+    Attributes
+    ----------
+    suffix : str
+        Suffix of its models.
+    modules : tuple of str
+        Python modules that it needs.
+    tabulated : bool
+        Whether ``dp compress`` is applied as well.
+    double : bool
+        Whether it computes in float64 (DeePMD-kit 3.2 compiles nothing else ahead of time).
+    """
 
     suffix: str
     modules: tuple[str, ...]
@@ -43,7 +54,18 @@ BACKENDS = {
 
 
 def missing(name: str) -> str:
-    """What has to be installed for this backend, in words, or ""."""
+    """What has to be installed for a backend.
+
+    Parameters
+    ----------
+    name : str
+        One of `BACKENDS`.
+
+    Returns
+    -------
+    str
+        In words; empty if nothing is missing.
+    """
     lacking = [module for module in BACKENDS[name].modules if not _there(module)]
     return (
         f"no {' and no '.join(lacking)} in this environment (of its own: "
@@ -55,15 +77,27 @@ def missing(name: str) -> str:
 
 
 def convert(potential: str | Path | Potential, name: str) -> Path:
-    """The frozen potential as a model of the backend ``name`` (of `BACKENDS`).
+    """The frozen potential as a model of another backend.
 
-    Kept in ``build/backends/<key>`` for the content of the frozen file.
+    It is kept in ``build/backends/<key>``, by the content of the frozen file.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `store.load`.
+    name : str
+        One of `BACKENDS`.
+
+    Returns
+    -------
+    Path
+        The model.
 
     Raises
     ------
-    store.BadPotential
-        see `store.load`.
-    deepmd.DPFailed
+    BadPotential
+        As `store.load`.
+    DPFailed
         DeePMD-kit does not convert it.
     """
     backend = BACKENDS[name]
@@ -123,17 +157,30 @@ COMPRESSED = "compressed_model.pb"
 def compress(potential: str | Path | Potential, step: float = 0.01) -> Path:
     """The tabulated model for fast molecular dynamics, made once and reused.
 
-    The embedding net becomes a table of fifth-order polynomials (Lu et al., J. Chem. Theory
-    Comput. 18, 5559 (2022)), ``step`` apart within the range of the training data and ten times
-    that up to five times the range. Kept in ``build/compressed/<key>/`` for the content
-    of the frozen file. Waits while another process makes the same one. Returns the ``.pb`` file.
+    The embedding network is replaced by a table of fifth-order polynomials (Lu et al., J. Chem.
+    Theory Comput. 18, 5559 (2022)), at intervals of ``step`` within the range of the training data
+    and of ten times that up to five times the range. It is kept in ``build/compressed/<key>``, by
+    the content of the frozen file. If another process is making the same table, this call waits for
+    it.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `store.load`.
+    step : float
+        Interval of the table, in standard deviations of the switched inverse distance.
+
+    Returns
+    -------
+    Path
+        The ``.pb`` file.
 
     Raises
     ------
     BadPotential
-        see `store.load`.
+        As `store.load`.
     DPFailed
-        ``dp compress`` died (a model trained with ``--skip-neighbor-stat`` cannot be compressed).
+        ``dp compress`` failed (a model trained with ``--skip-neighbor-stat`` cannot be compressed).
     """
     frozen = store.load(potential)
     recipe = {
@@ -166,13 +213,25 @@ DOUBLE = "double_model.pb"
 
 
 def double_precision(potential: str | Path | Potential) -> Path:
-    """The frozen model with its weights widened to float64, and computing in it, by DeePMD-kit's
-    own converter. Kept in ``build/double/<key>`` for the content of the frozen file.
+    """The frozen model with its weights widened to float64 and computing in float64.
+
+    DeePMD-kit's own converter makes it. It is kept in ``build/double/<key>``, by the content of the
+    frozen file.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `store.load`.
+
+    Returns
+    -------
+    Path
+        The ``.pb`` file.
 
     Raises
     ------
-    store.BadPotential
-        see `store.load`.
+    BadPotential
+        As `store.load`.
     """
     frozen = store.load(potential)
     recipe = {

@@ -1,4 +1,4 @@
-"""DeePMD-kit's program ``dp``: how it is called, and what is said when it dies."""
+"""DeePMD-kit's program ``dp``: its call, its environment, and the error if it fails."""
 
 from __future__ import annotations
 
@@ -15,21 +15,54 @@ LOG = "train.log"
 
 
 class DPFailed(UserError, RuntimeError):
-    """``dp`` died, the loss became NaN, or a trained model predicts NaN."""
+    """``dp`` failed, the loss became NaN, or a trained model predicts NaN."""
 
 
 def program(backend: str = "tf") -> list[str]:
-    """DeePMD-kit's ``dp`` of this environment."""
+    """DeePMD-kit's ``dp`` of this environment.
+
+    Parameters
+    ----------
+    backend : str
+        Its backend, "tf" for TensorFlow.
+
+    Returns
+    -------
+    list of str
+        The beginning of a command.
+    """
     return [sys.executable, "-m", "deepmd", f"--{backend}"]
 
 
 def threads_of(threads: int | None) -> int:
-    """That many, or what ``$OMP_NUM_THREADS`` says, or all usable cores."""
+    """Number of threads to use.
+
+    Parameters
+    ----------
+    threads : int or None
+        The number, if given.
+
+    Returns
+    -------
+    int
+        The number, or ``$OMP_NUM_THREADS``, or all usable cores.
+    """
     return int(threads or os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 def environment(threads: int | None) -> dict[str, str]:
-    """The environment of ``dp`` with so many threads (None: ``$OMP_NUM_THREADS`` or all cores)."""
+    """Environment variables for ``dp``.
+
+    Parameters
+    ----------
+    threads : int or None
+        As for `threads_of`.
+
+    Returns
+    -------
+    dict of str to str
+        The variables.
+    """
     n = str(threads_of(threads))
     return os.environ | {
         "OMP_NUM_THREADS": n,
@@ -41,7 +74,29 @@ def environment(threads: int | None) -> dict[str, str]:
 
 
 def run(directory: Path, threads: int | None, *command: str, backend: str = "tf") -> str:
-    """Run ``dp --<backend> <command>`` in ``directory``; its output, also kept in the log there."""
+    """Run ``dp --<backend> <command>`` in a directory.
+
+    Parameters
+    ----------
+    directory : Path
+        Where to run; the output is also kept in the log there.
+    threads : int or None
+        As for `threads_of`.
+    *command : str
+        Command and arguments.
+    backend : str
+        Backend of DeePMD-kit.
+
+    Returns
+    -------
+    str
+        The output.
+
+    Raises
+    ------
+    DPFailed
+        It failed; its last lines are in the message.
+    """
     done = subprocess.run(
         [*program(backend), *command], cwd=directory, env=environment(threads), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
@@ -54,7 +109,22 @@ def run(directory: Path, threads: int | None, *command: str, backend: str = "tf"
 
 
 def died(directory: Path, command: str, code: int) -> DPFailed:
-    """What to raise for a ``dp`` that ended with this code, with the last lines of its log."""
+    """The error to raise for a ``dp`` that failed, with the last lines of its log.
+
+    Parameters
+    ----------
+    directory : Path
+        Where it ran.
+    command : str
+        Its command.
+    code : int
+        Its exit code.
+
+    Returns
+    -------
+    DPFailed
+        The error.
+    """
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     end = processes.last_lines((directory / LOG).read_text(errors="replace"))
     return DPFailed(

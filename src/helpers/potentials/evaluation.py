@@ -1,4 +1,4 @@
-"""What a potential says of labelled frames, beside the labels.
+"""Predictions of a potential for labelled frames, compared with the labels.
 
 Units: eV, A, eV/A; energies and virials per atom in meV.
 """
@@ -26,10 +26,24 @@ PARITY = (("energy", "eV/atom"), ("force", "eV/A"), ("virial", "eV/atom"))
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a potential says of labelled frames, beside the labels.
+    """Predictions of a potential for F frames of N atoms, with the labels.
 
-    energy: (F,) eV; force: (F, N, 3) eV/A; virial: (F, 3, 3) eV; ``*_reference``: the labels.
-    elements: (N,) symbols. virial_reference is None where the frames carry none.
+    Attributes
+    ----------
+    energy : (F,) array
+        Predicted energies, eV.
+    force : (F, N, 3) array
+        Predicted forces, eV/A.
+    virial : (F, 3, 3) array
+        Predicted virials, eV.
+    energy_reference : (F,) array
+        Energies of the labels, eV.
+    force_reference : (F, N, 3) array
+        Forces of the labels, eV/A.
+    virial_reference : (F, 3, 3) array or None
+        Virials of the labels, eV; None if the frames have none.
+    elements : (N,) array of str
+        Chemical symbols.
     """
 
     energy: np.ndarray
@@ -41,14 +55,20 @@ class Prediction:
     elements: np.ndarray
 
     def metrics(self) -> dict:
-        """Errors as root mean squares over frames, atoms and components.
+        """Root-mean-square errors over frames, atoms and components.
 
-        energy_rmse_meV_per_atom = sqrt(<(E - E_ref)^2>) / N, force_rmse_eV_per_A =
-        sqrt(<(F - F_ref)^2>), virial_rmse_meV_per_atom = sqrt(<(W - W_ref)^2>) / N: the
-        definitions of ``dp test``. energy_bias_meV_per_atom = <E - E_ref> / N is the part of the
-        first that all frames share. force_rms_eV_per_A is the size of the reference forces
-        themselves, beside which an error means something; energy_spread_meV_per_atom likewise.
-        energy_relative_percent is the error over the mean |E|, as the paper's Table 1 gives it.
+        energy_rmse_meV_per_atom = sqrt(<(E - E_ref)^2>) / N, force_rmse_eV_per_A = sqrt(<(F -
+        F_ref)^2>) and virial_rmse_meV_per_atom = sqrt(<(W - W_ref)^2>) / N, as defined by ``dp
+        test``. energy_bias_meV_per_atom = <E - E_ref> / N is the part of the first that all frames
+        share. force_rms_eV_per_A is the root mean square of the reference forces, and
+        energy_spread_meV_per_atom the standard deviation of the reference energies, with which the
+        errors are to be compared. energy_relative_percent is the error divided by the mean absolute
+        energy, as in the paper's Table 1.
+
+        Returns
+        -------
+        dict
+            These numbers and the number of frames.
         """
         n_atoms = len(self.elements)
         error = self.force - self.force_reference
@@ -81,10 +101,22 @@ def _rms(values: np.ndarray) -> float:
 def predict(potential: str | Path | Potential, system: dpdata.LabeledSystem) -> Prediction:
     """Energies, forces and virials of a potential for labelled frames.
 
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `store.load`.
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    Prediction
+        Predictions and labels.
+
     Raises
     ------
-    store.BadPotential
-        see `store.check_potential`.
+    BadPotential
+        As `store.check_potential`.
     """
     elements = np.array(system["atom_names"])[system["atom_types"]]
     model = store.check_potential(potential, elements)
@@ -107,12 +139,41 @@ def predict(potential: str | Path | Potential, system: dpdata.LabeledSystem) -> 
 
 
 def evaluate(potential: str | Path | Potential, system: dpdata.LabeledSystem) -> dict:
-    """Errors of a potential on labelled frames: :meth:`Prediction.metrics`."""
+    """Errors of a potential on labelled frames.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `store.load`.
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    dict
+        As `Prediction.metrics`.
+
+    Raises
+    ------
+    BadPotential
+        As `store.check_potential`.
+    """
     return predict(potential, system).metrics()
 
 
 def over_all(errors: list[dict]) -> dict[str, float]:
-    """Root mean square errors over all frames of several sets; virials where there are any."""
+    """Root-mean-square errors over all frames of several sets.
+
+    Parameters
+    ----------
+    errors : list of dict
+        `Prediction.metrics` of each set.
+
+    Returns
+    -------
+    dict of str to float
+        RMSE of energy and force, and of the virial if there is any.
+    """
     result = {}
     for key in ERRORS:
         known = [(e["n_frames"], e[key]) for e in errors if e[key] is not None]
@@ -123,10 +184,20 @@ def over_all(errors: list[dict]) -> dict[str, float]:
 
 
 def parity(predictions: dict[str, Prediction]) -> dict[str, tuple]:
-    """Points of parity plots: quantity of :data:`PARITY` -> (reference, predicted, groups).
+    """Points of parity plots.
 
-    Energies per atom, from the mean of all reference energies, grouped by set; force components
-    grouped by element; virial components per atom, grouped by set.
+    Energies per atom relative to the mean of all reference energies, grouped by set; components of
+    forces, grouped by element; components of virials per atom, grouped by set.
+
+    Parameters
+    ----------
+    predictions : dict of str to Prediction
+        Set -> predictions.
+
+    Returns
+    -------
+    dict of str to tuple
+        Quantity of `PARITY` -> (reference, predicted, groups).
     """
     energy, force, virial = [], [], []
     for name, p in predictions.items():
@@ -144,17 +215,49 @@ def parity(predictions: dict[str, Prediction]) -> dict[str, tuple]:
 
 
 def write_metrics(file: Path, metrics: dict) -> Path:
-    """Write ``metrics.json`` (set -> errors) of a potential, at once or not at all."""
+    """Write the errors of a potential in one step, so that no incomplete file is left.
+
+    Parameters
+    ----------
+    file : Path
+        ``metrics.json``.
+    metrics : dict
+        Set -> errors.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    DPFailed
+        An error is NaN, because the potential predicts NaN.
+    """
     if not all(math.isfinite(m["force_rmse_eV_per_A"]) for m in metrics.values()):
         raise deepmd.DPFailed(f"{paths.relative(file.parent)}: the trained potential predicts NaN")
     return provenance.write_text(file, json.dumps(metrics, indent=1) + "\n")
 
 
 def dp_test(potential: str | Path | Potential, part_directory: Path) -> dict:
-    """Errors as ``dp test`` prints them: the independent check of :func:`evaluate`.
+    """Errors as printed by ``dp test``, an independent check of `evaluate`.
 
-    part_directory: a part of a set, e.g. ``dataset.locate("abw") / "validation"``. Keys as in
-    :func:`evaluate`.
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `store.load`.
+    part_directory : Path
+        A part of a set, such as ``dataset.locate("abw") / "validation"``.
+
+    Returns
+    -------
+    dict
+        As `evaluate`.
+
+    Raises
+    ------
+    DPFailed
+        ``dp test`` failed.
     """
     file = store.load(potential).file.resolve()
     with tempfile.TemporaryDirectory() as work:

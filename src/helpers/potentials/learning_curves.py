@@ -1,4 +1,4 @@
-"""How the errors of a training fell: DeePMD-kit's own table, and that of the kept snapshots."""
+"""Errors during a training: DeePMD-kit's own table, and that of the snapshots."""
 
 from __future__ import annotations
 
@@ -16,15 +16,23 @@ from helpers.potentials.store import Potential
 
 
 def read_learning(potential: str | Path | Potential) -> pd.DataFrame:
-    """Errors of the snapshots of a training against its steps.
+    """Errors of the snapshots of a training as a function of its steps.
 
-    Columns: step, role (``validation``, ``watched``), energy_rmse_meV_per_atom,
-    force_rmse_eV_per_A, virial_rmse_meV_per_atom.
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `store.load`.
+
+    Returns
+    -------
+    DataFrame
+        Columns step, role (``validation``, ``watched``), energy_rmse_meV_per_atom,
+        force_rmse_eV_per_A, virial_rmse_meV_per_atom.
 
     Raises
     ------
-    FileNotFoundError
-        the training kept none (too short, or made before snapshots were kept).
+    NotThere
+        The training kept no snapshots: it was too short, or made before they were introduced.
     """
     file = store.load(potential).inside(store.LEARNING)
     if not file.is_file():
@@ -36,16 +44,26 @@ def read_learning(potential: str | Path | Potential) -> pd.DataFrame:
 
 
 def read_lcurve(path: Path | Potential) -> pd.DataFrame:
-    """``lcurve.out`` of a training (a file or its directory) as a table.
+    """``lcurve.out`` of a training as a table.
 
-    Columns as DeePMD-kit names them: ``step``, ``rmse_val``, ``rmse_trn`` (square root of the
-    loss), ``rmse_e_*`` (eV/atom), ``rmse_f_*`` (eV/A), ``rmse_v_*`` (eV/atom) on one batch each,
-    ``lr``. Steps that were repeated after a restart count once; a line being written is left out.
+    Steps that were repeated after a restart are given once; an incomplete last line is left out.
+
+    Parameters
+    ----------
+    path : Path or Potential
+        The file, its directory, or the potential.
+
+    Returns
+    -------
+    DataFrame
+        Columns as named by DeePMD-kit: ``step``, ``rmse_val``, ``rmse_trn`` (square root of the
+        loss), ``rmse_e_*`` (eV/atom), ``rmse_f_*`` (eV/A), ``rmse_v_*`` (eV/atom), each for one
+        batch, and ``lr``.
 
     Raises
     ------
-    FileNotFoundError
-        no such file.
+    NotThere
+        There is no such file.
     """
     path = Path(path)
     path = path / "lcurve.out" if path.is_dir() else path

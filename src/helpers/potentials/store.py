@@ -1,9 +1,10 @@
-"""Finished potentials: by which name they are found, opened and shipped.
+"""Finished potentials: how they are found by name, opened and shipped.
 
 A *potential* is a directory with ``frozen_model.pb``, ``input.json``, ``lcurve.out``,
-``metrics.json`` and ``provenance.json``. Chapters name it and `load` it: a directory of
-``data/potentials`` (shipped), or the one that `training.train` last made or reused under this name
-here, which ``build/potentials/<name>`` points to. A frozen model alone (``.pb``) will do, too.
+``metrics.json`` and ``provenance.json``. Chapters refer to it by name, which `load` resolves: a
+directory of ``data/potentials`` (shipped), or the one that `training.train` last made or reused
+under this name on this machine, to which ``build/potentials/<name>`` points. A frozen model alone
+(``.pb``) is accepted as well.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ METRICS = "metrics.json"
 
 
 class BadPotential(UserError, ValueError):
-    """A potential that is missing, truncated, not readable or made for other elements."""
+    """A potential that is missing, truncated, unreadable or made for other elements."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,22 @@ class Potential:
         return os.fspath(self.directory or self.file)
 
     def inside(self, name: str) -> Path:
-        """A file of its directory, which may not be there.
+        """A file of its directory.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file, which need not exist.
+
+        Returns
+        -------
+        Path
+            The file.
 
         Raises
         ------
         BadPotential
-            it is a model file alone.
+            It is a model file alone, without a directory.
         """
         if self.directory is None:
             raise BadPotential(
@@ -88,13 +99,13 @@ class Potential:
 
     @property
     def recipe(self) -> dict:
-        """The recipe it was trained by, as plain data; see `inside` for what it raises."""
+        """The recipe by which it was trained, as plain data; errors as for `inside`."""
         self.inside(provenance.FILE)
         return self.provenance["recipe"]
 
     @property
     def metrics(self) -> dict:
-        """``metrics.json`` as it is now, set -> errors; empty where there is none."""
+        """Errors by set, from ``metrics.json`` as it is now; empty if there is none."""
         file = self.directory / METRICS if self.directory else None
         return json.loads(file.read_text()) if file and file.is_file() else {}
 
@@ -103,7 +114,20 @@ class Potential:
 
 
 def point(name: str, target: Path) -> None:
-    """Let ``build/potentials/<name>`` point to ``target``: it is what ``name`` means here now."""
+    """Let ``build/potentials/<name>`` point to a potential, which makes it the meaning of the name.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    target : Path
+        Directory of the potential.
+
+    Raises
+    ------
+    Unfit
+        A directory has this name already.
+    """
     link = paths.made("potentials", name)
     if paths.shipped("potentials", name).resolve() == target or link == target:
         return
@@ -116,7 +140,13 @@ def point(name: str, target: Path) -> None:
 
 
 def names() -> list[str]:
-    """Names that `load` knows: of shipped potentials, and of those trained here."""
+    """Names that `load` knows: of shipped potentials, and of those trained here.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
+    """
     found = {file.parent.name for file in paths.shipped("potentials").glob(f"*/{provenance.FILE}")}
     found |= {file.parent.name for file in paths.made("potentials").glob(f"*/{provenance.FILE}")}
     return sorted(found)
@@ -127,20 +157,26 @@ def load(potential: str | Path | Potential) -> Potential:
 
     A bare name is ``data/potentials/<name>`` (shipped) or ``build/potentials/<name>``: the
     potential that `training.train` last made or reused under this name on this machine, however
-    many of other recipes lie beside it. So a chapter that trains live and the chapters after it
-    agree by the name alone.
+    many of other recipes there are. A chapter that trains and the chapters after it therefore agree
+    by the name alone.
 
     Parameters
     ----------
     potential : str, Path or Potential
-        name, directory (also relative to the project) or ``.pb`` file; a Potential stays what it
-        is.
+        Name, directory (also relative to the project) or ``.pb`` file; a Potential is returned
+        unchanged.
+
+    Returns
+    -------
+    Potential
+        The potential.
 
     Raises
     ------
     BadPotential
-        no such potential (with the nearest name and how to get one), two of this name, not
-        finished, or a frozen model that is not the one its provenance speaks of.
+        There is no such potential (the message has the nearest name and how to get one), there are
+        two of this name, it is not finished, or its frozen model is not the one recorded in its
+        provenance.
     """
     if isinstance(potential, Potential):
         return potential
@@ -183,14 +219,47 @@ def _directory(text: str) -> Path:
 
 
 def load_potential(name_or_directory: str | Path | Potential) -> Path:
-    """Directory of a finished potential; `load` gives it whole."""
+    """Directory of a finished potential; see `load`.
+
+    Parameters
+    ----------
+    name_or_directory : str, Path or Potential
+        As for `load`.
+
+    Returns
+    -------
+    Path
+        The directory.
+
+    Raises
+    ------
+    BadPotential
+        As `load`, or it is a model file alone.
+    """
     return load(name_or_directory).inside("")
 
 
 def ship(potential: str | Path | Potential, name: str) -> Potential:
-    """Copy a potential trained here to ``data/potentials/<name>``: what a reader needs of it.
+    """Copy a potential trained here to ``data/potentials/<name>``, with what a reader needs of it.
 
-    An older one of this name stays until all is copied.
+    An older one of this name is kept until all files are copied.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `load`.
+    name : str
+        Name under which it is shipped.
+
+    Returns
+    -------
+    Potential
+        The shipped potential.
+
+    Raises
+    ------
+    BadPotential
+        As `load`.
     """
     trained, target = load(potential), paths.shipped("potentials", name)
     source = trained.inside("")
@@ -216,14 +285,25 @@ def ship(potential: str | Path | Potential, name: str) -> Potential:
 
 
 def check_potential(potential: str | Path | Potential, symbols: Sequence[str] | None = None):
-    """Open a potential as ``deepmd.infer.DeepPot``, or say on one line why not.
+    """Open a potential as ``deepmd.infer.DeepPot``.
 
-    potential: see `load`. symbols: elements it must know, e.g. ``atoms.get_chemical_symbols()``.
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `load`.
+    symbols : sequence of str, optional
+        Elements that it must know, such as ``atoms.get_chemical_symbols()``.
+
+    Returns
+    -------
+    deepmd.infer.DeepPot
+        The opened model.
 
     Raises
     ------
     BadPotential
-        truncated or unreadable file; elements it does not know; not the type map of this book.
+        The file is truncated or unreadable, the potential lacks an element, or its type map is not
+        that of this book.
     """
     file = load(potential).file
     where = paths.relative(file)
@@ -260,7 +340,13 @@ def _opened(file: str, changed: int):  # `changed`: a file that was written agai
 
 @contextmanager
 def quiet():
-    """No hints of DeePMD-kit, no stderr of compiled code: pages about a CUDA that is not there."""
+    """Suppress what DeePMD-kit and its compiled code print about absent GPUs.
+
+    Yields
+    ------
+    None
+        While stderr of compiled code is discarded.
+    """
     logging.getLogger("deepmd").setLevel(logging.ERROR)
     sys.stderr.flush()
     kept = os.dup(2)

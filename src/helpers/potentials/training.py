@@ -1,12 +1,16 @@
-"""Deep potentials: from labelled frames to a frozen model, by DeePMD-kit's own programs.
+r"""Deep potentials: from labelled frames to a frozen model, by DeePMD-kit's own programs.
 
 The model is se_e2_a (Zhang et al., NeurIPS 2018, "DeepPot-SE"): a smooth descriptor of each atom's
-neighbours within ``rcut`` from an embedding net, and a fitting net for the atom's energy. The loss
-is p_e <dE^2>/N + p_f <|dF|^2>/(3N) + p_v <|dW|^2>/(9N) with prefactors that move from start to
-limit as the learning rate decays.
+neighbours within ``rcut`` from an embedding network, and a fitting network for the energy of the
+atom. The loss is
 
-What comes of it, a *potential*, is a directory that `helpers.potentials.store` finds and opens and
-`helpers.potentials.evaluation` judges.
+.. math:: L = p_e \frac{\langle \Delta E^2 \rangle}{N} + p_f \frac{\langle |\Delta F|^2 \rangle}{3N}
+    + p_v \frac{\langle |\Delta W|^2 \rangle}{9N}
+
+with prefactors that change from start to limit as the learning rate decays.
+
+The result, a *potential*, is a directory that `helpers.potentials.store` opens and
+`helpers.potentials.evaluation` evaluates.
 
 Units: eV, A, eV/A; energies and virials per atom in meV.
 """
@@ -16,10 +20,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +34,7 @@ from tqdm import tqdm
 from helpers import paths, processes, provenance
 from helpers.errors import Unfit
 from helpers.frames import correction, dataset
-from helpers.potentials import checkpoints, deepmd, learning_curves, store
+from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
 from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
 
@@ -38,22 +43,55 @@ _CORRECTED = "corrected"  # copies of the sets, as they are trained on
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that determines a trained potential; the sets count by their content.
+    """All that determines a trained potential; sets of frames enter by their content.
 
-    sets: names of sets of frames. sel: largest number of neighbours of each element of TYPE_MAP
-    within rcut (A); DeePMD-kit warns when the frames hold more. rcut_smth (A): where the smooth
-    switch to zero begins. neuron, axis_neuron: embedding net. type_one_side: one embedding net
-    for each element of the neighbour, not for each pair of elements: a quarter of the nets and
-    tables, faster. fitting: fitting net. prefactor_*:
-    (start, limit) of the loss terms of energy, force and virial. learning_rate: (start, stop),
-    multiplied down every ``decay_steps`` (0: a two-hundredth of the training). batch: frames a
-    step, or ``auto``. precision: of the nets; energies are summed in float64 in any case.
-    initial_potential: frozen model (path or name) the weights start from
-    (``dp train --init-frz-model``), "" for random ones. corrected: train on the labels of the
-    reference as `helpers.frames.correction` corrects them; the laws count by their numbers. The
-    defaults
-    of the descriptor, the nets and the energy and force prefactors are the paper's, but for
-    ``sel``: there the numbers of atoms in the cell were given.
+    The defaults of the descriptor, the networks and the prefactors of energy and force are the
+    paper's, except for ``sel``, for which the paper gives the numbers of atoms in the cell.
+
+    Attributes
+    ----------
+    sets : tuple of str
+        Sets of frames to train on.
+    steps : int
+        Training steps.
+    sel : (int, int, int, int)
+        Largest number of neighbours within ``rcut``, for each element of TYPE_MAP; DeePMD-kit warns
+        if the frames have more.
+    rcut : float
+        Cutoff, A.
+    rcut_smth : float
+        Distance at which the smooth switch to zero begins, A.
+    neuron : tuple of int
+        Layers of the embedding network.
+    axis_neuron : int
+        Columns of the embedding that form the second factor of the descriptor.
+    type_one_side : bool
+        One embedding network for each element of the neighbour instead of each pair of elements,
+        which needs a quarter of the networks and tables and is faster.
+    fitting : tuple of int
+        Layers of the fitting network.
+    prefactor_energy : (float, float)
+        Start and limit of p_e.
+    prefactor_force : (float, float)
+        Start and limit of p_f.
+    prefactor_virial : (float, float)
+        Start and limit of p_v.
+    learning_rate : (float, float)
+        At the start and at the end.
+    decay_steps : int
+        Steps between reductions of the learning rate; 0 is a two-hundredth of the training.
+    batch : int or str
+        Frames in a step, or ``auto``.
+    precision : str
+        Precision of the networks; energies are summed in float64 in any case.
+    seed : int
+        Seed of the weights and of the order of frames.
+    initial_potential : str
+        Frozen model (path or name) whose weights the training starts from (``dp train
+        --init-frz-model``); empty for random weights.
+    corrected : bool
+        Train on the labels of the reference as corrected by `helpers.frames.correction`; the laws
+        enter by their numbers.
     """
 
     sets: tuple[str, ...]
@@ -92,7 +130,20 @@ class Recipe:
                 object.__setattr__(self, name, tuple(value))
 
     def as_dict(self) -> dict:
-        """The recipe as plain data, sets and initial potential by sha256: what the key is of."""
+        """The recipe as plain data, with sets and initial potential by their sha256.
+
+        The key of a potential is the hash of these data.
+
+        Returns
+        -------
+        dict
+            Plain data.
+
+        Raises
+        ------
+        BadPotential
+            There is no such initial potential.
+        """
         plain = asdict(self)
         plain["sets"] = sorted(provenance.sha256(dataset.locate(name)) for name in self.sets)
         if self.initial_potential:
@@ -102,9 +153,27 @@ class Recipe:
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
-        """The ``input.json`` of ``dp train``, judged by DeePMD-kit's own checker.
+        """The ``input.json`` of ``dp train``, checked by DeePMD-kit itself.
 
-        Paths of the sets are relative to ``directory``, so no name of a machine gets in.
+        Parameters
+        ----------
+        directory : Path
+            Directory of the training; the paths of the sets are relative to it, so that the file
+            does not depend on the machine.
+        display_every : int
+            Steps between lines of ``lcurve.out``.
+        save_every : int
+            Steps between checkpoints.
+
+        Returns
+        -------
+        dict
+            The input.
+
+        Raises
+        ------
+        Unfit
+            DeePMD-kit refuses it.
         """
         from deepmd.utils.argcheck import normalize
 
@@ -184,9 +253,24 @@ NETS = ("sel", "rcut", "rcut_smth", "neuron", "axis_neuron", "type_one_side", "f
 
 
 def continued(potential: str, **changes) -> Recipe:
-    """A recipe that goes on from a finished potential: its nets, its weights to start from.
+    """A recipe that starts from the weights of a finished potential and has its networks.
 
-    changes: the other fields of the recipe (``sets``, ``steps``, ``learning_rate`` ...).
+    Parameters
+    ----------
+    potential : str
+        Name or directory of the potential.
+    **changes
+        Other fields of the recipe (``sets``, ``steps``, ``learning_rate`` ...).
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    BadPotential
+        As `store.load`.
     """
     made = store.load(potential).recipe
     return Recipe(**{field: made[field] for field in NETS}, initial_potential=potential, **changes)
@@ -204,25 +288,41 @@ def train(
     save_every: int | None = None,
     watch: Sequence[str] = (),
 ) -> Potential:
-    """The potential of this recipe: found finished, resumed from its checkpoint, or made.
+    """The potential of a recipe: found, resumed from its checkpoint, or made.
 
-    Of a training of 2000 steps or more, 8 checkpoints along the way are kept and judged at its end
-    by the validation frames; the best one is frozen, and ``learning.json`` has the errors of all
-    (:func:`read_learning`). A shorter training freezes its last checkpoint.
+    A training of 2000 steps or more keeps 8 checkpoints, which are evaluated at its end on the
+    validation frames; the best one is frozen, and ``learning.json`` has the errors of all
+    (`learning_curves.read_learning`). A shorter training freezes its last checkpoint. The directory
+    of a potential made here is ``build/potentials/<name>-<key>``.
 
-    name: what later chapters call it. threads: of TensorFlow (default: ``$OMP_NUM_THREADS`` or all
-    usable cores). display_every, save_every: steps between lines of ``lcurve.out`` and between
-    checkpoints. watch: sets whose errors are written into ``learning.json``, too; they choose
-    nothing. Its directory is ``build/potentials/<name>-<key>`` where it is made.
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    name : str
+        Name by which later chapters refer to it.
+    threads : int, optional
+        Threads of TensorFlow; by default ``$OMP_NUM_THREADS`` or all usable cores.
+    display_every : int, optional
+        Steps between lines of ``lcurve.out``.
+    save_every : int, optional
+        Steps between checkpoints.
+    watch : sequence of str
+        Sets whose errors are written to ``learning.json`` without affecting the choice.
+
+    Returns
+    -------
+    Potential
+        The finished potential.
 
     Raises
     ------
-    ValueError
-        a recipe that DeePMD-kit refuses, or a name that a shipped potential of another recipe has.
-    deepmd.DPFailed
-        the loss became NaN, or ``dp`` died; its last lines are in the message.
-    provenance.DirectoryBusy
-        another process trains in this directory.
+    Unfit
+        DeePMD-kit refuses the recipe, or a shipped potential of another recipe has this name.
+    DPFailed
+        The loss became NaN, or ``dp`` failed; its last lines are in the message.
+    DirectoryBusy
+        Another process trains in this directory.
     """
     plain = recipe.as_dict()
     shipped = (paths.shipped("potentials", name) / provenance.FILE).is_file()
@@ -230,6 +330,80 @@ def train(
         raise Unfit(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
         )
+    threads = deepmd.threads_of(threads)
+
+    def make(directory: Path) -> dict:
+        return _trained(directory, recipe, watch, threads, display_every, save_every)
+
+    made = provenance.kept(
+        "potentials",
+        plain,
+        make,
+        name=name,
+        description=f"se_e2_a potential of {', '.join(recipe.sets)}, {recipe.steps} steps",
+        inputs={s: provenance.sha256(dataset.locate(s)) for s in recipe.sets},
+        tidy=_tidy,
+    ).resolve()
+    store.point(name, made)
+    return replace(store.load(made), name=name)
+
+
+def _trained(
+    directory: Path,
+    recipe: Recipe,
+    watch: Sequence[str],
+    threads: int,
+    display_every: int | None,
+    save_every: int | None,
+) -> dict:
+    """Train, freeze and judge in ``directory``, from where it was left; what is to be known."""
+    began, earlier = time.monotonic(), _seconds(directory)
+    laws = correction.laws() if recipe.corrected else None
+    if laws:
+        correction.keep(laws, directory)
+        for name in recipe.sets:
+            correction.write(name, laws, directory / _CORRECTED / name)
+    text = recipe.input(directory, *_intervals(recipe.steps, display_every, save_every))
+    provenance.write_text(directory / "input.json", json.dumps(text, indent=1) + "\n")
+    frozen = directory / store.FROZEN
+    if not frozen.is_file():
+        _run_training(directory, recipe, threads)
+        if recipe.steps < checkpoints.SHORT:
+            deepmd.run(directory, threads, "freeze", "-o", "frozen.part.pb")
+            (directory / "frozen.part.pb").rename(frozen)
+        else:
+            best = checkpoints.judge_snapshots(directory, recipe.sets, watch, threads, laws)
+            (directory / checkpoints.SNAPSHOT_FOLDER / str(best) / store.FROZEN).rename(frozen)
+    metrics = {
+        s: evaluation.evaluate(
+            frozen, dataset.thinned(correction.load(s, "validation", laws), checkpoints.EVALUATED)
+        )
+        for s in recipe.sets
+    }
+    evaluation.write_metrics(directory / store.METRICS, metrics)
+    last = learning_curves.read_lcurve(directory).iloc[-1]
+    return {
+        "seconds": earlier + time.monotonic() - began,
+        "threads": threads,
+        "sets": list(recipe.sets),
+        "frozen_sha256": provenance.sha256(frozen),
+        "training_frames": sum(len(dataset.load(s, "training")) for s in recipe.sets),
+        "results": {"last_line_of_lcurve": last.to_dict(), "validation": metrics},
+    }
+
+
+def _tidy(directory: Path) -> None:
+    """Remove what only a training that is not finished needs."""
+    for file in (
+        *directory.glob(f"{checkpoints.CHECKPOINT}*"),
+        *directory.glob("checkpoint*"),
+        directory / "out.json",
+        directory / "input_v2_compat.json",
+        directory / "seconds.json",
+    ):
+        file.unlink(missing_ok=True)
+    for folder in (checkpoints.SNAPSHOT_FOLDER, _CORRECTED):
+        shutil.rmtree(directory / folder, ignore_errors=True)
 
 
 def _intervals(

@@ -6,16 +6,18 @@ value is converted: a key is a hash of the recipe, in which 200 and 200.0 differ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
-import yaml
+from pydantic import Field, RootModel
 
-from helpers import paths
-from helpers.errors import UserError, nearest
-from helpers.frames import dataset
+from helpers import paths, yaml_file
+from helpers.errors import Unfit, UserError, nearest
+from helpers.frames import dataset, sampling
 from helpers.md import protocol
 from helpers.potentials import training
+from helpers.yaml_file import Document
 
 
 class BadRecipe(UserError, ValueError):
@@ -49,13 +51,68 @@ class SetRecipe:
     test: bool = False
 
 
+@dataclass
+class _Relaxation:
+    """What a run of a relaxation says."""
+
+    start: str
+    strain: float = 0.0
+    strain_voigt: tuple[float, float, float, float, float, float] = (0, 0, 0, 0, 0, 0)
+    fmax: float = 0.03
+    steps: int = 0
+
+
+@dataclass
+class _FromRun:
+    """What is taken from a heating run."""
+
+    frames: int
+    from_K: float = 0.0
+
+
 def set_recipes() -> dict[str, SetRecipe]:
-    """All entries of ``data/sets.yaml`` by name."""
-    try:
-        table = yaml.safe_load(paths.SETS.read_text())
-        return {name: SetRecipe(**entry) for name, entry in table.items()}
-    except (yaml.YAMLError, TypeError) as error:
-        raise BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
+    """All entries of ``data/sets.yaml`` by name.
+
+    Raises
+    ------
+    BadRecipe
+        the file, an entry or a field of it makes no sense: file, line, field and what is allowed.
+    """
+    document = yaml_file.read(paths.SETS, BadRecipe)
+    document.fit(_SETS, document.content)
+    for name, entry in document.content.items():
+        part = _SET_RUNS.get(entry["sampler"], _DYNAMICS)
+        if "common" in entry:
+            document.fit(part[0], entry["common"], (name, "common"))
+        for run, own in entry["runs"].items():
+            whole = entry.get("common", {}) | own
+            document.fit(part[1], whole, (name, "runs", run))
+    _refuse_circles(
+        "starts",
+        {
+            f"{name}/{run}": (
+                own.get("start") or entry.get("common", {}).get("start") or ""
+            ).partition("@")[0]
+            for name, entry in document.content.items()
+            for run, own in entry["runs"].items()
+        },
+        document,
+    )
+    return {name: SetRecipe(**entry) for name, entry in document.content.items()}
+
+
+def _refuse_circles(verb: str, follows: Mapping[str, str], document: Document) -> None:
+    """Refuse entries that, followed from one to the next, come back to themselves."""
+    for first in follows:
+        seen, here = [first], follows[first]
+        while here in follows and here not in seen:
+            seen.append(here)
+            here = follows[here]
+        if here == first:
+            raise BadRecipe(
+                f"{document.name}: {f' {verb} from '.join([*seen, first])}, a circle; let one of "
+                f"them start otherwise"
+            )
 
 
 def set_recipe(name: str) -> SetRecipe:
@@ -81,16 +138,21 @@ def test_sets() -> list[str]:
 
 
 def potential_table() -> dict:
-    """``data/potentials.yaml`` as it is: ``groups`` of sets, and ``potentials`` by name."""
-    try:
-        return yaml.safe_load(paths.POTENTIALS.read_text())
-    except yaml.YAMLError as error:
-        raise BadRecipe(f"{paths.relative(paths.POTENTIALS)}: {error}") from error
+    """``data/potentials.yaml`` as it is: ``groups`` of sets, and ``potentials`` by name.
 
-
-def potential_names() -> list[str]:
-    """Names of the potentials that have a recipe."""
-    return list(potential_table()["potentials"])
+    Raises
+    ------
+    BadRecipe
+        the file, an entry or a field of it makes no sense: file, line, field and what is allowed.
+    """
+    document = yaml_file.read(paths.POTENTIALS, BadRecipe)
+    document.fit(_POTENTIALS, document.content)
+    table = document.content
+    starts = {name: entry.get("from") or "" for name, entry in table["potentials"].items()}
+    _refuse_circles("goes on", starts, document)
+    for group in table["groups"]:
+        _spelt_out([group], table["groups"])
+    return table
 
 
 def potential_recipe(name: str) -> training.Recipe:
@@ -111,8 +173,9 @@ def potential_recipe(name: str) -> training.Recipe:
     start, entry = potential_entry(name, table)
     try:
         return training.continued(start, **entry) if start else training.Recipe(**entry)
-    except TypeError as error:
-        raise BadRecipe(f"{paths.relative(paths.POTENTIALS)}, {name}: {error}") from error
+    except Unfit as error:
+        document = yaml_file.read(paths.POTENTIALS, BadRecipe)
+        raise document.blame(error, ("potentials", name), entry) from error
 
 
 def potential_entry(name: str, table: dict) -> tuple[str | None, dict]:
@@ -130,10 +193,35 @@ def potential_entry(name: str, table: dict) -> tuple[str | None, dict]:
     return start, entry
 
 
-def _spelt_out(names: list[str], groups: dict[str, list[str]]) -> list[str]:
+def group(name: str) -> list[str]:
+    """The sets of a group of ``data/potentials.yaml``.
+
+    Raises
+    ------
+    BadRecipe
+        no such group.
+    """
+    groups = potential_table()["groups"]
+    if name not in groups:
+        raise BadRecipe(
+            f"{paths.relative(paths.POTENTIALS)} has no group {name!r}{nearest(name, groups)} "
+            f"(there are: {', '.join(groups)})"
+        )
+    return _spelt_out([name], groups)
+
+
+def _spelt_out(
+    names: Sequence[str], groups: Mapping[str, Sequence[str]], within: tuple[str, ...] = ()
+) -> list[str]:
+    """The sets that names of sets and of groups stand for, each once."""
     found = []
     for name in names:
-        found += _spelt_out(groups[name], groups) if name in groups else [name]
+        if name in within:
+            raise BadRecipe(
+                f"{paths.relative(paths.POTENTIALS)}, groups: {name} holds itself "
+                f"({' > '.join([*within, name])}); name its sets one by one"
+            )
+        found += _spelt_out(groups[name], groups, (*within, name)) if name in groups else [name]
     return list(dict.fromkeys(found))
 
 
@@ -149,27 +237,38 @@ def lineage(name: str) -> dict[str, int]:
     return dict(reversed(found.items()))
 
 
-def _run_table() -> dict[str, dict]:
-    """name -> all fields of a run."""
-    where = paths.relative(paths.RUNS)
-    try:
-        content = yaml.safe_load(paths.RUNS.read_text())
-    except yaml.YAMLError as error:
-        raise BadRecipe(f"{where}: {error}") from error
-    table = {}
-    for group in content["groups"].values():
-        for name, own in group["runs"].items():
+def _run_table() -> dict[str, tuple[str, dict]]:
+    """name -> its group, and all fields of the run."""
+    document = yaml_file.read(paths.RUNS, BadRecipe)
+    document.fit(_RUNS, document.content)
+    content, table = document.content, {}
+    for group, entry in content["groups"].items():
+        for name, own in entry["runs"].items():
             if name in table:
-                raise BadRecipe(f"{where} has two runs {name!r}")
-            table[name] = content["defaults"] | group["fields"] | own
+                raise BadRecipe(
+                    f"{document.where(('groups', group, 'runs', name))}: there is a run of this "
+                    f"name in the group {table[name][0]}; give one of them another"
+                )
+            table[name] = group, content["defaults"] | entry["fields"] | own
+    before = {name: values.get("after") or "" for name, (_, values) in table.items()}
+    _refuse_circles("goes on", before, document)
     return table
+
+
+def run_groups() -> list[str]:
+    """Names of the groups of runs."""
+    return list(dict.fromkeys(group for group, _ in _run_table().values()))
 
 
 def run_names(group: str = "") -> list[str]:
     """Names of all runs, or of those of one group (``paper``, ``ladder``, ``hold``)."""
-    if not group:
-        return list(_run_table())
-    return list(yaml.safe_load(paths.RUNS.read_text())["groups"][group]["runs"])
+    found = {name: of for name, (of, _) in _run_table().items()}
+    if group and group not in run_groups():
+        raise BadRecipe(
+            f"{paths.relative(paths.RUNS)} has no group {group!r}{nearest(group, run_groups())} "
+            f"(there are: {', '.join(run_groups())})"
+        )
+    return [name for name, of in found.items() if group in ("", of)]
 
 
 def run_recipe(name: str) -> protocol.HeatingRun:
@@ -185,17 +284,30 @@ def run_recipe(name: str) -> protocol.HeatingRun:
         raise BadRecipe(
             f"{where} has no run {name!r}{nearest(name, table)} (there are: {', '.join(table)})"
         )
-    known = [f.name for f in fields(protocol.HeatingRun)]
-    for given in table[name]:
-        if given not in known:
-            raise BadRecipe(
-                f"{where}, {name}: unknown field {given!r}{nearest(given, known)} "
-                f"(there are: {', '.join(known)})"
-            )
+    group, values = table[name]
+    document, place = yaml_file.read(paths.RUNS, BadRecipe), ("groups", group, "runs", name)
+    document.fit(_RUN, values, place)
+    values = dict(values)
+    if before := values.pop("after", None):
+        values["after"] = _before(before, name, table)
     try:
-        return protocol.HeatingRun(**table[name])
-    except (TypeError, ValueError) as error:
-        raise BadRecipe(f"{where}, {name}: {error}") from error
+        return protocol.HeatingRun(**values)
+    except Unfit as error:
+        raise document.blame(error, place, values) from error
+
+
+def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
+    """The run that another one goes on from; no run goes on from itself, however far back."""
+    seen, at = [of], name
+    while at in table and at not in seen:
+        seen.append(at)
+        at = table[at][1].get("after")
+    if at in seen:
+        raise BadRecipe(
+            f"{paths.relative(paths.RUNS)}, {of}: a run goes on from itself: "
+            f"{' after '.join([*seen, at])}; name another run"
+        )
+    return run_recipe(name)
 
 
 def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
@@ -218,3 +330,55 @@ def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
         else:
             found.append(plan)
     return found
+
+
+# ---------------------------------------------------------------- what the files may hold
+
+_STRAIN = (tuple[float, float, float, float, float, float], (0, 0, 0, 0, 0, 0))
+_DYNAMICS = (
+    yaml_file.model_of(sampling.Ramp, partial=True, start=(str, ""), strain_voigt=_STRAIN),
+    yaml_file.model_of(sampling.Ramp, start=(str, ...), strain_voigt=_STRAIN),
+)
+#: sampler -> what its `common` and what its runs may say; other samplers are potentials
+_SET_RUNS = {
+    "relaxation": (yaml_file.model_of(_Relaxation, partial=True), yaml_file.model_of(_Relaxation)),
+    "runs": (yaml_file.model_of(_FromRun, partial=True), yaml_file.model_of(_FromRun)),
+}
+_SETS = RootModel[
+    dict[
+        yaml_file.Name,
+        yaml_file.model_of(SetRecipe, without=["runs"], runs=(dict[yaml_file.RunName, dict], ...)),
+    ]
+]
+
+
+class _Potentials(yaml_file.Model):
+    groups: dict[yaml_file.Name, list[str]]
+    potentials: dict[
+        yaml_file.Name,
+        yaml_file.model_of(
+            training.Recipe,
+            without=["initial_potential"],
+            what=(str, ""),
+            start=(str, Field("", alias="from")),
+            split=(Literal["block", "random"], "block"),
+        ),
+    ]
+
+
+_AFTER = {"without": ["after"], "after": (str, "")}  # the name of another run
+_RUN = yaml_file.model_of(protocol.HeatingRun, **_AFTER)
+_PART_OF_RUN = yaml_file.model_of(protocol.HeatingRun, partial=True, **_AFTER)
+
+
+class _Group(yaml_file.Model):
+    fields: _PART_OF_RUN
+    runs: dict[yaml_file.Name, _PART_OF_RUN]
+
+
+class _Runs(yaml_file.Model):
+    defaults: _PART_OF_RUN
+    groups: dict[yaml_file.Name, _Group]
+
+
+_POTENTIALS, _RUNS = _Potentials, _Runs

@@ -9,6 +9,7 @@ Units: A, K, eV, eV/A, eV/A^3.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import ase.io
@@ -17,9 +18,11 @@ from ase import Atoms
 
 from helpers import paths, provenance, structures
 from helpers.errors import Unfit
-from helpers.frames import cp2k, dataset, reference
+from helpers.frames import cp2k, dataset, ligands, reference, sampling
 from helpers.frames.dft_list import Frame, listed
 from helpers.recipes import labelling, runs
+
+XTB_FIRST, XTB_EVERY = 240, 40  # steps of 1 fs until the first frame, and between frames
 
 
 def atoms_of(frame: Frame) -> Atoms:
@@ -37,6 +40,13 @@ def atoms_of(frame: Frame) -> Atoms:
         nearest = int(np.abs(whole.temperatures_K - frame.temperature_K).argmin())
         atoms, temperature = whole.atoms(nearest), float(whole.temperatures_K[nearest])
         origin = f"run {frame.run}, step {whole.steps[nearest]}"
+    elif frame.bim:
+        atoms, temperature = _by_xtb(frame), frame.temperature_K
+        origin = (
+            f"{frame.structure} with {frame.bim} benzimidazolate, GFN1-xTB at "
+            f"{temperature:g} K, all lengths {100 * frame.strain:+g} %, seed {frame.seed}, "
+            f"frame {frame.frame}"
+        )
     elif frame.structure:
         atoms, temperature = labelling.start_of(frame.structure), frame.temperature_K
         atoms.set_cell(atoms.cell.array * (1 + frame.strain), scale_atoms=True)
@@ -54,6 +64,38 @@ def atoms_of(frame: Frame) -> Atoms:
     return atoms
 
 
+def _by_xtb(frame: Frame) -> Atoms:
+    """The frame of its trajectory below ``build/sampling/xtb``, which is made or goes on as far."""
+    try:
+        from tblite.ase import TBLite
+    except ImportError as error:
+        raise cp2k.DFTFailed(
+            f"{error}; frames with benzimidazolate are sampled by GFN1-xTB: pip install tblite"
+        ) from error
+    plain = asdict(frame) | {"every": XTB_EVERY, "first": XTB_FIRST}
+    del plain["frame"], plain["phase"]
+    folder = paths.BUILD / "sampling" / "xtb" / provenance.key(plain)
+    calculator = TBLite(method="GFN1-xTB", verbosity=0)
+    with provenance.lock(folder):
+        start = folder / "start.extxyz"
+        if not start.is_file():
+            atoms = ligands.exchange(labelling.start_of(frame.structure), frame.bim)
+            atoms.set_cell(atoms.cell.array * (1 + frame.strain), scale_atoms=True)
+            part = folder / "start.part"
+            relaxed = sampling.relax(atoms, calculator, folder / "relaxation.extxyz", fmax=0.3,
+                                     steps=100)  # fmt: skip
+            ase.io.write(part, relaxed, format="extxyz")
+            part.rename(start)
+        atoms = ase.io.read(start)
+        atoms.calc = None
+        wanted = XTB_FIRST + frame.frame * XTB_EVERY
+        ramp = sampling.Ramp(
+            steps=wanted + 1, temperature_K=(frame.temperature_K,) * 2, seed=frame.seed,
+            friction_per_fs=0.02, keep_every=XTB_EVERY)  # fmt: skip
+        file = sampling.run(atoms, ramp, calculator, folder / "trajectory.extxyz")
+        return next(a for a in ase.io.read(file, ":") if a.info["step"] == wanted)
+
+
 def waiting(system: str) -> list[str]:
     """Names of the listed frames of a system that are not in ``data/dft``, in their order."""
     have = {a.info["name"] for a in cp2k.read(system)} if system in cp2k.systems() else set()
@@ -68,7 +110,7 @@ def make(system: str) -> Path:
 
     Raises
     ------
-    cp2k.DFTFailed, reference.ReferenceUnavailable
+    dft.DFTFailed, reference.ReferenceUnavailable
     """
     calculator = None
     for name in waiting(system):
@@ -93,16 +135,17 @@ def _is_zinc_imidazolate(atoms: Atoms) -> bool:
 
 
 def _put(system: str, labelled: Atoms) -> None:
-    """Add a frame to the shipped ones and to their provenance, the second last."""
-    images = cp2k.read(system) if system in cp2k.systems() else []
-    images = [*images, labelled]
+    """Add a frame to the shipped ones, which stay as they are, and to their provenance, last."""
     target = paths.DFT / f"{system}.extxyz"
     part = target.with_suffix(".part")
-    ase.io.write(part, images, format="extxyz")
+    ase.io.write(part, labelled, format="extxyz")
+    if target.is_file():
+        part.write_bytes(target.read_bytes() + part.read_bytes())
     part.replace(target)
+    names = sorted(a.info["name"] for a in cp2k.read(system))
     known = provenance.read(paths.DFT)
     recipe = known["recipe"]
-    recipe["frames"] |= {system: sorted(a.info["name"] for a in images)}
+    recipe["frames"] |= {system: names}
     provenance.write(
         paths.DFT, kind="dft", recipe=recipe, description=known["description"],
         inputs=known["inputs"] | {target.name: provenance.sha256(target)},

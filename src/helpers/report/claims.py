@@ -1,9 +1,9 @@
-"""What the chapters conclude on each claim of the paper, written from the numbers of a page.
+"""Conclusions of the chapters on each claim of the paper, made from the numbers of a page.
 
-A difference counts when it is larger than two standard errors; where an error is missing or
-larger, the verdict is that the run cannot tell. The paper's numbers come from
-`helpers.report.paper`. A finding is three sentences (the verdict, what the paper says, what is seen
-here); its further numbers go to a table below (`numbers`). Chapter 3's are in `claims_on_bonds`.
+A difference counts if it is larger than two standard errors; if an error is missing or larger, the
+verdict is that the run cannot tell. The paper's numbers come from `helpers.report.paper`. A finding
+is three sentences: the verdict, what the paper says, and what is found here. Its other numbers go
+into a table below it (`numbers`). The claims of chapter 3 are in `claims_on_bonds`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,19 @@ _SURE = 2.0  # standard errors
 
 @dataclass(frozen=True)
 class Number:
-    """One number behind a finding: quantity in words, unit in ASCII ("-": none), ours as text or
-    number, and the paper's where it gives one."""
+    """One number behind a finding.
+
+    Attributes
+    ----------
+    quantity : str
+        The quantity in words.
+    unit : str
+        In ASCII; "-" for a pure number.
+    here : object
+        Value of this book, number or text.
+    paper : object
+        The paper's value; empty if it gives none.
+    """
 
     quantity: str
     unit: str
@@ -39,10 +50,20 @@ class Number:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a chapter concludes on one claim.
+    """The conclusion of a chapter on one claim.
 
-    claim: what is judged. verdict: in a few words. paper, here: what either says, a sentence each
-    with its full stop. numbers: what the verdict was made from.
+    Attributes
+    ----------
+    claim : str
+        The claim.
+    verdict : str
+        The verdict in a few words.
+    paper : str
+        What the paper says, a sentence.
+    here : str
+        What is found here, a sentence.
+    numbers : tuple of Number
+        The numbers on which the verdict is based.
     """
 
     claim: str
@@ -56,12 +77,34 @@ class Finding:
 
 
 def markdown(findings: Sequence[Finding]) -> str:
-    """A list for a page."""
+    """Findings as a Markdown list.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        The findings.
+
+    Returns
+    -------
+    str
+        The list.
+    """
     return "\n".join(f"- {one}" for one in findings)
 
 
 def numbers(findings: Sequence[Finding]) -> tables.Table:
-    """The numbers behind findings, a row each, the claim beside the first of its numbers."""
+    """The numbers behind findings as a table, each claim next to the first of its numbers.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        The findings.
+
+    Returns
+    -------
+    Table
+        A row for each number.
+    """
     rows = []
     for one in findings:
         for k, number in enumerate(one.numbers):
@@ -75,8 +118,18 @@ def numbers(findings: Sequence[Finding]) -> tables.Table:
 def accuracy(tests: pd.DataFrame) -> Finding:
     """Claim (1): the potential is accurate over a wide range of temperature.
 
-    tests: the rows of ``metrics.json`` of test sets, index the sets. The paper gives no measure;
-    here a force error below a fifth of the RMS force of its set counts as accurate.
+    The paper gives no criterion; here a force error below a fifth of the RMS force of a set counts
+    as accurate.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        Rows of ``metrics.json`` for the test sets, indexed by set.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     theirs = [paper.value(f"table1.ZIF-4_{T}K.force_rmse_eV_per_A") for T in (300, 2500)]
     says = (
@@ -118,7 +171,15 @@ def accuracy(tests: pd.DataFrame) -> Finding:
 def slow_heating(by_rate: Mapping[float, Transition]) -> Finding:
     """Claim (2): slow heating reveals a transition before melting.
 
-    by_rate: heating rate (K/ps) -> what was found there (``transition_of_seeds.of_rates``).
+    Parameters
+    ----------
+    by_rate : mapping of float to Transition
+        Heating rate (K/ps) -> transition (``transition_of_seeds.of_rates``).
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     found = {q: t for q, t in by_rate.items() if t.found}
     lacking = [q for q, t in by_rate.items() if not t.found]
@@ -149,9 +210,19 @@ def slow_heating(by_rate: Mapping[float, Transition]) -> Finding:
 
 
 def rate_dependence(by_rate: Mapping[float, Transition]) -> Finding:
-    """Claim (3): the transition temperature falls as heating gets slower. by_rate as above.
+    """Claim (3): the transition temperature falls as heating becomes slower.
 
     The fastest and the slowest rate with a transition are compared.
+
+    Parameters
+    ----------
+    by_rate : mapping of float to Transition
+        As for ``slow_heating``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     found = sorted((q, t) for q, t in by_rate.items() if t.found)
     claim = "Claim (3), the transition temperature falls with the rate"
@@ -196,8 +267,21 @@ def _rates(rates) -> str:
 
 
 def sign(value: float, error: float) -> int | None:
-    """1 or -1 for a value that is above or below zero by two standard errors, 0 for one that is
-    not, None where value or error is unknown."""
+    """Sign of a value that differs from zero by more than two standard errors.
+
+    Parameters
+    ----------
+    value : float
+        The value.
+    error : float
+        Its standard error, in the same unit.
+
+    Returns
+    -------
+    int or None
+        1 or -1; 0 if the difference from zero is not significant, None if value or error is
+        unknown.
+    """
     if not (np.isfinite(value) and np.isfinite(error)):
         return None
     return int(np.sign(value)) if abs(value) > _SURE * error else 0
@@ -206,9 +290,20 @@ def sign(value: float, error: float) -> int | None:
 def melting(melt_K: float | None, zinc_A, half_A: float) -> str:
     """Whether Zn passed the melt criterion, in a sentence.
 
-    melt_K: from where on Zn stays farther from its site than ``half_A``, half the way to the next
-    Zn (``density_stages.stays_above``), or None. zinc_A: (F,) root-mean-square displacement of Zn,
-    A.
+    Parameters
+    ----------
+    melt_K : float or None
+        Temperature above which Zn stays farther from its site than ``half_A``
+        (``density_stages.stays_above``), K.
+    zinc_A : (F,) array
+        Root-mean-square displacement of Zn, A.
+    half_A : float
+        Half the distance to the next Zn, A.
+
+    Returns
+    -------
+    str
+        The sentence.
     """
     rule = f"farther from its site than half the way to the next Zn, {half_A:.2f} Å, until the end"
     if melt_K is not None:
@@ -221,7 +316,18 @@ def melting(melt_K: float | None, zinc_A, half_A: float) -> str:
 
 
 def densities(found: Sequence[Stage]) -> str:
-    """The paper's crystal beside the stages found here: which is it nearest to?"""
+    """Comparison of the density of the paper's crystal with the stages found here.
+
+    Parameters
+    ----------
+    found : sequence of Stage
+        The stages, densities in g/cm3.
+
+    Returns
+    -------
+    str
+        Sentences.
+    """
     theirs = paper.value("stages.density_crystal_g_per_cm3")
     against = ", ".join(
         f"{s.name} {s.density:.3f} g/cm³ ({_percent(theirs.number / s.density)})" for s in found
@@ -235,10 +341,23 @@ def densities(found: Sequence[Stage]) -> str:
 def low_density(
     found: Sequence[Stage], bend: Transition, melt_K: float | None, heating_rate_K_per_ps: float
 ) -> Finding:
-    """Claim (4), first half: a low-density state appears before melting.
+    """Claim (4), first part: a state of low density appears before melting.
 
-    found: of ``density_stages.find``, with ``melt_K``. bend: of
-    ``transition_of_seeds.transition_by_methods``.
+    Parameters
+    ----------
+    found : sequence of Stage
+        Result of ``density_stages.find`` with ``melt_K``, densities in g/cm3.
+    bend : Transition
+        Result of ``transition_of_seeds.transition_by_methods``.
+    melt_K : float or None
+        Temperature of melting, K.
+    heating_rate_K_per_ps : float
+        Heating rate of the run, K/ps.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     low = [s for s in found if s.name in LOW]
     if low and bend.found:
@@ -272,10 +391,25 @@ def low_density(
 
 
 def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
-    """Claim (4), second half: the low density comes from ligand exchange.
+    """Claim (4), second part: the low density is caused by ligand exchange.
 
-    A cause comes before what it makes. Compared are the first broken bond and the first exchange
-    with the fall of the density, from ``Tf`` to ``fallen_K``, two errors of Tf either way.
+    A cause precedes its effect. The temperatures of the first broken bond and of the first exchange
+    are compared with the range in which the density falls, ``Tf`` to ``fallen_K``, widened by two
+    standard errors of Tf.
+
+    Parameters
+    ----------
+    bonds : Bonds
+        Bonds along the trajectory.
+    bend : Transition
+        The fall of the density.
+    release_A : float
+        Distance beyond which a bond counts as broken, A.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     claim, T = "Claim (4), ligand exchange as its cause", bonds.temperatures_K
     ended = bonds.episodes[bonds.episodes["outcome"] != "end"]
@@ -340,10 +474,22 @@ def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
 
 
 def exchange_at_paper_rate(rate: pd.DataFrame, n_bonds_of_zn: float) -> Finding:
-    """Could ligands be exchanged in the paper's low-density stage, heated at its rate?
+    """Whether ligands can be exchanged in the paper's low-density stage at its heating rate.
 
-    rate: of ``ligand_exchange.Bonds.rates``. The rate above the start of the stage, with its upper
-    limit at 95 %, bounds the rate in the stage, since it grows with temperature.
+    The rate above the start of that stage, with its 95 % upper limit, is an upper bound of the rate
+    in the stage, because it grows with temperature.
+
+    Parameters
+    ----------
+    rate : DataFrame
+        Result of ``ligand_exchange.Bonds.rates``.
+    n_bonds_of_zn : float
+        Bonds of one Zn.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     low, high = (paper.value(f"stages.low_density_{end}_K").number for end in ("start", "end"))
     slow = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
@@ -376,11 +522,26 @@ def exchange_at_paper_rate(rate: pd.DataFrame, n_bonds_of_zn: float) -> Finding:
 def undercoordination(
     rule: pd.DataFrame, share: pd.DataFrame, bonds: Bonds, cutoff_A: float
 ) -> Finding:
-    """Does undercoordinated Zn mean that ligands have come off?
+    """Whether undercoordinated Zn shows that ligands have come off.
 
-    rule, share: Zn with fewer than four N in percent, by the cutoff and by the bonds followed in
-    time, binned alike (``statistics.bin_by_temperature``). A share that never changes in a bin is
-    known to one Zn.
+    A share that is constant in a bin is taken as known to within one Zn.
+
+    Parameters
+    ----------
+    rule : DataFrame
+        Percentage of Zn with fewer than four N within the cutoff, binned
+        (``statistics.bin_by_temperature``).
+    share : DataFrame
+        The same by the bonds followed in time.
+    bonds : Bonds
+        Bonds along the trajectory.
+    cutoff_A : float
+        Cutoff, A.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     says = f"Zn with fewer than four N within {cutoff_A:g} Å grow in number as ligands come off."
     if rule.empty or share.empty:
@@ -439,10 +600,24 @@ def motion(
     temperature_K,
     metal: str = "Zn",
 ) -> Finding:
-    """Do the elements of the ligands set out before the metal?
+    """Whether the elements of the ligands begin to move before the metal.
 
-    onsets: element -> where its root-mean-square displacement leaves the course of a vibration
-    (``density_stages.onset``). moved: element -> (F,) displacement, A. temperature_K: (F,).
+    Parameters
+    ----------
+    onsets : mapping of str to Onset or None
+        Element -> temperature at which its root-mean-square displacement departs from vibration
+        (``density_stages.onset``).
+    moved : mapping of str to (F,) array
+        Element -> root-mean-square displacement, A.
+    temperature_K : (F,) array
+        Temperature of each frame, K.
+    metal : str
+        Element of the metal.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     T, mine = np.asarray(temperature_K), onsets.get(metal)
     ligands = {e: o for e, o in onsets.items() if e != metal}
@@ -495,7 +670,20 @@ def motion(
 
 
 def peaks_alike(growth: pd.DataFrame, up_to_K: float) -> Finding:
-    """Do both peaks widen alike in the crystal? growth: ``peaks.growth`` below ``up_to_K``."""
+    """Whether both peaks widen equally in the crystal.
+
+    Parameters
+    ----------
+    growth : DataFrame
+        Result of ``peaks.growth`` below ``up_to_K``.
+    up_to_K : float
+        Upper end of the range, K.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
     return _compared(
         growth,
         f"Peaks up to {up_to_K:g} K",
@@ -511,7 +699,22 @@ def peaks_alike(growth: pd.DataFrame, up_to_K: float) -> Finding:
 
 
 def peaks_faster(growth: pd.DataFrame, from_K: float, to_K: float) -> Finding:
-    """Does Zn–N widen faster above? growth: ``peaks.growth`` between the two."""
+    """Whether the peak of Zn–N widens faster than that of Zn–Zn at higher temperature.
+
+    Parameters
+    ----------
+    growth : DataFrame
+        Result of ``peaks.growth`` in this range.
+    from_K : float
+        Lower end of the range, K.
+    to_K : float
+        Upper end of the range, K.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
     return _compared(
         growth,
         f"Peaks from {from_K:g} to {to_K:g} K",
@@ -525,7 +728,22 @@ def peaks_faster(growth: pd.DataFrame, from_K: float, to_K: float) -> Finding:
 
 
 def peaks_plateau(growth: pd.DataFrame, from_K: float, to_K: float) -> Finding:
-    """Does Zn–N stay and Zn–Zn fall? growth: ``peaks.growth`` between the two temperatures."""
+    """Whether the width of Zn–N stays constant while that of Zn–Zn falls.
+
+    Parameters
+    ----------
+    growth : DataFrame
+        Result of ``peaks.growth`` in this range.
+    from_K : float
+        Lower end of the range, K.
+    to_K : float
+        Upper end of the range, K.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
     claim, says = f"Peaks from {from_K:g} to {to_K:g} K", "Zn–N stays, Zn–Zn gets narrower."
     signs = {
         pair: sign(row["change_A"], row["error_A"])
@@ -553,9 +771,23 @@ def peaks_plateau(growth: pd.DataFrame, from_K: float, to_K: float) -> Finding:
 def decomposition(
     broken: pd.DataFrame, clusters: pd.DataFrame, census: Census, temperature_K
 ) -> Finding:
-    """Do ligands decompose, does hydrogen come together?
+    """Whether ligands decompose and hydrogen forms clusters.
 
-    broken, clusters: ``molecules.spells`` of ``census.ligand_broken`` and of ``census.clusters``.
+    Parameters
+    ----------
+    broken : DataFrame
+        ``molecules.spells`` of ``census.ligand_broken``.
+    clusters : DataFrame
+        ``molecules.spells`` of ``census.clusters``.
+    census : Census
+        Molecules in every frame.
+    temperature_K : (F,) array
+        Temperature of each frame, K.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     T, melting_K = np.asarray(temperature_K), paper.value("stages.melting_K").number
     says = f"broken ligands and clusters of H above {melting_K} K."
@@ -611,10 +843,18 @@ def decomposition(
 
 
 def heterogeneity(uneven: pd.DataFrame) -> Finding:
-    """Do regions of different density appear?
+    """Whether regions of different density appear.
 
-    uneven: ``local_density.heterogeneity`` of the windows, in order of temperature, without the
-    random atoms.
+    Parameters
+    ----------
+    uneven : DataFrame
+        ``local_density.heterogeneity`` of the windows, in order of temperature, without the random
+        atoms.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     says = "regions of different density appear."
     known = uneven.dropna(subset="unevenness")

@@ -61,10 +61,24 @@ def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Fin
 
 
 def where_it_was_trained(errors: pd.DataFrame, n_frames: int, test: str, atp: str) -> Finding:
-    """Does DPMD-Test fall short on frames of the temperature that it was trained at, too?
+    """Whether DPMD-Test falls short at the temperature of its training data as well.
 
-    errors: force RMSE (eV/A), a row for each set of the reference, coldest first, a column for
-    each potential. n_frames: that DPMD-Test was trained on. test, atp: names of the potentials.
+    Parameters
+    ----------
+    errors : DataFrame
+        Force RMSE (eV/A), a row for each set of the reference, coldest first, a column for each
+        potential.
+    n_frames : int
+        Number of frames that DPMD-Test was trained on.
+    test : str
+        Name of DPMD-Test.
+    atp : str
+        Name of ATP.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     theirs = paper.value("training.test_configurations").number
     claim, says = "Training of DPMD-Test", f"it was trained on {theirs} frames of 300 K."

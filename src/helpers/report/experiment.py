@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from helpers.observables import as_measured, diffraction_peak, radiation, scatte
 from helpers.observables.as_measured import Seen
 from helpers.observables.pair_distribution import Transform
 
-FOLDER = paths.DATA / "experiments" / "zif4-glass-xray"
+GLASS = "zif4-glass-xray"  # its folder in data/experiments
 ZERO_CELSIUS_K = 273.15
 
 #: How the published D(r) was made from the published F(Q), found from the numbers alone: with
@@ -82,24 +83,37 @@ class HeatedGlass:
         )
 
 
-@cache
 def heated_glass() -> HeatedGlass:
     """The glass of ZIF-4 on heating.
 
-    Raises NotThere when the data are missing, Unfit when a table is damaged.
+    Returns
+    -------
+    HeatedGlass
+        All temperatures.
+
+    Raises
+    ------
+    NotThere
+        The data are missing.
+    Unfit
+        A table is damaged.
     """
-    Q, F, t = _table("structure_factor.csv", "Q_per_A")
-    r, D, same = _table("pair_distribution.csv", "r_A")
+    return _heated_glass(paths.EXPERIMENTS / GLASS)
+
+
+@cache
+def _heated_glass(folder: Path) -> HeatedGlass:
+    Q, F, t = _table(folder / "structure_factor.csv", "Q_per_A")
+    r, D, same = _table(folder / "pair_distribution.csv", "r_A")
     if list(t) != list(same):
         raise Unfit(
-            f"{paths.relative(FOLDER)}: the two tables have different temperatures; "
+            f"{paths.relative(folder)}: the two tables have different temperatures; "
             "restore them from git"
         )
     return HeatedGlass(t, Q, F, r, D)
 
 
-def _table(name: str, first: str):
-    file = FOLDER / name
+def _table(file: Path, first: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not file.is_file():
         raise NotThere(f"{paths.relative(file)} is missing; restore it from git")
     table = pd.read_csv(file)

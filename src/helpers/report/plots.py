@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ def stage_bands(ax: Axes, stages) -> Axes:
 
 
 def rdf_stages(
-    curves: Mapping[str, object],
+    curves: Mapping[str, Any],
     pairs,
     *,
     ncols: int = 2,
@@ -181,7 +182,7 @@ def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
     return ax
 
 
-def event_rates(table: pd.DataFrame, laws: Mapping[str, object]) -> Axes:
+def event_rates(table: pd.DataFrame, laws: Mapping[str, Any]) -> Axes:
     """Arrhenius plot of bond breaking and exchange: rates with 95 % limits, upper limits as arrows.
 
     Parameters
@@ -312,7 +313,7 @@ def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
 
 
 def rdf_temperatures(
-    curves: Mapping[float, object], valley: tuple[float, float] = (2.2, 4.5), sharpest: float = 7.0
+    curves: Mapping[float, Any], valley: tuple[float, float] = (2.2, 4.5), sharpest: float = 7.0
 ) -> Figure:
     """g(r) of one pair at several temperatures, and its valley enlarged (paper, Fig. 3b).
 
@@ -348,7 +349,7 @@ def rdf_temperatures(
     return figure
 
 
-def mean_force(works: Mapping[float, object], title: str = "") -> Axes:
+def mean_force(works: Mapping[float, Any], title: str = "") -> Axes:
     """Potentials of mean force at several temperatures, with bands of one standard error (Fig. 3c).
 
     Parameters

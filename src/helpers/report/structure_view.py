@@ -1,8 +1,6 @@
-"""Structures to look at: to be turned in a page, nglview in a notebook, and always a still image.
+"""Views of structures: a still image on every page, and an nglview widget in a live notebook.
 
-A page has no kernel behind it and may be read offline. So what is displayed has three forms: the
-still image, the atoms as numbers (MIME type `MIME`), from which the page's script lets NGL draw
-what can be turned, and, where a notebook front-end is present, nglview's widget.
+A static page has no kernel and may be read offline, so that the image is always included.
 """
 
 from __future__ import annotations
@@ -38,16 +36,52 @@ def view(
     title: str = "",
     interactive: bool | None = None,
 ) -> StructureView:
-    """Show a cell, repeated ``repeat`` times along a, b and c, as the last line of a cell.
+    """Show a structure as the result of a notebook cell.
 
-    interactive: None shows the nglview widget beside the image when a notebook front-end is
-    there; True or False insist.
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    repeat : (int, int, int)
+        Number of repetitions along a, b and c.
+    title : str
+        Title of the image.
+    interactive : bool, optional
+        Whether to show the nglview widget next to the image; by default if a notebook front-end is
+        present.
+
+    Returns
+    -------
+    StructureView
+        Displayed by Jupyter.
+
+    Raises
+    ------
+    ValueError
+        There are no atoms, or a repetition is below 1.
     """
     return StructureView(atoms, repeat, title, front_end() if interactive is None else interactive)
 
 
 class StructureView:
-    """What ``view`` returns: Jupyter displays it; ``png()`` and ``widget()`` give its two forms."""
+    """A structure to be displayed by Jupyter, from ``view``.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    repeat : (int, int, int)
+        Number of repetitions along a, b and c.
+    title : str
+        Title of the image.
+    interactive : bool
+        Whether to show the widget next to the image.
+
+    Raises
+    ------
+    ValueError
+        There are no atoms, or a repetition is below 1.
+    """
 
     def __init__(self, atoms: Atoms, repeat=(1, 1, 1), title: str = "", interactive: bool = False):
         if len(atoms) == 0:
@@ -60,11 +94,28 @@ class StructureView:
         self.interactive = interactive
 
     def png(self, width: int = 900) -> bytes:
-        """The still image, ``width`` pixels wide."""
+        """The still image.
+
+        Parameters
+        ----------
+        width : int
+            Width, pixels.
+
+        Returns
+        -------
+        bytes
+            PNG.
+        """
         return still(self.atoms, unit_cell=self.unit_cell, title=self.title, width=width)
 
     def widget(self):
-        """The nglview widget with the cell's edges."""
+        """The nglview widget, with the edges of the cell.
+
+        Returns
+        -------
+        nglview.NGLWidget
+            The widget.
+        """
         import nglview  # takes a second and needs ipywidgets: only where it is shown
 
         widget = nglview.show_ase(self.atoms)
@@ -174,15 +225,41 @@ class MovieView(StructureView):
 
 
 def boxes(density, cell, *, title: str = "", interactive: bool | None = None) -> BoxView:
-    """Show a local density as balls in the middle of its boxes, to be turned like a structure.
+    """Show a local density as spheres at the centres of its boxes.
 
-    density: (nx,ny,nz), atoms/A^3 (``LocalDensity.map``). cell: (3,3) A.
+    Parameters
+    ----------
+    density : (nx, ny, nz) array
+        Number density, atoms/A^3 (``LocalDensity.map``).
+    cell : (3, 3) array
+        A.
+    title : str
+        Title of the image.
+    interactive : bool, optional
+        As for ``view``.
+
+    Returns
+    -------
+    BoxView
+        Displayed by Jupyter.
     """
     return BoxView(density, cell, title, front_end() if interactive is None else interactive)
 
 
 class BoxView(StructureView):
-    """What ``boxes`` returns: a helium atom in each box, coloured by its density."""
+    """A local density to be displayed by Jupyter, from ``boxes``: a coloured sphere in each box.
+
+    Parameters
+    ----------
+    density : (nx, ny, nz) array
+        Number density, atoms/A^3.
+    cell : (3, 3) array
+        A.
+    title : str
+        Title of the image.
+    interactive : bool
+        Whether to show the widget next to the image.
+    """
 
     def __init__(self, density, cell, title: str = "", interactive: bool = False):
         self.density = np.asarray(density, float)
@@ -195,6 +272,18 @@ class BoxView(StructureView):
         super().__init__(atoms, (1, 1, 1), title, interactive)
 
     def png(self, width: int = 900) -> bytes:
+        """The still image with a colour bar.
+
+        Parameters
+        ----------
+        width : int
+            Width, pixels.
+
+        Returns
+        -------
+        bytes
+            PNG.
+        """
         turn = _rotation(-75.0, 20.0)
         place = self.atoms.positions @ turn.T
         edges = _edges(np.array(self.atoms.cell)) @ turn.T
@@ -233,6 +322,13 @@ class BoxView(StructureView):
         return super().data() | {"kind": "boxes", "radius": round(radius, 2), "frames": [frame]}
 
     def widget(self):
+        """The nglview widget, with the edges of the cell.
+
+        Returns
+        -------
+        nglview.NGLWidget
+            The widget.
+        """
         import nglview
 
         widget = nglview.show_ase(self.atoms)
@@ -258,11 +354,28 @@ def still(
     tilt_deg: tuple[float, float] = (-75.0, 20.0),
     legend: bool = True,
 ) -> bytes:
-    """PNG of a structure: atoms, bonds and cell edges, orthographic, far things paler.
+    """Image of a structure: atoms, bonds and cell edges in orthographic projection.
 
-    Bonds join pairs within 1.2 times the sum of covalent radii that need no periodic image.
-    unit_cell: (3, 3), a cell to draw in bold inside that of ``atoms``. tilt_deg: rotation about
-    the axes x and then y of the page; 0, 0 looks down c.
+    Distant parts are paler. Bonds join pairs within 1.2 times the sum of their covalent radii;
+    bonds through a face of the cell are not drawn.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    unit_cell : (3, 3) array, optional
+        Cell to draw in bold inside that of ``atoms``, A.
+    title : str
+        Title of the image.
+    width : int
+        Width, pixels.
+    tilt_deg : (float, float)
+        Rotation about the x and then the y axis of the page, degrees; (0, 0) looks down c.
+
+    Returns
+    -------
+    bytes
+        PNG.
     """
     turn = _rotation(*tilt_deg)
     edges = [_edges(np.array(atoms.cell)) @ turn.T]
@@ -340,9 +453,14 @@ def still(
 
 
 def front_end() -> bool:
-    """True when a notebook with widgets (Jupyter, VS Code, Colab) drives this kernel.
+    """Whether a notebook with widgets (Jupyter, VS Code, Colab) is connected to this kernel.
 
-    papermill and nbclient start kernels that nobody looks at: no front-end.
+    Kernels started by papermill and nbclient have none.
+
+    Returns
+    -------
+    bool
+        True if there is one.
     """
     if "ipykernel" not in sys.modules:
         return False

@@ -5,6 +5,8 @@ Colours of elements and series: Okabe & Ito (2008), Color Universal Design.
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -39,7 +41,7 @@ def axes(
     width: float = 5.2,
     height: float = 3.6,
     **options,
-) -> tuple[Figure, Axes | np.ndarray]:
+) -> tuple[Figure, Any]:
     """A figure in the book's style, its axes labelled with quantity and unit.
 
     Parameters

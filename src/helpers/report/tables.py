@@ -1,8 +1,9 @@
-"""Tables that put the paper beside this book, as HTML in a page and as text in a terminal."""
+"""Tables of the paper's values next to those of this book: HTML in a page, text in a terminal."""
 
 from __future__ import annotations
 
 import hashlib
+import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ import pandas as pd
 from helpers import units
 from helpers.report import paper
 
+# Descriptions of sets and names of files are the users' own words: no table of a page, Styler or
+# not, may take them for HTML.
+pd.set_option("styler.format.escape", "html")
+
 NOT_COMPUTED = "not computed yet"
 NOT_GIVEN = "not given"
 NOT_DETERMINED = "not determined"
@@ -20,11 +25,22 @@ _UNBROKEN = {"", "unit", "paper", "this book"}  # columns whose cells stay on on
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity: what the paper gives and what this book finds.
+    """One quantity: the paper's value and that of this book.
 
-    quantity: its name. unit: ASCII, "-" without one. paper: the paper's value, or None where it
-    gives none. ours: number, tuple of numbers, word, or ``NOT_COMPUTED``. error: standard error
-    of ``ours``, in ``unit``. run: the run, set or potential that made ``ours``.
+    Attributes
+    ----------
+    quantity : str
+        Its name.
+    unit : str
+        In ASCII; "-" for a pure number.
+    paper : paper.Value or None
+        The paper's value; None if it gives none.
+    ours : float, int, str or tuple
+        Number, tuple of numbers or word of this book, or ``NOT_COMPUTED``.
+    error : float or None
+        Standard error of ``ours``, in ``unit``.
+    run : str
+        Run, set or potential from which ``ours`` was computed.
     """
 
     quantity: str
@@ -36,16 +52,33 @@ class Row:
 
 
 class Table:
-    """A table that a notebook renders as HTML and a terminal as aligned text."""
+    """A table that a notebook renders as HTML and a terminal as aligned text.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Cells as text.
+    caption : str
+        Text above the table; none if empty.
+    """
 
     def __init__(self, frame: pd.DataFrame, caption: str = ""):
         self.frame = frame
         self.caption = caption
 
     def styler(self) -> pd.io.formats.style.Styler:
-        """The table as a pandas Styler, without index, escaped; the same table, the same HTML."""
+        """The table as a pandas Styler, without index and escaped.
+
+        The HTML depends on the content alone, so that executing a chapter again does not change it.
+
+        Returns
+        -------
+        Styler
+            The table.
+        """
         content = self.caption + self.frame.to_csv()
         styler = self.frame.style.hide(axis="index").format(escape="html")
+        styler.format_index(escape="html", axis="columns")
         styler.set_uuid(hashlib.sha256(content.encode()).hexdigest()[:8])
         styler.set_table_attributes('class="table paper-table"')
         styler.set_table_styles(
@@ -60,7 +93,7 @@ class Table:
                 ),
             ]
         )
-        return styler.set_caption(self.caption) if self.caption else styler
+        return styler.set_caption(html.escape(self.caption)) if self.caption else styler
 
     def _repr_html_(self) -> str:
         return self.styler().to_html()
@@ -85,14 +118,34 @@ def row(
     quantity: str = "",
     unit: str | None = None,
 ) -> Row:
-    """A row for the paper's value of this name; ``quantity`` says it in words.
+    """A row for one of the paper's values.
+
+    Parameters
+    ----------
+    key : str
+        Name of the paper's value, as for ``paper.value``.
+    ours : float, int, str or tuple
+        Value of this book, in the paper's unit, or ``NOT_COMPUTED``.
+    error : float, optional
+        Standard error of ``ours``.
+    run : str
+        Run, set or potential from which ``ours`` was computed.
+    quantity : str
+        The quantity in words; by default ``key``.
+    unit : str, optional
+        Unit of ``ours``, compared with the paper's.
+
+    Returns
+    -------
+    Row
+        The row.
 
     Raises
     ------
-    paper.UnknownKey
-        the paper's data have no such entry.
     ValueError
-        ``unit``, the unit of ``ours``, is not the paper's.
+        ``unit`` is not the paper's.
+    UnknownKey
+        The paper's data have no such entry.
     """
     theirs = paper.value(key)
     if unit is not None and unit != theirs.unit:
@@ -103,23 +156,51 @@ def row(
 
 
 def rows(entries: Mapping[str, tuple[str, object]], run: str) -> list[Row]:
-    """Rows for several of the paper's values, all made by one run, set or potential.
+    """Rows for several of the paper's values, all computed from one run, set or potential.
 
-    entries: name of the paper's value -> (the quantity in words, ours); see `row`.
+    Parameters
+    ----------
+    entries : mapping of str to (str, object)
+        Name of the paper's value -> (the quantity in words, value of this book); see ``row``.
+    run : str
+        Run, set or potential.
+
+    Returns
+    -------
+    list of Row
+        The rows.
+
+    Raises
+    ------
+    UnknownKey
+        The paper's data lack an entry.
     """
     return [row(key, ours, quantity=words, run=run) for key, (words, ours) in entries.items()]
 
 
 def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
-    """*paper | this book*: quantity, unit, paper's value, its place, ours with error, made by.
+    """Table of the paper's values and those of this book.
 
-    A value of ours that is missing is an error, unless the caller says ``NOT_COMPUTED``.
+    A missing value is an error unless it is given as ``NOT_COMPUTED``.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The rows, one at least.
+    caption : str
+        Text above the table.
+
+    Returns
+    -------
+    Table
+        Columns: quantity, unit, the paper's value and its place, value of this book with its error,
+        and what it was computed from.
 
     Raises
     ------
     ValueError
-        no rows; ours is None or not a finite number; an error is negative or not finite; a number
-        of ours does not say which run made it.
+        There are no rows, a value is None or not finite, an error is negative or not finite, or a
+        number does not name the run it was computed from.
     """
     if not rows:
         raise ValueError("side_by_side got no rows; pass at least one tables.row(...)")
@@ -141,11 +222,23 @@ def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
 
 
 def of_paper(group: str, caption: str = "") -> Table:
-    """A table of the paper alone, ``of_paper("table3")``: units in the header, place above.
+    """A table of the paper alone, with units in the header and its place as caption.
+
+    Parameters
+    ----------
+    group : str
+        Name of the table, such as "table3".
+    caption : str
+        Text above the table; by default the place in the paper.
+
+    Returns
+    -------
+    Table
+        The table.
 
     Raises
     ------
-    paper.UnknownKey
+    UnknownKey
         ``group`` is not a table of the paper.
     """
     rows = paper.rows(group)
@@ -160,11 +253,22 @@ def of_paper(group: str, caption: str = "") -> Table:
 def activation(
     lines: Mapping[str, object], caption: str = "", at_1800K: Mapping[str, str] | None = None
 ) -> Table:
-    """The paper's Table 2 (all its rows) with lines of ours in further columns.
+    """The paper's Table 2 with the free-energy lines of this book in further columns.
 
-    lines: name -> ``pmf.FreeEnergyLine`` or None (not computed); a line shows its standard errors
-    and, where it was bootstrapped, 95 % intervals. at_1800K: name -> what is known at 1800 K where
-    there is no line; the other rows are then not determined.
+    Parameters
+    ----------
+    lines : mapping of str to pmf.FreeEnergyLine or None
+        Column -> line, shown with standard errors and, if it was bootstrapped, 95 % intervals; None
+        if not computed.
+    caption : str
+        Text above the table.
+    at_1800K : mapping of str to str, optional
+        Column -> what is known at 1800 K of a line that is not determined.
+
+    Returns
+    -------
+    Table
+        A row for each quantity of Table 2.
     """
     quantities = {
         "dU_kJ_per_mol": "ΔU‡ (kJ/mol)",
@@ -202,7 +306,20 @@ def activation(
 
 
 def facts(entries: Mapping[str, object], caption: str = "") -> Table:
-    """Two columns, name and value, for what a page says about itself (profile, run, time ...)."""
+    """Table of two columns, name and value, such as the parameters of a run.
+
+    Parameters
+    ----------
+    entries : mapping of str to object
+        Name -> value.
+    caption : str
+        Text above the table.
+
+    Returns
+    -------
+    Table
+        The table.
+    """
     return Table(
         pd.DataFrame({"": list(entries), "value": [_plain(v) for v in entries.values()]}), caption
     )
@@ -226,17 +343,27 @@ def headed(
     index: str = "",
     decimals: int | None = None,
 ) -> Table:
-    """A computed table as a page shows it: words and units for names of columns.
+    """A computed table with column names in words and units in brackets.
 
-    ``force_rmse_eV_per_A`` becomes "force RMSE (eV/Å)"; the field's names stay in the code.
+    ``force_rmse_eV_per_A`` becomes "force RMSE (eV/Å)".
 
     Parameters
     ----------
-    frame: what was computed, a row for each thing.
-    caption: above the table; none where the cell has one (``#| caption:``).
-    columns: column -> header of those that are shown, in this order; by default all of them.
-    index: header of the index, which then is the first column; by default it is not shown.
-    decimals: digits behind the point; by default four significant ones.
+    frame : DataFrame
+        The computed table.
+    caption : str
+        Text above the table; empty where the cell has a caption (``#| caption:``).
+    columns : mapping of str to str, optional
+        Columns to show, in this order, and their headers; by default all.
+    index : str
+        Header of the index, which becomes the first column; by default it is not shown.
+    decimals : int, optional
+        Digits after the decimal point; by default four significant digits.
+
+    Returns
+    -------
+    Table
+        The table.
     """
     if index:
         frame = frame.rename_axis(index).reset_index()
@@ -247,7 +374,18 @@ def headed(
 
 
 def header(column) -> str:
-    """The name of a column in words, its unit in brackets: "lowest_K" -> "lowest (K)"."""
+    """The name of a column in words with its unit in brackets: "lowest_K" becomes "lowest (K)".
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+
+    Returns
+    -------
+    str
+        The header.
+    """
     name = str(column)
     ending = next((e for e in _ENDINGS if name.endswith(f"_{e}")), None)
     words = name.removesuffix(f"_{ending}").replace("_", " ").split(" ")
@@ -256,7 +394,18 @@ def header(column) -> str:
 
 
 def span(values: pd.Series) -> str:
-    """From the lowest to the highest of some numbers, "-" where one is unknown."""
+    """Range of some numbers, from the lowest to the highest.
+
+    Parameters
+    ----------
+    values : Series
+        The numbers.
+
+    Returns
+    -------
+    str
+        The range; "-" if a number is missing.
+    """
     if values.isna().any():
         return "-"
     low, high = f"{values.min():.4g}", f"{values.max():.4g}"
@@ -264,16 +413,38 @@ def span(values: pd.Series) -> str:
 
 
 def machine(record: Mapping) -> str:
-    """Processor and cores of a record's hardware (``provenance.json`` or a benchmark)."""
+    """Processor and number of cores on which a result was computed.
+
+    Parameters
+    ----------
+    record : mapping
+        A ``provenance.json`` or the record of a benchmark.
+
+    Returns
+    -------
+    str
+        Processor and cores.
+    """
     hardware = record["hardware"]
     return f"{hardware['processor']}, {hardware['cores']} cores"
 
 
 def of_run(name: str, record: Mapping, more: Mapping[str, object] | None = None) -> Table:
-    """What a page says of one run, potential or set: which, what, when, how long, on what.
+    """How a run, potential or set was made: description, date, computing time, hardware.
 
-    name: its name for a reader. record: its ``provenance.json``. more: rows put in after the
-    description.
+    Parameters
+    ----------
+    name : str
+        Name for a reader.
+    record : mapping
+        Its ``provenance.json``.
+    more : mapping of str to object, optional
+        Rows to insert after the description.
+
+    Returns
+    -------
+    Table
+        The table.
     """
     return facts(
         {"name": name, "what": record["description"]}
@@ -287,9 +458,22 @@ def of_run(name: str, record: Mapping, more: Mapping[str, object] | None = None)
 
 
 def number(value, error: float | None = None) -> str:
-    """``value ± error``: the error to two significant digits, the value to the same place.
+    """A number with its error, as text.
 
-    Without an error, four significant digits; whole numbers and words stay as they are.
+    The error has two significant digits and the value the same number of decimals. Without an error
+    the value has four significant digits; integers and words are unchanged.
+
+    Parameters
+    ----------
+    value : float, int, str or tuple
+        The value.
+    error : float, optional
+        Its standard error.
+
+    Returns
+    -------
+    str
+        ``value ± error``.
     """
     if isinstance(value, str) or error is None:
         return _plain(value)

@@ -1,4 +1,4 @@
-"""Tables of a potential: what it is made of, what it was trained on, beside what the paper says."""
+"""Tables of a potential: its architecture and training, next to what the paper gives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,21 @@ from helpers.report.tables import Row, Table
 
 
 def architecture(recipe, start: str = "", run: str = "live") -> Table:
-    """Descriptor, nets and steps of a recipe beside the paper's.
+    """Descriptor, networks and training steps of a recipe next to the paper's.
 
-    recipe: `training.Recipe`. start: potential whose weights it goes on from; empty: random ones.
-    run: the name of the potential, for the last column.
+    Parameters
+    ----------
+    recipe : training.Recipe
+        The recipe.
+    start : str
+        Potential whose weights the training started from; empty for random weights.
+    run : str
+        Name of the potential, for the last column.
+
+    Returns
+    -------
+    Table
+        The table.
     """
     sel = zip(structures.TYPE_MAP, recipe.sel, strict=True)
     entries = {
@@ -30,10 +41,19 @@ def architecture(recipe, start: str = "", run: str = "live") -> Table:
 
 
 def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
-    """How a potential was trained, prefactors of the loss with the paper's in brackets.
+    """How a potential was trained, with the paper's prefactors of the loss in brackets.
 
-    record: its ``provenance.json``. lineage: potential -> steps of the trainings whose weights it
-    went on from, the first one first.
+    Parameters
+    ----------
+    record : mapping
+        Its ``provenance.json``.
+    lineage : mapping of str to int
+        Trainings whose weights it started from, the earliest first -> their steps.
+
+    Returns
+    -------
+    Table
+        The table.
     """
     recipe = record["recipe"]
     before = ", ".join(f"{name} ({steps:,} steps)" for name, steps in lineage.items())

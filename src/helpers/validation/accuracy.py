@@ -1,4 +1,4 @@
-"""Errors of a potential on every set of frames, and beside density-functional theory.
+"""Errors of a potential on every set of frames, and comparison with density-functional theory.
 
 Units: energies and virials in meV/atom, forces in eV/A.
 """
@@ -23,13 +23,23 @@ from helpers.recipes import catalogue
 def compare(
     potential: str | Path | Potential | None = None, chosen: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """CP2K, the reference and a potential (if one is given) on the same frames, by system.
+    """CP2K, the reference and a potential on the same frames, by system.
 
-    Columns: system, frames, atoms; force_rms_eV_per_A of CP2K; for each of the pairs
-    reference-CP2K, potential-CP2K and potential-reference the root mean square difference of
-    energies (meV/atom, the mean difference of the system removed: the zeros of energy are
-    unrelated), forces (eV/A) and virials (meV/atom). NaN where the reference knows nothing, and
-    where a single frame leaves no energy difference.
+    Parameters
+    ----------
+    potential : str, Path or Potential, optional
+        The potential; by default only CP2K and the reference are compared.
+    chosen : sequence of str, optional
+        Systems to compare; by default all.
+
+    Returns
+    -------
+    DataFrame
+        A row for each system: system, frames, atoms; force_rms_eV_per_A of CP2K; and, for the pairs
+        reference-CP2K, potential-CP2K and potential-reference, the root-mean-square difference of
+        energies (meV/atom, without the mean difference of the system, because the zeros of energy
+        are unrelated), forces (eV/A) and virials (meV/atom). NaN where the reference does not know
+        the system, and for the energy of a single frame.
     """
     rows = []
     for name in chosen or cp2k.systems():
@@ -81,13 +91,25 @@ def _difference(a: tuple | None, b: tuple | None) -> dict[str, float]:
 
 
 def evaluate(name: str | Path | Potential, evaluated_frames: int = 100) -> dict:
-    """Errors of a potential on every set, written to its ``metrics.json``; the same as plain data.
+    """Errors of a potential on every set, written to its ``metrics.json``.
 
-    Of a set that it was trained on, the validation frames count; of any other, all. A set whose
-    copy, split at random, it was trained on is left out: nearly all of its frames were seen. At
-    most ``evaluated_frames`` frames of each set, evenly chosen. Keys: set -> errors as
-    `evaluation.Prediction.metrics` gives them, and ``role``: ``validation`` or ``test``
-    (``unseen`` for a set that is no test by declaration but in no training of this potential).
+    Of a set that it was trained on, the validation frames are used; of any other, all. A set is
+    left out if the potential was trained on a copy of it that was split at random, because it has
+    seen nearly all of its frames.
+
+    Parameters
+    ----------
+    name : str, Path or Potential
+        The potential.
+    evaluated_frames : int
+        Largest number of frames of a set, evenly chosen.
+
+    Returns
+    -------
+    dict
+        Set -> errors as from `evaluation.Prediction.metrics`, and ``role``: ``validation``,
+        ``test``, or ``unseen`` for a set that is no test by declaration but in no training of this
+        potential.
     """
     potential, declared = store.load(name), catalogue.test_sets()
     trained = potential.sets
@@ -108,17 +130,30 @@ def evaluate(name: str | Path | Potential, evaluated_frames: int = 100) -> dict:
 def by_temperature(
     name: str | Path | Potential, set_name: str, width_K: float = 300.0
 ) -> pd.DataFrame:
-    """Errors of a potential on the frames of a set, in ranges of temperature of ``width_K``.
+    """Errors of a potential on the frames of a set, in ranges of temperature.
 
-    Meant for frames of a heating run of the potential itself, labelled afterwards: where a
-    potential is wrong about what it made, it made it for the wrong reason. One row a range:
-    from_K, to_K, frames, energy_bias_meV_per_atom = <E - E_ref> / N, and the errors of
-    `evaluation.ERRORS`.
+    Intended for frames of a heating run of the potential itself that were labelled afterwards: an
+    error there shows that the run visited these structures for the wrong reason.
+
+    Parameters
+    ----------
+    name : str, Path or Potential
+        The potential.
+    set_name : str
+        The set.
+    width_K : float
+        Width of a range, K.
+
+    Returns
+    -------
+    DataFrame
+        A row for each range: from_K, to_K, frames, energy_bias_meV_per_atom = <E - E_ref> / N, and
+        the errors of `evaluation.ERRORS`.
 
     Raises
     ------
-    ValueError
-        the frames carry no temperature.
+    Unfit
+        The frames carry no temperature.
     """
     system = correction.load(set_name, None, correction.of(store.load(name).directory))
     if "temperature_K" not in system.data:
@@ -144,10 +179,23 @@ def by_temperature(
 
 
 def bias_between(judged: pd.DataFrame, below_K: float, above_K: float) -> float:
-    """By how much the energy bias of `by_temperature` rises from below one temperature to above
-    another, in meV/atom: means over the frames of the ranges that lie wholly on either side.
+    """Rise of the energy bias between low and high temperatures.
 
-    NaN where a side has no frame. A potential shifts the balance of two phases by this.
+    The potential shifts the balance of two phases by this energy.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        Result of `by_temperature`.
+    below_K : float
+        Ranges that end at or below this temperature (K) are low.
+    above_K : float
+        Ranges that start at or above this temperature (K) are high.
+
+    Returns
+    -------
+    float
+        Difference of the means over frames, meV/atom; NaN if a side has no frame.
     """
     sides = [judged[judged["to_K"] <= below_K], judged[judged["from_K"] >= above_K]]
     if not all(side["frames"].sum() for side in sides):
@@ -161,9 +209,19 @@ def bias_between(judged: pd.DataFrame, below_K: float, above_K: float) -> float:
 def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -> pd.DataFrame:
     """Errors of several potentials from their ``metrics.json``, averaged over sets by frames.
 
-    One row a potential and role: potential, role, training_frames (all it was trained on), steps,
-    sets and frames it is judged on, and root mean squares of energy (meV/atom), force (eV/A) and
-    virial (meV/atom) errors over all of those frames that have the label.
+    Parameters
+    ----------
+    names : sequence of str
+        The potentials.
+    roles : sequence of str
+        Roles of the sets to be used.
+
+    Returns
+    -------
+    DataFrame
+        A row for each potential and role: potential, role, training_frames (all it was trained on),
+        steps, the number of sets and frames, and root-mean-square errors of energy (meV/atom),
+        force (eV/A) and virial (meV/atom) over all frames that have the label.
     """
     rows = []
     for name in names:
@@ -187,7 +245,18 @@ def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -
 
 
 def as_errors(row: pd.Series) -> dict:
-    """A system of `compare` under the names of ``metrics.json``."""
+    """A system of `compare` with the names used in ``metrics.json``.
+
+    Parameters
+    ----------
+    row : Series
+        A row of `compare`.
+
+    Returns
+    -------
+    dict
+        Errors and the number of frames.
+    """
     keys = {
         "energy": "energy_rmse_meV_per_atom",
         "force": "force_rmse_eV_per_A",
@@ -203,10 +272,20 @@ def as_errors(row: pd.Series) -> dict:
 def metrics(name: str | Path | Potential) -> dict:
     """``metrics.json`` of a potential.
 
+    Parameters
+    ----------
+    name : str, Path or Potential
+        The potential.
+
+    Returns
+    -------
+    dict
+        Set -> errors.
+
     Raises
     ------
     BadRecipe
-        it was not evaluated on all sets (training itself writes those of its own validation).
+        It was not evaluated on all sets (a training itself writes those of its own validation).
     """
     potential = store.load(name)
     potential.inside(store.METRICS)
@@ -219,7 +298,18 @@ def metrics(name: str | Path | Potential) -> dict:
 
 
 def evaluated(names: Sequence[str]) -> list[str]:
-    """Those of ``names`` that are here and have been evaluated, each once."""
+    """Those potentials that are present and have been evaluated, each once.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of potentials.
+
+    Returns
+    -------
+    list of str
+        The names that remain.
+    """
     found = []
     for name in dict.fromkeys(names):
         try:

@@ -1,8 +1,8 @@
-"""A potential or the reference: its calculator, and what it says of a structure, kept.
+"""The calculator of a potential or of the reference, and its results for a structure.
 
-A *model* is the name, directory or ``.pb`` of a potential, or ``"reference"``. What takes longer
-than a minute is kept in ``build/validation`` (shipped: ``data/validation``) under the content of
-model and structure: found and finished it is reused, broken off it goes on.
+A *model* is the name, directory or ``.pb`` of a potential, or ``"reference"``. A result that takes
+longer than a minute is kept in ``build/validation`` (shipped: ``data/validation``) by the content
+of model and structure: it is found if finished, and continued if interrupted.
 """
 
 from __future__ import annotations
@@ -21,14 +21,26 @@ REFERENCE = "reference"
 
 
 def calculator(model: str, symbols: Iterable[str] | None = None) -> Calculator:
-    """ASE calculator of a model: DeePMD-kit's own with the compressed potential, or the reference.
+    """ASE calculator of a model.
+
+    Parameters
+    ----------
+    model : str
+        The model; of a potential, DeePMD-kit's own calculator with the compressed form.
+    symbols : iterable of str, optional
+        Elements that the model must know.
+
+    Returns
+    -------
+    ase.calculators.calculator.Calculator
+        The calculator.
 
     Raises
     ------
-    store.BadPotential
-        see `store.check_potential`; symbols are the elements it must know.
-    reference.ReferenceUnavailable
-        the reference is asked for where nequip is not installed.
+    BadPotential
+        As `store.check_potential`.
+    ReferenceUnavailable
+        The reference is asked for, but nequip is not installed.
     """
     if model == REFERENCE:
         if importlib.util.find_spec("nequip") is None:
@@ -63,7 +75,28 @@ def kept(
 ) -> Path:  # fmt: skip
     """Directory of a result: found, resumed or made.
 
-    ``make(start, calculator, directory)`` writes it and returns its wall time in seconds.
+    Parameters
+    ----------
+    what : str
+        Name of the check.
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    parameters : dict
+        Parameters of the check, as plain data.
+    make : callable
+        ``make(start, calculator, directory)`` writes the result and returns its wall time in s.
+
+    Returns
+    -------
+    Path
+        The directory.
+
+    Raises
+    ------
+    DirectoryBusy
+        Another process makes it.
     """
     recipe = parameters | {
         "check": what, "model": _content(model),
@@ -85,9 +118,25 @@ def kept(
 
 
 def beside_reference(measure: Callable, model: str, structure: str, **options) -> dict:
-    """``measure(name, structure)`` of a model and of the reference: name -> result.
+    """A measurement for a model and for the reference.
 
-    Where the reference has no kept result and cannot run, that is said and its entry left out.
+    If the reference has no kept result and cannot run, this is reported and its entry is left out.
+
+    Parameters
+    ----------
+    measure : callable
+        ``measure(name, structure, **options)``.
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    **options
+        Passed to ``measure``.
+
+    Returns
+    -------
+    dict
+        Name -> result.
     """
     results = {model: measure(model, structure, **options)}
     try:

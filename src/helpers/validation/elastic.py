@@ -1,4 +1,4 @@
-"""The crystal's answer to strain: elastic constants, and its stress beside the energy's derivative.
+"""Response of the crystal to strain: elastic constants, and stress against the energy derivative.
 
 Units: eV, A; stress and elastic constants in GPa, positive stress = tension (ASE's sign).
 """
@@ -21,7 +21,18 @@ _GPA = units.EV_PER_A3_IN_GPA
 
 
 def shear_and_stretch(step: float) -> list[np.ndarray]:
-    """No strain, then +step and -step of each Voigt component (shear: engineering strain)."""
+    """No strain, then +step and -step of each Voigt component (shear: engineering strain).
+
+    Parameters
+    ----------
+    step : float
+        Strain, dimensionless.
+
+    Returns
+    -------
+    list of (3, 3) array
+        Thirteen symmetric strains.
+    """
     return [np.zeros((3, 3)), *(s * step * e for e in _voigt_strains() for s in (1, -1))]
 
 
@@ -39,12 +50,34 @@ def elastic_constants(
     model: str, structure: str, *, step: float = 0.01, fmax: float = 0.0002, steps: int = 1000,
     hessian: np.ndarray | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Elastic constants C_ij (6, 6) in GPa at the structure's own cell, atoms relaxed; kept.
+    r"""Elastic constants at the structure's own cell, with relaxed atoms; kept.
 
-    C_ij = d sigma_i / d epsilon_j by central differences of ``step``. At a cell under stress these
-    are stress-strain coefficients; the same cell is used for every model. The softest modes of a
-    framework move far under forces that hardly show: with ``fmax`` = ``step`` = 0.005 ZIF-4 came
-    out twice as stiff along c, and C_ij off C_ji by 3 GPa. hessian: see `relaxation.relax_cells`.
+    .. math:: C_{ij} = \partial \sigma_i / \partial \epsilon_j
+
+    by central differences. For a cell under stress these are stress-strain coefficients; the same
+    cell is used for every model. The softest modes of a framework move far under very small forces:
+    with ``fmax`` = ``step`` = 0.005, ZIF-4 appeared twice as stiff along c, and C_ij differed from
+    C_ji by 3 GPa.
+
+    Parameters
+    ----------
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    step : float
+        Strain of the differences.
+    fmax : float
+        Largest force after relaxation, eV/A.
+    steps : int
+        Largest number of relaxation steps.
+    hessian : (3N, 3N) array, optional
+        See `relaxation.relax_cells`, eV/A^2.
+
+    Returns
+    -------
+    (6, 6) DataFrame
+        C_ij, GPa.
     """
     strains = shear_and_stretch(step)
     file = relaxation.relaxations("elastic", model, structure, strains, fmax, steps, hessian)
@@ -52,19 +85,42 @@ def elastic_constants(
 
 
 def elastic_matrix(frames: Sequence[Atoms], step: float) -> pd.DataFrame:
-    """C_ij (6, 6) in GPa from frames in the order of `shear_and_stretch`."""
+    """Elastic constants from strained frames with stresses.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        Frames in the order of `shear_and_stretch`.
+    step : float
+        Strain.
+
+    Returns
+    -------
+    (6, 6) DataFrame
+        C_ij, GPa.
+    """
     stress = np.array([frame.get_stress() for frame in frames]) * _GPA
     columns = (stress[1::2] - stress[2::2]) / (2 * step)
     return pd.DataFrame(columns.T, index=list(VOIGT), columns=list(VOIGT))
 
 
 def elastic_summary(constants: pd.DataFrame) -> dict:
-    """What C_ij says, in GPa: the nine constants of an orthorhombic crystal and their averages.
+    """The nine constants of an orthorhombic crystal and their averages.
 
-    C12, C13 and C23 are means of C_ij and C_ji, whose largest difference is ``asymmetry``: zero in
-    theory, so it measures the error of differences and relaxations. ``bulk_voigt`` is that of equal
-    strains, as in E(V); ``bulk_reuss`` that of equal stresses, as in NPT. ``softest`` is the
-    smallest eigenvalue: a stable crystal has a positive one (Born).
+    C12, C13 and C23 are means of C_ij and C_ji, whose largest difference is ``asymmetry``; it is
+    zero in theory and measures the error of differences and relaxations. ``bulk_voigt`` is the bulk
+    modulus for equal strains, as in E(V); ``bulk_reuss`` that for equal stresses, as in NPT.
+    ``softest`` is the smallest eigenvalue, which is positive in a stable crystal (Born).
+
+    Parameters
+    ----------
+    constants : (6, 6) DataFrame
+        C_ij, GPa.
+
+    Returns
+    -------
+    dict of str to float
+        These numbers, GPa.
     """
     raw = constants.to_numpy()
     c = (raw + raw.T) / 2
@@ -79,11 +135,24 @@ def elastic_summary(constants: pd.DataFrame) -> dict:
 
 
 def stress_by_differences(atoms: Atoms, calculator: Calculator, step: float = 1e-3) -> pd.DataFrame:
-    """The stress beside the derivative of the energy, sigma_j = (1/V) dE/d epsilon_j.
+    """The stress and the derivative of the energy, sigma_j = (1/V) dE/d epsilon_j.
 
-    Atoms follow the cell (fractional positions fixed), central differences of ``step``. A wrong
-    sign, unit or factor of the virial shows at once. Rows: Voigt components; columns stress_GPa,
-    differences_GPa, error_GPa.
+    Atoms follow the cell (fixed fractional positions). A wrong sign, unit or factor of the virial
+    shows as a difference.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    calculator : Calculator
+        Calculator with stress.
+    step : float
+        Strain of the central differences.
+
+    Returns
+    -------
+    DataFrame
+        A row for each Voigt component: stress_GPa, differences_GPa, error_GPa.
     """
     energies = []
     for strain in shear_and_stretch(step)[1:]:

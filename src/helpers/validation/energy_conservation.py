@@ -1,4 +1,4 @@
-"""Dynamics at constant energy, and how far the total energy drifts.
+"""Dynamics at constant energy, and the drift of the total energy.
 
 Units: eV, A, ps, K.
 """
@@ -32,17 +32,43 @@ def constant_energy(
     equilibration_ps: float, duration_ps: float, timestep_fs: float, seed: int,
     save_every: int = 100,
 ) -> pd.DataFrame:  # fmt: skip
-    """Velocity-Verlet dynamics at constant energy after an equilibration by a Langevin thermostat.
+    """Velocity-Verlet dynamics at constant energy after equilibration by a Langevin thermostat.
 
-    The start gets twice the thermal momenta's energy, half of which goes into the potential energy.
-    Rows: every step of the constant-energy part; columns time_ps, temperature_K,
-    potential_energy_eV, total_energy_eV. The state is saved in ``directory`` every ``save_every``
-    steps; the same call after a kill goes on from there, along the same trajectory.
+    The initial velocities have twice the thermal kinetic energy, half of which becomes potential
+    energy. The state is saved at intervals; the same call after a kill continues along the same
+    trajectory.
+
+    Parameters
+    ----------
+    start : ase.Atoms
+        The structure.
+    calculator : Calculator
+        Calculator with forces.
+    directory : Path
+        Where the state is saved.
+    temperature_K : float
+        Temperature, K.
+    equilibration_ps : float
+        Time of equilibration, ps.
+    duration_ps : float
+        Time at constant energy, ps.
+    timestep_fs : float
+        Time step, fs.
+    seed : int
+        Seed of the velocities and the thermostat.
+    save_every : int
+        Steps between saved states.
+
+    Returns
+    -------
+    DataFrame
+        A row for each step at constant energy: time_ps, temperature_K, potential_energy_eV,
+        total_energy_eV.
 
     Raises
     ------
     Unphysical
-        a temperature above five times ``temperature_K`` plus 1000 K, or NaN.
+        The temperature is above five times ``temperature_K`` plus 1000 K, or NaN.
     """
     before, total = (units.steps(ps, timestep_fs) for ps in
                      (equilibration_ps, equilibration_ps + duration_ps))  # fmt: skip
@@ -92,12 +118,34 @@ def energy_in_time(
     model: str, structure: str, *, temperature_K: float = 1200.0, equilibration_ps: float = 0.2,
     duration_ps: float = 0.8, timestep_fs: float = 0.5, seed: int = 1,
 ) -> pd.DataFrame:  # fmt: skip
-    """`constant_energy` of a model, kept. The defaults take 80 s for 272 atoms on one quiet core.
+    """`constant_energy` of a model; kept. The defaults take 80 s for 272 atoms on one idle core.
+
+    Parameters
+    ----------
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    temperature_K : float
+        Temperature, K.
+    equilibration_ps : float
+        Time of equilibration, ps.
+    duration_ps : float
+        Time at constant energy, ps.
+    timestep_fs : float
+        Time step, fs.
+    seed : int
+        Seed of the velocities and the thermostat.
+
+    Returns
+    -------
+    DataFrame
+        As `constant_energy`.
 
     Raises
     ------
     Unphysical
-        see `constant_energy`.
+        As `constant_energy`.
     """
     parameters = {"temperature_K": temperature_K, "equilibration_ps": equilibration_ps,
                   "duration_ps": duration_ps, "timestep_fs": timestep_fs, "seed": seed}  # fmt: skip
@@ -114,17 +162,31 @@ def energy_in_time(
 
 
 def energy_drift(table: pd.DataFrame, n_atoms: int, blocks: int = 16) -> dict:
-    """Drift of the total energy: slope of a line through means over ``blocks`` blocks of time.
+    """Drift of the total energy: slope of a line through means over blocks of time.
 
-    Block means, as neighbouring steps are not independent. Returns drift_meV_per_atom_per_ps, its
-    standard error, fluctuation_meV_per_atom (rms of single steps about the line),
-    mean_temperature_K and duration_ps. (Velocity Verlet conserves a shadow energy: E itself
-    fluctuates by (omega dt)^2 without drifting; Hairer et al., Acta Numerica 12, 399 (2003).)
+    Blocks are used because neighbouring steps are not independent. Velocity Verlet conserves a
+    shadow energy; E itself fluctuates by (omega dt)^2 without drift (Hairer et al., Acta Numerica
+    12, 399 (2003)).
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `constant_energy`.
+    n_atoms : int
+        Number of atoms.
+    blocks : int
+        Number of blocks.
+
+    Returns
+    -------
+    dict
+        drift_meV_per_atom_per_ps and its standard error, fluctuation_meV_per_atom (rms of single
+        steps about the line), mean_temperature_K, duration_ps.
 
     Raises
     ------
-    ValueError
-        fewer than two rows a block.
+    Unfit
+        There are fewer than two rows in a block.
     """
     if len(table) < 2 * blocks:
         raise Unfit(f"{len(table)} rows are too few for {blocks} blocks; run longer")

@@ -1,15 +1,16 @@
-"""Model deviation: how far an ensemble of potentials disagrees, and what its disagreement is worth.
+r"""Model deviation: the disagreement of an ensemble of potentials, and its relation to the error.
 
-The potentials of an ensemble differ in the seed of their training, or in their size. Where there
-was data they agree, elsewhere each has made up something of its own. For the force on atom i
-(Zhang et al., Phys. Rev. Materials 3, 023804 (2019))
+The potentials of an ensemble differ in the seed of their training or in their size. They agree
+where there were training data and extrapolate differently elsewhere. For the force on atom i (Zhang
+et al., Phys. Rev. Materials 3, 023804 (2019))
 
-    eps_i = sqrt(<|F_i - <F_i>|^2>),
+.. math:: \epsilon_i = \sqrt{\langle |F_i - \langle F_i \rangle|^2 \rangle},
 
-the mean taken over the potentials; the largest and average eps_i of a frame are kept. LAMMPS'
-``pair_style deepmd`` writes them along a run (`read`); `of_frames` evaluates them afterwards on the
-saved frames of any run. What all potentials of an ensemble get wrong alike no disagreement shows,
-so that `calibrate` holds it against the true error on labelled frames.
+where the mean is taken over the potentials; the largest and the average :math:`\epsilon_i` of a
+frame are kept. LAMMPS' ``pair_style deepmd`` writes them along a run (`read`); `of_frames`
+evaluates them afterwards for the saved frames of any run. An error that all potentials of an
+ensemble share does not appear as disagreement; `calibrate` therefore compares it with the true
+error on labelled frames.
 """
 
 from __future__ import annotations
@@ -40,28 +41,56 @@ _ERRORS = ("max_error_eV_per_A", "avg_error_eV_per_A", "correlation")
 
 
 def spread(forces: np.ndarray) -> np.ndarray:
-    """eps_i = sqrt(<|F_i - <F_i>|^2>) over the first axis: (P, ..., N, 3) -> (..., N), eV/A."""
+    r"""Deviation of the forces of an ensemble, for each atom.
+
+    .. math:: \epsilon_i = \sqrt{\langle |F_i - \langle F_i \rangle|^2 \rangle}
+
+    Parameters
+    ----------
+    forces : (P, ..., N, 3) array
+        Forces of P potentials, eV/A.
+
+    Returns
+    -------
+    (..., N) array
+        Deviation of each atom, eV/A.
+    """
     return np.sqrt(((forces - forces.mean(axis=0)) ** 2).sum(axis=-1).mean(axis=0))
 
 
 def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) -> pd.DataFrame:
-    """The model deviation of ``potentials`` on evenly chosen saved frames of a finished run.
+    """Model deviation on evenly chosen saved frames of a finished run.
 
-    At most ``n_frames``, the first and the last among them. Columns as of `read`, and ``element``:
-    that of the atom with the largest deviation. Kept in ``build/validation`` (shipped:
-    ``data/validation``) for the content of run and potentials: found it is reused, broken off it
-    goes on behind its last frame.
+    It is kept in ``build/validation`` (shipped: ``data/validation``) by the content of run and
+    potentials: found if finished, continued after its last frame if interrupted.
+
+    Parameters
+    ----------
+    run : Path or str
+        Directory of the run.
+    potentials : sequence of str or Path
+        The ensemble.
+    n_frames : int
+        Largest number of frames; the first and the last are among them.
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `read`, and ``element``, that of the atom with the largest deviation.
 
     Raises
     ------
-    ValueError
-        fewer than two potentials, one of them twice, or fewer than two frames wanted.
-    store.BadPotential
-        see `store.check_potential`.
-    provenance.NoProvenance, FileNotFoundError
-        the run is unfinished, or has no table or no trajectory.
-    FloatingPointError
-        a force is NaN or infinite.
+    Unfit
+        There are fewer than two potentials, one of them is given twice, or fewer than two frames
+        are asked for.
+    BadPotential
+        As `store.check_potential`.
+    NoProvenance
+        The run is unfinished.
+    NotThere
+        The run has no table or no trajectory.
+    NotFinite
+        A force is NaN or infinite.
     """
     run, members = Path(run), _ensemble(potentials)
     if n_frames < 2:
@@ -103,19 +132,36 @@ def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) 
 def calibrate(
     potentials: Sequence[str | Path], sets: Sequence[str], n_frames: int
 ) -> pd.DataFrame:  # fmt: skip
-    """Model deviation beside the true error of the first potential, on frames of labelled sets.
+    """Model deviation and true error of the first potential, on frames of labelled sets.
 
-    One row for each of at most ``n_frames`` evenly chosen frames a set: set, frame, max_eV_per_A,
-    avg_eV_per_A (deviation), element, max_error_eV_per_A, avg_error_eV_per_A (largest and mean of
-    |F_i - F_i,label|), correlation (Pearson's r of deviation and error over the atoms of the
-    frame). The potentials may not have been trained on the sets. Kept like `of_frames`.
+    The potentials may not have been trained on the sets. Kept like `of_frames`.
+
+    Parameters
+    ----------
+    potentials : sequence of str or Path
+        The ensemble.
+    sets : sequence of str
+        The sets.
+    n_frames : int
+        Largest number of frames of each set, evenly chosen.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame: set, frame, max_eV_per_A, avg_eV_per_A (deviation), element,
+        max_error_eV_per_A, avg_error_eV_per_A (largest and mean force error), correlation
+        (Pearson's r of deviation and error over the atoms of the frame).
 
     Raises
     ------
-    ValueError, store.BadPotential, FloatingPointError
-        see `of_frames`.
-    FileNotFoundError, dataset.BadFrames
-        see `dataset.load`.
+    Unfit
+        As `of_frames`, or there are no sets.
+    BadPotential
+        As `store.check_potential`.
+    NotFinite
+        A force is NaN or infinite.
+    BadFrames
+        As `dataset.load`.
     """
     members = _ensemble(potentials)
     if not sets:
@@ -161,10 +207,20 @@ def calibrate(
 
 
 def by_temperature(table: pd.DataFrame, width_K: float = 300.0) -> pd.DataFrame:
-    """A short summary of `read` or `of_frames`: one row for each ``width_K`` of temperature.
+    """Summary of `read` or `of_frames` in ranges of temperature.
 
-    from_K, to_K, frames, the means of max_eV_per_A and avg_eV_per_A, and, where it is known, how
-    often (%) the atom with the largest deviation is of each element.
+    Parameters
+    ----------
+    table : DataFrame
+        Model deviation along a run.
+    width_K : float
+        Width of a range, K.
+
+    Returns
+    -------
+    DataFrame
+        A row for each range: from_K, to_K, frames, the means of max_eV_per_A and avg_eV_per_A, and,
+        if known, the percentage of frames whose largest deviation is on an atom of each element.
     """
     T = table["target_temperature_K"]
     low = pd.Series(statistics.bins(T, width_K, close_end=True), T.index, name="from_K")
@@ -175,12 +231,23 @@ def by_temperature(table: pd.DataFrame, width_K: float = 300.0) -> pd.DataFrame:
     if "element" in table:
         share = 100 * pd.crosstab(low, table["element"], normalize="index")
         for element in TYPE_MAP:
-            rows[f"{element}_percent"] = share[element] if element in share else 0.0
+            rows[f"{element}_percent"] = share.get(element, 0.0)
     return rows.reset_index()
 
 
 def by_set(calibration: pd.DataFrame) -> pd.DataFrame:
-    """Means over the frames of each set of a `calibrate` table, with error / deviation (ratio)."""
+    """Means over the frames of each set.
+
+    Parameters
+    ----------
+    calibration : DataFrame
+        Result of `calibrate`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each set, with the ratio of error to deviation.
+    """
     grouped = calibration.groupby("set", sort=False)
     rows = grouped[["avg_eV_per_A", "avg_error_eV_per_A", "max_eV_per_A", "max_error_eV_per_A",
                     "correlation"]].mean()  # fmt: skip
@@ -191,9 +258,21 @@ def by_set(calibration: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Worth:
-    """What a deviation says of the error. r_*: Pearson's r of their logarithms over frames (of the
-    largest, of the average) and of themselves over the atoms of one frame (mean); error_per_max,
-    error_per_max_95: median and 95th percentile of largest error / largest deviation."""
+    """Relation of the model deviation to the error.
+
+    Attributes
+    ----------
+    r_max : float
+        Pearson's r of the logarithms of largest deviation and largest error, over frames.
+    r_avg : float
+        The same for the averages.
+    r_atoms : float
+        Mean over frames of Pearson's r over the atoms of a frame.
+    error_per_max : float
+        Median of largest error / largest deviation.
+    error_per_max_95 : float
+        95th percentile of that ratio.
+    """
 
     r_max: float
     r_avg: float
@@ -212,7 +291,18 @@ class Worth:
 
 
 def worth(calibration: pd.DataFrame) -> Worth:
-    """What the deviation is worth, from a `calibrate` table. Logarithms, as both span decades."""
+    """Relation of the model deviation to the error; logarithms, because both span decades.
+
+    Parameters
+    ----------
+    calibration : DataFrame
+        Result of `calibrate`.
+
+    Returns
+    -------
+    Worth
+        The numbers.
+    """
     log = np.log(calibration[[c for c in calibration if c.endswith("eV_per_A")]])
     ratio = calibration["max_error_eV_per_A"] / calibration["max_eV_per_A"]
     return Worth(
@@ -313,7 +403,17 @@ def _kept(
 
 @dataclass(frozen=True)
 class Trust:
-    """Where a run leaves what its potential knows. temperature_K: NaN when it does not."""
+    """Temperature above which a run leaves the training data of its potential.
+
+    Attributes
+    ----------
+    temperature_K : float
+        Temperature, K; NaN if it does not.
+    limit_eV_per_A : float
+        Limit of the deviation, eV/A.
+    reason : str
+        What was found, in a sentence.
+    """
 
     temperature_K: float
     limit_eV_per_A: float
@@ -324,12 +424,25 @@ class Trust:
 
 
 def trust(table: pd.DataFrame, limit_eV_per_A: float, width_K: float = 50.0) -> Trust:
-    """The temperature above which the largest force deviation stays above ``limit_eV_per_A``.
+    """Temperature above which the largest force deviation stays above a limit.
 
-    table: of `read` or `of_frames`. The mean of the largest deviations is taken in bins of
-    ``width_K``, or of a multiple of it that holds five frames, so that one atom of one frame
-    decides nothing; the answer is the lower edge of the first bin after the last one that lies
-    below the limit. The mean of a bin before that may lie above it, too.
+    The mean of the largest deviations is taken in bins of temperature, so that a single atom in a
+    single frame does not decide. The result is the lower edge of the first bin after the last one
+    below the limit; earlier bins may lie above it as well.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `read` or `of_frames`.
+    limit_eV_per_A : float
+        Limit of the deviation, eV/A.
+    width_K : float
+        Width of a bin, K, or the smallest multiple of it that holds five frames.
+
+    Returns
+    -------
+    Trust
+        The temperature.
     """
     spacing = np.ptp(table["target_temperature_K"]) / max(len(table) - 1, 1)
     width_K *= max(1, np.ceil(5 * spacing / width_K))

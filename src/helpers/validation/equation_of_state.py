@@ -1,4 +1,4 @@
-"""Energy and pressure of the crystal against its volume, and the Birch-Murnaghan fit of E(V).
+"""Energy and pressure of the crystal as functions of volume, and the Birch-Murnaghan fit of E(V).
 
 Units: eV, A; pressure and bulk modulus in GPa, positive pressure = compression.
 """
@@ -26,7 +26,18 @@ _GPA = units.EV_PER_A3_IN_GPA
 
 
 def volume_strains(percent: Sequence[float]) -> list[np.ndarray]:
-    """Isotropic strains (3, 3) of volume changes in percent, the smallest first."""
+    """Isotropic strains for changes of the volume.
+
+    Parameters
+    ----------
+    percent : sequence of float
+        Changes of the volume, percent.
+
+    Returns
+    -------
+    list of (3, 3) array
+        Strains, the smallest change first.
+    """
     return [np.eye(3) * ((1 + p / 100) ** (1 / 3) - 1) for p in sorted(percent, key=abs)]
 
 
@@ -34,16 +45,34 @@ def relaxed_volumes(
     model: str, structure: str, *, percent: Sequence[float] = VOLUME_PERCENT,
     fmax: float = 0.005, steps: int = 1000, labelled: bool = False,
 ) -> list[Atoms]:  # fmt: skip
-    """The crystal at ``percent`` of volume change, relaxed by a model; kept. The first is 0 %.
+    """The crystal at several volumes, relaxed by a model; kept.
 
-    labelled: the same frames with the reference's labels instead of the model's; kept too. The
-    reference's own minima lie lower by a second-order amount only, and its relaxations would take
-    an hour where the labels take one minute.
+    Parameters
+    ----------
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    percent : sequence of float
+        Changes of the volume, percent, with 0.
+    fmax : float
+        Largest force after relaxation, eV/A.
+    steps : int
+        Largest number of relaxation steps.
+    labelled : bool
+        Whether the frames carry the labels of the reference instead of the model's; kept too. The
+        reference's own minima are lower by a second-order amount only, and its relaxations would
+        take an hour instead of a minute.
+
+    Returns
+    -------
+    list of ase.Atoms
+        Frames; the first is at 0 %.
 
     Raises
     ------
-    ValueError
-        0 % is missing: energies are counted from there.
+    Unfit
+        0 % is missing, from which energies are counted.
     """
     if 0 not in percent:
         raise Unfit(f"percent = {tuple(percent)} lacks 0, from which energies are counted; add it")
@@ -66,11 +95,19 @@ def _labelled(source: Path, structure: str) -> Path:
 
 
 def volume_curve(frames: Sequence[Atoms]) -> pd.DataFrame:
-    """E(V) and p(V) of frames with labels, ordered by volume.
+    """E(V) and p(V) of labelled frames.
 
-    Columns: volume_A3, volume_percent (change from the first frame), energy_eV,
-    energy_meV_per_atom (from the first frame), pressure_GPa = -tr(sigma) / 3, force_max_eV_per_A
-    (the largest that the relaxation left).
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        Frames with energy, forces and stress.
+
+    Returns
+    -------
+    DataFrame
+        Ordered by volume: volume_A3, volume_percent (change from the first frame), energy_eV,
+        energy_meV_per_atom (relative to the first frame), pressure_GPa = -tr(sigma) / 3,
+        force_max_eV_per_A (the largest after relaxation).
     """
     volume = np.array([frame.get_volume() for frame in frames])
     energy = np.array([frame.get_potential_energy() for frame in frames])
@@ -87,7 +124,21 @@ def volume_curve(frames: Sequence[Atoms]) -> pd.DataFrame:
 def volume_curves(model: str, structure: str, **options) -> dict[str, pd.DataFrame]:
     """`volume_curve` of a model and, on the same frames, of the reference.
 
-    Where the reference cannot answer: see `calculators.beside_reference`.
+    If the reference is not available, see `calculators.beside_reference`.
+
+    Parameters
+    ----------
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    **options
+        Passed to `relaxed_volumes`.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Model -> curve.
     """
 
     def measure(of, cell):
@@ -100,14 +151,26 @@ def volume_curves(model: str, structure: str, **options) -> dict[str, pd.DataFra
 def equation_of_state(volume_A3, energy_eV) -> dict:
     """Birch-Murnaghan fit (Phys. Rev. 71, 809 (1947)) of E(V), by ``ase.eos``.
 
-    Returns volume_A3 and energy_eV of the minimum, bulk_modulus_GPa, its derivative with pressure
-    and rms_eV, what the fit leaves over. Over a wide range one such line does not describe an
-    open framework; give it the points around the minimum.
+    A single such curve does not describe an open framework over a wide range; use the points around
+    the minimum.
+
+    Parameters
+    ----------
+    volume_A3 : (M,) array
+        Volumes, A^3.
+    energy_eV : (M,) array
+        Energies, eV.
+
+    Returns
+    -------
+    dict
+        volume_A3 and energy_eV of the minimum, bulk_modulus_GPa, its derivative with pressure, and
+        rms_eV, the residual.
 
     Raises
     ------
-    ValueError
-        fewer than five volumes, no fit, or the minimum does not lie among them.
+    Unfit
+        There are fewer than five volumes, the fit fails, or the minimum does not lie between them.
     """
     volume, energy = np.asarray(volume_A3, float), np.asarray(energy_eV, float)
     if len(volume) < 5:
@@ -135,9 +198,21 @@ def equation_of_state(volume_A3, energy_eV) -> dict:
 def equations_of_state(
     curves: dict[str, pd.DataFrame], within_percent: float = 6.0
 ) -> pd.DataFrame:
-    """`equation_of_state` of each `volume_curve` within ``within_percent`` of 0 %, as columns.
+    """`equation_of_state` of several curves, as columns.
 
-    A curve without a minimum there is said and its column is NaN.
+    A curve without a minimum in the range is reported, and its column is NaN.
+
+    Parameters
+    ----------
+    curves : dict of str to DataFrame
+        Results of `volume_curve`.
+    within_percent : float
+        Range around 0 % that is fitted, percent.
+
+    Returns
+    -------
+    DataFrame
+        A column for each curve.
     """
     columns = {}
     for name, curve in curves.items():

@@ -1,8 +1,8 @@
-"""What it would take: the errors of a potential's generations against steps, frames, and goals.
+"""Errors of successive potentials against training steps and frames, and extrapolation to goals.
 
-Errors of deep potentials fall with training roughly as a power of the number of steps,
-e = a n^-b (Hestness et al., arXiv:1712.00409, for networks in general). Two or three generations
-allow no more than a first guess of b, and frames grow along with steps; it is printed as such.
+Errors of deep potentials fall with training roughly as a power of the number of steps, e = a n^-b
+(Hestness et al., arXiv:1712.00409, for networks in general). Two or three potentials allow only a
+first guess of b, and the number of frames grows with the steps; the result is labelled accordingly.
 
 Units: energies and virials meV/atom, forces eV/A.
 """
@@ -37,17 +37,25 @@ FALLS = 0.05  # a smaller exponent is no fall: a tenth of the error would take 1
 
 
 def generations(names: Sequence[str] = ()) -> pd.DataFrame:
-    """Errors of the kept generations, and of the potentials ``names``, on the sets of `GOALS`.
+    """Errors of the kept generations, and of further potentials, on the sets of `GOALS`.
 
-    One row a potential and group, in the order of their steps: potential, group, steps (of its
-    training and of those whose weights it went on from), training_frames, and the errors of
-    `evaluation.ERRORS`, over all frames of the group's sets. A potential that is here counts as it
-    is now; one that is not, as it was kept (`keep`).
+    Parameters
+    ----------
+    names : sequence of str
+        Further potentials. One that is present is taken as it is now; one that is not, as it was
+        kept (`keep`).
+
+    Returns
+    -------
+    DataFrame
+        A row for each potential and group, ordered by steps: potential, group, steps (including
+        trainings whose weights it started from), training_frames, and the errors of
+        `evaluation.ERRORS` over all frames of the sets in the group.
 
     Raises
     ------
-    catalogue.BadRecipe
-        a potential that was not evaluated.
+    BadRecipe
+        A potential was not evaluated.
     """
     rows = json.loads(KEPT.read_text()) if KEPT.is_file() else []
     rows = [row for row in rows if row["potential"] not in names]
@@ -65,9 +73,24 @@ def generations(names: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def keep(names: Sequence[str]) -> Path:
-    """Write `generations` of ``names`` beside the kept ones: 8 MB of weights are not shipped each.
+    """Add potentials to the kept generations, because their weights (8 MB each) are not shipped.
 
-    `make potential` trains them again from their recipes.
+    ``make potential`` trains them again from their recipes.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The potentials.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    BadRecipe
+        A potential was not evaluated.
     """
     return provenance.write_text(
         KEPT, generations(names).to_json(orient="records", indent=1) + "\n"
@@ -75,12 +98,26 @@ def keep(names: Sequence[str]) -> Path:
 
 
 def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
-    """(a, b) of e = a n^-b, the straight line through log e against log n.
+    """Fit of e = a n^-b: a straight line through log e against log n.
+
+    Parameters
+    ----------
+    steps : sequence of float
+        Numbers of steps n.
+    errors : sequence of float
+        Errors e, any unit.
+
+    Returns
+    -------
+    a : float
+        In the unit of the errors.
+    b : float
+        The exponent.
 
     Raises
     ------
-    ValueError
-        fewer than two different numbers of steps, or an error that is not positive.
+    Unfit
+        There are fewer than two different numbers of steps, or an error is not positive.
     """
     steps, errors = np.asarray(steps, float), np.asarray(errors, float)
     if len(set(steps)) < 2 or (errors <= 0).any() or (steps <= 0).any():
@@ -93,11 +130,19 @@ def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, f
 
 
 def outlook(table: pd.DataFrame) -> pd.DataFrame:
-    """How far each goal is, by the power law through all generations of `generations`.
+    """Distance to each goal, by a power law through all generations.
 
-    Columns: group, error (name), now (of the last generation), goal, reached, exponent b (NaN of a
-    single generation), steps_for_goal (extrapolated total; NaN where it is reached, or where the
-    error did not fall).
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `generations`.
+
+    Returns
+    -------
+    DataFrame
+        group, error (its name), now (of the last generation), goal, reached, exponent b (NaN for a
+        single generation), steps_for_goal (extrapolated total; NaN if it is reached or the error
+        did not fall).
     """
     rows = []
     for group, (_, goals) in GOALS.items():

@@ -1,4 +1,4 @@
-"""The crystal in deformed cells, its atoms relaxed in each; and its Hessian, to start from.
+"""Relaxation of the crystal in deformed cells, and the Hessian from which it can start.
 
 Units: eV, A; stress in eV/A^3, positive stress = tension (ASE's sign).
 """
@@ -29,20 +29,38 @@ def relax_cells(
     start: Atoms, calculator: Calculator, strains: Sequence[np.ndarray], file: Path, *,
     fmax: float, steps: int, hessian: np.ndarray | None = None,
 ) -> list[Atoms]:  # fmt: skip
-    """The crystal in deformed cells, positions relaxed in each (L-BFGS, cell fixed).
+    """Relax the positions of the crystal in deformed cells (L-BFGS, fixed cell).
 
-    strains: symmetric (3, 3); the cell is ``cell0 (1 + strain)``. Each relaxation starts from the
-    fractional positions of the nearest strain that is done. It ends when the largest force is
-    below ``fmax`` (eV/A) or after ``steps``. Frames carry energy, forces and stress, in the order
-    of ``strains``, and are appended to ``file``: the same call after a kill goes on.
+    Each relaxation starts from the fractional positions of the nearest strain that is finished.
+    Frames are appended to ``file``, so that the same call after a kill continues.
 
-    hessian: (3N, 3N) in eV/A^2, a guess to start from (`curvature` of a similar model); BFGS then
-    takes a tenth of the steps where soft modes are many, and they are in an open framework.
+    Parameters
+    ----------
+    start : ase.Atoms
+        The crystal.
+    calculator : Calculator
+        Calculator with stress.
+    strains : sequence of (3, 3) array
+        Symmetric strains; the cell is ``cell0 (1 + strain)``.
+    file : Path
+        Trajectory of finished frames.
+    fmax : float
+        Largest force at which a relaxation ends, eV/A.
+    steps : int
+        Largest number of steps.
+    hessian : (3N, 3N) array, optional
+        Initial guess, eV/A^2 (`curvature` of a similar model). BFGS then takes a tenth of the steps
+        if there are many soft modes, as in an open framework.
+
+    Returns
+    -------
+    list of ase.Atoms
+        Frames with energy, forces and stress, in the order of ``strains``.
 
     Raises
     ------
-    FloatingPointError
-        energy, forces or stress became NaN or infinite.
+    NotFinite
+        Energy, forces or stress became NaN or infinite.
     """
     done = sampling.whole_frames(file)
     with tqdm(total=len(strains), initial=len(done), desc=file.parent.name, unit="cell") as bar:
@@ -83,12 +101,28 @@ def _relaxed(
 
 
 def curvature(model: str, structure: str, *, fmax: float = 0.0002, steps: int = 3000) -> Path:
-    r"""File with the Hessian of a model at its own minimum in the cell of the structure; kept.
+    r"""The Hessian of a model at its own minimum in the cell of the structure; kept.
 
     .. math:: H_{ij} = \partial^2 E / \partial x_i \partial x_j
 
-    by central differences of forces (`ase.vibrations`), (3N, 3N) in eV/A^2, symmetric. Moving all
-    atoms at once costs 100 eV/A^2, in place of nothing, so that it can be inverted.
+    by central differences of forces (`ase.vibrations`). A uniform translation, which costs no
+    energy, is given 100 eV/A^2, so that the matrix can be inverted.
+
+    Parameters
+    ----------
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    fmax : float
+        Largest force after relaxation, eV/A.
+    steps : int
+        Largest number of relaxation steps.
+
+    Returns
+    -------
+    Path
+        File with a symmetric (3N, 3N) array, eV/A^2.
     """
 
     def make(start, calculator, directory):
@@ -114,7 +148,35 @@ def relaxations(
     what: str, model: str, structure: str, strains: Sequence[np.ndarray], fmax: float, steps: int,
     hessian: np.ndarray | None = None,
 ) -> Path:  # fmt: skip
-    """File of `relax_cells` of a structure by a model; kept as a check called ``what``."""
+    """`relax_cells` of a structure by a model; kept.
+
+    Parameters
+    ----------
+    what : str
+        Name of the check.
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    strains : sequence of (3, 3) array
+        Symmetric strains.
+    fmax : float
+        Largest force after relaxation, eV/A.
+    steps : int
+        Largest number of relaxation steps.
+    hessian : (3N, 3N) array, optional
+        Initial guess, eV/A^2.
+
+    Returns
+    -------
+    Path
+        File with the frames.
+
+    Raises
+    ------
+    NotFinite
+        As `relax_cells`.
+    """
 
     def make(start, calculator, directory):
         frames = relax_cells(start, calculator, strains, directory / FRAMES, fmax=fmax,

@@ -1,4 +1,4 @@
-"""The paper's Table 1 for a potential of ours: errors by framework and temperature."""
+"""The paper's Table 1 for a potential of this book: errors by framework and temperature."""
 
 from __future__ import annotations
 
@@ -26,9 +26,18 @@ _QUANTITIES = {
 
 
 def frames_near(n_atoms: int) -> dict[int, dpdata.LabeledSystem | None]:
-    """Frames of ``n_atoms`` atoms near the temperatures (K) of the paper's ZIF-4 rows.
+    """Labelled frames near the temperatures of the ZIF-4 rows of Table 1.
 
-    Those of test sets; where there are none, validation frames of the others; else None.
+    Parameters
+    ----------
+    n_atoms : int
+        Number of atoms of the frames.
+
+    Returns
+    -------
+    dict of int to dpdata.LabeledSystem or None
+        Temperature (K) -> frames of test sets; if there are none, validation frames of other sets;
+        None if there are none either.
     """
     here, found = dataset.names(), {}
     judges = [name for name in catalogue.test_sets() if name in here]
@@ -43,11 +52,24 @@ def frames_near(n_atoms: int) -> dict[int, dpdata.LabeledSystem | None]:
 def errors(
     potential: str | Path, near: Mapping[int, dpdata.LabeledSystem | None], n_frames: int
 ) -> dict[tuple[str, int], dict]:
-    """Errors of a potential in the rows of Table 1: (framework, K) -> errors.
+    """Errors of a potential in the rows of Table 1.
 
-    ZIF-4 is judged by labelled frames (`frames_near`, at most ``n_frames`` of each temperature),
-    ZIF-62 and ZIF-8 by CP2K's, since the reference does not know them. A row without frames is
-    left out.
+    ZIF-4 is evaluated on labelled frames, ZIF-62 and ZIF-8 on those of CP2K, because the reference
+    does not know them. A row without frames is left out.
+
+    Parameters
+    ----------
+    potential : str or Path
+        The potential.
+    near : mapping of int to dpdata.LabeledSystem or None
+        Result of `frames_near`.
+    n_frames : int
+        Largest number of frames at each temperature.
+
+    Returns
+    -------
+    dict of (str, int) to dict
+        (framework, K) -> errors.
     """
     found = {
         ("ZIF-4", temperature): evaluation.evaluate(potential, dataset.thinned(system, n_frames))
@@ -64,9 +86,21 @@ def errors(
 def side_by_side(
     found: Mapping[tuple[str, int], Mapping], potential: str, structure: str
 ) -> tables.Table:
-    """Table 1 of the paper beside ours, with the RMS of the forces that each error belongs to.
+    """Table 1 of the paper next to ours, with the RMS of the forces to which each error belongs.
 
-    found: of `errors`. potential, structure: names, for the column that says what was judged.
+    Parameters
+    ----------
+    found : mapping of (str, int) to mapping
+        Result of `errors`.
+    potential : str
+        Name for the column that says what was evaluated.
+    structure : str
+        Name of the structure, for the same column.
+
+    Returns
+    -------
+    Table
+        The table.
     """
     rows = []
     for framework, temperature in SYSTEMS:

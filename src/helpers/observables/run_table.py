@@ -1,0 +1,290 @@
+"""One table of all runs: what each showed and what it could have shown; all verdicts come from it.
+
+A row for each run; each seed is a run. A temperature that was not reached is NaN, and next to it is
+the temperature up to which the run would have shown it (``..._above_K``): for a run without a fall,
+from the power of the detector for its own noise; for one without a broken bond, its highest
+temperature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from helpers.observables import censored, density_stages, detection, transition_of_seeds
+from helpers.observables.ligand_exchange import Bonds
+
+WINDOW_K = 100.0  # of the lowest mean density, or ...
+WINDOW_PS = 5.0  # whichever is longer: the barostat swings with some 2 ps
+COLUMNS = (
+    "Tf_K", "Tf_error_K", "fallen_K", "drop", "Tf_above_K", "returns", "first_break_K",
+    "first_break_above_K", "first_exchange_K", "first_exchange_above_K", "melt_K", "melt_above_K",
+    "lowest_density", "lowest_density_K", "first_density", "end_K", "low_K", "high_K", "rows",
+    "false_alarms", "seen_5", "seen_10", "seen_13",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What the trajectory of a run shows.
+
+    Attributes
+    ----------
+    bonds : Bonds or None
+        Result of `ligand_exchange.bonds`; None without a trajectory.
+    melt_K : float
+        Result of `density_stages.stays_above`, K.
+    end_K : float
+        Temperature of the last frame, K.
+    """
+
+    bonds: Bonds | None = None
+    melt_K: float | None = None
+    end_K: float = np.nan
+
+
+def row(
+    temperature_K, density, time_ps, motion: Motion | None = None, trials: int = 12
+) -> dict[str, float]:
+    """What one ramp shows.
+
+    A ramp that cools is reversed, so that its rise of density is a fall as well.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Target temperatures of the ramp in order of time, K.
+    density : (M,) array
+        Density, any unit.
+    time_ps : (M,) array
+        Times, ps.
+    motion : Motion, optional
+        What its trajectory shows.
+    trials : int
+        As for `detection.power`; 0 leaves out the power.
+
+    Returns
+    -------
+    dict of str to float
+        The fields of ``COLUMNS`` (K; density in its own unit).
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit together or hold no finite number.
+    """
+    T, rho, t = (np.asarray(a, float) for a in (temperature_K, density, time_ps))
+    if len(T) and T[-1] < T[0]:
+        T, rho = T[::-1], rho[::-1]
+    motion = motion or Motion()
+    bend = transition_of_seeds.transition_by_methods(T, rho)
+    stages = density_stages.find(T, rho)
+    low, at = _lowest(T, rho, t)
+    found = dict.fromkeys(COLUMNS, np.nan) | {
+        "Tf_K": bend.Tf,
+        "Tf_error_K": bend.error,
+        "fallen_K": bend.fallen_K,
+        "drop": bend.drop if bend.found else np.nan,
+        "returns": float(_returns(stages)),
+        "lowest_density": low,
+        "lowest_density_K": at,
+        "first_density": float(rho[T <= T.min() + WINDOW_K].mean()),
+        "end_K": motion.end_K,
+        "low_K": float(T.min()),
+        "high_K": float(T.max()),
+        "rows": float(len(T)),
+        "melt_K": np.nan if motion.melt_K is None else motion.melt_K,
+    }
+    if motion.melt_K is None:
+        found["melt_above_K"] = motion.end_K
+    if motion.bonds is not None:
+        found |= _events(motion.bonds)
+    if trials:
+        seen = detection.power(T, rho, t, trials=trials)
+        rates = detection.rates(seen).set_index("drop")["rate"]
+        found |= {
+            "false_alarms": rates[0.0],
+            **{f"seen_{100 * drop:.0f}": rates[drop] for drop in detection.DROPS},
+        }
+        if not bend.found:
+            found["Tf_above_K"] = detection.seen_up_to_K(seen)
+    return found
+
+
+def seeds(table: pd.DataFrame) -> censored.Seeds:
+    """The fall of each run for the statistics of `censored`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `row` with the column ``rate_K_per_ps``.
+
+    Returns
+    -------
+    censored.Seeds
+        The runs; those that cannot tell are left out.
+    """
+    return censored.seeds(
+        table["rate_K_per_ps"], table["Tf_K"], table["Tf_error_K"], table["Tf_above_K"]
+    )
+
+
+def power_by(table: pd.DataFrame, by=("n_atoms", "rate_K_per_ps")) -> pd.DataFrame:
+    """Mean rates of detection by size and rate, and the numbers of runs that fell and did not.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `row` with the columns of ``by``.
+    by : sequence of str
+        Columns by which to group.
+
+    Returns
+    -------
+    DataFrame
+        A row for each group: runs, fell, not_fallen (a fall of 10 % would have been seen),
+        cannot_tell, false_alarms, seen_5, seen_10, seen_13.
+    """
+    rows = []
+    for key, group in table.groupby(list(by)):
+        fell = group["Tf_K"].notna()
+        rows.append(
+            dict(zip(by, key, strict=True))
+            | {
+                "runs": len(group),
+                "fell": int(fell.sum()),
+                "not_fallen": int((~fell & group["Tf_above_K"].notna()).sum()),
+                "cannot_tell": int((~fell & group["Tf_above_K"].isna()).sum()),
+            }
+            | {c: group[c].mean() for c in ("false_alarms", "seen_5", "seen_10", "seen_13")}
+        )
+    return pd.DataFrame(rows)
+
+
+def order_of_events(table: pd.DataFrame, frame_K: float = 0.0) -> pd.DataFrame:
+    """Whether the fall ends before the first event of the bonds, in the runs that fall.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of runs.
+    frame_K : float
+        Change of temperature between two frames, K.
+
+    Returns
+    -------
+    DataFrame
+        A row for breaks and one for exchanges: event, runs (that fall and have a trajectory), after
+        (the event lies above the end of the fall by two errors of Tf and ``frame_K``, or never
+        occurs in a run that continues so far), before (below the beginning by as much), unclear.
+    """
+    fell = table[table["Tf_K"].notna()]
+    rows = []
+    for name in ("first_break", "first_exchange"):
+        at, above = fell[f"{name}_K"], fell[f"{name}_above_K"]
+        watched = at.notna() | above.notna()
+        margin = 2 * fell["Tf_error_K"] + frame_K
+        known = at.where(at.notna(), above)
+        after = watched & (known > fell["fallen_K"] + margin)
+        before = at.notna() & (at < fell["Tf_K"] - margin)
+        rows.append(
+            {
+                "event": name,
+                "runs": int(watched.sum()),
+                "after": int(after.sum()),
+                "before": int(before.sum()),
+                "unclear": int((watched & ~after & ~before).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The table for a page.
+
+    Temperatures have errors, "> T" where an event was not reached, and "cannot tell" where it would
+    not have been seen.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of runs.
+
+    Returns
+    -------
+    DataFrame
+        The table as text.
+    """
+
+    def temperature(at, above, error=np.nan):
+        if np.isfinite(at):
+            return f"{at:.0f}" + (f" ± {error:.0f}" if np.isfinite(error) else "")
+        return f"> {above:.0f}" if np.isfinite(above) else "cannot tell"
+
+    columns = {
+        "run": table["name"],
+        "atoms": table["n_atoms"].astype(int),
+        "rate (K/ps)": table["rate_K_per_ps"].map("{:g}".format),
+        "seed": table["seed"].astype(int),
+        "Tf (K)": [
+            temperature(*values)
+            for values in table[["Tf_K", "Tf_above_K", "Tf_error_K"]].to_numpy()
+        ],
+        "end of the fall (K)": [f"{x:.0f}" if np.isfinite(x) else "–" for x in table["fallen_K"]],
+        "returns": table["returns"].astype(int),
+    }
+    for name, title in (
+        ("first_break", "first break (K)"),
+        ("first_exchange", "first exchange (K)"),
+        ("melt", "melt criterion (K)"),
+    ):
+        columns[title] = [
+            temperature(*values) for values in table[[f"{name}_K", f"{name}_above_K"]].to_numpy()
+        ]
+    columns["lowest density (g/cm³)"] = [
+        f"{x:.3f}" if np.isfinite(x) else "cannot tell" for x in table["lowest_density"]
+    ]
+    columns["a fall of 10 % is seen (%)"] = [
+        f"{100 * x:.0f}" if np.isfinite(x) else "–" for x in table["seen_10"]
+    ]
+    return pd.DataFrame(columns)
+
+
+def _events(bonds: Bonds) -> dict[str, float]:
+    T = bonds.temperatures_K
+    ended = bonds.episodes[bonds.episodes["outcome"] != "end"]
+    found = {}
+    for name, at in (
+        ("first_break", T[ended["end"]]),
+        ("first_exchange", T[bonds.exchanges["bound_again"]]),
+    ):
+        found |= {
+            f"{name}_K": float(at.min()) if len(at) else np.nan,
+            f"{name}_above_K": np.nan if len(at) else float(T.max()),
+        }
+    return found
+
+
+def _returns(stages) -> int:
+    """How often the density comes back from low."""
+    names = [stage.name for stage in stages]
+    return sum(
+        a in ("low density", "pre-melt") and b in ("return", "crystal", "dense")
+        for a, b in pairwise(names)
+    )
+
+
+def _lowest(T, rho, t) -> tuple[float, float]:
+    """Lowest mean over the window, and the temperature of its middle; NaN for too short a run."""
+    span = abs(t[-1] - t[0])
+    window = max(WINDOW_PS, WINDOW_K * span / max(np.ptp(T), 1e-9))
+    every = span / max(len(t) - 1, 1)
+    n = round(window / every)
+    if n < 1 or 2 * n > len(rho):
+        return np.nan, np.nan
+    means = np.convolve(rho, np.ones(n) / n, mode="valid")
+    at = int(np.argmin(means))
+    return float(means[at]), float(T[at : at + n].mean())

@@ -1,0 +1,86 @@
+"""CP2K: kinds and units of single points, and the files of a molecular dynamics run."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import units
+
+from helpers.frames import dataset, formats
+
+CP2K = Path(__file__).parents[1] / "data" / "cp2k"
+# md: HCN in a box of 6 A, three steps of 0.5 fs at constant energy from 600 K: CP2K 2023.1,
+# GTH-PBE, SZV, 200 Ry; of its output the lines of cell, energy and stress.
+
+
+@pytest.fixture
+def md(tmp_path):
+    return Path(shutil.copytree(CP2K / "md", tmp_path / "md"))
+
+
+@pytest.mark.parametrize("fmt", ["cp2k/md", "cp2kdata/md"])
+def test_a_run_is_read_with_its_units_and_the_stress_of_its_forces(md, fmt):
+    system = formats.import_labelled(md, fmt)
+    assert len(system) == 4 and system.formula == "C1H1N1Zn0"
+    assert system["energies"][0] == pytest.approx(-16.0908011618 * units.Hartree, abs=1e-6)
+    force = -0.0844625968 * units.Hartree / units.Bohr
+    assert system["forces"][0, 2, 0] == pytest.approx(force, rel=1e-6)
+    assert system["virials"][0, 0, 0] == pytest.approx(2.12642931788 * units.GPa * 216, rel=1e-5)
+
+
+def test_the_kinetic_part_of_the_stress_file_is_taken_away(md):
+    """The output has the stress without it: two ways to one number."""
+    printed = formats.import_labelled(md, "cp2k/md")["virials"]
+    (md / "md.out").write_text((md / "md.out").read_text().replace("STRESS|", ""))
+    notes = []
+    written = formats.import_labelled(md, "cp2k/md", notes=notes)["virials"]
+    np.testing.assert_allclose(written, printed, atol=2e-5)
+    assert np.abs(printed).max() > 1 and "kinetic part" in notes[0]
+    heavy = (md / "HCN-1.ener").read_text().replace("0.005700268", "0.007000000")
+    (md / "HCN-1.ener").write_text(heavy)
+    with pytest.raises(dataset.BadFrames, match="other masses .deuterium.*--no-virial"):
+        formats.import_labelled(md, "cp2k/md")
+    (md / "HCN-vel-1.xyz").unlink()
+    with pytest.raises(dataset.BadFrames, match="holds the kinetic part .*STRESS_TENSOR ON"):
+        formats.import_labelled(md, "cp2k/md")
+    (md / "HCN-1.stress").unlink()
+    with pytest.raises(dataset.BadFrames, match="holds no virial; .*--no-virial"):
+        formats.import_labelled(md, "cp2k/md")
+    assert len(formats.import_labelled(md, "cp2k/md", virial=False)) == 4
+
+
+def test_what_is_missing_in_a_run_is_named(md):
+    pos = md / "HCN-pos-1.xyz"
+    shutil.copy(pos, md / "HCN-pos-2.xyz")
+    with pytest.raises(dataset.BadFrames, match="holds 2 files .*give each run a folder"):
+        formats.import_labelled(md, "cp2k/md")
+    (md / "HCN-pos-2.xyz").unlink()
+    pos.write_text(pos.read_text()[:-30])
+    with pytest.raises(dataset.BadFrames, match="no whole step of CP2K|no three numbers"):
+        formats.import_labelled(md, "cp2k/md")
+    pos.unlink()
+    with pytest.raises(dataset.BadFrames, match="holds no .*-pos-.*TRAJECTORY"):
+        formats.import_labelled(md, "cp2k/md")
+
+
+def test_a_run_at_constant_pressure_needs_its_cells(md):
+    (md / "HCN-1.cell").unlink()
+    text = (md / "md.out").read_text() + " MD| Ensemble Type                 NPT_F\n"
+    (md / "md.out").write_text(text)
+    with pytest.raises(dataset.BadFrames, match="constant pressure .NPT_F. without .*.cell"):
+        formats.import_labelled(md, "cp2k/md")
+
+
+def test_kinds_are_read_as_their_elements_and_a_cell_in_its_unit(tmp_path):
+    text = (CP2K / "hcn.out").read_text()
+    kinds = text.replace("1    1 N     7", "1    1 N_a   7").replace("kind: N ", "kind: N_a")
+    (tmp_path / "kinds.out").write_text(kinds)
+    plain, system = (formats.import_labelled(f) for f in (CP2K / "hcn.out", tmp_path / "kinds.out"))
+    np.testing.assert_array_equal(system["atom_types"], plain["atom_types"])
+    bohr = text
+    for axis in "abc":
+        bohr = bohr.replace(f"Vector {axis} [angstrom]", f"Vector {axis} [bohr]")
+    (tmp_path / "bohr.out").write_text(bohr)
+    ratio = formats.import_labelled(tmp_path / "bohr.out")["cells"] / plain["cells"]
+    np.testing.assert_allclose(ratio[0].diagonal(), units.Bohr, rtol=1e-6)

@@ -1,0 +1,106 @@
+"""Laws of the labels: real frames keep them, every wrong unit, sign, zero and cell breaks one."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from helpers.frames import checks, dataset, laws
+
+
+@pytest.fixture(scope="module")
+def real():
+    """Sixteen frames at 300 to 1500 K, one cell: nothing but the virial's swings can tell."""
+    system = dataset.load("abw_0300_1500")
+    return system.sub_system(np.arange(0, len(system), max(1, len(system) // 16))[:16])
+
+
+def objections(system, **options):
+    return "; ".join(text for text, _ in checks.objections(system, laws=True, **options))
+
+
+def test_real_frames_obey(real):
+    assert objections(real) == ""
+    found = laws.molecular_virial(real)
+    assert 0.7 < found.slope < 1.3 and found.correlation > 0.8 and found.shear > 0.6
+    assert laws.loose_atoms(real) == 0 and not laws.zeros_of_energy(real).any()
+
+
+@settings(max_examples=20, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(what=st.sampled_from(["virials", "forces", "energies", "cells"]), data=st.data())
+def test_a_wrong_unit_sign_zero_or_cell_is_seen(real, what, data):
+    system = real.copy()
+    if (
+        what == "virials"
+    ):  # other sign, GPa for kbar, GPa or kbar for eV/A^3, the other sign of VASP
+        system.data["virials"] *= data.draw(st.sampled_from([-1, 10, 0.1, 160, -1602, 27.2]))
+        wanted = "virial swings|a stress of"
+    elif what == "forces":  # hartree/bohr, meV/A, the gradient
+        system.data["forces"] *= data.draw(st.sampled_from([1 / 51.4, 1e3, -1]))
+        wanted = "C-H bonds of|above the bound"
+    elif what == "energies":  # two zeros, in any proportion and order
+        share = data.draw(st.integers(1, len(system) - 1))
+        chosen = np.random.default_rng(share).permutation(len(system))[:share]
+        gap = data.draw(st.sampled_from([-200.0, -3.0, -0.5, 0.5, 3.0, 200.0]))
+        system.data["energies"][chosen] += gap * system.get_natoms()
+        wanted = "energies with 2 zeros"
+    else:
+        system.data["cells"] = np.ascontiguousarray(system["cells"].transpose(0, 2, 1))
+        wanted = "miss a bond in every frame.*vectors as columns"
+    import re
+
+    assert re.search(wanted, objections(system, sources=["x"] * len(system)))
+
+
+def test_the_kinds_of_placeholders_are_named(real):
+    for change, message in (
+        (lambda d: d["virials"].__imul__(0), "virials that are exactly zero"),
+        (lambda d: d["energies"].__imul__(0), "the same energy in all frames"),
+        (lambda d: d.update(forces=np.repeat(d["forces"][:1], len(d["forces"]), axis=0)),
+         "the same forces in all frames"),
+        (lambda d: d.update(virials=np.trace(d["virials"], axis1=1, axis2=2)[:, None, None]
+                            * np.eye(3) / 3), "nothing but their trace"),
+    ):  # fmt: skip
+        system = real.copy()
+        change(system.data)
+        assert message in objections(system)
+
+
+def test_shear_in_another_order_is_seen(real):
+    """VASP has xx yy zz xy yz zx, Voigt xx yy zz yz xz xy."""
+    system = real.copy()
+    w = real["virials"]
+    for (a, b), (c, d) in {(1, 2): (0, 1), (0, 2): (1, 2), (0, 1): (0, 2)}.items():
+        system.data["virials"][:, a, b] = system.data["virials"][:, b, a] = w[:, c, d]
+    assert "in another order than xx yy zz yz xz xy" in objections(system)
+
+
+def test_a_left_handed_or_flat_cell_and_nan_are_refused_on_disk_too(real, tmp_path):
+    good = real.copy()
+    mask = np.arange(len(good)) < 3
+    target = dataset.save(good, tmp_path / "mine", mask, description="", recipe={})
+    assert len(dataset.load(target)) == len(good)
+    file = target / "training" / "set.000" / "box.npy"
+    boxes = np.load(file)
+    for broken, message in (
+        (boxes.reshape(-1, 3, 3)[:, [1, 0, 2]].reshape(-1, 9), "left-handed cells in 13 frames"),
+        (boxes * 0, "cells without volume"),
+        (np.where(np.arange(9) == 4, np.nan, boxes), "NaN or infinity in 13 frames"),
+        (boxes + 1j, "complex128 .* real numbers are wanted"),
+    ):
+        np.save(file, broken)
+        with pytest.raises(dataset.BadFrames, match=message):
+            dataset.load(target)
+
+
+def test_sets_of_users_are_no_part_of_what_nobody_named(real, tmp_path, monkeypatch):
+    from helpers import paths
+
+    before = dataset.smallest()
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    few = real.copy()
+    dataset.save(few, paths.made("frames", "mine"), np.arange(len(few)) < 3, description="",
+                 recipe={}, formats={"a": "extxyz"})  # fmt: skip
+    assert "mine" in dataset.names() and "mine" not in dataset.names(imported=False)
+    assert dataset.smallest() == before

@@ -1,0 +1,131 @@
+"""What VASP's files say of their run decides, not their name; the refusal names the reason."""
+
+import bz2
+import gzip
+import lzma
+
+import numpy as np
+import pytest
+import vasp_writer
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from helpers.frames import dataset, files, formats, importing, laws
+
+WRITERS = [(vasp_writer.outcar, "OUTCAR"), (vasp_writer.vasprun, "vasprun.xml")]
+both = pytest.mark.parametrize("write, name", WRITERS)
+
+
+@pytest.fixture(scope="module")
+def images(lennard_jones):
+    return by_species(lennard_jones(6))
+
+
+def by_species(images, swap=False):
+    """As VASP has them: atoms of one species together. swap: in a left-handed cell."""
+    result = []
+    for atoms in images:
+        order = np.argsort(atoms.symbols, kind="stable")
+        labels = atoms.calc.results | {"forces": atoms.get_forces()[order]}
+        atoms = atoms[order]
+        if swap:
+            atoms.set_cell(atoms.cell.array[[1, 0, 2]])
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        result.append(atoms)
+    return result
+
+
+def tagged(path, outcar_line, xml_line):
+    """The same file with one more tag of INCAR in it."""
+    text = path.read_text()
+    if path.suffix == ".xml":
+        path.write_text(text.replace("<parameters>", f"<parameters>{xml_line}"))
+    else:
+        path.write_text(text.replace("   ISPIN", f"{outcar_line}\n   ISPIN"))
+
+
+@both
+@pytest.mark.parametrize("isif, reason", [(1, "only the trace"), (0, "no stress is computed")])
+def test_a_stress_that_is_none_is_refused(images, tmp_path, write, name, isif, reason):
+    write(images, tmp_path / name)
+    tagged(tmp_path / name, f"   ISIF   =      {isif}    stress and relaxation",
+           f'<i type="int" name="ISIF">     {isif}</i>')  # fmt: skip
+    with pytest.raises(dataset.BadFrames, match=f"ISIF = {isif}, {reason}.*--no-virial"):
+        formats.import_labelled(tmp_path / name)
+    assert "virials" not in formats.import_labelled(tmp_path / name, virial=False).data
+
+
+@both
+def test_left_handed_cells_are_turned_and_keep_their_virial(
+    images, calculator, tmp_path, write, name
+):
+    write(by_species(images, swap=True), tmp_path / name)
+    notes = []
+    system = formats.import_labelled(tmp_path / name, notes=notes)
+    assert np.linalg.det(system["cells"]).min() > 0 and "left-handed cells of 6" in notes[0]
+    turned = system.to("ase/structure")[2]
+    derivative = laws.strain_derivative(turned, calculator)
+    np.testing.assert_allclose(
+        system["virials"][2], derivative, atol=5e-3 * np.abs(derivative).max()
+    )
+    turned.calc = calculator
+    np.testing.assert_allclose(turned.get_forces(), system["forces"][2], atol=2e-4)
+
+
+@pytest.mark.parametrize("pack, suffix", [
+    (gzip.compress, ".gz"), (bz2.compress, ".bz2"), (lzma.compress, ".xz")])  # fmt: skip
+@both
+def test_compressed_files_are_read(images, tmp_path, write, name, pack, suffix):
+    write(images, tmp_path / name)
+    plain = formats.import_labelled(tmp_path / name)
+    (tmp_path / (name + suffix)).write_bytes(pack((tmp_path / name).read_bytes()))
+    packed = formats.import_labelled(tmp_path / (name + suffix))
+    np.testing.assert_array_equal(packed["forces"], plain["forces"])
+    (tmp_path / (name + suffix)).write_bytes(pack((tmp_path / name).read_bytes())[:-40])
+    with pytest.raises(ValueError, match="is compressed and damaged"):
+        formats.import_labelled(tmp_path / (name + suffix))
+
+
+@pytest.mark.parametrize("start, message", [
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it first"),
+    (b"PK\x03\x04", r"an archive \(zip\); unpack it first"),
+])  # fmt: skip
+def test_what_cannot_be_unpacked_says_so(tmp_path, start, message):
+    (tmp_path / "OUTCAR.zst").write_bytes(start + bytes(50))
+    with pytest.raises(files.Unreadable, match=message):
+        formats.import_labelled(tmp_path / "OUTCAR.zst")
+
+
+def test_a_byte_of_latin_1_and_a_title_do_no_harm(images, tmp_path):
+    vasp_writer.outcar(images, tmp_path / "OUTCAR")
+    plain = formats.import_labelled(tmp_path / "OUTCAR")
+    text = (tmp_path / "OUTCAR").read_text()
+    head, rest = text.split("\n", 1)
+    title = f"{head}\n executed on höst\n POSCAR =  Zn1 N4 C6 H6\n"
+    (tmp_path / "OUTCAR").write_bytes((title + rest).encode("latin-1"))
+    read = formats.import_labelled(tmp_path / "OUTCAR")
+    np.testing.assert_array_equal(read["energies"], plain["energies"])
+
+
+def test_few_forces_are_refused_with_their_reason(images, tmp_path):
+    vasp_writer.outcar(images, tmp_path / "OUTCAR")
+    tagged(tmp_path / "OUTCAR", "   NWRITE =      0    write-flag & timer", "")
+    text = (tmp_path / "OUTCAR").read_text().replace("TOTAL-FORCE (eV/Angst)", "", 3)
+    (tmp_path / "OUTCAR").write_text(text)
+    with pytest.raises(dataset.BadFrames, match="NWRITE = 0, .* 3 of 6 steps only; .*vasprun.xml"):
+        formats.import_labelled(tmp_path / "OUTCAR")
+
+
+def test_runs_in_one_folder_are_all_found_and_scripts_passed_over(images, tmp_path):
+    vasp_writer.outcar(images[:3], tmp_path / "OUTCAR_300K")
+    vasp_writer.vasprun(images[3:], tmp_path / "vasprun_600K.xml")
+    vasp_writer.outcar(images[3:], tmp_path / "OUTCAR_600K")
+    (tmp_path / "outcar2xyz.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "OUTCAR.md5").write_text("0 OUTCAR\n")
+    passed_over = []
+    found = importing.labelled_files(tmp_path, None, passed_over)
+    assert [(file.name, fmt) for file, fmt in found] == [
+        ("OUTCAR_300K", "vasp/outcar"), ("vasprun_600K.xml", "vasp/xml")]  # fmt: skip
+    assert {entry["file"]: entry["why"] for entry in passed_over} == {
+        "OUTCAR.md5": "no known format", "outcar2xyz.sh": "no known format",
+        "OUTCAR_600K": "vasprun_600K.xml beside it is of the same run and has more digits",
+    }  # fmt: skip

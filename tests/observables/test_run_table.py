@@ -1,0 +1,108 @@
+"""A table of runs whose falls, bonds and power are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.observables import detection, ligand_exchange, run_table
+
+
+def ramp(rate=20.0, drop=0.0, at=1100.0, noise=0.008, seed=1, back=None):
+    """(T, density, time) of a crystal that falls within 60 K, with slow noise, from 300 K on."""
+    time = np.arange(0.1, 1800 / rate, 0.1)
+    T, rng = 300 + rate * time, np.random.default_rng(seed)
+    rough = np.convolve(rng.normal(size=len(T) + 9), np.ones(10) / 10, "valid") * 10**0.5
+    rho = 1.2 - 4e-5 * (T - 300)
+    fallen = drop * np.clip((T - at) / 60, 0, 1)
+    if back:
+        fallen[T > back] = 0
+    return T, rho * (1 - fallen) + noise * rough, time
+
+
+def test_power_is_that_of_the_noise():
+    """In quiet noise every fall is found and nothing else, in loud noise hardly any."""
+    quiet = detection.power(*ramp(noise=0.002), trials=4)
+    rates = detection.rates(quiet).set_index("drop")
+    assert rates.loc[0.0, "rate"] == 0 and (rates.loc[[0.1, 0.13], "rate"] > 0.9).all()
+    assert rates.loc[0.13, "high"] == 1 and 0.7 < rates.loc[0.13, "low"] < 1
+    assert detection.seen_up_to_K(quiet) == pytest.approx(300 + 1800 * 5 / 6, abs=5)
+    loud = detection.power(*ramp(noise=0.08), trials=4)
+    assert detection.rates(loud).set_index("drop").loc[0.05, "rate"] < 0.3
+    assert np.isnan(detection.seen_up_to_K(loud))
+
+
+def test_the_noise_is_that_of_the_run_and_its_course_is_off():
+    T, rho, time = ramp(drop=0.13)
+    flat = detection.flat_noise(T, rho, time, np.random.default_rng(0))
+    line = np.polyval(np.polyfit(T, flat, 1), T)
+    assert np.std(flat - line) == pytest.approx(0.008, rel=0.35)
+    assert line[-1] == pytest.approx(1.2 - 4e-5 * 1800, abs=0.015)  # the crystal's, not the fallen
+
+
+def test_a_fall_that_was_and_one_that_would_have_been():
+    fell = run_table.row(*ramp(drop=0.13), trials=2)
+    assert fell["Tf_K"] == pytest.approx(1100, abs=30) and fell["drop"] == pytest.approx(
+        0.13, abs=0.02
+    )
+    assert np.isnan(fell["Tf_above_K"]) and fell["returns"] == 0
+    assert fell["lowest_density"] == pytest.approx(1.128 * 0.87, abs=0.02)
+    flat = run_table.row(*ramp(noise=0.004), trials=4)
+    assert np.isnan(flat["Tf_K"]) and flat["Tf_above_K"] > 1300
+    fast = run_table.row(*ramp(rate=400, noise=0.03), trials=2)
+    assert np.isnan(fast["Tf_K"]) and np.isnan(fast["Tf_above_K"])  # it cannot tell
+    assert np.isnan(fast["lowest_density"])  # 5 ps are more than half of it
+    assert run_table.row(*ramp(drop=0.13, back=1500.0), trials=0)["returns"] == 1
+
+
+def test_a_ramp_that_cools_is_turned_round():
+    T, rho, time = ramp(drop=0.13)
+    cooled = run_table.row(T[::-1], rho[::-1], time, trials=0)
+    assert cooled["Tf_K"] == pytest.approx(run_table.row(T, rho, time, trials=0)["Tf_K"], abs=1)
+
+
+def bonds(path):
+    """One Zn at the origin, one 5 A off, one N whose x is given frame by frame (A)."""
+    frames = np.array([[[0, 0, 0], [5, 0, 0], [x, 0, 0]] for x in path], float)
+    cells = np.repeat(np.eye(3)[None] * 30, len(path), axis=0)
+    T = np.linspace(300, 2000, len(path))
+    return ligand_exchange.bonds(frames, cells, ["Zn", "Zn", "N"], T / 20, T)
+
+
+def test_first_break_and_first_exchange():
+    moved = bonds([2, 2, 2, 2, 3, 3, 3, 3])  # goes over to the Zn at 5
+    found = run_table.row(*ramp(), run_table.Motion(moved, None, 2000.0), trials=0)
+    assert found["first_exchange_K"] == found["first_break_K"] == pytest.approx(300 + 1700 * 4 / 7)
+    still = run_table.row(*ramp(), run_table.Motion(bonds([2.0] * 8), 1500.0, 2000.0), trials=0)
+    assert np.isnan(still["first_break_K"]) and still["first_break_above_K"] == 2000
+    assert still["melt_K"] == 1500 and np.isnan(still["melt_above_K"])
+
+
+def rows():
+    base = {"n_atoms": 272, "rate_K_per_ps": 20.0, "seen_10": 0.9, "melt_K": np.nan,
+            "melt_above_K": 2100.0, "returns": 0.0, "lowest_density": 0.95}  # fmt: skip
+    changes = [
+        {"Tf_K": 1067.0, "Tf_error_K": 20.0, "fallen_K": 1093.0, "first_break_K": 1400.0},
+        {"Tf_K": 1283.0, "Tf_error_K": 73.0, "fallen_K": 1350.0, "first_break_K": 1274.0},
+        {"Tf_K": 1200.0, "Tf_error_K": 20.0, "fallen_K": 1250.0, "first_break_above_K": 2100.0},
+        {"Tf_above_K": 1500.0, "first_break_K": 1000.0},
+        {"rate_K_per_ps": 100.0, "seen_10": 0.0, "first_break_K": 1900.0},
+    ]
+    table = pd.DataFrame([base | c | {"seed": i} for i, c in enumerate(changes, 1)])
+    table["name"] = [f"run{i}" for i in range(1, 6)]
+    return table.reindex(columns=list(dict.fromkeys([*table, *run_table.COLUMNS])))
+
+
+def test_what_the_table_says():
+    table = rows()
+    seeds = run_table.seeds(table)
+    assert seeds.fell.tolist() == [True, True, True, False]  # the fifth cannot tell
+    groups = run_table.power_by(table).set_index("rate_K_per_ps")
+    assert groups.loc[20.0, ["fell", "not_fallen", "cannot_tell"]].tolist() == [3, 1, 0]
+    assert groups.loc[100.0, ["fell", "not_fallen", "cannot_tell"]].tolist() == [0, 0, 1]
+    order = run_table.order_of_events(table).set_index("event").loc["first_break"]
+    assert order.tolist() == [3, 2, 0, 1]
+    page = run_table.shown(table)
+    assert page["Tf (K)"].tolist() == [
+        "1067 ± 20", "1283 ± 73", "1200 ± 20", "> 1500", "cannot tell",
+    ]  # fmt: skip
+    assert page["first break (K)"][2] == "> 2100"
