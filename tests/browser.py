@@ -49,6 +49,8 @@ def opened(*flags, **context):
         browser = driver.chromium.launch(executable_path=chromium(), args=[*_FLAGS, *flags])
 
         def visit(file, *, width=WIDE, theme="light", query=""):
+            for former in browser.contexts:
+                former.close()
             one = browser.new_context(
                 viewport={"width": width, "height": 900}, color_scheme=theme, **context
             )

@@ -212,6 +212,7 @@ def tiny_project(root):
     for name in ("Snakefile", "_config.yml"):
         shutil.copy(REPOSITORY / name, root / name)
     shutil.copytree(REPOSITORY / "book/_static", root / "book/_static")
+    shutil.copy(REPOSITORY / "book/references.bib", root / "book")  # _config.yml names it
     shutil.copytree(
         REPOSITORY / "src/helpers",
         root / "src/helpers",

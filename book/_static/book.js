@@ -200,12 +200,16 @@
   function layoutOf(data, width) {
     const theme = themed(), narrow = width < 520;
     const layout = structuredClone(data.layout);
+    const lines = data.data.filter((d) => d.visible !== false);
+    const heads = new Set(lines.map((d) => d.legendgroup).filter(Boolean));
     Object.assign(layout, {
-      autosize: true, height: narrow ? 460 : 430,
+      autosize: true,
+      height: narrow ? 440 : Math.min(700, Math.max(430, 70 + 20 * (lines.length + heads.size))),
       paper_bgcolor: theme.paper_bgcolor, plot_bgcolor: theme.plot_bgcolor,
       font: {...theme.font, size: narrow ? 11 : 13},
     });
     for (const key of ["xaxis", "yaxis"]) layout[key] = {...layout[key], ...theme.axis};
+    if (narrow) layout.legend = {...layout.legend, groupclick: "togglegroup"};
     if (narrow || (layout.sliders || []).length)
       layout.legend = {...layout.legend, orientation: "h", y: 1.02, yanchor: "bottom", x: 0};
     for (const menu of layout.updatemenus || []) {
@@ -213,6 +217,19 @@
       menu.font = {color: theme.font.color};
     }
     return layout;
+  }
+
+  /** The series; where there is little room a group of them has one entry in the legend. */
+  function linesOf(data, width) {
+    if (width >= 520) return data.data;
+    const seen = new Set();
+    return data.data.map((line) => {
+      const {legendgrouptitle, ...one} = line, group = line.legendgroup;
+      if (!group) return one;
+      const first = !seen.has(`${group} ${line.visible}`);
+      seen.add(`${group} ${line.visible}`);
+      return {...one, name: group, showlegend: first};
+    });
   }
 
   async function plot(view, data, still) {
@@ -223,7 +240,10 @@
       responsive: true, displaylogo: false,
       modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
     };
-    const draw = () => Plotly.react(stand, data.data, layoutOf(data, view.clientWidth), options);
+    const draw = () => {
+      const width = view.clientWidth;
+      return Plotly.react(stand, linesOf(data, width), layoutOf(data, width), options);
+    };
     await draw();
     stand.setAttribute("role", "group");
     stand.setAttribute("aria-label", still ? still.alt : "figure");

@@ -10,9 +10,10 @@ import sys
 import nbformat
 import pytest
 import yaml
+from browser import NARROW, WIDE, draw, opened, problems
 
 from helpers import paths, provenance
-from helpers.book import chapters, dependencies, execution, page_check
+from helpers.book import chapters, dependencies, execution, page_check, render
 from helpers.book.chapters import ChapterError
 from helpers.book.parameters import ParameterError
 
@@ -262,3 +263,19 @@ def test_the_smoke_book_is_made_live_and_is_fit_to_read(tmp_path):
         assert "Profile `smoke`" in cells(notebook, "markdown")[1].source
     assert list((tmp_path / "potentials").glob("*/frozen_model.pb"))
     assert list((tmp_path / "runs").glob("*/thermo.csv"))
+    assert megabytes(html.rglob("*")) <= 30
+    for chapter in chapters.names():
+        page = html / "notebooks" / f"{chapter}.html"
+        assert megabytes([page, *page_check._Page(page).figures()]) <= 3, chapter
+    stumbled = []
+    with opened() as visit:
+        for name in render.pages():
+            for width, theme in ((WIDE, "light"), (NARROW, "dark")):
+                page = visit(html / f"{name}.html", width=width, theme=theme)
+                draw(page)
+                stumbled += [f"{name}, {width} pixels: {text}" for text in problems(page)]
+    assert not stumbled, "\n".join(stumbled)
+
+
+def megabytes(files):
+    return sum(file.stat().st_size for file in set(files) if file.is_file()) / 1e6

@@ -91,12 +91,27 @@ def test_parameters_and_imports_are_not_shown(tmp_path):
         code("import os\nfrom pathlib import Path"),
         code("import os\nx = 1", tags=["imports"]),
         code("x = 1"),
+        text("Words."),
         code("say()", tags=["show-input"]),
         tmp_path=tmp_path,
     )
     tags = [set(c["metadata"]["tags"]) - {"parameters", "injected-parameters"} for c in cells]
     assert tags[:4] == [{"remove-cell"}] * 2 + [{"remove-cell"}, {"imports", "remove-cell"}]
-    assert tags[4:] == [{"hide-input"}, {"show-input"}]
+    assert tags[4:] == [{"hide-input"}, set(), {"show-input"}]
+
+
+def test_cells_that_show_nothing_are_one_fold_with_the_next(tmp_path):
+    cells = of(
+        code("a = 1"),
+        code("b = 2"),
+        code("draw()", shown(PNG)),
+        code("c = 3"),
+        text("Words."),
+        code("d = 4"),
+        tmp_path=tmp_path,
+    )
+    assert [c["source"] for c in cells] == ["a = 1\n\nb = 2\n\ndraw()", "c = 3", "Words.", "d = 4"]
+    assert figure_of(cells[0])["name"] == "fig-04-1"
 
 
 def test_how_results_came_here_goes_into_the_dropdown(tmp_path):

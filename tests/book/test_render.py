@@ -8,6 +8,7 @@ import sys
 
 import nbformat
 import pytest
+import yaml
 from conftest import REPOSITORY, tiny_project, use
 from PIL import Image
 
@@ -228,19 +229,27 @@ def test_an_unexecuted_chapter_cannot_be_assembled(built):
         render.assemble("small")
 
 
-def test_a_page_says_what_the_chapters_found(built):
-    second = paths.executed("small", "02_second.ipynb")
-    shown = "- **Claim (9), it melts: cannot tell.** Here: 3 K.\n- **Motion: none.** Here: 0 A."
-    output = nbformat.v4.new_output("display_data", {"text/markdown": shown})
-    cell = nbformat.v4.new_code_cell("", outputs=[output])
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), second)
+def test_a_page_has_what_is_generated_in_place_of_the_line(built):
     page = built / "book/index.md"
-    page.write_text(f"{page.read_text()}\n{render.FINDINGS}\n")
+    page.write_text(f"{page.read_text()}\n% generated: figure fig-none\n\nEnd.\n")
     text = (render.assemble("small") / "book/index.md").read_text()
-    assert "- **Claim (9), it melts: cannot tell.** ([chapter 2](/notebooks/02_sec" in text
-    assert "Motion" not in text and render.FINDINGS not in text
-    second.write_text(paths.executed("small", "01_first.ipynb").read_text())
-    with pytest.raises(BookError, match="no chapter states a finding"):
+    assert "no chapter of this copy of the book has the figure `fig-none`" in text.lower()
+    assert "% generated" not in text and text.endswith("End.\n")
+    page.write_text("% generated: figures fig-none\n")
+    with pytest.raises(BookError, match="index.md asks for .*; did you mean 'figure'"):
+        render.assemble("small")
+
+
+def test_a_repository_switches_the_buttons_on(built, monkeypatch):
+    plain = (render.assemble("small") / "_config.yml").read_text()
+    assert plain == (built / "_config.yml").read_text()
+    monkeypatch.setenv(render.REPOSITORY_VARIABLE, "https://github.com/owner/name.git")
+    settings = yaml.safe_load((render.assemble("small") / "_config.yml").read_text())
+    assert settings["repository"]["url"] == "https://github.com/owner/name"
+    assert settings["launch_buttons"]["binderhub_url"] == "https://mybinder.org"
+    assert settings["html"]["use_edit_page_button"] and settings["html"]["use_issues_button"]
+    monkeypatch.setenv(render.REPOSITORY_VARIABLE, "owner/name")
+    with pytest.raises(BookError, match="REPOSITORY=owner/name is no address"):
         render.assemble("small")
 
 

@@ -2,7 +2,8 @@
 
 A chapter is executed as it is written (`helpers.book.execution`). Here it becomes a page:
 
-- code is folded; the parameters, the imports and cells that only import are left out;
+- code is folded, cells that show nothing together with the next one; the parameters, the imports
+  and cells that only import are left out;
 - how the page was made, its parameters, what was reused and the progress bars are one dropdown;
 - a cell that begins with comments ``#| label:``, ``#| caption:``, ``#| alt:`` shows a numbered
   figure (``label: fig-...``) or table (``tbl-...``) with caption and alternative text, and a link
@@ -84,6 +85,7 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
             tags |= {"hide-input"}
         cell["metadata"]["tags"] = sorted(tags)
         cells += _shown(cell, said, chapter, heading, counted, labels, data_folder)
+    cells = _merged(cells)
     page["cells"] = _with_how_made(cells, made, _again(page, chapter, form))
     return page
 
@@ -278,6 +280,27 @@ def _plain(text: str) -> str:
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\{\w+\}`([^`<]*?)(?:\s*<[^>]*>)?`", r"\1", text)
     return re.sub(r"[*_`$\\{}]", "", text).strip()
+
+
+def _merged(cells: list[dict]) -> list[dict]:
+    """Cells with folded code joined with the one after them where they show nothing themselves.
+
+    Between two pieces of text there is then one fold, not one a cell.
+    """
+    kept: list[dict] = []
+    for cell in cells:
+        before = kept[-1] if kept else {}
+        folded = [
+            one.get("cell_type") == "code" and set(one["metadata"]["tags"]) & {"hide-input"}
+            for one in (before, cell)
+        ]
+        if all(folded) and not before["outputs"]:
+            cell = copy.copy(cell)
+            cell["source"] = f"{before['source']}\n\n{cell['source']}"
+            cell["metadata"] = copy.deepcopy(cell["metadata"])
+            kept.pop()
+        kept.append(cell)
+    return kept
 
 
 def _again(notebook: dict, chapter: str, form: str) -> str:

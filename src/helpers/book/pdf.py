@@ -42,8 +42,12 @@ def write(profile: str) -> Path:
         the book is not rendered, there is no Chromium, or it printed nothing.
     """
     folder = render.html(profile)
-    if not (folder / "index.html").is_file():
-        raise BookError(f"no book of profile {profile} to print; run make book PROFILE={profile}")
+    absent = [name for name in render.pages() if not (folder / f"{name}.html").is_file()]
+    if absent:
+        raise BookError(
+            f"the book of profile {profile} is not rendered, or lacks {', '.join(absent[:3])}; "
+            f"run make book PROFILE={profile} first"
+        )
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         raise BookError("no Chromium to print with; install it (Debian: apt-get install chromium)")

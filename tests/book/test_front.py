@@ -1,0 +1,114 @@
+"""What the pages around the chapters say is what the executed chapters hold."""
+
+import base64
+import json
+
+import pytest
+
+from helpers.book import chapters, front
+from helpers.book.chapters import BookError
+from helpers.report import claims, interactive
+
+PNG = base64.b64encode(b"a picture").decode()
+
+
+def code(source, *outputs):
+    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": list(outputs)}
+
+
+def shown(data):
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def printed(text):
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def of(tmp_path, *cells, **metadata):
+    notebook = {"cells": list(cells), "metadata": metadata}
+    return front.Front("small", {"04_heating_rates": notebook}, tmp_path)
+
+
+def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
+    found = [
+        claims.Finding("Claim (3), falls with the rate", "cannot tell", "1432 K.", "1122 +- 52 K."),
+        claims.Finding("Claim (1), accurate", "holds", "1.14 eV/A.", "4 to 9 % of 1.2 eV/A."),
+        claims.Finding("Motion", "none", "x.", "y."),  # none of the paper's numbered claims
+    ]
+    made = of(tmp_path, code("", shown({"text/markdown": claims.markdown(found)})))
+    rows = [line.split("|") for line in front.findings(made).splitlines() if line.startswith("| ")]
+    assert [row[1].strip() for row in rows[1:]] == ["1", "3"]
+    assert "accurate over a wide temperature range" in rows[1][2]
+    assert "4 to 9 % of 1.2 eV/Å. ([chapter 4](/notebooks/04_heating_rates.ipynb))" in rows[1][3]
+    assert rows[1][4:6] == [" **holds** ", " decided "]
+    assert "1122 ± 52 K" in rows[2][3] and rows[2][5] == " open "
+
+
+def test_a_book_without_findings_is_refused(tmp_path):
+    with pytest.raises(BookError, match="no chapter states a finding"):
+        front.findings(of(tmp_path, code("")))
+
+
+def test_a_figure_is_shown_once_more_with_its_data(tmp_path):
+    source = "#| label: fig-density\n#| caption: It falls.\n#| alt: A line.\ndraw()"
+    data = {"image/png": PNG, interactive.MIME: {"data": [], "layout": {"title": "</script>"}}}
+    text = front.figure(of(tmp_path, code(source, shown(data))), "fig-density")
+    assert (tmp_path / "generated/front-fig-density.png").read_bytes() == b"a picture"
+    assert ":alt: A line." in text and "It falls. ([chapter 4]" in text
+    assert text.count("</script>") == 1  # that of the element itself
+    content = text.split('<script type="application/json">')[1].split("</script>")[0]
+    assert json.loads(content) == data[interactive.MIME]
+
+
+def test_a_figure_that_no_chapter_has_is_said_to_be_missing(tmp_path):
+    text = front.figure(of(tmp_path, code("")), "fig-density")
+    assert text == "*No chapter of this copy of the book has the figure `fig-density`.*"
+
+
+def test_the_status_counts_what_was_reused_and_made(tmp_path):
+    made = of(
+        tmp_path,
+        code("run()", printed("[reused] a\n[made] b\n[reused] c\nUserWarning: x\n")),
+        zif4={
+            "begun": "2026-11-26T14:38:00",
+            "seconds": 90.0,
+            "hardware": {"processor": "AMD", "cores": 2, "memory_GiB": 24.0},
+        },
+    )
+    row = front.status(made).splitlines()[4]
+    assert "26 November 2026, 14:38" in row and "| 90 s |" in row and "AMD, 2 cores" in row
+    assert "1 cells, no errors, 1 warnings" in row and "2 reused, 1 made" in row
+
+
+def test_the_form_has_every_parameter_as_it_is_checked(tmp_path):
+    text = front.form(of(tmp_path))
+    content = text.split('<script type="application/json">')[1].split("</script>")[0]
+    entries = json.loads(content)["chapters"]["04_heating_rates"]
+    known = chapters.settings("04_heating_rates", "small")
+    assert [e["name"] for e in entries] == [s.parameter.name for s in known]
+    rate = next(e for e in entries if e["name"] == "heating_rate")
+    assert rate["unit"] == "K/ps" and rate["low"] == 0 and rate["type"] == "float"
+
+
+def test_the_citation_has_code_data_and_their_source(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZIF4_REPOSITORY", "https://github.com/owner/name")
+    text = front.citation(of(tmp_path))
+    assert "@software{zif4-melting," in text and "url = {https://github.com/owner/name}" in text
+    assert "@misc{zif4-melting-data," in text and "CC-BY-4.0" in text
+    assert "@article{castel2024," in text and "10.1039/D3DD00236E" in text
+
+
+def test_the_workflow_is_counted_from_the_recipes(tmp_path):
+    text = front.workflow(of(tmp_path))
+    assert "1 chapters, executed" in text and "sets to train on" in text
+    assert (tmp_path / "generated/fig-workflow.png").stat().st_size > 5000
+
+
+def test_a_counterpart_that_is_not_there_is_said_to_be_missing(tmp_path):
+    (tmp_path / "counterparts.yaml").write_text(
+        "- {paper: Fig. 6b, shows: Tf, here: [fig-rates]}\n- {paper: Fig. 7, shows: x, here: []}\n"
+    )
+    text = front.counterparts(of(tmp_path, code("#| label: fig-rates\ndraw()")))
+    assert (
+        "| Fig. 6b | Tf | {numref}`fig-rates` |" in text and "| Fig. 7 | x | not here yet |" in text
+    )
