@@ -24,12 +24,17 @@ N_Q, BIN_A, DEBYE_Q, VECTORS_A_BIN = 400, 0.02, 4, 25
 
 
 def contenders(frame: Atoms) -> dict[str, dict[str, Callable[[], object]]]:
-    """quantity -> who -> a call; its result is comparable to that of ``this book``.
+    """The calls to be compared, for each quantity.
 
     Parameters
     ----------
-    frame : Atoms
-        a periodic structure; g(r) goes to half its cell less 5 %.
+    frame : ase.Atoms
+        A periodic structure; g(r) extends to half its cell less 5 %.
+
+    Returns
+    -------
+    dict of str to dict of str to callable
+        Quantity -> contender -> call, whose result is comparable to that of ``this book``.
     """
     warnings.filterwarnings("ignore")
     return {
