@@ -4,6 +4,7 @@ import sys
 from helpers import paths
 from helpers.book import chapters, dependencies, render
 
+PYTHON = sys.executable  # quoted in commands (:q), as all that is no fixed word: paths have spaces
 PROFILE = config.get("profile", "small")
 CHAPTERS = chapters.names()
 
@@ -46,7 +47,7 @@ for chapter in CHAPTERS:
             values=chapters.values(chapter, PROFILE),
         priority: len(CHAPTERS) - CHAPTERS.index(chapter)
         shell:
-            "{sys.executable} -m helpers.cli chapter {params.chapter} --profile {PROFILE}"
+            "{PYTHON:q} -m helpers.cli chapter {params.chapter:q} --profile {PROFILE:q}"
 
 
 rule html:
@@ -57,7 +58,7 @@ rule html:
     output:
         directory(place(render.html(PROFILE))),
     shell:
-        "{sys.executable} -m helpers.cli html --profile {PROFILE}"
+        "{PYTHON:q} -m helpers.cli html --profile {PROFILE:q}"
 
 
 rule check:
@@ -66,4 +67,4 @@ rule check:
     output:
         touch(place(paths.BUILD / PROFILE / "checked")),
     shell:
-        "{sys.executable} -m helpers.cli check --profile {PROFILE}"
+        "{PYTHON:q} -m helpers.cli check --profile {PROFILE:q}"

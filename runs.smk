@@ -6,6 +6,7 @@ import sys
 
 from helpers.book import jobs
 
+PYTHON = sys.executable
 SLURM = config["executor"] == "slurm"
 
 for name, job in jobs.of(config["profile"], config["names"].split()).items():
@@ -22,4 +23,4 @@ for name, job in jobs.of(config["profile"], config["names"].split()).items():
         retries: job.submissions - 1 if SLURM else 0
         shell:
             # Slurm has started this step on the run's only node; mpirun is not to ask it for another.
-            "HYDRA_LAUNCHER=fork {sys.executable} -m helpers.cli run {params.layout} -- {params.run}"
+            "HYDRA_LAUNCHER=fork {PYTHON:q} -m helpers.cli run {params.layout} -- {params.run:q}"

@@ -293,7 +293,7 @@ ax = plots.coordination_shares(T, smooth)
 #| alt: Falling curves of the share of undercoordinated Zn, and a dashed line.
 radii = np.linspace(cutoff - 0.3, cutoff + 1.0, 14)
 sensitive = {}
-for name in dict.fromkeys([list(windows)[0], list(windows)[-1]]):
+for name in dict.fromkeys([next(iter(windows)), list(windows)[-1]]):
     part = windows[name]
     where = part.positions, part.cells, part.symbols
     sensitive[name] = coordination.cutoff_sensitivity(*where, radii)

@@ -13,7 +13,8 @@ def project(root):
         (root / name).mkdir(parents=True)
     shutil.copytree(REPOSITORY / "book", root / "book")
     shutil.copytree(REPOSITORY / "data/structures", root / "data/structures")
-    for name in ("Snakefile", "_config.yml", "CITATION.cff", "data/paper.yaml"):
+    recipes = [f"data/{name}.yaml" for name in ("paper", "sets", "potentials", "runs")]
+    for name in ("Snakefile", "_config.yml", "CITATION.cff", *recipes):
         shutil.copy(REPOSITORY / name, root / name)
     for page in (root / "book").glob("*.md"):
         if page.stem not in ("form", "status", "cite", "changelog", "figures", "references"):

@@ -10,7 +10,7 @@ from helpers.frames import checks, dataset
 from helpers.recipes import catalogue, potentials
 from helpers.validation import accuracy
 
-LIMIT_MB = 60
+LIMIT_MB = 130
 SHIPPED = [
     path.parent
     for kind in paths.KINDS

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -487,4 +488,6 @@ def _plain(value):
         return value.tolist()
     if isinstance(value, Path):
         return paths.relative(value)
+    if is_dataclass(value):  # a recipe within a recipe: a run that goes on from another
+        return vars(value)
     raise TypeError(f"{type(value).__name__} does not belong in a provenance file")

@@ -1,10 +1,12 @@
 """Kissinger's law: known activation energies found again, limits, and the paper's three points."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from helpers import units
-from helpers.observables import kissinger, transition_of_seeds
+from helpers.observables import censored, kissinger, transition_of_seeds
 
 R = units.GAS_CONSTANT_KJ_PER_MOL_K
 
@@ -189,3 +191,53 @@ def test_sizes_over_different_temperatures_are_not_compared():
         transition_of_seeds.by_size(
             [_noisy_line(100, 300, 500, 1), _noisy_line(800, 600, 900, 2)], [100, 800]
         )
+
+
+def seeds_of_a_law(rng, E=300.0, C=11.0, scatter=25.0, limit=1e9, each=4):
+    T = np.repeat([1250.0, 1330, 1410, 1490], each)
+    q, T = rate(T, E, C), T + rng.normal(0, scatter, len(T))
+    fell = T < limit
+    return censored.seeds(q, np.where(fell, T, np.nan), np.zeros(len(T)), np.full(len(T), limit))
+
+
+def test_the_law_of_seeds_some_of_which_do_not_fall():
+    """Those that do not fall count: without them the law would come out too steep."""
+    rng, found, naive = np.random.default_rng(2), [], []
+    for _ in range(12):
+        given = seeds_of_a_law(rng, limit=1480.0)
+        with contextlib.suppress(kissinger.NoLaw):  # one in twenty is refused by chance
+            found.append(kissinger.of_seeds(given).E_kJ_per_mol)
+        fell = given.of(given.fell)
+        naive.append(kissinger.fit(fell.rate_K_per_ps, fell.temperature_K).E_kJ_per_mol)
+    assert np.mean(found) == pytest.approx(300, abs=4 * np.std(found) / 12**0.5)
+    assert len(found) >= 9 and np.mean(naive) > np.mean(found)
+    law = kissinger.of_seeds(seeds_of_a_law(rng))
+    plain = kissinger.fit(
+        *[getattr(seeds_of_a_law(np.random.default_rng(9)), x) for x in ("rate_K_per_ps",
+          "temperature_K")]
+    )  # fmt: skip
+    assert law.error == pytest.approx(plain.error, rel=0.5)
+
+
+def test_a_law_that_says_nothing_is_not_drawn():
+    """1224 +- 5489 kJ/mol is no activation energy."""
+    rng = np.random.default_rng(4)
+    flat = censored.seeds(
+        np.repeat([4.0, 20.0, 50.0], 3),
+        1200 + rng.normal(0, 80, 9),
+        np.zeros(9),
+        np.full(9, np.nan),
+    )
+    with pytest.raises(kissinger.NoLaw, match="do not determine an activation energy"):
+        kissinger.of_seeds(flat)
+    with pytest.raises(kissinger.NoLaw, match="3 of 9 seeds come back"):
+        kissinger.of_seeds(flat, [True] * 3 + [False] * 6)
+    with pytest.raises(kissinger.TooFewPoints, match="at 2 heating rates"):
+        kissinger.of_seeds(flat.of(flat.rate_K_per_ps < 40))
+    bent = censored.seeds(
+        np.repeat([1.0, 10.0, 100.0], 4),
+        np.repeat([1100.0, 1110.0, 1500.0], 4) + rng.normal(0, 5, 12),
+        np.zeros(12), np.full(12, np.nan),
+    )  # fmt: skip
+    with pytest.raises(kissinger.NoLaw, match="do not lie on a curve"):
+        kissinger.of_seeds(bent)

@@ -194,3 +194,15 @@ def test_pack_thins_splits_and_says_so(extxyz, tmp_path):
     assert record["sampling"] == {"rattle_A": 0.02}
     assert record["frames"] == {"training": 12, "validation": 3}
     assert len(record["recipe"]["trajectories"]) == 1
+
+
+def test_a_start_is_strained_as_elastic_constants_count_it():
+    plain = structures.load("ZIF-4")
+    np.testing.assert_allclose(labelling._begin({"start": "ZIF-4"}, None).cell, plain.cell)
+    options = {"start": "ZIF-4", "strain_voigt": [0.03, 0, -0.01, 0, 0, 0.02], "steps": 3}
+    strained = labelling._begin(options, None)
+    assert options == {"steps": 3}
+    strain = np.array([[0.03, 0.01, 0], [0.01, 0, 0], [0, 0, -0.01]])
+    np.testing.assert_allclose(strained.cell, plain.cell.array @ (np.eye(3) + strain))
+    np.testing.assert_allclose(strained.get_scaled_positions(), plain.get_scaled_positions(),
+                               atol=1e-9)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-import matplotlib
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from helpers.report import (
     tables_of_phase,
 )
 
-matplotlib.use("Agg")
+mpl.use("Agg")
 FALL = Transition(True, 1067.0, 49.0, 0.14, 2100.0, np.ones(3), "it falls", 1093.0)
 NONE = Transition(False, np.nan, np.nan, np.nan, 2100.0, np.full(3, np.nan), "it rises")
 

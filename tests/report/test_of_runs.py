@@ -2,7 +2,7 @@
 
 import re
 
-import matplotlib
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from helpers.observables import enthalpy
 from helpers.observables.transition import Transition
 from helpers.report import plots_of_runs, rate_laws, tables_of_runs
 
-matplotlib.use("Agg")
+mpl.use("Agg")
 NAMES = ("atp-400Kps", "atp-400Kps-seed2", "atp-20Kps", "atp-4Kps")
 NONE = Transition(False, np.nan, np.nan, np.nan, 2100.0, np.full(3, np.nan), "it rises")
 

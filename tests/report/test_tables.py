@@ -197,3 +197,12 @@ def test_rows_of_one_run_and_what_a_page_says_of_it():
         ["name", "r-1"], ["what", "a run"], ["profile", "small"], ["made", "2026"],
         ["computing time (s)", "3"], ["hardware", "P, 2 cores"],
     ]  # fmt: skip
+
+
+def test_words_of_users_are_no_html():
+    """Cells, headers and captions; and a plain Styler of pandas, which chapters use as well."""
+    bad = "<script>alert(1)</script>"
+    frame = pd.DataFrame({bad: [bad], "b": [1.5]})
+    plain = frame[["b"]].assign(c=bad).style
+    for page in (tables.Table(frame, bad)._repr_html_(), plain.to_html()):
+        assert "<script" not in page and "&lt;script&gt;" in page

@@ -32,7 +32,7 @@ GROUPS = {
     "crystal 2000-2500 K": ("test_2000", "test_2500"),
     "open": ("heated_atp", "opening_test", "test_low_density"),
     "melt": ("test_melt",),
-    "glass": ("glasses_test", "glasses_reference_test"),
+    "glass": ("glasses_test",),
 }
 JUDGED = 8  # frames of each test set
 STEPS = 8000
@@ -81,7 +81,7 @@ def recipe(name: str, steps: int = STEPS) -> training.Recipe:
             f"no setting {name!r}{nearest(name, SETTINGS)} (there are: {', '.join(SETTINGS)})"
         )
     return training.Recipe(
-        sets=tuple(catalogue.group("round_6")), steps=steps, corrected=True, seed=31,
+        sets=tuple(catalogue.group("compared")), steps=steps, corrected=True, seed=31,
         learning_rate=(2e-3, 1e-5), prefactor_energy=(0.1, 50), prefactor_force=(1000, 20),
         prefactor_virial=(0.02, 4), **SETTINGS[name],
     )  # fmt: skip

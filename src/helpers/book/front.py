@@ -25,7 +25,8 @@ from helpers import paths, structures
 from helpers.book import chapters, page
 from helpers.book.chapters import BookError
 from helpers.book.parameters import Parameter
-from helpers.report import interactive, paper, structure_view
+from helpers.recipes import catalogue
+from helpers.report import interactive, paper, plots, structure_view
 
 #: what stands in a cell's metadata about its label, see `helpers.book.page`
 _LABELLED = re.compile(r"^#\|\s?label:\s*(\S+)", re.M)
@@ -247,13 +248,39 @@ def counterparts(front: Front) -> str:
     table = yaml.safe_load((front.folder / "counterparts.yaml").read_text())
     rows = []
     for entry in table:
-        shown = [label for label in entry["here"] if front.cell(label)]
+        own = ["fig-workflow"]  # on the same page
+        shown = [label for label in entry["here"] if label in own or front.cell(label)]
         ours = ", ".join(f"{{numref}}`{label}`" for label in shown) or "not here yet"
         rows.append(
             f"| {entry['paper']} | {_cell(entry['shows'])} | {ours} "
             f"| {_cell(entry.get('note', ''))} |"
         )
     return "\n".join(["| paper | it shows | here | |", "|---|---|---|---|", *rows])
+
+
+def workflow(front: Front) -> str:
+    """The way from structures to pages as a drawing, counted from the recipes themselves."""
+    sets, tests = catalogue.set_recipes(), catalogue.test_sets()
+    potentials, runs = catalogue.potential_names(), catalogue.run_names()
+    again = [name for name, r in sets.items() if r.sampler in potentials]
+    boxes = [
+        ("structures", f"{len(structures.names())} cells in data/structures"),
+        ("labelled frames", f"{len(sets) - len(tests)} sets to train on,\n{len(tests)} to test on"),
+        ("potentials", f"{len(potentials)} recipes,\ntrained by DeePMD-kit"),
+        ("heating runs", f"{len(runs)} recipes,\nmade by LAMMPS"),
+        ("observables", "density, enthalpy, g(r),\nbonds, rings, local density"),
+        ("pages", f"{len(front.executed)} chapters, executed"),
+    ]
+    text = f"{len(again)} sets were sampled by a potential"
+    caption = (
+        "The way of this book, counted from its recipes (`data/sets.yaml`, `data/potentials.yaml`, "
+        f"`data/runs.yaml`). Frames train a potential; {len(again)} of the sets were sampled by an "
+        "earlier potential and labelled afterwards, round after round, so that the next one knows "
+        "where the last one went wrong."
+    )
+    alt = " to ".join(f"{name} ({what})" for name, what in boxes).replace("\n", " ")
+    drawn = base64.b64encode(plots.flow_chart(boxes, back=(2, 1, text))).decode()
+    return _pictured(front, "fig-workflow", {"image/png": drawn}, caption, f"{alt}; {text}.")
 
 
 def changelog(front: Front) -> str:
@@ -314,6 +341,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "status": status,
     "form": form,
     "counterparts": counterparts,
+    "workflow": workflow,
     "changelog": changelog,
     "citation": citation,
 }

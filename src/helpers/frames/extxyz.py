@@ -190,7 +190,7 @@ def _frame(header: str, rows: list[str], where: str) -> Frame:
         if np.shape(cell) != (9,) or np.asarray(cell).dtype.kind not in "fi":
             raise BadFrames(f'{where}: the cell is not nine numbers (Lattice="...")')
         cell = np.array(cell, dtype=float).reshape(3, 3)
-    fields = layout.split(":") if layout else "species:S:1:pos:R:3".split(":")
+    fields = layout.split(":") if layout else ["species", "S", "1", "pos", "R", "3"]
     if len(fields) % 3 or not all(x.isdigit() for x in fields[2::3]):
         raise BadFrames(f"{where}: Properties={layout} is not name:kind:columns in turn")
     widths = [int(x) for x in fields[2::3]]

@@ -214,10 +214,9 @@ def compare() -> pd.DataFrame:
         degree, _ = correction.choose(table)
         result.append(_row("volume", "frame", framework, np.nan,
                            correction.left_out(table, degree)))  # fmt: skip
-        phases = table["phase"].unique()
-        if len(phases) > 1:
-            parts = []
-            for phase in phases:
+        parts = []
+        for phase in table["phase"].unique():
+            if (table["phase"] != phase).sum() > degree:  # or there is nothing to fit
                 law = correction.fit(table[table["phase"] != phase], degree, 0)
                 part = table[table["phase"] == phase]
                 v = part["volume_A3_per_atom"].to_numpy()
@@ -227,6 +226,7 @@ def compare() -> pd.DataFrame:
                         pressure_off_GPa=part["pressure_GPa"] - law.pressure(v),
                     )
                 )
+        if parts:
             result.append(_row("volume", "phase", framework, np.nan, pd.concat(parts)))
     kinds = {
         "frame": lambda f: f.name,

@@ -157,7 +157,7 @@ def fit(given: Seeds, mean: Callable[[np.ndarray], np.ndarray], start) -> Fit:
     scale = np.append(np.maximum(np.abs(begin[:-1]) * 0.05, 1e-3), 0.5)
 
     def cost(x):
-        return -_log_likelihood(given, mean(begin[:-1] + x[:-1] * scale[:-1]),
+        return -log_likelihood(given, mean(begin[:-1] + x[:-1] * scale[:-1]),
                                 np.exp(begin[-1] + x[-1] * scale[-1]))  # fmt: skip
 
     best = minimize(cost, np.zeros(len(begin)), method="BFGS")
@@ -363,7 +363,23 @@ def kaplan_meier_median(given: Seeds) -> float:
     return np.inf
 
 
-def _log_likelihood(given: Seeds, mean, scatter: float) -> float:
+def log_likelihood(given: Seeds, mean, scatter: float) -> float:
+    """Logarithm of the likelihood of the runs.
+
+    Parameters
+    ----------
+    given : Seeds
+        The runs.
+    mean : (n,) array
+        Expected temperature of each run, K.
+    scatter : float
+        Standard deviation between seeds, K.
+
+    Returns
+    -------
+    float
+        Logarithm of the likelihood.
+    """
     spread = np.hypot(max(scatter, _SMALLEST_K), given.error_K)
     z = (given.temperature_K - mean) / spread
     density = -(z**2) / 2 - np.log(spread) - np.log(2 * np.pi) / 2
@@ -376,7 +392,7 @@ def _interval(here: Seeds, scatter: float, freedom: int) -> tuple[float, float, 
     wide = student.ppf(0.5 + CONFIDENCE / 2, freedom) if freedom else norm.ppf(0.975)
 
     def value(mean):
-        return _log_likelihood(here, mean, spread)
+        return log_likelihood(here, mean, spread)
 
     if not here.fell.any():
         # one-sided: means below are unlikely; without a scatter the limits themselves

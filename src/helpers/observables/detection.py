@@ -20,9 +20,10 @@ DROPS = (0.05, 0.10, 0.13)  # relative to the line of the crystal
 FALL_K = 100.0  # from where a fall begins to where it ends
 NEAR_K = 150.0  # a fall that is found farther from where it was put is another one
 BLOCK_PS = 2.0  # about a swing of the barostat
+PIECE_PS = 10.0  # of the smooth course at least: shorter ones would follow the barostat's swings
 PLACES = (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6)  # of the range
 ENOUGH = 0.8  # probability from which on "not found" means "not there"
-_BOOTSTRAPS = 10  # of the error of a single Tf: it only has to be known roughly here
+_BOOTSTRAPS = 4  # of the error of a single Tf: it only has to be known roughly here
 
 
 def flat_noise(temperature_K, density, time_ps, rng: np.random.Generator) -> np.ndarray:
@@ -48,7 +49,7 @@ def flat_noise(temperature_K, density, time_ps, rng: np.random.Generator) -> np.
         Density.
     """
     T, rho = np.asarray(temperature_K, float), np.asarray(density, float)
-    course, line = density_stages.course(T, rho)
+    course, line = _course(T, rho, time_ps)
     rest = rho - course
     return np.polyval(line, T) + statistics.resample_blocks(
         rng, rest - rest.mean(), _block(rest, time_ps)
@@ -96,7 +97,7 @@ def power(
             f"temperatures {T.shape}, densities {rho.shape} and times {t.shape} do not fit: three "
             "arrays of one length are needed"
         )
-    course, line = density_stages.course(T, rho)
+    course, line = _course(T, rho, t)
     rest = rho - course
     rest, size, crystal = rest - rest.mean(), _block(rest, t), np.polyval(line, T)
     rng, low, span = np.random.default_rng(seed), T.min(), np.ptp(T)
@@ -178,6 +179,15 @@ def seen_up_to_K(found: pd.DataFrame, drop: float = 0.10, enough: float = ENOUGH
     good = (rows["found"] >= enough * rows["trials"]).to_numpy()
     n = len(good) if good.all() else int(np.argmin(good))
     return float(rows["place_K"].iloc[n - 1]) if n else np.nan
+
+
+def _course(T, rho, time_ps):
+    """Straight pieces, as many as there is time for at ``PIECE_PS`` each.
+
+    In a run too short for two pieces, all that deviates from one line counts as noise.
+    """
+    lasts = float(np.max(time_ps) - np.min(time_ps))
+    return density_stages.course(T, rho, most=int(np.clip(lasts / PIECE_PS, 1, 6)))
 
 
 def _block(rest: np.ndarray, time_ps) -> int:

@@ -18,9 +18,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import curve_fit
 from scipy.special import lambertw
+from scipy.stats import f as f_distribution
 from scipy.stats import t as student
 
 from helpers import units
+from helpers.observables import censored
+
+KNOWN = 0.5  # largest relative error of E with which the law says anything
+REFUSED = 0.05  # probability below which the means of the rates do not obey it
+HOPPING = 1 / 3  # share of seeds that come back from which on they wait for no single step
+
+
+class NoLaw(ValueError):
+    """The points do not determine Kissinger's law, or do not obey it: none is drawn."""
 
 
 class TooFewPoints(ValueError):
@@ -99,6 +109,15 @@ class RateLaw:
         curves = [_kissinger(rate_K_per_ps, *p, self.reference_rate) for p in drawn if p[1] > 0]
         return np.percentile(curves, [50 * (1 - confidence), 50 * (1 + confidence)], axis=0)
 
+    def why_not_drawn(self) -> str:
+        """Why a curve of this law would say nothing, a sentence; "" where it may be drawn."""
+        if np.isfinite(self.error) and self.error <= KNOWN * self.E_kJ_per_mol:
+            return ""
+        return (
+            f"the points do not determine an activation energy: {self.E_kJ_per_mol:.0f} ± "
+            f"{self.error:.0f} kJ/mol; seeds, or slower rates, are needed"
+        )
+
     def __str__(self) -> str:
         return (
             f"E = {self.E_kJ_per_mol:.0f} +- {self.error:.0f} kJ/mol from {self.n} points, "
@@ -161,6 +180,90 @@ def fit(
         parameters,
         covariance,
     )
+
+
+def of_seeds(given: censored.Seeds, returned: Sequence[bool] = ()) -> RateLaw:
+    """The most likely law of seeds some of which do not fall (`censored.fit`).
+
+    given: of one size of cell. returned: for each seed that fell, whether its density came back:
+    such a cell is in equilibrium between two states.
+
+    Raises
+    ------
+    TooFewPoints
+        falls at fewer than three rates, or no seed more than parameters.
+    NoLaw
+        a third of the seeds or more come back; E is not known to a half; the means of the rates
+        refuse the law (F-test, p < 0.05).
+    """
+    fell = given.of(given.fell)
+    n_rates = len(np.unique(fell.rate_K_per_ps))
+    if n_rates < 3 or len(fell) < 4:
+        raise TooFewPoints(
+            f"{len(fell)} falls at {n_rates} heating rates; a law of two parameters and a scatter "
+            "needs four falls at three rates"
+        )
+    if len(returned) and np.mean(returned) >= HOPPING:
+        raise NoLaw(
+            f"{int(np.sum(returned))} of {len(returned)} seeds come back to the crystal's density: "
+            "cells that open and close wait for no single activated step, which is what the law "
+            "is about"
+        )
+    middle = float(np.exp(np.log(fell.rate_K_per_ps).mean()))
+    start = [np.log(3e4), fell.temperature_K.mean()]
+
+    def curve(p):
+        return _kissinger(given.rate_K_per_ps, p[0], p[1], middle)
+
+    best = censored.fit(given, curve, start)
+    law = _as_law(given, best, curve, middle)
+    if reason := law.why_not_drawn():
+        raise NoLaw(reason)
+    rates = np.unique(fell.rate_K_per_ps)
+    used = given.of(np.isin(given.rate_K_per_ps, rates))
+    column = np.searchsorted(rates, used.rate_K_per_ps)
+    means = [used.temperature_K[(column == i) & used.fell].mean() for i in range(n_rates)]
+    free = censored.fit(used, lambda p: p[column], means)
+    bound = censored.fit(
+        used, lambda p: _kissinger(used.rate_K_per_ps, p[0], p[1], middle), best.parameters
+    )
+    gain = 2 * max(free.log_likelihood - bound.log_likelihood, 0.0)
+    # as an F-test, which the likelihood ratio is where every seed falls: chi-squared would refuse
+    # too often for a few seeds
+    F = np.expm1(gain / len(used)) * max(free.freedom, 1) / (n_rates - 2)
+    chance = float(f_distribution.sf(F, n_rates - 2, max(free.freedom, 1)))
+    if chance < REFUSED:
+        raise NoLaw(
+            f"the means of the {n_rates} rates do not lie on a curve of the law "
+            f"(F-test, p = {chance:.2g})"
+        )
+    return law
+
+
+def _as_law(given: censored.Seeds, best: censored.Fit, curve, middle: float) -> RateLaw:
+    """With the covariance from the curvature of the likelihood, corrected for few seeds."""
+    steps = np.array([0.02, 2.0])
+
+    def cost(p):
+        return -censored.log_likelihood(given, curve(p), best.scatter_K)
+
+    at, H = best.parameters, np.empty((2, 2))
+    for i in range(2):
+        for j in range(2):
+            a, b = np.eye(2)[i] * steps[i], np.eye(2)[j] * steps[j]
+            H[i, j] = (
+                cost(at + a + b) - cost(at + a - b) - cost(at - a + b) + cost(at - a - b)
+            ) / (4 * steps[i] * steps[j])
+    n = int(given.fell.sum())
+    covariance = np.full((2, 2), np.nan)
+    if np.linalg.det(H) > 0 and H[0, 0] > 0:
+        covariance = np.linalg.inv(H) * n / max(n - 2, 1)
+    E = float(np.exp(at[0]) * units.GAS_CONSTANT_KJ_PER_MOL_K)
+    rest = (given.temperature_K - curve(at))[given.fell]
+    return RateLaw(
+        E, E * float(np.sqrt(covariance[0, 0])), float(np.sqrt((rest**2).mean())), n, middle, at,
+        covariance,
+    )  # fmt: skip
 
 
 def _kissinger(rate, log_theta, at_reference, reference) -> np.ndarray:

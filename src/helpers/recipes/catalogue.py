@@ -70,6 +70,7 @@ class _Relaxation:
 
     start: str
     strain: float = 0.0
+    strain_voigt: tuple[float, float, float, float, float, float] = (0, 0, 0, 0, 0, 0)
     fmax: float = 0.03
     steps: int = 0
 
@@ -417,10 +418,27 @@ def run_recipe(name: str) -> protocol.HeatingRun:
     group, values = table[name]
     document, place = yaml_file.read(paths.RUNS, BadRecipe), ("groups", group, "runs", name)
     document.fit(_RUN, values, place)
+    values = dict(values)
+    if before := values.pop("after", None):
+        values["after"] = _before(before, name, table)
     try:
         return protocol.HeatingRun(**values)
     except Unfit as error:
         raise document.blame(error, place, values) from error
+
+
+def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
+    """The run that another one goes on from; no run goes on from itself, however far back."""
+    seen, at = [of], name
+    while at in table and at not in seen:
+        seen.append(at)
+        at = table[at][1].get("after")
+    if at in seen:
+        raise BadRecipe(
+            f"{paths.relative(paths.RUNS)}, {of}: goes on from itself: "
+            f"{' after '.join([*seen, at])}; name another run"
+        )
+    return run_recipe(name)
 
 
 def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
@@ -459,9 +477,10 @@ def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
 
 # ---------------------------------------------------------------- what the files may hold
 
+_STRAIN = (tuple[float, float, float, float, float, float], (0, 0, 0, 0, 0, 0))
 _DYNAMICS = (
-    yaml_file.model_of(sampling.Ramp, partial=True, start=(str, "")),
-    yaml_file.model_of(sampling.Ramp, start=(str, ...)),
+    yaml_file.model_of(sampling.Ramp, partial=True, start=(str, ""), strain_voigt=_STRAIN),
+    yaml_file.model_of(sampling.Ramp, start=(str, ...), strain_voigt=_STRAIN),
 )
 #: sampler -> what its `common` and what its runs may say; other samplers are potentials
 _SET_RUNS = {
@@ -490,14 +509,21 @@ class _Potentials(yaml_file.Model):
     ]
 
 
+def _run(partial: bool):
+    """What a file says of a run: the one it goes on from by its name."""
+    return yaml_file.model_of(
+        protocol.HeatingRun, without=["after"], partial=partial, after=(str, "")
+    )
+
+
 class _Group(yaml_file.Model):
-    fields: yaml_file.model_of(protocol.HeatingRun, partial=True)
-    runs: dict[yaml_file.Name, yaml_file.model_of(protocol.HeatingRun, partial=True)]
+    fields: _run(partial=True)
+    runs: dict[yaml_file.Name, _run(partial=True)]
 
 
 class _Runs(yaml_file.Model):
-    defaults: yaml_file.model_of(protocol.HeatingRun, partial=True)
+    defaults: _run(partial=True)
     groups: dict[yaml_file.Name, _Group]
 
 
-_POTENTIALS, _RUNS, _RUN = _Potentials, _Runs, yaml_file.model_of(protocol.HeatingRun)
+_POTENTIALS, _RUNS, _RUN = _Potentials, _Runs, _run(partial=False)

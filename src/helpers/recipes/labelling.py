@@ -147,8 +147,9 @@ def _ramp(options: dict) -> sampling.Ramp:
 def _begin(options: dict, calculator: Calculator | None) -> Atoms:
     """The start of a run, strained as it is wanted; takes both fields out of the options."""
     atoms = start_of(options.pop("start"), calculator)
-    strain = voigt_6_to_full_3x3_strain(options.pop("strain_voigt", np.zeros(6)))
-    atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+    # ASE's "strain" is the whole deformation, 1 + e
+    deformation = voigt_6_to_full_3x3_strain(options.pop("strain_voigt", np.zeros(6)))
+    atoms.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
     return atoms
 
 

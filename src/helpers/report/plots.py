@@ -5,13 +5,17 @@ Each function takes numbers as arrays, draws into given or new axes, and returns
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
 from helpers.report import style
 
@@ -466,3 +470,45 @@ def mean_squared_displacements(moved: Mapping[float, tuple], elements: tuple[str
     ax.set(xscale="log", yscale="log", title=f"{elements[0]} (lines) and {elements[1]} (dots)")
     ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
+
+
+def flow_chart(
+    boxes: Sequence[tuple[str, str]], back: tuple[int, int, str] | None = None, ncols: int = 3
+) -> bytes:
+    """PNG of boxes (title, text) joined by arrows, ``ncols`` in a row, the second row below.
+
+    back: (from, to, text), one more arrow that leads back from one box to another of its row.
+    """
+    nrows = -(-len(boxes) // ncols)
+    figure = Figure(figsize=(8.6, 1.75 * nrows), dpi=150)
+    FigureCanvasAgg(figure)
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, ncols), ylim=(-nrows, 0.0))
+    ax.axis("off")
+    middle = [(k % ncols + 0.5, -(k // ncols) - 0.5) for k in range(len(boxes))]
+    arrow = {"arrowstyle": "-|>", "color": "#4d4d4d", "linewidth": 1.4}
+    for (x, y), (title, text) in zip(middle, boxes, strict=True):
+        ax.add_patch(
+            FancyBboxPatch(
+                (x - 0.38, y - 0.28), 0.76, 0.5, boxstyle="round,pad=0.02", facecolor="#eef3f8",
+                edgecolor=style.SERIES_COLOURS[0],
+            )
+        )  # fmt: skip
+        ax.text(x, y + 0.12, title, ha="center", va="center", fontsize=12, weight="bold")
+        ax.text(x, y - 0.11, text, ha="center", va="center", fontsize=9)
+    for (x, y), (u, v) in itertools.pairwise(middle):
+        if y == v:
+            ends = (x + 0.4, y), (u - 0.4, v)
+            ax.annotate("", xy=ends[1], xytext=ends[0], arrowprops=arrow)
+        else:  # to the next row: down, along, down
+            turn = y - 0.39
+            ax.plot([x, x, u, u], [y - 0.3, turn, turn, v + 0.3], color="#4d4d4d", linewidth=1.4)
+            ax.annotate("", xy=(u, v + 0.24), xytext=(u, v + 0.32), arrowprops=arrow)
+    if back:
+        (x, y), (u, _), text = middle[back[0]], middle[back[1]], back[2]
+        bow = arrow | {"connectionstyle": "arc3,rad=0.25", "linestyle": "--"}
+        ax.annotate("", xy=(u + 0.15, y + 0.24), xytext=(x - 0.15, y + 0.24), arrowprops=bow)
+        ax.text((x + u) / 2, y + 0.44, text, ha="center", fontsize=8.5, color="#4d4d4d")
+    target = io.BytesIO()
+    figure.savefig(target, format="png")
+    return target.getvalue()

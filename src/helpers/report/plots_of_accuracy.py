@@ -1,4 +1,4 @@
-"""Figures of how good a potential is: parity panels, errors while it learns, energy of volume."""
+"""Figures of the accuracy of a potential: parity, errors during training, energy of volume."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from helpers.report import plots_of_potentials, style
 
 
 def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]]) -> Figure:
-    """Predicted against reference, a panel for each of energy, force and virial.
+    """Predicted against reference values, a panel for each quantity.
 
     Parameters
     ----------
     points : mapping of str to tuple
-        of ``evaluation.parity``.
+        Quantity -> (reference, predicted, groups), from ``evaluation.parity``.
     quantities : sequence of (str, str)
-        (quantity, unit) of each panel.
+        Quantity and unit of each panel.
 
     Returns
     -------
     Figure
-        the panels.
+        The panels.
+
+    Raises
+    ------
+    ValueError
+        As ``plots_of_potentials.parity``.
     """
     figure, panels = style.axes(("", "-"), ("", "-"), ncols=len(quantities), width=4.2, height=4.0)
     for ax, (quantity, unit) in zip(panels, quantities, strict=True):
@@ -36,20 +41,20 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
 
 
 def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
-    """Errors of the checkpoints of one training against its step, a panel for each error.
+    """Errors of the checkpoints of one training against the training step, a panel for each error.
 
     Parameters
     ----------
     curve : DataFrame
-        of ``learning_curves.read_learning`` (step, role, energy, force and virial RMSE in meV/atom,
-        eV/A, meV/atom).
+        From ``learning_curves.read_learning``: step, role, RMSE of energy (meV/atom), force (eV/A)
+        and virial (meV/atom).
     names : mapping of str to str
-        role -> its name in the legend.
+        Role -> its name in the legend.
 
     Returns
     -------
     Figure
-        the panels.
+        Three panels.
     """
     errors = {
         "energy_rmse_meV_per_atom": ("energy RMSE", "meV/atom"),
@@ -68,17 +73,17 @@ def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
 
 
 def energy_of_volume(curves: Mapping[str, pd.DataFrame]) -> Axes:
-    """Energy (meV/atom) against the change of volume (%), a line for each potential.
+    """Energy against the change of volume, a line for each potential.
 
     Parameters
     ----------
     curves : mapping of str to DataFrame
-        of ``equation_of_state.volume_curves``.
+        Potential -> result of ``equation_of_state.volume_curves`` (percent, meV/atom).
 
     Returns
     -------
     Axes
-        the panel.
+        The panel.
     """
     _, ax = style.axes(("volume change", "%"), ("energy", "meV/atom"))
     for name, curve in curves.items():

@@ -18,19 +18,19 @@ _BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # of a legend: right 
 def energies(frames: pd.DataFrame) -> Axes:
     r"""Energy of each frame against its temperature, a colour for each sampler.
 
-    The dashed line is equipartition of a classical harmonic solid, :math:`\tfrac32 k_B T` per atom
+    The dashed line is equipartition in a classical harmonic solid, :math:`\tfrac32 k_B T` per atom
     above the minimum, here the lowest frame of all.
 
     Parameters
     ----------
     frames : DataFrame
-        of ``dataset.per_frame`` with a column ``sampler``; frames without a temperature are
-        left out.
+        From ``dataset.per_frame`` (energies in eV/atom) with a column ``sampler``; frames without a
+        temperature are left out.
 
     Returns
     -------
     Axes
-        the panel.
+        The panel.
     """
     warm = frames.dropna(subset=["temperature_K"])
     lowest = frames["energy_eV_per_atom"].min()
@@ -46,17 +46,17 @@ def energies(frames: pd.DataFrame) -> Axes:
 
 
 def pressures(frames: pd.DataFrame) -> Axes:
-    """Pressure of the labels (GPa, without the kinetic part) against the density (g/cm3).
+    """Pressure of the labels, without the kinetic part, against the density.
 
     Parameters
     ----------
     frames : DataFrame
-        of ``dataset.per_frame`` with a column ``sampler``, which gives the colour.
+        From ``dataset.per_frame`` (GPa, g/cm3) with a column ``sampler``, which gives the colour.
 
     Returns
     -------
     Axes
-        the panel.
+        The panel.
     """
     ax = _by_sampler(
         frames,
@@ -69,17 +69,17 @@ def pressures(frames: pd.DataFrame) -> Axes:
 
 
 def errors_of_samplers(rounds: pd.DataFrame) -> Axes:
-    """Share of frames whose force error is larger than a value, a curve for each sampler.
+    """Share of frames whose force error exceeds a value, a curve for each sampler.
 
     Parameters
     ----------
     rounds : DataFrame
-        of ``recipes.sets.rounds``; the errors are in eV/A.
+        From ``recipes.sets.rounds``, force errors in eV/A.
 
     Returns
     -------
     Axes
-        the panel.
+        The panel.
     """
     _, ax = style.axes(
         ("force RMSE of the sampler", "eV/A"), ("share of frames above", "-"), width=6
@@ -93,20 +93,19 @@ def errors_of_samplers(rounds: pd.DataFrame) -> Axes:
 
 
 def split(frames: pd.DataFrame, uses: Sequence[str]) -> Axes:
-    """A mark for each frame at its step of the sampling run, a row for each set.
+    """Steps of the sampling runs at which frames were taken, a row for each set.
 
     Parameters
     ----------
     frames : DataFrame
-        of ``dataset.per_frame`` with a column ``use``. Frames of sets that do not know their order
-        are left out.
+        From ``dataset.per_frame`` with a column ``use``; sets whose order is unknown are left out.
     uses : sequence of str
-        values of ``use``, each with a colour of its own.
+        The uses to draw, each in a colour of its own.
 
     Returns
     -------
     Axes
-        the panel.
+        The panel.
     """
     ordered = frames.dropna(subset=["step"])
     _, ax = style.axes(("step of the sampling run", "-"), ("", "-"), width=7, height=6)
@@ -119,19 +118,19 @@ def split(frames: pd.DataFrame, uses: Sequence[str]) -> Axes:
 
 
 def forces(rms: pd.DataFrame, theirs: Value) -> Axes:
-    """RMS force of each element (eV/A), a row for each sampler, beside an error of the paper.
+    """RMS force of each element, a row for each sampler, next to a force error of the paper.
 
     Parameters
     ----------
     rms : DataFrame
-        a row for each sampler, a column for each element; further columns are not drawn.
+        A row for each sampler, a column for each element, eV/A; other columns are not drawn.
     theirs : paper.Value
-        the paper's force error.
+        The paper's force error, eV/A.
 
     Returns
     -------
     Axes
-        the panel.
+        The panel.
     """
     _, ax = style.axes(("RMS force", "eV/A"), ("", "-"), width=6, height=3.6)
     for element in (name for name in style.ELEMENT_COLOURS if name in rms):

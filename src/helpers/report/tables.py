@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ import pandas as pd
 
 from helpers import units
 from helpers.report import paper
+
+# Descriptions of sets and names of files are the users' own words: no table of a page, Styler or
+# not, may take them for HTML.
+pd.set_option("styler.format.escape", "html")
 
 NOT_COMPUTED = "not computed yet"
 NOT_GIVEN = "not given"
@@ -73,6 +78,7 @@ class Table:
         """
         content = self.caption + self.frame.to_csv()
         styler = self.frame.style.hide(axis="index").format(escape="html")
+        styler.format_index(escape="html", axis="columns")
         styler.set_uuid(hashlib.sha256(content.encode()).hexdigest()[:8])
         styler.set_table_attributes('class="table paper-table"')
         styler.set_table_styles(
@@ -87,7 +93,7 @@ class Table:
                 ),
             ]
         )
-        return styler.set_caption(self.caption) if self.caption else styler
+        return styler.set_caption(html.escape(self.caption)) if self.caption else styler
 
     def _repr_html_(self) -> str:
         return self.styler().to_html()

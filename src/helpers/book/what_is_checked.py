@@ -1,0 +1,219 @@
+"""The page *What is checked, and what it says when it fails*: every check is made to fail.
+
+``python -m helpers.book.what_is_checked`` writes ``book/checks.md``; a test holds the page to what
+the checks say today.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import ase.io
+import numpy as np
+
+from helpers import paths, structures
+from helpers.frames import checks, dataset, extxyz, formats
+from helpers.md import trajectory
+
+PAGE = paths.ROOT / "book" / "checks.md"
+_HEAD = """\
+# What is checked, and what it says when it fails
+
+What you bring is looked at before anything is computed with it. This page is written by the checks
+themselves: `python -m helpers.book.what_is_checked` breaks sound frames, files, structures and
+trajectories in each way below and puts down what is said. A refusal names the thing, the reason and
+what to do.
+"""
+
+
+def _scaled(label: str, factor: float) -> Callable:
+    return lambda data: data.update({label: data[label] * factor})
+
+
+def _first(label: str, change: Callable) -> Callable:
+    def broken(data):
+        data[label] = data[label].copy()
+        change(data[label])
+
+    return broken
+
+
+def _hydrogens_meet(data) -> None:
+    data["coords"] = data["coords"].copy()
+    two = np.flatnonzero(data["atom_types"] == 1)[:2]
+    data["coords"][0, two[1]] = data["coords"][0, two[0]] + 0.2
+
+
+def _twice(data) -> None:
+    for label in ("coords", "cells", "forces", "virials", "energies"):
+        data[label] = data[label].copy()
+        data[label][1] = data[label][0]
+
+
+def _half_up(data) -> None:
+    data["energies"] = data["energies"].copy()
+    data["energies"][::2] += 0.5 * data["coords"].shape[1]
+
+
+#: what is broken in sound frames -> how; dpdata's names of the labels
+FRAMES: dict[str, Callable] = {
+    "a number that is none": _first("forces", lambda x: x.__setitem__((0, 0, 0), np.nan)),
+    "forces beyond any bond": _first("forces", lambda x: x.__setitem__((0, 0), 90.0)),
+    "labels that were not computed": _first("virials", lambda x: x.__setitem__(0, 0.0)),
+    "stress of a run that knows the pressure alone": lambda data: data.update(
+        virials=np.trace(data["virials"], axis1=1, axis2=2)[:, None, None] * np.eye(3) / 3
+    ),
+    "atoms on top of each other": _hydrogens_meet,
+    "a frame that is there twice": _twice,
+    "a left-handed cell": lambda data: data.update(cells=data["cells"][:, [1, 0, 2]]),
+    "a cell that is transposed": lambda data: data.update(
+        cells=np.ascontiguousarray(data["cells"].transpose(0, 2, 1))
+    ),
+    "stress in GPa, taken for eV/Å³": _scaled("virials", 160.2),
+    "stress of the other sign, at constant volume": _scaled("virials", -1.0),
+    "forces in hartree/bohr": _scaled("forces", 1 / 51.422),
+    "energies of two codes": _half_up,
+}
+
+#: what is broken in an extended-XYZ file -> (text, other text) that is put in its place
+FILES: dict[str, tuple[str, str]] = {
+    "an unknown unit": ('pbc="T T T"', 'pbc="T T T" stress-unit=psi'),
+    "two sets of labels": ('pbc="T T T"', 'pbc="T T T" dft_energy=-1.0'),
+    "labels of another name": (" energy=", " REF_energy="),
+    "stress and virial that disagree": ('pbc="T T T"', 'pbc="T T T" virial="1 0 0 0 1 0 0 0 1"'),
+    "no stress": (" stress=", " pressure="),
+    "no cell": ("Lattice=", "Box="),
+    "not periodic": ('pbc="T T T"', 'pbc="F F F"'),
+    "an unknown element": ("\nZn ", "\nQq "),
+    "a kind of atom that is outside the type map": ("\nZn ", "\nCo "),
+}
+
+
+def page() -> str:
+    """The page as Markdown: each check with what it says."""
+    lines = [_HEAD, *_section("Labelled frames (`make import`, `checks.check`)", _of_frames())]
+    lines += _section("Files of labelled frames", _of_files())
+    lines += _section("Structures that are heated", _of_structures())
+    lines += _section(
+        "Trajectories (`trajectory.read`, `trajectory.of_images`)", _of_trajectories()
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, rows: dict[str, str]) -> list[str]:
+    table = [f"| {what} | {said.replace('|', chr(92) + '|')} |" for what, said in rows.items()]
+    return [f"\n## {title}\n", "| what is wrong | what it says |", "|---|---|", *table]
+
+
+def _sound():
+    """Sixteen frames of one cell, 300 to 1500 K."""
+    system = dataset.load("abw_0300_1500")
+    return system.sub_system(np.linspace(0, len(system) - 1, 16).round().astype(int))
+
+
+def _of_frames() -> dict[str, str]:
+    said = {}
+    for what, broken in FRAMES.items():
+        system = _sound()
+        broken(system.data)
+        found = [text for text, _ in checks.objections(system, laws=True)]
+        said[what] = "; ".join(found) or "nothing"
+    return said
+
+
+def _refusal(call: Callable, folder: Path) -> str:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            call()
+    except ValueError as error:
+        return str(error).replace(f"{folder}/", "").replace(paths.relative(folder) + "/", "")
+    return "nothing"
+
+
+def _of_files() -> dict[str, str]:
+    said = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sound = extxyz.to_extxyz(_sound(), folder / "sound.extxyz").read_text()
+        file = folder / "mine.extxyz"
+        for what, (old, new) in FILES.items():
+            file.write_text(sound.replace(old, new))
+            said[what] = _refusal(lambda: formats.import_labelled(file), folder)
+        file.write_text(sound[:-2000])
+        said["a file that was cut off"] = _refusal(lambda: formats.import_labelled(file), folder)
+        other = folder / "OUTCAR.md5"
+        other.write_text("0 OUTCAR\n")
+        said["a file of another kind"] = _refusal(lambda: formats.import_labelled(other), folder)
+    return said
+
+
+def _of_structures() -> dict[str, str]:
+    sound = structures.load("Znim2-ABW")
+    molecule, slab, twice, heavy = (sound.copy() for _ in range(4))
+    molecule.cell = None
+    molecule.pbc = False
+    slab.pbc = (True, True, False)
+    twice += sound[:5]
+    heavy.info["occupancy"] = {"0": {"Zn": 0.5, "Co": 0.5}}
+    said = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for what, atoms in {
+            "no cell": molecule, "a slab": slab, "a molecule that is there twice": twice,
+        }.items():  # fmt: skip
+            ase.io.write(folder / "mine.extxyz", atoms)
+            said[what] = _refusal(lambda: structures.read(folder / "mine.extxyz"), folder)
+        ase.io.write(folder / "mine.cif", sound)
+        text = (folder / "mine.cif").read_text().replace("  1.0000", "  0.5000", 1)
+        (folder / "mine.cif").write_text(text)
+        said["sites that are occupied in parts"] = _refusal(
+            lambda: structures.read(folder / "mine.cif"), folder
+        )
+        (folder / "mine.txt").write_text("no structure\n")
+        said["no structure at all"] = _refusal(lambda: structures.read(folder / "mine.txt"), folder)
+    return said
+
+
+_DUMP = """ITEM: TIMESTEP
+0
+ITEM: NUMBER OF ATOMS
+2
+ITEM: BOX BOUNDS pp pp pp
+0 10
+0 10
+0 10
+ITEM: ATOMS id element xu yu zu
+1 H 0 0 0
+2 H 1 1 1
+"""
+
+
+def _of_trajectories() -> dict[str, str]:
+    said = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = folder / "my.lammpstrj"
+        for what, (old, new) in {
+            "wrapped positions": ("xu yu zu", "x y z"),
+            "no elements": ("element", "type"),
+            "an open boundary": ("pp pp pp", "pp pp ff"),
+            "an atom twice": ("2 H", "1 H"),
+            "a run that exploded": ("1 1 1", "nan 1 1"),
+            "reduced units": ("ITEM: TIMESTEP", "ITEM: UNITS\nlj\nITEM: TIMESTEP"),
+        }.items():
+            file.write_text(_DUMP.replace(old, new))
+            said[what] = _refusal(lambda: trajectory.read(file), folder)
+    sound = structures.load("Znim2-ABW")
+    said["atoms in another order in a later frame"] = _refusal(
+        lambda: trajectory.of_images([sound, sound[::-1]]), Path()
+    )
+    return said
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    print(paths.relative(PAGE))
