@@ -22,6 +22,20 @@ from helpers import (
 pytest.register_assert_rewrite("lj_runs")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+#: Modules that take minutes, the longest first: begun last, one of them would run alone at the end.
+LONG = (
+    "book/test_chapters.py", "test_slurm.py", "md/test_resume.py", "book/test_render.py",
+    "potentials/test_training.py", "recipes/test_sets.py", "recipes/test_potentials.py",
+    "md/test_heating.py", "md/test_reaxff.py", "validation/test_ensemble.py", "test_shipped.py",
+    "benchmarks/test_md.py", "benchmarks/test_training.py", "recipes/test_runs.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """The long modules first; pytest-xdist hands out modules in this order (see the Makefile)."""
+    rank = {REPOSITORY / "tests" / name: k for k, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path, len(LONG)))
+
 
 def percent(*cells: str) -> str:
     """A py:percent notebook of these cells, under the header every chapter has."""

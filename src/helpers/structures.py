@@ -95,16 +95,26 @@ def load(name: str) -> Atoms:
 
 
 def element(label: str) -> str:
-    """The element that a label of an atom or of a kind of atoms means.
+    """The element of a label of an atom or of a kind of atoms.
 
-    Elements mean themselves and isotopes (D, T, 2H) their element: labels of a calculation with
-    fixed nuclei do not know a mass. Kinds carry a tag behind the element (``N1``, ``C_ring``,
-    ``Zn2+``); some programs write capitals (``ZN``).
+    Elements stand for themselves and isotopes (D, T, 2H) for their element: labels of a calculation
+    with fixed nuclei do not depend on the mass. Kinds have a suffix (``N1``, ``C_ring``, ``Zn2+``);
+    some programs write capitals (``ZN``).
+
+    Parameters
+    ----------
+    label : str
+        The label.
+
+    Returns
+    -------
+    str
+        Chemical symbol.
 
     Raises
     ------
     Unfit
-        there is no such element.
+        There is no such element.
     """
     text = str(label).strip()
     if text in ISOTOPES or (text in atomic_numbers and text != "X"):
@@ -118,24 +128,52 @@ def element(label: str) -> str:
 
 
 def elements(labels: Iterable[str]) -> np.ndarray:
-    """The symbols (N,) that labels of atoms mean, by :func:`element`."""
+    """Chemical symbols of the labels of atoms, see `element`.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        The labels.
+
+    Returns
+    -------
+    (N,) array of str
+        Chemical symbols.
+
+    Raises
+    ------
+    Unfit
+        There is no such element.
+    """
     labels = [str(label) for label in labels]
     known = {label: element(label) for label in dict.fromkeys(labels)}
     return np.array([known[label] for label in labels])
 
 
 def read(path: Path | str) -> Atoms:
-    """A structure of the user's own that can be heated: periodic, whole, each atom in its place.
+    """A structure of the user's own that can be heated: periodic and complete.
 
-    path: any file that ASE reads; of several frames the last one is taken, and that is said.
-    Isotopes become their element, as potentials know no others (said, for densities are those of
-    the common isotopes).
+    Of several frames the last one is taken, which is reported. Isotopes are replaced by their
+    element, because potentials know no others (reported as well, since densities are those of the
+    common isotopes).
+
+    Parameters
+    ----------
+    path : Path or str
+        Any file that ASE reads.
+
+    Returns
+    -------
+    ase.Atoms
+        The structure.
 
     Raises
     ------
-    NotThere, Unfit
-        no such file; not readable; no cell or not periodic in all directions; NaN; atoms of an
-        unknown element, shared between elements, not fully occupied or on top of each other.
+    NotThere
+        There is no such file.
+    Unfit
+        It is not readable, has no cell or is not periodic in all directions, contains NaN, or atoms
+        of an unknown element, shared between elements, not fully occupied or overlapping.
     """
     path = Path(path)
     name = paths.relative(path)

@@ -1,10 +1,10 @@
-"""Which nets: error on test trajectories, phase by phase, against the cost of a step of MD.
+"""Networks compared: error on test trajectories, by phase, against the cost of an MD step.
 
-Every setting differs in few things from the first one and is trained on the same frames for the
-same number of steps, from its own first weights; the paper's nets are among them. ``make
-bench-nets`` trains (or reuses) one after the other as potentials ``arch-<name>``, times
-their MD on one core, and writes ``build/bench/architectures.json``; broken off, it goes on. A table
-that is shipped lies in ``data/bench``.
+Each setting differs in few parameters from the first one and is trained on the same frames for the
+same number of steps, from its own random weights; the paper's networks are among them. ``make
+bench-nets`` trains (or reuses) one after the other as potentials ``arch-<name>``, times their MD on
+one core, and writes ``build/bench/architectures.json``; after an interruption it continues. A
+shipped table is in ``data/bench``.
 
 Units: A, eV/A, meV/atom; core-us per atom and step.
 """
@@ -57,12 +57,24 @@ SETTINGS = {
 
 
 def recipe(name: str, steps: int = STEPS) -> training.Recipe:
-    """The training of a setting: on corrected labels of the sets of the group ``compared``.
+    """The training of a setting, on all sets of the next potential with corrected labels.
+
+    Parameters
+    ----------
+    name : str
+        Name of the setting.
+    steps : int
+        Training steps.
+
+    Returns
+    -------
+    training.Recipe
+        The recipe.
 
     Raises
     ------
     Unfit
-        no such setting.
+        There is no such setting.
     """
     if name not in SETTINGS:
         raise Unfit(
@@ -76,7 +88,18 @@ def recipe(name: str, steps: int = STEPS) -> training.Recipe:
 
 
 def errors(potential: str | Path) -> list[dict]:
-    """Errors by group, against corrected labels; energies as they are and by their mean error."""
+    """Errors by group against corrected labels; energies with and without their mean error.
+
+    Parameters
+    ----------
+    potential : str or Path
+        The potential.
+
+    Returns
+    -------
+    list of dict
+        A row for each group.
+    """
     laws, found = correction.of(store.load(potential).directory), []
     for group, sets in GROUPS.items():
         said = [
@@ -96,7 +119,20 @@ def errors(potential: str | Path) -> list[dict]:
 
 
 def cost(potential: str | Path, seconds: int = 20) -> list[dict]:
-    """Rows of `lammps.time_lammps` on one core, compressed: 272 and 2176 atoms."""
+    """Cost of an MD step on one core with the tabulated potential, for 272 and 2176 atoms.
+
+    Parameters
+    ----------
+    potential : str or Path
+        The potential.
+    seconds : int
+        Approximate duration of each measurement, s.
+
+    Returns
+    -------
+    list of dict
+        Rows of `lammps.time_lammps`.
+    """
     force = force_field.deepmd_lines(conversion.compress(potential))
     return [
         lammps.time_lammps(
@@ -109,11 +145,30 @@ def cost(potential: str | Path, seconds: int = 20) -> list[dict]:
 def measure(
     names: Sequence[str] = tuple(SETTINGS), steps: int = STEPS, file: Path | None = None
 ) -> Path:
-    """Train, judge and time the settings that ``file`` has not got yet; the file.
+    """Train, evaluate and time the settings that the record does not have yet.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Settings.
+    steps : int
+        Training steps.
+    file : Path, optional
+        JSON file; by default in ``build/bench``.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
-    Unfit, dp.DPFailed, lammps.LammpsDied
+    Unfit
+        There is no such setting.
+    DPFailed
+        A training failed.
+    LammpsDied
+        LAMMPS does not run.
     """
     file = Path(file or paths.BUILD / "bench" / "architectures.json")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -146,12 +201,22 @@ def measure(
 
 
 def read(file: Path | None = None) -> dict:
-    """What was measured: the given file, or ``data/bench``'s.
+    """The record of this benchmark.
+
+    Parameters
+    ----------
+    file : Path, optional
+        JSON file; by default the shipped one.
+
+    Returns
+    -------
+    dict
+        The record.
 
     Raises
     ------
-    FileNotFoundError
-        nothing was measured.
+    NotThere
+        There is no measurement.
     """
     file = Path(file or paths.DATA / "bench" / "architectures.json")
     if not file.is_file():

@@ -24,7 +24,7 @@ N_Q, BIN_A, DEBYE_Q, VECTORS_A_BIN = 400, 0.02, 4, 25
 
 
 def contenders(frame: Atoms) -> dict[str, dict[str, Callable[[], object]]]:
-    """quantity -> who -> a call; its result is comparable to that of ``this book``.
+    """The calls to be compared, for each quantity.
 
     Parameters
     ----------

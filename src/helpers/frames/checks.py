@@ -1,8 +1,8 @@
-"""Whether labelled frames can be believed: broken, unphysical, copied, or of the wrong units.
+"""Checks of labelled frames: whether they are broken, unphysical, copied, or in wrong units.
 
-Labels of one calculation are bound to each other by laws (:mod:`helpers.frames.laws`), which a
-wrong unit, sign or zero breaks. A frame that is a near-copy of another says nothing new: in
-training it costs time, in validation it flatters.
+The labels of one calculation are related by laws (`helpers.frames.laws`), which a wrong unit, sign
+or zero violates. A frame that nearly copies another adds no information: in training it costs time,
+and in validation it makes the error too small.
 
 Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma.
 """
@@ -51,26 +51,48 @@ def check(
     calculator=None,
     sources: Sequence[str] | None = None,
 ) -> dpdata.LabeledSystem:
-    """Refuse frames that are broken or not physical; returns the system if it is sound.
+    """Refuse frames that are broken or unphysical.
 
-    stoichiometry: wanted atoms per element, or ``any``; default: whole formula units of
-    Zn(C3H3N2)2. force_bound: largest allowed force component in eV/A. net_force_bound: largest
-    allowed |sum of forces| / sqrt(N) in eV/A (zero without an outer field, but for the grid of a
-    plane-wave code, whose errors add up like random numbers). minimum_distances: A per pair,
-    added to :data:`MINIMUM_DISTANCES`. energy_outlier: largest |E - median| in units of 1.4826
-    times the median absolute deviation (a standard deviation for Gaussian energies), where it also
-    exceeds 0.3 eV/atom. pressure_bound: largest allowed principal stress |W / V| in GPa; what was
-    strained by a tenth has 19. loose_atoms: largest allowed share of C and H that miss a bond in
-    every frame (`laws.loose_atoms`; 1 allows all). virial: whether virials must be there.
-    laws: test units, signs and zeros by what binds the labels to each other (module `laws`).
-    sources: where each frame is from, for messages.
-    calculator: an ASE calculator, the one of the labels or a potential like it; the virial is held
-    to its :func:`strain_derivative`.
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    stoichiometry : dict of str to int, or str, optional
+        Number of atoms of each element, or ``any``; by default whole formula units of Zn(C3H3N2)2.
+    force_bound : float
+        Largest force component, eV/A.
+    net_force_bound : float
+        Largest magnitude of the sum of forces divided by sqrt(N), eV/A. The sum is zero without an
+        external field, except for the grid of a plane-wave code, whose errors add like random
+        numbers.
+    minimum_distances : dict of (str, str) to float, optional
+        Shortest distance of pairs of elements, A, in addition to `MINIMUM_DISTANCES`.
+    energy_outlier : float
+        Largest distance of an energy from the median, in units of 1.4826 times the median absolute
+        deviation (a standard deviation for Gaussian energies), if it also exceeds 0.3 eV/atom.
+    pressure_bound : float
+        Largest magnitude of a principal stress, GPa; a crystal strained by a tenth has 19.
+    loose_atoms : float
+        Largest share of C and H that miss a bond in every frame (`laws.loose_atoms`); 1 allows all.
+    virial : bool
+        Whether virials are required.
+    laws : bool
+        Whether to test units, signs and zeros by the laws of `helpers.frames.laws`.
+    calculator : Calculator, optional
+        Calculator of the labels, or a potential similar to it; the virial is compared with its
+        `laws.strain_derivative`.
+    sources : sequence of str, optional
+        Origin of each frame, for messages.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The frames, unchanged.
 
     Raises
     ------
     BadFrames
-        with the frames' indices and every objection, one a line.
+        Something is wrong; the message has the indices of the frames and each objection on a line.
     """
     found = [
         text if bad is None else _object(bad, text)
@@ -88,12 +110,24 @@ def check(
 
 
 def check_set(name: str, **limits) -> dpdata.LabeledSystem:
-    """`check` of a set by the limits that its own import had (`importing.import_set`), else these.
+    """`check` of a set by the limits of its own import (`importing.import_set`), if it has any.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+    **limits
+        Limits for `check` otherwise.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The frames.
 
     Raises
     ------
     BadFrames
-        see `check`.
+        As `check`.
     """
     record = provenance.read(dataset.locate(name))
     own = record["recipe"].get("limits", {})
@@ -116,9 +150,46 @@ def objections(
     calculator=None,
     sources=None,
 ) -> Iterator[tuple[str, np.ndarray | None]]:
-    """What speaks against a system, and the mask of the frames concerned (None: the whole set).
+    """Objections to some frames.
 
-    Arguments: those of :func:`check`.
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    stoichiometry : dict of str to int, or str, optional
+        See `check`.
+    force_bound : float
+        See `check`.
+    net_force_bound : float
+        See `check`.
+    minimum_distances : dict of (str, str) to float, optional
+        See `check`.
+    energy_outlier : float
+        See `check`.
+    pressure_bound : float
+        See `check`.
+    loose_atoms : float
+        See `check`.
+    virial : bool
+        See `check`.
+    laws : bool
+        See `check`.
+    calculator : Calculator, optional
+        See `check`.
+    sources : sequence of str, optional
+        See `check`.
+
+    Yields
+    ------
+    text : str
+        The objection.
+    mask : (F,) array of bool, or None
+        The frames concerned; None for all of them.
+
+    Raises
+    ------
+    BadFrames
+        An element is outside the type map.
     """
     present = {system["atom_names"][i] for i in np.unique(system["atom_types"])}
     if unknown := sorted(present - set(TYPE_MAP)):
@@ -358,12 +429,31 @@ def displacement(
     atoms: np.ndarray | slice = slice(None),
     fractional: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Root mean square displacement (A) per atom between frame ``i`` and each of ``others``.
+    r"""Root-mean-square displacement per atom between one frame and others.
 
-    sqrt(sum_k |d_k - <d>|^2 / N), d_k the minimum-image difference of fractional coordinates of
-    atom k times the mean of both cells: a common shift, and a strain that atoms follow, do not
-    count. Like atoms that changed places do. atoms: sums over these only, still over N, which
-    bounds the whole from below.
+    .. math:: d = \sqrt{\sum_k |d_k - \langle d \rangle|^2 / N}
+
+    where d_k is the minimum-image difference of the fractional coordinates of atom k, times the
+    mean of both cells: a common shift, and a strain that the atoms follow, do not count. Like atoms
+    that exchanged their places do.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    i : int
+        The frame.
+    others : array of int
+        The other frames.
+    atoms : slice or array of int
+        Atoms to sum over, still divided by N, which gives a lower bound.
+    fractional : (F, N, 3) array, optional
+        Fractional coordinates, if known.
+
+    Returns
+    -------
+    array
+        Displacements, A.
     """
     fractional = binding.fractional(system) if fractional is None else fractional
     step = fractional[others][:, atoms] - fractional[i][atoms]
@@ -375,10 +465,22 @@ def displacement(
 
 
 def copies(system: dpdata.LabeledSystem, within: float = SAME) -> np.ndarray:
-    """For each frame the index of the earlier frame that it is a copy of, or -1, shape (n_frames,).
+    """For each frame the earlier frame of which it is a copy.
 
-    A copy: :func:`displacement` below ``within`` (A) and no component of a cell vector further
-    off than that. Frames that are copies themselves are not compared with.
+    A copy has a `displacement` below ``within`` and no component of a cell vector that differs by
+    more. Frames that are copies themselves are not compared with.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    within : float
+        Largest displacement of a copy, A.
+
+    Returns
+    -------
+    (F,) array of int
+        Index of that frame; -1 if there is none.
     """
     fractional, cells = binding.fractional(system), system["cells"]
     few = np.linspace(0, system.get_natoms() - 1, min(16, system.get_natoms())).astype(int)
@@ -400,10 +502,22 @@ def copies(system: dpdata.LabeledSystem, within: float = SAME) -> np.ndarray:
 
 
 def nearest_training(system: dpdata.LabeledSystem, validation: np.ndarray) -> np.ndarray:
-    """Distance (A) of each validation frame to the training frame that is most like it.
+    """Distance of each validation frame to the most similar training frame.
 
-    The measure is that of :func:`displacement`. A validation frame that is nearer than atoms move
-    between two frames of the run was as good as trained on.
+    A validation frame closer than atoms move between two frames of the run was practically part of
+    the training data.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    validation : (F,) array of bool
+        Mask of the validation frames.
+
+    Returns
+    -------
+    array
+        `displacement`, A.
     """
     training = np.flatnonzero(~validation)
     fractional = binding.fractional(system)

@@ -20,8 +20,7 @@ The estimator, decided on 2026-11-26, before any frame of ``data/dft.yaml`` was 
 - The residuals of the frames left out are what is said of the law's error; they are shown against
   temperature, coordination and phase. It is a law of the volume alone if no phase's mean residual
   is beyond 0.5 meV/atom or 0.02 GPa.
-- A pair law for all frameworks at once (:mod:`helpers.frames.pair_law`) takes its place if, on
-ZIF-4's
+- A pair law for all frameworks at once (`helpers.frames.pair_law`) takes its place if, on ZIF-4's
   frames left out in the same way, it is at least a tenth better in energy and no worse in
   pressure, and if it also predicts whole phases and frameworks that were left out of its fit.
 

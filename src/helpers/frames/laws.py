@@ -1,8 +1,8 @@
-"""Laws that bind the labels of one calculation to each other, whatever its functional.
+"""Laws that relate the labels of one calculation to each other, for any functional.
 
-The work of the forces is a difference of energies, the virial a strain derivative; a C-H bond is as
-stiff as it is; what swings in a molecule makes the pressure swing; at one temperature all frames
-have nearly one energy. A wrong unit, sign or zero breaks them.
+The work of the forces is a difference of energies, and the virial a strain derivative; the
+stiffness of a C-H bond is known; vibrations inside a molecule make the pressure fluctuate; at one
+temperature all frames have nearly the same energy. A wrong unit, sign or zero violates them.
 
 Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma.
 """
@@ -20,26 +20,46 @@ from helpers.structures import TYPE_MAP
 
 
 def fractional(system: dpdata.LabeledSystem) -> np.ndarray:
-    """Coordinates (n_frames, N, 3) in units of the cell vectors."""
+    """Fractional coordinates.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    (F, N, 3) array
+        Coordinates in units of the cell vectors.
+    """
     return system["coords"] @ np.linalg.inv(system["cells"])
 
 
 def work_balance(system: dpdata.LabeledSystem, reach: float = 0.3) -> pd.DataFrame:
-    r"""How well energies, forces and virials of consecutive frames belong together.
+    r"""Consistency of energies, forces and virials of consecutive frames.
 
-    Between two frames that are a small step apart the energy changes by the work of both labels,
+    Between two frames a small step apart the energy changes by the work of both labels,
 
     .. math:: \Delta E = -a \sum_i \overline{F_i \cdot \Delta r_i} - b\, \overline{W : \varepsilon},
 
-    with means over the two frames, Delta r what atoms move against the cell and epsilon the cell's
-    strain. Exact for a quadratic energy. ``a`` = ``b`` = 1 if the
-    labels share their units and the virial its sign; a virial of the other sign gives ``b`` near
-    -1, energies in hartree ``a`` = 1/27.2.
+    with means over the two frames, :math:`\Delta r` the displacement of the atoms relative to the
+    cell and :math:`\varepsilon` the strain of the cell; this is exact for a quadratic energy. ``a``
+    = ``b`` = 1 if the labels have the same units and the virial its sign. A virial of the opposite
+    sign gives ``b`` near -1, energies in hartree ``a`` = 1/27.2. ``b`` is fitted only if five pairs
+    or more differ in their cells by over 1e-4 and the virial does a fifth of the work at least;
+    otherwise the energy of heating would hide it.
 
-    Pairs of consecutive frames less than ``reach`` (A, root mean square over atoms) apart enter;
-    ``b`` only where five of them or more differ in their cells by over 1e-4 and the virial does a
-    fifth of the work at least: what heating adds to the energy would drown less. Rows ``force`` and
-    ``virial``, columns ``slope``, ``error`` (standard error), ``n_pairs``.
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    reach : float
+        Largest root-mean-square displacement between two frames that are used, A.
+
+    Returns
+    -------
+    DataFrame
+        Rows ``force`` and ``virial``; columns ``slope``, ``error`` (standard error), ``n_pairs``.
     """
     cells, energy = system["cells"], system["energies"]
     step = np.diff(fractional(system), axis=0)
@@ -75,11 +95,21 @@ def work_balance(system: dpdata.LabeledSystem, reach: float = 0.3) -> pd.DataFra
 
 
 def ch_stiffness(system: dpdata.LabeledSystem) -> float:
-    """Force constant (eV/A^2) of C-H bonds as the frames show it; NaN where they show none.
+    """Force constant of C-H bonds.
 
-    Minus the slope of the force on H along its bond against the bond's length, over all H within
-    1.3 A of a C. A C-H oscillator of 3100 1/cm has 4 pi^2 c^2 nu^2 mu = 33 eV/A^2, which no
+    Minus the slope of the force on H along its bond against the length of the bond, over all H
+    within 1.3 A of a C. A C-H oscillator of 3100 1/cm has 4 pi^2 c^2 nu^2 mu = 33 eV/A^2, which no
     composition or temperature changes by more than a factor of two; forces in another unit do.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    float
+        eV/A^2; NaN if the frames do not show it.
     """
     from ase.geometry import find_mic
 
@@ -106,10 +136,26 @@ def ch_stiffness(system: dpdata.LabeledSystem) -> float:
 
 
 def strain_derivative(atoms, calculator, strain: float = 1e-3) -> np.ndarray:
-    r"""Virial (3, 3) in eV by finite strain, without any stress of the calculator.
+    r"""Virial by finite strain, without any stress from the calculator.
 
-    :math:`W_{ab} = -\partial E / \partial \varepsilon_{ab}` by central differences of the energy
-    under homogeneous strain of the cell with its atoms, symmetrised.
+    .. math:: W_{ab} = -\partial E / \partial \varepsilon_{ab}
+
+    by central differences of the energy under homogeneous strain of the cell with its atoms,
+    symmetrised.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    calculator : Calculator
+        Calculator with energies.
+    strain : float
+        Strain of the differences.
+
+    Returns
+    -------
+    (3, 3) array
+        Virial, eV.
     """
     virial = np.zeros((3, 3))
     for a, b in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)):
@@ -133,10 +179,18 @@ _ENOUGH_FRAMES, _MOST_FRAMES = 5, 60
 
 @dataclass(frozen=True)
 class MolecularVirial:
-    """What the virial does when molecules swing, see :func:`molecular_virial`.
+    """Relation of the virial to that of the forces inside molecules, see `molecular_virial`.
 
-    slope: of the virial against that of the forces inside of molecules. correlation: over frames
-    and components. diagonal, shear: the same of the three components on and off the diagonal.
+    Attributes
+    ----------
+    slope : float
+        Slope, dimensionless.
+    correlation : float
+        Correlation over frames and components.
+    diagonal : float
+        Correlation of the three diagonal components.
+    shear : float
+        Correlation of the three off-diagonal components.
     """
 
     slope: float = np.nan
@@ -146,17 +200,24 @@ class MolecularVirial:
 
 
 def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
-    r"""Slope and correlation of the virial against that of the forces inside of molecules.
+    r"""Slope and correlation of the virial against that of the forces inside molecules.
 
     .. math:: W^{mol} = \sum_m \sum_{i \in m} (r_i - R_m) \otimes F_i
 
-    over the molecules m around their centres R_m (`molecules.find`, metal taken out). Bonds between
-    C, H and N are the stiffest there are: their vibrations make most of what the virial differs by
-    from frame to frame, at constant volume too. In all sets shipped here the slope lies between 0.8
-    and 1.1 and the correlation above 0.8; VASP's stress in kbar, taken for ASE's in eV/A^3, has a
-    slope of -1600.
+    over the molecules m with centres R_m (`molecules.find`, without metal). Bonds between C, H and
+    N are the stiffest: their vibrations make up most of the fluctuation of the virial, at constant
+    volume too. In all sets shipped here the slope lies between 0.8 and 1.1 and the correlation
+    above 0.8; VASP's stress in kbar, taken for ASE's in eV/A^3, has a slope of -1600.
 
-    NaN where there are fewer than five frames or nothing swings.
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    MolecularVirial
+        NaN if there are fewer than five frames or nothing vibrates.
     """
     if "virials" not in system.data or len(system) < _ENOUGH_FRAMES:
         return MolecularVirial()
@@ -211,12 +272,22 @@ ZERO_GAP_EV = 0.15  # an atom; what two frames of one calculation differ by beyo
 
 
 def zeros_of_energy(system: dpdata.LabeledSystem) -> np.ndarray:
-    """Which zero of energy each frame has: 0 for the group with most frames, then 1, 2 ...
+    """Groups of frames with different zeros of energy.
 
-    Groups are parted by gaps in the sorted energies an atom, less the heat that the forces tell
-    (:data:`THERMAL`), of more than :data:`ZERO_GAP_EV`. Codes, pseudopotentials and
-    functionals have zeros that differ by tenths to hundreds of eV an atom, frames of one
-    calculation lie close: in any proportion of the two there is a gap.
+    Groups are separated by gaps of more than `ZERO_GAP_EV` in the sorted energies per atom, less
+    the thermal energy that follows from the forces (`THERMAL`). The zeros of codes,
+    pseudopotentials and functionals differ by tenths to hundreds of eV per atom, while frames of
+    one calculation are close together: for any proportion of the two there is a gap.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    (F,) array of int
+        Group of each frame: 0 for the group with most frames, then 1, 2 ...
     """
     squares = np.minimum(system["forces"] ** 2, 100.0)  # heat has no component of 10 eV/A
     heat = THERMAL * squares.mean(axis=(1, 2))
@@ -229,11 +300,23 @@ def zeros_of_energy(system: dpdata.LabeledSystem) -> np.ndarray:
 
 
 def energy_jumps(system: dpdata.LabeledSystem, reach: float = 0.3) -> np.ndarray:
-    """Indices i of pairs (i, i + 1) between which the energy jumps, whatever forces and virial do.
+    """Consecutive frames between which the energy jumps, whatever forces and virial do.
 
-    Of frames less than ``reach`` (A) apart. A jump: the energy changes by more than the work of
-    both labels, by as much again, by the size of the trapezoid's correction |sum (F2 - F1) dr| and
-    by 10 meV an atom.
+    A jump is a change of the energy that exceeds the work of both labels by as much again, by the
+    size of the correction of the trapezoidal rule (the sum of (F2 - F1) dr), and by 10 meV per
+    atom.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    reach : float
+        Largest root-mean-square displacement between two frames that are used, A.
+
+    Returns
+    -------
+    array of int
+        Indices i of the pairs (i, i + 1).
     """
     cells = system["cells"]
     step = np.diff(fractional(system), axis=0)
@@ -261,9 +344,23 @@ def energy_jumps(system: dpdata.LabeledSystem, reach: float = 0.3) -> np.ndarray
 def loose_atoms(system: dpdata.LabeledSystem, n_frames: int = 12, transpose: bool = False) -> float:
     """Share of C and H that miss a bond, in the best of some frames.
 
-    An H needs one bond and a C two (`molecules.bonds`); hot frames have a few that do not, now
-    and then. A cell that does not belong to the atoms (transposed, in bohr, of another frame) cuts
-    the molecules that cross its faces, in every frame. transpose: by the transposed cell.
+    An H needs one bond and a C two (`molecules.bonds`); hot frames have a few that miss one at
+    times. A cell that does not belong to the atoms (transposed, in bohr, of another frame) cuts the
+    molecules at its faces in every frame.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    n_frames : int
+        Number of frames to look at.
+    transpose : bool
+        Whether to use the transposed cell.
+
+    Returns
+    -------
+    float
+        Smallest share.
     """
     symbols = np.array(system["atom_names"])[system["atom_types"]]
     wanted = np.select([symbols == "H", symbols == "C"], [1, 2], 0)

@@ -1,4 +1,4 @@
-"""A run in windows of temperature: mean densities, and what is around Zn at both ends of a ramp."""
+"""A run in windows of temperature: mean densities, and neighbours of Zn at both ends of a ramp."""
 
 from __future__ import annotations
 
@@ -13,9 +13,19 @@ WIDTH_K = 100.0
 
 
 def means(run: Run) -> pd.DataFrame:
-    """Mean density of each 100 K that count (``statistics.bin_by_temperature``).
+    """Mean density in bins of 100 K (``statistics.bin_by_temperature``).
 
     A bin with less than half the rows of the others, such as the last one, is left out.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    DataFrame
+        A row for each bin.
     """
     table = run.sampled
     bins = statistics.bin_by_temperature(
@@ -25,9 +35,22 @@ def means(run: Run) -> pd.DataFrame:
 
 
 def around_zinc(run: Run, low_K: float) -> dict:
-    """The 100 K of the ramp from ``low_K`` on: density, N of a Zn, Zn with fewer than four (%).
+    """Density and coordination of Zn in 100 K of the ramp.
 
-    Bonds are N within the paper's 2.5 A. NaN where the run has no frame there.
+    Bonds are N within the paper's 2.5 A.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    low_K : float
+        Lower end of the range, K.
+
+    Returns
+    -------
+    dict
+        Density, N of a Zn, percentage of Zn with fewer than four; NaN if the run has no frame
+        there.
     """
     high_K = low_K + WIDTH_K
     rows = run.ramp.query("@low_K <= target_temperature_K <= @high_K")

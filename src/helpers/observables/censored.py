@@ -364,7 +364,22 @@ def kaplan_meier_median(given: Seeds) -> float:
 
 
 def log_likelihood(given: Seeds, mean, scatter: float) -> float:
-    """ln L of these means (n,), K, and this scatter, K."""
+    """Logarithm of the likelihood of the runs.
+
+    Parameters
+    ----------
+    given : Seeds
+        The runs.
+    mean : (n,) array
+        Expected temperature of each run, K.
+    scatter : float
+        Standard deviation between seeds, K.
+
+    Returns
+    -------
+    float
+        Logarithm of the likelihood.
+    """
     spread = np.hypot(max(scatter, _SMALLEST_K), given.error_K)
     z = (given.temperature_K - mean) / spread
     density = -(z**2) / 2 - np.log(spread) - np.log(2 * np.pi) / 2

@@ -182,9 +182,9 @@ def seen_up_to_K(found: pd.DataFrame, drop: float = 0.10, enough: float = ENOUGH
 
 
 def _course(T, rho, time_ps):
-    """Straight pieces, as many as have time for ``PIECE_PS``.
+    """Straight pieces, as many as there is time for at ``PIECE_PS`` each.
 
-    A run that is too short for two is one line, and what it does beside that counts as noise.
+    In a run too short for two pieces, all that deviates from one line counts as noise.
     """
     lasts = float(np.max(time_ps) - np.min(time_ps))
     return density_stages.course(T, rho, most=int(np.clip(lasts / PIECE_PS, 1, 6)))

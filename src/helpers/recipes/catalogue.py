@@ -28,17 +28,30 @@ class BadRecipe(UserError, ValueError):
 class SetRecipe:
     """An entry of ``data/sets.yaml``.
 
-    what: description. sampler: ``reference`` (molecular dynamics, every step a label),
-    ``relaxation`` (BFGS by the reference, every step a label), ``runs`` (frames of heating runs),
-    or the name of a potential (molecular dynamics until the guard objects; then labels). runs: name
-    -> fields of :class:`helpers.frames.sampling.Ramp` and ``start``; of a relaxation ``start``,
-    ``strain``
-    (of all lengths), ``fmax`` (eV/A), ``steps``; of both ``strain_voigt``, six strains (xx, yy, zz,
-    yz, xz, xy; shear as 2 e_ij, as in `helpers.validation.elastic`) of the start's cell; of
-    heating runs ``frames``, how many, evenly
-    chosen, from the first one at ``from_K`` on. common: fields that all runs share. keep_every:
-    stride in labelled steps. n_blocks, validation_share: of the split. test: no potential may be
-    trained on it.
+    Attributes
+    ----------
+    what : str
+        Description.
+    sampler : str
+        ``reference`` (molecular dynamics, every step a label), ``relaxation`` (BFGS by the
+        reference, every step a label), ``runs`` (frames of heating runs), or the name of a
+        potential (molecular dynamics until the guard objects, then labels).
+    runs : dict
+        Name -> fields of `helpers.frames.sampling.Ramp` and ``start``; for a relaxation ``start``,
+        ``strain`` (of all lengths), ``fmax`` (eV/A) and ``steps``; for both ``strain_voigt``, six
+        strains of the cell of the start (xx, yy, zz, yz, xz, xy; shear as 2 e_ij, as in
+        `helpers.validation.elastic`); for heating runs ``frames``, their number, evenly chosen from
+        the first one at ``from_K`` on.
+    common : dict
+        Fields that all runs share.
+    keep_every : int
+        Interval in labelled steps.
+    n_blocks : int
+        Blocks of the split.
+    validation_share : float
+        Share of the validation frames.
+    test : bool
+        Whether no potential may be trained on it.
     """
 
     what: str
@@ -71,12 +84,17 @@ class _FromRun:
 
 
 def set_recipes() -> dict[str, SetRecipe]:
-    """All entries of ``data/sets.yaml`` by name.
+    """All entries of ``data/sets.yaml``.
+
+    Returns
+    -------
+    dict of str to SetRecipe
+        Name -> recipe.
 
     Raises
     ------
     BadRecipe
-        the file, an entry or a field of it makes no sense: file, line, field and what is allowed.
+        An entry has an unknown field.
     """
     document = yaml_file.read(paths.SETS, BadRecipe)
     document.fit(_SETS, document.content)
@@ -118,10 +136,20 @@ def _refuse_circles(verb: str, follows: Mapping[str, str], document: Document) -
 def set_recipe(name: str) -> SetRecipe:
     """The recipe of a set.
 
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+
+    Returns
+    -------
+    SetRecipe
+        The recipe.
+
     Raises
     ------
     BadRecipe
-        no such set; the message names the nearest one.
+        There is no such set; the message names the nearest one.
     """
     known = set_recipes()
     if name not in known:
@@ -133,17 +161,28 @@ def set_recipe(name: str) -> SetRecipe:
 
 
 def test_sets() -> list[str]:
-    """Names of the sets that no potential is trained on."""
+    """Names of the sets that no potential is trained on.
+
+    Returns
+    -------
+    list of str
+        The names.
+    """
     return [name for name, r in set_recipes().items() if r.test]
 
 
 def potential_table() -> dict:
-    """``data/potentials.yaml`` as it is: ``groups`` of sets, and ``potentials`` by name.
+    """``data/potentials.yaml`` as it is.
+
+    Returns
+    -------
+    dict
+        ``groups`` of sets, and ``potentials`` by name.
 
     Raises
     ------
     BadRecipe
-        the file, an entry or a field of it makes no sense: file, line, field and what is allowed.
+        The file cannot be read.
     """
     document = yaml_file.read(paths.POTENTIALS, BadRecipe)
     document.fit(_POTENTIALS, document.content)
@@ -156,17 +195,34 @@ def potential_table() -> dict:
 
 
 def potential_names() -> list[str]:
-    """Names of the potentials that have a recipe."""
+    """Names of the potentials that have a recipe.
+
+    Returns
+    -------
+    list of str
+        The names.
+    """
     return list(potential_table()["potentials"])
 
 
 def potential_recipe(name: str) -> training.Recipe:
-    """The recipe of a potential, its groups of sets spelt out.
+    """The recipe of a potential, with its groups of sets replaced by their members.
+
+    Parameters
+    ----------
+    name : str
+        Name of the potential.
+
+    Returns
+    -------
+    training.Recipe
+        The recipe.
 
     Raises
     ------
     BadRecipe
-        no such potential (with the nearest name), an unknown field, or a test set among its sets.
+        There is no such potential (the message has the nearest name), a field is unknown, or a test
+        set is among its sets.
     """
     table = potential_table()
     if name not in table["potentials"]:
@@ -184,7 +240,27 @@ def potential_recipe(name: str) -> training.Recipe:
 
 
 def potential_entry(name: str, table: dict) -> tuple[str | None, dict]:
-    """Name of the potential it starts from, and the fields of `training.Recipe` that are given."""
+    """The entry of a potential.
+
+    Parameters
+    ----------
+    name : str
+        Name of the potential.
+    table : dict
+        Result of `potential_table`.
+
+    Returns
+    -------
+    start : str or None
+        Name of the potential from whose weights it starts.
+    entry : dict
+        The fields of `training.Recipe` that are given.
+
+    Raises
+    ------
+    BadRecipe
+        A test set is among its sets.
+    """
     entry = dict(table["potentials"][name])
     entry.pop("what", None)
     start = entry.pop("from", None)
@@ -201,10 +277,20 @@ def potential_entry(name: str, table: dict) -> tuple[str | None, dict]:
 def group(name: str) -> list[str]:
     """The sets of a group of ``data/potentials.yaml``.
 
+    Parameters
+    ----------
+    name : str
+        Name of the group.
+
+    Returns
+    -------
+    list of str
+        Names of the sets.
+
     Raises
     ------
     BadRecipe
-        no such group.
+        There is no such group.
     """
     groups = potential_table()["groups"]
     if name not in groups:
@@ -231,9 +317,18 @@ def _spelt_out(
 
 
 def lineage(name: str) -> dict[str, int]:
-    """Steps of the trainings whose weights the potential went on from, the first one first.
+    """Trainings whose weights a potential started from.
 
-    Empty for one that started from random weights, or that has no recipe (trained in a chapter).
+    Parameters
+    ----------
+    name : str
+        Name of the potential.
+
+    Returns
+    -------
+    dict of str to int
+        Potential -> steps, the earliest first; empty if it started from random weights or has no
+        recipe (trained in a chapter).
     """
     known, found = potential_table()["potentials"], {}
     while start := known.get(name, {}).get("from"):
@@ -261,12 +356,34 @@ def _run_table() -> dict[str, tuple[str, dict]]:
 
 
 def run_groups() -> list[str]:
-    """Names of the groups of runs."""
+    """Names of the groups of runs.
+
+    Returns
+    -------
+    list of str
+        The names.
+    """
     return list(dict.fromkeys(group for group, _ in _run_table().values()))
 
 
 def run_names(group: str = "") -> list[str]:
-    """Names of all runs, or of those of one group (``paper``, ``ladder``, ``hold``)."""
+    """Names of runs.
+
+    Parameters
+    ----------
+    group : str
+        Group (``paper``, ``ladder``, ``hold`` ...); empty for all runs.
+
+    Returns
+    -------
+    list of str
+        The names.
+
+    Raises
+    ------
+    BadRecipe
+        There is no such group.
+    """
     found = {name: of for name, (of, _) in _run_table().items()}
     if group and group not in run_groups():
         raise BadRecipe(
@@ -277,12 +394,23 @@ def run_names(group: str = "") -> list[str]:
 
 
 def run_recipe(name: str) -> protocol.HeatingRun:
-    """The run of this name.
+    """A run by its name.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+
+    Returns
+    -------
+    HeatingRun
+        The run.
 
     Raises
     ------
     BadRecipe
-        no such run (with the nearest name), an unknown field, or a value that makes no sense.
+        There is no such run (the message has the nearest name), a field is unknown, or a value is
+        not allowed.
     """
     table, where = _run_table(), paths.relative(paths.RUNS)
     if name not in table:
@@ -316,12 +444,24 @@ def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
 
 
 def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
-    """The runs of these names that have the wanted fields; it is said which are left out, and why.
+    """Those runs that have the given fields; the others are reported with the reason.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of runs.
+    **wanted
+        Fields of `HeatingRun` and their values.
+
+    Returns
+    -------
+    list of HeatingRun
+        The runs that remain.
 
     Raises
     ------
     BadRecipe
-        see `run_recipe`.
+        As `run_recipe`.
     """
     found = []
     for name in names:

@@ -1,8 +1,8 @@
-"""From the list in ``data/dft.yaml`` to labelled frames in ``data/dft``.
+"""Labelled frames in ``data/dft`` from the list in ``data/dft.yaml``.
 
-The list is worked off in its order, one frame after the other, each put into
-``data/dft/<system>.extxyz`` as soon as it is finished: stopped at any time, what is there is whole,
-and the same call goes on with the next frame.
+The list is processed in its order, one frame after the other, each added to
+``data/dft/<system>.extxyz`` as soon as it is finished: after an interruption the file is complete,
+and the same call continues with the next frame.
 
 Units: A, K, eV, eV/A, eV/A^3.
 """
@@ -28,7 +28,20 @@ XTB_FIRST, XTB_EVERY = 240, 40  # steps of 1 fs until the first frame, and betwe
 def atoms_of(frame: Frame) -> Atoms:
     """The structure of an entry, its atoms in the order of the type map.
 
-    Its info says ``origin``, ``phase`` and, where it is known, ``temperature_K``.
+    Parameters
+    ----------
+    frame : Frame
+        The entry.
+
+    Returns
+    -------
+    ase.Atoms
+        The structure; its info has ``origin``, ``phase`` and, if known, ``temperature_K``.
+
+    Raises
+    ------
+    Unfit
+        The entry does not say where its frame comes from.
     """
     if frame.set:
         system = dataset.load(frame.set)
@@ -97,20 +110,44 @@ def _by_xtb(frame: Frame) -> Atoms:
 
 
 def waiting(system: str) -> list[str]:
-    """Names of the listed frames of a system that are not in ``data/dft``, in their order."""
+    """Frames of a system that are listed but not in ``data/dft``.
+
+    Parameters
+    ----------
+    system : str
+        Name of the system.
+
+    Returns
+    -------
+    list of str
+        Their names, in the order of the list.
+    """
     have = {a.info["name"] for a in cp2k.read(system)} if system in cp2k.systems() else set()
     return [name for name in listed()[system] if name not in have]
 
 
 def make(system: str) -> Path:
-    """Label all frames of a system that wait, and put each into ``data/dft``; the file there.
+    """Label all waiting frames of a system and add them to ``data/dft``.
 
-    The labels of the reference stand beside where it knows all bonds of the system: not where
-    there is more than Zn and imidazolate, though the elements are the same.
+    The labels of the reference are included if it knows all bonds of the system: not if there is
+    more than Zn and imidazolate, even though the elements are the same.
+
+    Parameters
+    ----------
+    system : str
+        Name of the system.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
-    dft.DFTFailed, reference.ReferenceUnavailable
+    DFTFailed
+        CP2K is not installed or fails.
+    ReferenceUnavailable
+        The reference is not installed.
     """
     calculator = None
     for name in waiting(system):

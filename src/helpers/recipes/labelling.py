@@ -1,8 +1,8 @@
-"""The labelled trajectories that a set is packed from: sampled, labelled, resumed.
+"""The labelled trajectories from which a set is packed: sampled, labelled, resumed.
 
 A trajectory is sampled by the reference itself, by a relaxation, by a potential until a guard
-objects, or taken from a heating run. It lies in ``build/sampling/<set>/<run>`` and says in
-``origin.json`` what it is of.
+objects, or taken from a heating run. It is kept in ``build/sampling/<set>/<run>``, with its origin
+in ``origin.json``.
 
 Units: A, eV/A, K.
 """
@@ -74,15 +74,30 @@ def _claim(folder: Path, origin: dict) -> None:
 
 
 def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
-    """The labelled trajectory (extxyz) of one sampling run of a set: found, resumed, or made.
+    """The labelled trajectory of one sampling run of a set: found, resumed, or made.
 
-    It is empty where the guard, or the label, refused every frame. ``origin.json`` beside it says
-    what it was made with.
+    It is empty if the guard or the labels refused every frame. ``origin.json`` next to it says how
+    it was made.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+    run : str
+        Name of the run.
+    calculator : Calculator, optional
+        Calculator of the labels; by default the reference.
+
+    Returns
+    -------
+    Path
+        The trajectory (extxyz).
 
     Raises
     ------
     BadRecipe
-        see :func:`recipe`; frames are there, but of another recipe, potential or heating run.
+        There is no such set or run, or frames are present that were made from another recipe,
+        potential or heating run.
     """
     plan = catalogue.set_recipe(name)
     if run not in plan.runs:
@@ -139,7 +154,25 @@ def _begin(options: dict, calculator: Calculator | None) -> Atoms:
 
 
 def start_of(text: str, calculator: Calculator | None = None) -> Atoms:
-    """``ZIF-4`` (shipped), ``glass01`` (external), or ``set/run@frame`` of another set."""
+    """The initial structure of a sampling run.
+
+    Parameters
+    ----------
+    text : str
+        ``ZIF-4`` (shipped), ``glass01`` (external), or ``set/run@frame`` of another set.
+    calculator : Calculator, optional
+        As for `labels`.
+
+    Returns
+    -------
+    ase.Atoms
+        The structure.
+
+    Raises
+    ------
+    BadRecipe
+        As `labels` and `external`.
+    """
     if "@" in text:
         where, _, index = text.partition("@")
         return _bare(ase.io.read(labels(*where.split("/"), calculator), index=int(index)))
@@ -153,12 +186,22 @@ def _bare(atoms: Atoms) -> Atoms:
 
 
 def external(name: str) -> Path:
-    """A published structure that is not shipped, in the folder that ``$ZIF4_STRUCTURES`` names.
+    """A published structure that is not shipped, in the directory named by ``$ZIF4_STRUCTURES``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the structure.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
     BadRecipe
-        no such file there; the message says where it was published.
+        There is no such file; the message says where it was published.
     """
     file = (settings.current().structures or Path()) / EXTERNAL[name]
     if not file.is_file():
@@ -171,7 +214,18 @@ def external(name: str) -> Path:
 
 
 def unphysical(atoms: Atoms) -> str | None:
-    """What says that a potential has left physics, in a frame with its forces; None if nothing."""
+    """Whether a frame with its forces shows that a potential has left physics.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The frame.
+
+    Returns
+    -------
+    str or None
+        What shows it, in words; None if nothing does.
+    """
     from ase.neighborlist import neighbor_list
 
     closest = neighbor_list("d", atoms, GUARD_DISTANCES)

@@ -1,4 +1,4 @@
-"""Models to set beside a measurement: shipped structures, and the ends of finished runs."""
+"""Models to compare with a measurement: shipped structures, and the ends of finished runs."""
 
 from __future__ import annotations
 
@@ -35,14 +35,19 @@ def of_structures(names: Sequence[str]) -> Model:
     Parameters
     ----------
     names : sequence of str
-        of `structures.load`.
+        As for `structures.load`.
+
+    Returns
+    -------
+    Model
+        The snapshots.
 
     Raises
     ------
     UnknownStructure
-        no such structure.
+        There is no such structure.
     Unfit
-        no names, or structures of different atoms, or of an order of their own.
+        No name is given, or the structures have different atoms or orders of atoms.
     """
     if not names:
         raise Unfit("no structure is named: give the name of one in data/structures at least")
@@ -63,9 +68,14 @@ def end_of(run: Run, last: int = 10) -> Model:
     Parameters
     ----------
     run : Run
-        a finished run.
+        A finished run.
     last : int
-        so many, all of it when there are fewer.
+        Number of snapshots; all if there are fewer.
+
+    Returns
+    -------
+    Model
+        The snapshots.
     """
     frames = run.trajectory.last(last)
     return Model(list(zip(frames.positions, frames.cells, strict=True)), frames.symbols)

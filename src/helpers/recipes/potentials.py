@@ -1,6 +1,6 @@
-"""From a recipe in ``data/potentials.yaml`` to a potential, and its errors on every set.
+"""Potentials by their recipes in ``data/potentials.yaml``, and their errors on every set.
 
-Units: eV, A; see :mod:`helpers.potentials.training`.
+Units: eV, A; see `helpers.potentials.training`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,19 @@ from helpers.recipes import catalogue, sets
 
 
 def shipped_as_written(name: str) -> bool:
-    """Whether the shipped potential is what its entry in ``data/potentials.yaml`` says.
+    """Whether a shipped potential corresponds to its entry in ``data/potentials.yaml``.
 
-    Where the potential it went on from is not here, its weights are not compared; all else is.
+    If the potential that it started from is not present, its weights are not compared; all else is.
+
+    Parameters
+    ----------
+    name : str
+        Name of the potential.
+
+    Returns
+    -------
+    bool
+        True if it does.
     """
     folder = paths.shipped("potentials", name)
     if not (folder / provenance.FILE).is_file():
@@ -32,15 +42,30 @@ def shipped_as_written(name: str) -> bool:
 
 
 def make(name: str, *, threads: int | None = None) -> Potential:
-    """The potential ``name``: found (shipped or made here), resumed, or trained.
+    """A potential by its name: found (shipped or made here), resumed, or trained.
 
-    A set that is neither shipped nor made is made first (:func:`helpers.recipes.sets.make`), and
-    so is a potential that this one starts from. A shipped one counts as found only while its recipe
-    is the one that is asked for: edit the recipe, give it a new name, and it is trained.
+    A set that is neither shipped nor made is made first (`helpers.recipes.sets.make`), and so is a
+    potential from which this one starts. A shipped one is found only if its recipe is the requested
+    one: after an edit of the recipe, give it a new name to train it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the potential.
+    threads : int, optional
+        Threads of TensorFlow.
+
+    Returns
+    -------
+    Potential
+        The potential.
 
     Raises
     ------
-    BadRecipe, deepmd.DPFailed
+    BadRecipe
+        As `catalogue.potential_recipe`.
+    DPFailed
+        ``dp`` failed.
     """
     start = catalogue.potential_table()["potentials"].get(name, {}).get("from")
     if start and start not in store.names():
@@ -73,7 +98,23 @@ def _drawn_at_random(name: str) -> Path:
 
 
 def ship(name: str) -> Potential:
-    """Put a potential trained here into ``data/potentials``, in place of an older one."""
+    """Put a potential trained here into ``data/potentials``, in the place of an older one.
+
+    Parameters
+    ----------
+    name : str
+        Name of the potential.
+
+    Returns
+    -------
+    Potential
+        The shipped potential.
+
+    Raises
+    ------
+    BadRecipe
+        There is no such finished potential.
+    """
     source = paths.made("potentials", name).resolve()
     if not (source / provenance.FILE).is_file():
         raise catalogue.BadRecipe(

@@ -20,15 +20,21 @@ def plans(
     Parameters
     ----------
     common : HeatingRun
-        all that they share; its own rate and seed do not count.
+        All that they share; its own rate and seed are not used.
     rates_K_per_ps : sequence of float
-        heating rates.
+        Heating rates, K/ps.
     seeds : sequence of int
-        of the first velocities. Rates that are not in ``seeded_K_per_ps`` take the first only.
+        Seeds of the initial velocities. Rates that are not in ``seeded_K_per_ps`` take the first
+        only.
     seeded_K_per_ps : sequence of float
-        those with every seed; empty: all of them.
+        Rates with every seed, K/ps; if empty, all of them.
     named : sequence of HeatingRun
-        further runs; one of the same rate and seed stands in for the one made here.
+        Further runs; one of the same rate and seed replaces the one made here.
+
+    Returns
+    -------
+    list of HeatingRun
+        The runs.
     """
     found = {}
     for rate in rates_K_per_ps:

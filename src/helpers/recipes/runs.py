@@ -16,33 +16,78 @@ SHIPPED_MB = 4.0  # of a shipped trajectory; a longer one is thinned
 
 
 def run(name: str, **how) -> Run:
-    """The run ``name``: reused, resumed or made (`heating.run`, which takes ``how``).
+    """A run by its name: found, resumed or made.
 
-    A run that leaves physics is a result, too: its diagnosis is printed.
+    A run that leaves physics is a result too; its diagnosis is printed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    **how
+        Passed to `heating.run`.
+
+    Returns
+    -------
+    Run
+        The run.
+
+    Raises
+    ------
+    BadRecipe
+        As `catalogue.run_recipe`.
     """
     return heating.run(catalogue.run_recipe(name), keep_exploded=True, **how)
 
 
 def find(name: str) -> Run | None:
-    """The finished run ``name``, made here or shipped, or None."""
-    return heating.find(catalogue.run_recipe(name))
+    """A finished run by its name, made here or shipped.
 
+    Parameters
+    ----------
+    name : str
+        Name of the run.
 
-def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
-    """Put the finished run ``name`` into ``data/runs/<name>``, its trajectory thinned.
-
-    Frames are left out evenly until the file has at most ``megabytes``; the provenance then says
-    ``thinned`` (every so-manieth frame is there), and the key stays. What was made here moves to
-    ``build/unthinned/<name>``: the book reads what is shipped, here as elsewhere.
+    Returns
+    -------
+    Run or None
+        The run; None if it is not finished.
 
     Raises
     ------
     BadRecipe
-        no such run.
-    provenance.NoProvenance
-        the run is not finished.
-    FileExistsError
-        another run is shipped under this name.
+        As `catalogue.run_recipe`.
+    """
+    return heating.find(catalogue.run_recipe(name))
+
+
+def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
+    """Put a finished run into ``data/runs/<name>``, with a thinned trajectory.
+
+    Frames are left out evenly until the file is small enough; the provenance then has ``thinned``
+    (one frame in this many is present), and the key is unchanged. What was made here moves to
+    ``build/unthinned/<name>``: the book reads what is shipped, here as elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    megabytes : float
+        Largest size of the trajectory, MB.
+
+    Returns
+    -------
+    Run
+        The shipped run.
+
+    Raises
+    ------
+    BadRecipe
+        There is no such run.
+    NoProvenance
+        The run is not finished.
+    AlreadyThere
+        Another run is shipped under this name.
     """
     found, target = find(name), paths.shipped("runs", name)
     if found is None:

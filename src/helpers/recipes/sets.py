@@ -1,13 +1,13 @@
-"""From a recipe in ``data/sets.yaml`` to a set of labelled frames, by one call.
+"""Sets of labelled frames by their recipes in ``data/sets.yaml``.
 
 A set is sampled (by the reference itself, by a relaxation, by an earlier potential, or by a heating
-run), labelled by the reference, and packed. Sampling and labels lie in ``build/sampling/<set>`` and
-are resumable; the finished set is ``build/frames/<set>`` unless it is shipped.
+run), labelled by the reference, and packed. Sampling and labels are in ``build/sampling/<set>`` and
+can be resumed; the finished set is ``build/frames/<set>`` unless it is shipped.
 
 Concurrent learning in the manner of DP-GEN (Zhang et al., Comput. Phys. Commun. 253, 107206 (2020))
-is written as such recipes: the potential of a round samples what the next one is trained on. dpgen
-itself wants a queue, a scratch machine and VASP- or CP2K-like labels; on two cores a round is three
-commands.
+is expressed by such recipes: the potential of one round samples what the next one is trained on.
+dpgen itself needs a queue, a scratch machine and labels as from VASP or CP2K; on two cores a round
+is three commands.
 """
 
 from __future__ import annotations
@@ -28,20 +28,32 @@ LEVEL = "NequIP potential fitted to CP2K PBE-D3 molecular dynamics; not DFT itse
 
 
 def make(name: str, *, again: bool = False, calculator: Calculator | None = None) -> Path:
-    """The set ``name``: found (shipped or made here), resumed, or made. Returns its directory.
+    """A set by its name: found (shipped or made here), resumed, or made.
 
-    again: make it here even though it is shipped. calculator: what labels (and, where the sampler
-    is the reference, what samples) instead of the reference, e.g. ASE's of VASP or CP2K.
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+    again : bool
+        Whether to make it here even if it is shipped.
+    calculator : Calculator, optional
+        Calculator of the labels (and, if the sampler is the reference, of the sampling) in place of
+        the reference, such as ASE's of VASP or CP2K.
+
+    Returns
+    -------
+    Path
+        Directory of the set.
 
     Raises
     ------
     BadRecipe
-        see :func:`recipe`; a start that does not exist; a set or labels that are there, but were
-        made by another recipe.
-    reference.ReferenceUnavailable
-        the labeller is not installed.
-    dataset.BadFrames
-        the result does not pass the checks.
+        There is no such set or start, or a set or labels are present that were made from another
+        recipe.
+    ReferenceUnavailable
+        The reference is not installed.
+    BadFrames
+        The result does not pass the checks.
     """
     plan = catalogue.set_recipe(name)
     target = paths.made("frames", name)
@@ -72,10 +84,18 @@ def make(name: str, *, again: bool = False, calculator: Calculator | None = None
 
 
 def rounds(names: Sequence[str]) -> pd.DataFrame:
-    """How far the sampler of each set was from the label: the progress of concurrent learning.
+    """Difference between the sampler of each set and the labels, the progress of active learning.
 
-    One row a frame of those sets that a potential sampled: sampler (which potential), set, run,
-    force_rmse_eV_per_A (sampler against label, over atoms and components of the frame).
+    Parameters
+    ----------
+    names : sequence of str
+        Names of sets; those that a potential sampled are used.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame: sampler (the potential), set, run, force_rmse_eV_per_A (over atoms and
+        components of the frame).
     """
     rows = []
     for name in names:
@@ -98,7 +118,20 @@ def _changed(directory: Path, plan: catalogue.SetRecipe) -> list[str]:
 
 
 def described(plan: catalogue.SetRecipe, origins: dict[str, dict]) -> dict:
-    """The sampling of a set as its provenance tells it; origins: what `labels` wrote, by run."""
+    """The sampling of a set as recorded in its provenance.
+
+    Parameters
+    ----------
+    plan : SetRecipe
+        The recipe.
+    origins : dict of str to dict
+        Run -> ``origin.json`` from `labels`.
+
+    Returns
+    -------
+    dict
+        Plain data.
+    """
     method = {
         "reference": "molecular dynamics driven by the reference itself, every step labelled",
         "relaxation": "BFGS relaxation by the reference, every step labelled",
@@ -113,10 +146,20 @@ def described(plan: catalogue.SetRecipe, origins: dict[str, dict]) -> dict:
 
 
 def taken_from(name: str) -> dict[str, str]:
-    """Heating runs that the frames of a set were taken from: name -> key of its recipe.
+    """Heating runs from which the frames of a set were taken.
 
-    Empty for a set that was sampled otherwise. The key tells whether a run that has this name today
-    (after its potential was trained anew, say) is still the one that was labelled.
+    The key shows whether a run that has this name today (after a new training of its potential,
+    say) is still the one that was labelled.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+
+    Returns
+    -------
+    dict of str to str
+        Run -> key of its recipe; empty for a set that was sampled otherwise.
     """
     return provenance.read(dataset.locate(name)).get("sampling", {}).get("run_keys", {})
 
@@ -148,11 +191,52 @@ def pack(
     overwrite: bool = False,
     **limits,
 ) -> Path:
-    """Trajectories of labelled steps (extxyz) -> the checked set ``data/frames/<name>``.
+    """Make a checked set of frames from trajectories of labelled steps.
 
-    Several trajectories of the same atoms are joined in the given order; ``start``, ``stop`` and
-    ``keep_every`` hold for each. limits: passed on to `checks.check`. Returns the
-    set's directory.
+    Several trajectories of the same atoms are joined in the given order.
+
+    Parameters
+    ----------
+    trajectory : Path or sequence of Path
+        Trajectories (extxyz).
+    name : str
+        Name of the set.
+    description : str
+        What it holds, for a reader.
+    sampling : dict
+        How it was sampled, as plain data.
+    level_of_theory : str
+        Level of theory of the labels.
+    source : str
+        Where the labels come from.
+    keep_every : int
+        Interval in frames, for each trajectory.
+    start : int
+        First frame, for each trajectory.
+    stop : int, optional
+        End of the range of frames, for each trajectory.
+    n_blocks : int
+        Blocks of the split.
+    validation_share : float
+        Share of the validation frames.
+    directory : Path, optional
+        Where to write; by default ``data/frames/<name>``.
+    overwrite : bool
+        Whether an existing set may be replaced.
+    **limits
+        Passed to `checks.check`.
+
+    Returns
+    -------
+    Path
+        Directory of the set.
+
+    Raises
+    ------
+    BadFrames
+        As `checks.check`.
+    AlreadyThere
+        The set exists and ``overwrite`` is not given.
     """
     files = (
         [Path(trajectory)] if isinstance(trajectory, str | Path) else list(map(Path, trajectory))

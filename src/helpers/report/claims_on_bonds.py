@@ -1,4 +1,4 @@
-"""What chapter 3 concludes: DPMD-Test beside ATP, the Zn-N bond in the heat, Table 2, flow."""
+"""Conclusions of chapter 3: DPMD-Test and ATP, the Zn-N bond at high temperature, Table 2, flow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,18 @@ _TOTAL = "total"  # the row of all atoms in a table of distances
 
 
 def fate(run) -> str:
-    """How far the run of DPMD-Test came, in a sentence. run: a finished run, or None."""
+    """How far the run of DPMD-Test came, in a sentence.
+
+    Parameters
+    ----------
+    run : Run or None
+        The finished run.
+
+    Returns
+    -------
+    str
+        The sentence.
+    """
     if run is None:
         return "There is no DPMD-Test potential yet (`test_potential` is empty)."
     if run.exploded:
@@ -25,10 +36,21 @@ def fate(run) -> str:
 
 
 def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Finding:
-    """Figs. S1 and S2: DPMD-Test has the bonds right and the medium range wrong.
+    """Figs. S1 and S2: DPMD-Test describes the bonds correctly and the medium range not.
 
-    run: of DPMD-Test, or None. compared: ``sampled_rdf.Comparison`` of it. distances: of
-    ``rdf_distance.table``, or None without a comparison.
+    Parameters
+    ----------
+    run : Run or None
+        The run of DPMD-Test.
+    compared : sampled_rdf.Comparison
+        Its comparison with the reference.
+    distances : DataFrame or None
+        Result of ``rdf_distance.table``; None without a comparison.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     claim = "DPMD-Test at high temperature (Figs. S1, S2)"
     says = "its bonds are right, its medium range is wrong."
@@ -99,7 +121,17 @@ def where_it_was_trained(errors: pd.DataFrame, n_frames: int, test: str, atp: st
 def nearly_identical(compared, distances: pd.DataFrame | None) -> Finding:
     """Fig. 3a: the g(r) of ATP and of first principles are nearly identical.
 
-    compared, distances: as in `bonds_right_rest_wrong`.
+    Parameters
+    ----------
+    compared : sampled_rdf.Comparison
+        Comparison of ATP with the reference.
+    distances : DataFrame or None
+        Result of ``rdf_distance.table``; None without a comparison.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     says = "the two curves are nearly identical."
     if not compared:
@@ -127,10 +159,19 @@ def nearly_identical(compared, distances: pd.DataFrame | None) -> Finding:
 
 
 def partial_melting(between: Mapping[float, int], n_frames: Mapping[float, int]) -> Finding:
-    """Fig. 3b: the first two Zn-N peaks run into each other.
+    """Fig. 3b: the first two Zn-N peaks merge.
 
-    between: temperature (K) -> pairs between the peaks (``activation.pairs_in_valley``). n_frames:
-    temperature -> snapshots looked at.
+    Parameters
+    ----------
+    between : mapping of float to int
+        Temperature (K) -> pairs between the peaks (``activation.pairs_in_valley``).
+    n_frames : mapping of float to int
+        Temperature (K) -> number of snapshots.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     theirs = paper.value("observables.partial_melting_K").number
     filled = [T for T, pairs in between.items() if pairs]
@@ -147,7 +188,20 @@ def partial_melting(between: Mapping[float, int], n_frames: Mapping[float, int])
 
 
 def barrier_in_words(found: Activation, temperature_K: float = 1800.0) -> str:
-    """The barrier (kJ/mol) at a temperature, its lower bound, or that it is not determined."""
+    """The barrier at a temperature, its lower bound, or that it is not determined.
+
+    Parameters
+    ----------
+    found : Activation
+        Barriers and their line.
+    temperature_K : float
+        Temperature, K.
+
+    Returns
+    -------
+    str
+        In words, kJ/mol.
+    """
     row = found.at(temperature_K)
     if np.isfinite(row["dF_kJ_mol"]):
         return tables.number(row["dF_kJ_mol"], row["error_kJ_mol"])
@@ -156,7 +210,20 @@ def barrier_in_words(found: Activation, temperature_K: float = 1800.0) -> str:
 
 
 def barrier(found: Activation, temperature_K: float = 1800.0) -> Finding:
-    """Table 2: the activation free energy at 1800 K beside that of the paper's DPMD-20K."""
+    """Table 2: the activation free energy compared with that of the paper's DPMD-20K.
+
+    Parameters
+    ----------
+    found : Activation
+        Barriers and their line.
+    temperature_K : float
+        Temperature, K.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
     theirs = paper.rows("table2")["DPMD-20K"][f"dF_{temperature_K:.0f}K_kJ_per_mol"].number
     ours = found.at(temperature_K)
     if np.isfinite(ours["dF_kJ_mol"]):
@@ -179,7 +246,18 @@ def barrier(found: Activation, temperature_K: float = 1800.0) -> Finding:
 
 
 def barriers_beside_line(found: Activation) -> Finding:
-    """Fig. 3d: our lower bounds beside the line of the paper's DPMD-20K."""
+    """Fig. 3d: our lower bounds compared with the line of the paper's DPMD-20K.
+
+    Parameters
+    ----------
+    found : Activation
+        Barriers and their line.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
     claim, own = "Barriers against temperature (Fig. 3d)", paper.rows("table2")["DPMD-20K"]
     dU, dS = own["dU_kJ_per_mol"].number, own["dS_J_per_mol_K"].number
     says = f"they fall on the line {dU} kJ/mol - T · {dS} J/(mol K)."
@@ -209,7 +287,18 @@ def barriers_beside_line(found: Activation) -> Finding:
 
 
 def activation_line(found: Activation) -> Finding:
-    """Table 2: energy and entropy of activation, from a line through the barriers."""
+    """Table 2: energy and entropy of activation, from a line through the barriers.
+
+    Parameters
+    ----------
+    found : Activation
+        Barriers and their line.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
     own, line = paper.rows("table2")["DPMD-20K"], found.line
     claim = "ΔU‡ and ΔS‡ (Table 2)"
     says = f"{own['dU_kJ_per_mol'].number} kJ/mol and {own['dS_J_per_mol_K'].number} J/(mol K)."
@@ -234,9 +323,19 @@ def activation_line(found: Activation) -> Finding:
 
 
 def flows(table: pd.DataFrame, width_K: float) -> Finding:
-    """Does Zn diffuse at the highest temperature? table: of ``flow.table``, Zn in it.
+    """Whether Zn diffuses at the highest temperature.
 
-    width_K: of a window of temperature, for the words.
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``flow.table`` with Zn.
+    width_K : float
+        Width of a window of temperature, K.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     claim, says = "Flow", "it reports no diffusion coefficient."
     of_zn = table[table["element"] == "Zn"]

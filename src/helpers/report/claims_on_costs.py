@@ -1,4 +1,4 @@
-"""What the chapter on costs concludes."""
+"""Conclusions of the chapter on costs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from helpers.report.claims import Finding, Number
 
 
 def home_computer(steps: pd.DataFrame) -> Finding:
-    """Can a home computer train such a potential? steps: of ``record.training_table``.
+    """Whether a home computer can train such a potential.
 
-    Counted are the days that the paper's million steps would take on this machine, in the setting
-    that is shipped (the first row) and in the paper's own.
+    The time for the paper's million steps on this machine is given, with the shipped setting (the
+    first row) and with the paper's.
+
+    Parameters
+    ----------
+    steps : DataFrame
+        Result of ``record.training_table``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     days = "days for 10^6 steps"
     ours = steps.iloc[0]
@@ -33,9 +43,19 @@ def home_computer(steps: pd.DataFrame) -> Finding:
 
 
 def speed_up(speeds: pd.DataFrame) -> Finding:
-    """How much faster is the potential than first principles? speeds: of ``record.md_table``.
+    """How much faster the potential is than first principles.
 
-    Compared is the core time of a step per atom, the least of each engine.
+    The core time per step and atom is compared, the least of each engine.
+
+    Parameters
+    ----------
+    speeds : DataFrame
+        Result of ``record.md_table``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
     """
     core = speeds.groupby("engine")["core_us_per_atom_step"].min()
     gains = [paper.value(f"speed.gain_{where}") for where in ("figure", "text")]
@@ -57,7 +77,18 @@ def speed_up(speeds: pd.DataFrame) -> Finding:
 
 
 def goals(outlook: pd.DataFrame) -> Finding:
-    """Which of the goals of this book are reached? outlook: of ``generations.outlook``."""
+    """Which of the goals of this book are reached.
+
+    Parameters
+    ----------
+    outlook : DataFrame
+        Result of ``generations.outlook``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
     missed = outlook[~outlook["reached"]]
     named = [f"{row.group} {row.error.split('_')[0]}" for row in missed.itertuples()]
     return Finding(

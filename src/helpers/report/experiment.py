@@ -1,8 +1,8 @@
-"""Measured data that the book compares with (data/experiments), each with what its numbers say.
+"""Measured data with which the book compares (data/experiments), and what is known of their making.
 
 The glass of ZIF-4 on heating: X-ray total scattering of Gaillac et al., Nature Materials 16, 1149
-(2017), sixteen temperatures from 31 to 589 degrees C. They are of a glass, not of the crystal:
-there is no Bragg peak at any of them.
+(2017), at sixteen temperatures from 31 to 589 degrees C. These are data of a glass and not of the
+crystal: there is no Bragg peak at any temperature.
 """
 
 from __future__ import annotations
@@ -69,9 +69,22 @@ class HeatedGlass:
         return self.temperatures_C + ZERO_CELSIUS_K
 
     def at(self, temperature_C: float) -> HeatedGlass:
-        """The measurement at one temperature alone: F is (K,), D is (R,).
+        """The measurement at one temperature, with F of shape (K,) and D of shape (R,).
 
-        Raises Unfit when nothing was measured there; the message lists the temperatures.
+        Parameters
+        ----------
+        temperature_C : float
+            Temperature, degrees C.
+
+        Returns
+        -------
+        HeatedGlass
+            The measurement.
+
+        Raises
+        ------
+        Unfit
+            Nothing was measured at this temperature; the message lists the temperatures.
         """
         found = np.flatnonzero(self.temperatures_C == temperature_C)
         if not len(found):
@@ -138,19 +151,24 @@ def model(frames, symbols, kind: str = "x-ray", charges: Mapping[str, int] | Non
 
     Parameters
     ----------
-    frames : sequence of ((N,3) array, (3,3) array)
-        positions and cell of each frame, A.
-    symbols : (N,) array of str
-        chemical symbols.
+    frames : sequence of ((N, 3) array, (3, 3) array)
+        Positions and cell of each frame, A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
     kind : str
-        the radiation; another than "x-ray" is a prediction, not a comparison.
-    charges : dict, optional
-        see `radiation.amplitudes`.
+        The radiation; one other than "x-ray" is a prediction and not a comparison.
+    charges : dict of str to int, optional
+        See `radiation.amplitudes`.
+
+    Returns
+    -------
+    Seen
+        F(Q) and D(r) of the model.
 
     Raises
     ------
     ValueError
-        see `as_measured.seen`.
+        As `as_measured.seen`.
     """
     glass = heated_glass()
     return as_measured.seen(
@@ -188,15 +206,25 @@ def routes(frames, symbols, Q, ends: Sequence[float] = ()) -> dict[str, np.ndarr
 
 
 def first_peaks(glass: HeatedGlass) -> pd.DataFrame:
-    """The first peak of F(Q) at every temperature, and the bonds of the ligand to measure it by.
+    """The first peak of F(Q) at every temperature, relative to the bonds of the ligand.
+
+    Parameters
+    ----------
+    glass : HeatedGlass
+        The measurement.
 
     Returns
     -------
     DataFrame
-        temperature_C, position_per_A, height, fwhm_per_A of the first peak
-        (`diffraction_peak.first_peak`); ligand: height of D(r) at the bonds inside the imidazolate,
-        1.2 to 1.6 A, in 1/A^2; ratio: height over ligand, each over its value at the lowest
-        temperature. What makes all of F smaller leaves the ratio as it is.
+        temperature_C; position_per_A, height and fwhm_per_A of the first peak
+        (`diffraction_peak.first_peak`); ligand, the height of D(r) at the bonds inside the
+        imidazolate, 1.2 to 1.6 A, in 1/A^2; ratio, height over ligand, each divided by its value at
+        the lowest temperature. What reduces all of F leaves the ratio unchanged.
+
+    Raises
+    ------
+    Unfit
+        A temperature shows no peak.
     """
     bonds = (glass.r_A > 1.2) & (glass.r_A < 1.6)
     rows = []

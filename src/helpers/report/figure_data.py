@@ -1,7 +1,7 @@
-"""The numbers behind a figure, so that a page can offer them as CSV.
+"""The numbers behind a figure, offered by a page as CSV.
 
 ``offer`` adds a form ``text/csv`` to every matplotlib figure that a notebook shows from then on;
-the page links it below the caption. What is read is what is drawn: lines, points, bars, images.
+the page links it below the caption. What is drawn is read: lines, points, bars, images.
 """
 
 from __future__ import annotations
@@ -21,10 +21,20 @@ MOST_ROWS = 20_000  # of one file; a cloud of more points is no table that anyon
 
 
 def table(figure: Figure) -> pd.DataFrame:
-    """What a figure draws, one row a point: panel, series, x, y (and value, of an image).
+    """The data that a figure draws, a row for each point.
 
     Axis labels with their units are the names of the panels. Guide lines (``axhline``), bands and
-    text are left out. At most `MOST_ROWS` rows, evenly taken, from each series if need be.
+    text are left out. Of each series at most `MOST_ROWS` rows are taken, evenly.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+
+    Returns
+    -------
+    DataFrame
+        panel, series, x, y (and value, for an image).
     """
     rows = [
         {"panel": _panel(ax, k), "x_is": ax.get_xlabel(), "y_is": ax.get_ylabel(), **row}
@@ -37,7 +47,18 @@ def table(figure: Figure) -> pd.DataFrame:
 
 
 def csv(figure: Figure) -> str | None:
-    """`table` as text with six digits; None where a figure draws nothing that is a number."""
+    """`table` as text with six digits.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+
+    Returns
+    -------
+    str or None
+        The text; None if the figure draws no numbers.
+    """
     frame = table(figure)
     return frame.to_csv(index=False, float_format="%.6g") if len(frame) else None
 

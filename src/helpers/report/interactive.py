@@ -33,10 +33,16 @@ _MOST_POINTS = 1500  # a line; more cannot be told apart at the width of a page
 
 
 class Interactive:
-    """What the functions here return: Jupyter displays it, a page lets the reader use it.
+    """A figure to be displayed by Jupyter and used by the reader of a page.
 
-    spec: plotly's figure, a dictionary of ``data`` and ``layout``. figure: the still image.
-    table: the numbers of both.
+    Parameters
+    ----------
+    spec : dict
+        Plotly's figure: ``data`` and ``layout``.
+    figure : Figure
+        The still image.
+    table : DataFrame
+        The numbers of both.
     """
 
     def __init__(self, spec: dict, figure: Figure, table: pd.DataFrame):
@@ -45,7 +51,13 @@ class Interactive:
         self.table = table
 
     def png(self) -> bytes:
-        """The still image."""
+        """The still image.
+
+        Returns
+        -------
+        bytes
+            PNG.
+        """
         target = io.BytesIO()
         self.figure.savefig(target, format="png", dpi=110)
         return target.getvalue()
@@ -77,18 +89,41 @@ def lines(
 ) -> Interactive:
     """Lines of columns of a table, one for each value of ``by``; a click in the legend hides one.
 
-    table: one row a point, in the order of each line. x, y: columns; with several y the reader
-    picks one of them by a button (the still image has them one above the other). by: one or two
-    columns; the first gives the colour, the second the dashes, and a click on the legend's title
-    hides all of a colour. error: column of standard errors of the first y, in its unit. levels:
-    name -> y, in y's unit, as dashed horizontal lines (the first y only). bands: name ->
-    (low, high) in x, shaded. labels: column -> (quantity, unit) where its name does not say so
-    (``density_g_cm3`` does). markers: points on the lines.
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each point, in the order of each line.
+    x : str
+        Column of the horizontal axis.
+    y : str or sequence of str
+        Column of the vertical axis; of several, the reader selects one by a button (in the still
+        image they are one above the other).
+    by : str or sequence of str
+        One or two columns; the first gives the colour, the second the dashes, and a click on the
+        title of the legend hides all of a colour.
+    error : str, optional
+        Column of standard errors of the first ``y``, in its unit.
+    levels : mapping of str to float, optional
+        Name -> dashed horizontal line, in the unit of the first ``y``.
+    bands : mapping of str to (float, float), optional
+        Name -> shaded range of ``x``.
+    labels : mapping of str to (str, str), optional
+        Column -> quantity and unit, if the name of the column does not give them (``density_g_cm3``
+        does).
+    markers : bool
+        Whether to draw points on the lines.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Interactive
+        The figure.
 
     Raises
     ------
     Unfit
-        a column is not in the table, the table is empty, or ``by`` has more than two columns.
+        A column is missing, the table is empty, or ``by`` has more than two columns.
     """
     ys, by = _several(y), _several(by)
     _check(table, [x, *ys, *by, *_several(error)])
@@ -166,10 +201,36 @@ def slider(
     labels: Mapping[str, tuple[str, str]] | None = None,
     title: str = "",
 ) -> Interactive:
-    """Lines of one value of ``step`` at a time (a temperature), moved through by a slider.
+    """Lines for one value of ``step`` at a time (a temperature), selected by a slider.
 
-    The still image shows up to six of the steps at once, the first ``by`` only. x, y, by, labels,
-    title and what is raised: as for `lines`; ``by`` is one column at most here.
+    The still image shows up to six of the steps at once, for the first ``by`` only.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each point, in the order of each line.
+    x : str
+        Column of the horizontal axis.
+    y : str
+        Column of the vertical axis.
+    step : str
+        Column of the slider.
+    by : str or sequence of str
+        At most one column, which gives the colour.
+    labels : mapping of str to (str, str), optional
+        As for `lines`.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Interactive
+        The figure.
+
+    Raises
+    ------
+    Unfit
+        As `lines`, or ``by`` has more than one column.
     """
     by = _several(by)
     _check(table, [x, y, step, *by])
@@ -224,15 +285,28 @@ def slider(
 def maps(
     values: Mapping[str, np.ndarray], edges: tuple[float, float], *, title: str = ""
 ) -> Interactive:
-    """Maps of a local density, one at a time, moved through by a slider, in one scale of colours.
+    """Maps of a local density, one at a time, selected by a slider, on one colour scale.
 
-    values: name -> (nx, ny), 1/A^3. edges: A, of a box along the two vectors of the maps. The
-    still image has up to five of the maps side by side (`plots.density_maps`).
+    The still image has up to five of the maps side by side (`plots.density_maps`).
+
+    Parameters
+    ----------
+    values : mapping of str to (nx, ny) array
+        Name -> density, 1/A^3.
+    edges : (float, float)
+        Edges of a box along the two vectors of the maps, A.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Interactive
+        The figure.
 
     Raises
     ------
     Unfit
-        there is no map.
+        There is no map.
     """
     if not values:
         raise Unfit("there is no map to show; give at least one as name -> (nx, ny)")

@@ -1,4 +1,4 @@
-"""Figures of how good a potential is: parity panels, errors while it learns, energy of volume."""
+"""Figures of the accuracy of a potential: parity, errors during training, energy of volume."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from helpers.report import plots_of_potentials, style
 
 
 def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]]) -> Figure:
-    """Predicted against reference, a panel for each of energy, force and virial.
+    """Predicted against reference values, a panel for each quantity.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
 
 
 def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
-    """Errors of the checkpoints of one training against its step, a panel for each error.
+    """Errors of the checkpoints of one training against the training step, a panel for each error.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
 
 
 def energy_of_volume(curves: Mapping[str, pd.DataFrame]) -> Axes:
-    """Energy (meV/atom) against the change of volume (%), a line for each potential.
+    """Energy against the change of volume, a line for each potential.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def energies(frames: pd.DataFrame) -> Axes:
 
 
 def pressures(frames: pd.DataFrame) -> Axes:
-    """Pressure of the labels (GPa, without the kinetic part) against the density (g/cm3).
+    """Pressure of the labels, without the kinetic part, against the density.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def pressures(frames: pd.DataFrame) -> Axes:
 
 
 def errors_of_samplers(rounds: pd.DataFrame) -> Axes:
-    """Share of frames whose force error is larger than a value, a curve for each sampler.
+    """Share of frames whose force error exceeds a value, a curve for each sampler.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def errors_of_samplers(rounds: pd.DataFrame) -> Axes:
 
 
 def split(frames: pd.DataFrame, uses: Sequence[str]) -> Axes:
-    """A mark for each frame at its step of the sampling run, a row for each set.
+    """Steps of the sampling runs at which frames were taken, a row for each set.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def split(frames: pd.DataFrame, uses: Sequence[str]) -> Axes:
 
 
 def forces(rms: pd.DataFrame, theirs: Value) -> Axes:
-    """RMS force of each element (eV/A), a row for each sampler, beside an error of the paper.
+    """RMS force of each element, a row for each sampler, next to a force error of the paper.
 
     Parameters
     ----------

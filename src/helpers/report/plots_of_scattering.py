@@ -23,16 +23,21 @@ _MEASURED = {"color": "black", "lw": 1.2}
 
 
 def transforms(cold: HeatedGlass, choices: Mapping[str, Transform], r_max: float = 10.0) -> Figure:
-    """Measured F(Q) above, and below the published D(r) with what other windows make of F(Q).
+    """Measured F(Q) above, and below the published D(r) with the results of other windows.
 
     Parameters
     ----------
     cold : HeatedGlass
-        one temperature, of `HeatedGlass.at`.
-    choices : dict
-        name -> Transform; each curve is shifted up from the one before.
+        One temperature, from `HeatedGlass.at`.
+    choices : mapping of str to Transform
+        Name -> transform; each curve is shifted up from the one before.
     r_max : float
-        end of the lower panel, A.
+        End of the lower panel, A.
+
+    Returns
+    -------
+    Figure
+        Two panels.
     """
     figure, (top, bottom) = _two_panels(_Q, _F, _R, _D)
     top.plot(cold.Q_per_A, cold.F, **_MEASURED)
@@ -48,7 +53,20 @@ def transforms(cold: HeatedGlass, choices: Mapping[str, Transform], r_max: float
 
 
 def on_heating(glass: HeatedGlass, q_max: float = 4.0) -> Axes:
-    """F(Q) up to ``q_max`` (1/A) at every temperature, cold is dark, hot is light."""
+    """F(Q) at every temperature; dark is cold, light is hot.
+
+    Parameters
+    ----------
+    glass : HeatedGlass
+        The measurement.
+    q_max : float
+        End of the panel, 1/A.
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
     figure, ax = style.axes(_Q, _F, width=6.4)
     low = glass.Q_per_A < q_max
     for temperature, F in zip(glass.temperatures_C, glass.F, strict=True):
@@ -61,7 +79,16 @@ def on_heating(glass: HeatedGlass, q_max: float = 4.0) -> Axes:
 def first_peaks(table: pd.DataFrame) -> Figure:
     """Position, height and width of the first peak against temperature, one above the other.
 
-    table: of `experiment.first_peaks`; the height is that over the ligand's bonds (``ratio``).
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `experiment.first_peaks`; the height is that relative to the bonds of the ligand
+        (``ratio``).
+
+    Returns
+    -------
+    Figure
+        Three panels.
     """
     figure = plt.figure(figsize=(5.6, 6.4), dpi=110, layout="constrained")
     with plt.rc_context(style.STYLE):
@@ -81,7 +108,21 @@ def first_peaks(table: pd.DataFrame) -> Figure:
 def structure_factors(cold: HeatedGlass, models: Mapping[str, Seen], q_max: float = 15.0) -> Axes:
     """Q F(Q) of each model in colour over the measured one in black, one above the other.
 
-    models: name -> Seen. Each is scaled as its D(r) is from 1 to 10 A. q_max: 1/A.
+    Each model is scaled by the factor that fits its D(r) from 1 to 10 A.
+
+    Parameters
+    ----------
+    cold : HeatedGlass
+        One temperature of the measurement.
+    models : mapping of str to Seen
+        Name -> model.
+    q_max : float
+        End of the panel, 1/A.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     _, ax = style.axes(_Q, ("Q F(Q), shifted", "1/A"), width=6.4, height=1.2 + 1.1 * len(models))
     low = cold.Q_per_A < q_max
@@ -100,8 +141,22 @@ def structure_factors(cold: HeatedGlass, models: Mapping[str, Seen], q_max: floa
 def pair_distributions(cold: HeatedGlass, models: Mapping[str, Seen], r_max: float = 12.0) -> Axes:
     """D(r) of each model in colour over the measured one in black, one above the other.
 
-    models: name -> Seen, each with one scale (that of 1 to 10 A). r_max: A. Where a model lies
-    beyond half its cell, its curve is dotted: there its own images are counted.
+    Each model has one scale, that of 1 to 10 A. Beyond half its cell, where its own images are
+    counted, a curve is dotted.
+
+    Parameters
+    ----------
+    cold : HeatedGlass
+        One temperature of the measurement.
+    models : mapping of str to Seen
+        Name -> model.
+    r_max : float
+        End of the panel, A.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     _, ax = style.axes(_R, ("D(r), shifted", "1/A^2"), width=6.4, height=1.2 + 1.1 * len(models))
     near = (cold.r_A > 0.9) & (cold.r_A < r_max)
@@ -145,9 +200,21 @@ def parts(one: Seen, cold: HeatedGlass, largest: int = 6, r_max: float = 8.0) ->
 
 
 def routes(Q, curves: Mapping[str, np.ndarray], quantity: str) -> Axes:
-    """One quantity against Q by several routes; points where a name says ``vectors``.
+    """One quantity against Q by several routes; points if the name of a route contains ``vectors``.
 
-    Q: (K,) 1/A. curves: name -> (K,), NaN where unknown. quantity: label of the axis.
+    Parameters
+    ----------
+    Q : (K,) array
+        1/A.
+    curves : mapping of str to (K,) array
+        Name -> values; NaN where unknown.
+    quantity : str
+        Label of the vertical axis.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     _, ax = style.axes(_Q, (quantity, "-"), width=6.4)
     for name, values in curves.items():
@@ -160,7 +227,15 @@ def routes(Q, curves: Mapping[str, np.ndarray], quantity: str) -> Axes:
 def down_and_up(tables: Mapping[str, pd.DataFrame]) -> Axes:
     """Density against temperature of heating and quenching runs, as running means.
 
-    tables: name of a run -> its thermodynamic table; with none the axes say so.
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Name of a run -> its thermodynamic table; without any, a text in the panel says so.
+
+    Returns
+    -------
+    Axes
+        The panel.
     """
     _, ax = style.axes(("temperature", "K"), ("density", "g/cm3"), width=6.4)
     colours = cycle(style.SERIES_COLOURS)

@@ -161,15 +161,21 @@ class StructureView:
 def movie(
     frames: Mapping[str, Atoms], *, title: str = "", interactive: bool | None = None
 ) -> MovieView:
-    """Show stages of a run one after the other, to be played, stopped and turned.
+    """Show frames of a run as the result of a notebook cell.
 
-    frames: name ("300 K") -> atoms, all of the same elements in the same order; up to some twenty.
-    Make molecules whole first (``molecules.unbroken``). interactive: as for `view`.
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        The frames.
+    title : str
+        Title of the image.
+    interactive : bool, optional
+        As for ``view``.
 
-    Raises
-    ------
-    ValueError
-        there is no frame, or the elements of two frames differ.
+    Returns
+    -------
+    MovieView
+        Displayed by Jupyter.
     """
     return MovieView(frames, title, front_end() if interactive is None else interactive)
 

@@ -13,7 +13,20 @@ from helpers.report.tables import Table
 
 
 def barriers(found: Activation, pairs: Mapping[float, int]) -> Table:
-    """Barriers by temperature, their errors and lower bounds, and the pairs that were counted."""
+    """Barriers by temperature with their errors and lower bounds, and the number of pairs counted.
+
+    Parameters
+    ----------
+    found : Activation
+        Barriers and their line.
+    pairs : mapping of float to int
+        Temperature (K) -> pairs between the peaks.
+
+    Returns
+    -------
+    Table
+        A row for each temperature.
+    """
     table = found.barriers.drop(columns="note").assign(pairs=list(pairs.values()))
     names = {
         "temperature_K": "T (K)",
@@ -26,7 +39,18 @@ def barriers(found: Activation, pairs: Mapping[float, int]) -> Table:
 
 
 def flow(table: pd.DataFrame) -> Table:
-    """Diffusion coefficients or their upper limits. table: of ``flow.table``."""
+    """Diffusion coefficients or their upper limits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``flow.table``.
+
+    Returns
+    -------
+    Table
+        A row for each temperature and element.
+    """
     said = [
         f"< {row.D:.2f}" if row.limited else tables.number(row.D, row.error)
         for row in table.itertuples()
@@ -43,10 +67,19 @@ def flow(table: pd.DataFrame) -> Table:
 
 
 def curves(rdfs: Mapping[float, object], pairs) -> pd.DataFrame:
-    """g(r) of several pairs at several temperatures, one row a point, for a slider.
+    """g(r) of several pairs at several temperatures, a row for each point, for a slider.
 
-    rdfs: temperature (K) -> `rdf.RDFs`. pairs: of elements; None for all atoms. Columns:
-    temperature_K, pair, r_A, g.
+    Parameters
+    ----------
+    rdfs : mapping of float to RDFs
+        Functions at each temperature (K).
+    pairs : sequence of (str, str) or None
+        Pairs of elements; None for all atoms.
+
+    Returns
+    -------
+    DataFrame
+        temperature_K, pair, r_A, g.
     """
     rows = [
         pd.DataFrame(
@@ -59,9 +92,17 @@ def curves(rdfs: Mapping[float, object], pairs) -> pd.DataFrame:
 
 
 def frames_by_temperature(counts: Mapping[str, Mapping[float, object]]) -> Table:
-    """How many frames each trajectory has near each temperature.
+    """Number of frames that each trajectory has near each temperature.
 
-    counts: name -> temperature (K) -> frames (anything with a length).
+    Parameters
+    ----------
+    counts : mapping of str to mapping of float to sequence
+        Name -> temperature (K) -> frames.
+
+    Returns
+    -------
+    Table
+        A row for each trajectory.
     """
     table = pd.DataFrame({name: {T: len(f) for T, f in of.items()} for name, of in counts.items()})
     whole = table.sort_index().fillna(0).astype(int)
@@ -69,9 +110,23 @@ def frames_by_temperature(counts: Mapping[str, Mapping[float, object]]) -> Table
 
 
 def differences(structure: str, n_atoms: int, rate_K_per_ps: float, segments: bool) -> list[str]:
-    """In what the heating run differs from the paper's DPMD-20K, in words.
+    """Differences between the heating run and the paper's DPMD-20K.
 
-    rate_K_per_ps: of the ramp. segments: whether the temperature is held while frames are taken.
+    Parameters
+    ----------
+    structure : str
+        Name of the structure.
+    n_atoms : int
+        Number of atoms.
+    rate_K_per_ps : float
+        Heating rate, K/ps.
+    segments : bool
+        Whether the temperature is held while frames are taken.
+
+    Returns
+    -------
+    list of str
+        In words.
     """
     rate = paper.value("table3.DPMD-20K.heating_rate_K_per_ps").number
     atoms = paper.value("systems.supercell_atoms").number

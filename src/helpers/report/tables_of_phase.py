@@ -18,7 +18,18 @@ _OUTCOMES = {
 
 
 def windows(found: Mapping[str, object]) -> Table:
-    """Windows of a run: name, snapshots, highest temperature. found: name -> trajectory."""
+    """Windows of a run: name, number of snapshots, highest temperature.
+
+    Parameters
+    ----------
+    found : mapping of str to Trajectory
+        Name -> frames.
+
+    Returns
+    -------
+    Table
+        A row for each window.
+    """
     rows = [
         {
             "window": name,
@@ -31,7 +42,18 @@ def windows(found: Mapping[str, object]) -> Table:
 
 
 def bonds(found) -> Table:
-    """What became of the Zn-N bonds, and of the ligands. found: `ligand_exchange.Bonds`."""
+    """The outcome of the Zn-N bonds and of the ligands.
+
+    Parameters
+    ----------
+    found : ligand_exchange.Bonds
+        The bonds.
+
+    Returns
+    -------
+    Table
+        The table.
+    """
     outcome = found.episodes["outcome"].value_counts()
     counted = {f"bonds that {words}": int(outcome.get(key, 0)) for key, words in _OUTCOMES.items()}
     return tables.facts(
@@ -47,9 +69,19 @@ def bonds(found) -> Table:
 
 
 def molecules(census, spells: pd.DataFrame) -> Table:
-    """How many imidazolates were broken, for how long, and whether hydrogen came together.
+    """How many imidazolates were broken, for how long, and whether hydrogen formed clusters.
 
-    census: `molecules.Census`. spells: ``molecules.spells`` of its ligands.
+    Parameters
+    ----------
+    census : molecules.Census
+        Molecules in every frame.
+    spells : DataFrame
+        ``molecules.spells`` of its ligands.
+
+    Returns
+    -------
+    Table
+        The table.
     """
     return tables.facts(
         {
@@ -64,7 +96,18 @@ def molecules(census, spells: pd.DataFrame) -> Table:
 
 
 def networks(nets: Mapping[str, object]) -> Table:
-    """The network of each window. nets: name -> `network.Network`."""
+    """The network in each window.
+
+    Parameters
+    ----------
+    nets : mapping of str to network.Network
+        Name -> network.
+
+    Returns
+    -------
+    Table
+        A row for each window.
+    """
     rows = [
         {
             "window": name,
@@ -80,7 +123,18 @@ def networks(nets: Mapping[str, object]) -> Table:
 
 
 def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
-    """How much each peak widens. found: range (K) -> of ``peaks.growth``."""
+    """How much each peak widens.
+
+    Parameters
+    ----------
+    found : mapping of (float, float) to DataFrame
+        Range (K) -> result of ``peaks.growth``.
+
+    Returns
+    -------
+    Table
+        A row for each range and pair.
+    """
     rows = [one.assign(range=f"{low:.0f}–{high:.0f} K") for (low, high), one in found.items()]
     names = {
         "range": "range",
@@ -95,9 +149,21 @@ def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
 
 
 def differences(rate_K_per_ps: float, n_atoms: int, watched_ns: float) -> list[str]:
-    """In what the run differs from the paper's DPMD-1K, in words.
+    """Differences between the run and the paper's DPMD-1K.
 
-    rate_K_per_ps: its heating rate. watched_ns: time that all bonds were watched together.
+    Parameters
+    ----------
+    rate_K_per_ps : float
+        Heating rate, K/ps.
+    n_atoms : int
+        Number of atoms.
+    watched_ns : float
+        Observation time summed over all bonds, ns.
+
+    Returns
+    -------
+    list of str
+        In words.
     """
     theirs = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
     atoms = paper.value("systems.supercell_atoms").number

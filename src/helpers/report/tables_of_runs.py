@@ -1,6 +1,6 @@
-"""Tables of heating runs: how they were made, what came out, beside the paper's Table 3.
+"""Tables of heating runs: how they were made, their results, and the paper's Table 3.
 
-A run is anything with the attributes of `helpers.md.run.Run`.
+A run is any object with the attributes of `helpers.md.run.Run`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ from helpers.report.tables import Table
 
 
 def made(runs) -> Table:
-    """Which runs a page is about: size, steps, how they ended, when they were made, on what."""
+    """The runs of a page: size, steps, how they ended, when and on what machine they were made.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs.
+
+    Returns
+    -------
+    Table
+        A row for each run.
+    """
     rows = [
         {
             "run": run.name,
@@ -36,9 +47,19 @@ def made(runs) -> Table:
 
 
 def thermostat(runs) -> Table:
-    """Whether the temperature follows its target, beside the fluctuation that is expected.
+    """Whether the temperature follows its target, compared with the expected fluctuation.
 
-    A finite system fluctuates by T sqrt(2 / 3N) around its mean.
+    A finite system fluctuates by T sqrt(2 / 3N) about its mean.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs.
+
+    Returns
+    -------
+    Table
+        A row for each run.
     """
     rows = []
     for run in runs:
@@ -56,10 +77,19 @@ def thermostat(runs) -> Table:
 
 
 def lowest(means: Mapping, swing_ps: float) -> Table:
-    """Density in the first 100 K and in those 100 K where it is lowest.
+    """Density in the first 100 K and in the 100 K where it is lowest.
 
-    means: run -> of ``hundred_kelvins.means``. swing_ps: period of the cell, whose length in
-    kelvins is given, too.
+    Parameters
+    ----------
+    means : mapping of Run to DataFrame
+        Run -> result of ``hundred_kelvins.means``.
+    swing_ps : float
+        Period of the oscillation of the cell, ps, which is also given in kelvins.
+
+    Returns
+    -------
+    Table
+        A row for each run.
     """
     rows = []
     for run, table in means.items():
@@ -78,7 +108,18 @@ def lowest(means: Mapping, swing_ps: float) -> Table:
 
 
 def falls(found: Mapping[str, Transition]) -> Table:
-    """Transition temperatures, or why there is none. found: name -> transition."""
+    """Transition temperatures, or why there is none.
+
+    Parameters
+    ----------
+    found : mapping of str to Transition
+        Name -> transition.
+
+    Returns
+    -------
+    Table
+        A row for each name.
+    """
     rows = [
         {
             "run": name,
@@ -92,9 +133,17 @@ def falls(found: Mapping[str, Transition]) -> Table:
 
 
 def sizes(found: Mapping[float, tuple[Sequence, pd.DataFrame]]) -> Table:
-    """Cells of several sizes over the temperatures that they share.
+    """Cells of several sizes over their common range of temperature.
 
-    found: rate (K/ps) -> (runs, of ``transition_of_seeds.by_size``).
+    Parameters
+    ----------
+    found : mapping of float to (sequence of Run, DataFrame)
+        Rate (K/ps) -> runs and the result of ``transition_of_seeds.by_size``.
+
+    Returns
+    -------
+    Table
+        A row for each run.
     """
     rows = []
     for rate, (runs, table) in found.items():
@@ -115,7 +164,20 @@ def sizes(found: Mapping[float, tuple[Sequence, pd.DataFrame]]) -> Table:
 
 
 def own(runs, falls: Mapping) -> Table:
-    """Our runs in the columns of the paper's Table 3, and Tf of each. falls: run -> transition."""
+    """Our runs in the columns of the paper's Table 3, with the Tf of each.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs.
+    falls : mapping of Run to Transition
+        Run -> transition.
+
+    Returns
+    -------
+    Table
+        A row for each run.
+    """
     rows = [
         {
             "run": run.name,
@@ -135,9 +197,19 @@ def own(runs, falls: Mapping) -> Table:
 
 
 def table3(runs) -> Table:
-    """The paper's procedures beside the run of the same rate, its first seed, where there is one.
+    """The paper's procedures next to the run of the same rate (its first seed).
 
-    Without one only the steps are shown, as not computed. DPMD-Test is chapter 3's.
+    Without such a run only the steps are given, as not computed. DPMD-Test is in chapter 3.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs.
+
+    Returns
+    -------
+    Table
+        A row for each procedure.
     """
     rows = []
     for name in paper.rows("table3"):
@@ -157,7 +229,20 @@ def table3(runs) -> Table:
 
 
 def transitions(runs, by_rate: Mapping[float, Transition]) -> Table:
-    """The paper's transition temperatures beside ours at the same rate."""
+    """The paper's transition temperatures next to ours at the same rate.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs.
+    by_rate : mapping of float to Transition
+        Rate (K/ps) -> transition.
+
+    Returns
+    -------
+    Table
+        A row for each rate.
+    """
     rows = []
     for name in rate_laws.SLOW:
         run = _same_rate(runs, name)
@@ -175,9 +260,19 @@ def transitions(runs, by_rate: Mapping[float, Transition]) -> Table:
 
 
 def speed(runs) -> Table | str:
-    """Speed of the runs beside the paper's at the same cost an atom; a sentence if none is timed.
+    """Speed of the runs next to the paper's for the same cost per atom.
 
-    Taken from the provenance of the runs, start-up left out.
+    It is taken from the provenance of the runs, without start-up.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs.
+
+    Returns
+    -------
+    Table or str
+        The table; a sentence if no run was timed.
     """
     keys = ("atoms", "ns_per_day", "core_us_per_atom_step")
     cost = pd.DataFrame([[run.provenance[key] for key in keys] for run in runs], columns=keys)
