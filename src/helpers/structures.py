@@ -211,6 +211,9 @@ def read(path: Path | str) -> Atoms:
             flush=True,
         )
     usual.calc = None
+    if np.linalg.det(usual.cell.array) < 0:
+        usual.set_cell(usual.cell.array[[0, 2, 1]])  # the same lattice; programs want it so
+        print(f"[turned] {name}: left-handed cell, its last two vectors are swapped", flush=True)
     return usual
 
 

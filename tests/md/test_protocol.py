@@ -128,17 +128,18 @@ def test_a_structure_of_the_user(tmp_path):
         tmp_path / "right.extxyz", "2\n" + head.format("9 0 0 0 9 0 0 0 9", "T T T") + atoms
     )
     left = cell_of(
-        tmp_path / "left.extxyz", "2\n" + head.format("0 9 0 9 0 0 0 0 9", "F F F") + atoms
+        tmp_path / "left.extxyz", "2\n" + head.format("0 9 0 9 0 0 0 0 9", "T T T") + atoms
     )
     for path in (right, left):
         made = protocol.structure(run(path))
         assert np.linalg.det(made.cell) > 0 and made.pbc.all()
         np.testing.assert_allclose(made.get_distance(0, 1, mic=True), 2)
+    whole, flat, thin = "9 0 0 0 9 0 0 0 9", "T T F", "2 0 0 0 9 0 0 0 9"
     for text, word in [
-        ("2\nno cell" + atoms, "no cell of three vectors"),
-        ("2\n" + head.format("9 0 0 0 9 0 0 0 9", "T T F") + atoms, "periodic in 2 of three"),
-        ("2\n" + head.format("2 0 0 0 9 0 0 0 9", "T T T") + atoms, "two atoms 0.00 A apart"),
-        ("3\n" + head.format("9 0 0 0 9 0 0 0 9", "T T T") + atoms, "is not read"),
+        ("2\nno cell" + atoms, "no periodic cell"),
+        ("2\n" + head.format(whole, flat) + atoms, "not periodic in all directions"),
+        ("2\n" + head.format(thin, "T T T") + atoms, "overlap, Zn 0 and N 1 at 0.00 A"),
+        ("3\n" + head.format(whole, "T T T") + atoms, "is no structure that ASE reads"),
     ]:
         with pytest.raises(ValueError, match=word):
             protocol.structure(run(cell_of(tmp_path / "wrong.extxyz", text)))

@@ -146,8 +146,8 @@ def test_bad_entries(own):
         catalogue.BadRecipe, match="'heating_rat'; did you mean 'heating_rate_K_per"
     ):
         catalogue.run_recipe("short")
-    own(temperature_end_K=100)
-    with pytest.raises(catalogue.BadRecipe, match="short: temperature_end_K = 100 lies below"):
+    own(heating_rate_K_per_ps=-3)
+    with pytest.raises(catalogue.BadRecipe, match="heating_rate_K_per_ps = -3 must be positive"):
         catalogue.run_recipe("short")
 
 

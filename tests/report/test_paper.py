@@ -128,9 +128,9 @@ def test_the_page_of_contradictions_says_what_the_data_say():
         assert f"**This book.** {entry.book}" in section
 
 
-def test_the_introduction_names_the_chapter_of_every_claim():
+def test_every_claim_has_a_chapter_and_the_introduction_shows_what_came_out():
     page = (paths.ROOT / "book" / "intro.md").read_text()
+    assert "% generated: findings" in page
     for claim in paper.claims():
-        place = claim.place.split(",")[0]
-        (line,) = [line for line in page.splitlines() if line.startswith("|") and place in line]
-        assert f"notebooks/{claim.chapter}.ipynb" in line
+        assert (paths.NOTEBOOKS / f"{claim.chapter}.py").is_file()
+        assert f"notebooks/{claim.chapter}.ipynb" in page

@@ -162,7 +162,7 @@ def test_every_figure_of_a_notebook_is_shown(tmp_path):
         "shell = InteractiveShell.instance()\n"
         "for _ in range(2):\n"
         "    with capture_output() as captured:\n"
-        "        shell.run_cell('from helpers.report import plots\\n'\n"
+        "        shell.run_cell('from helpers.report import style\\n'\n"
         '                       \'style.axes(("r", "A"), ("g", "-"))[1].plot([0, 1]);\')\n'
         "    print(sum('image/png' in output.data for output in captured.outputs))\n"
     )
