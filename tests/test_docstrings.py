@@ -21,7 +21,8 @@ LATER = (
     "frames/correction.py", "frames/cp2k.py", "frames/cp2k_output.py", "frames/dataset.py",
     "frames/dft_list.py", "frames/extxyz.py", "frames/files.py", "frames/formats.py",
     "frames/importing.py", "frames/label_units.py", "frames/ligands.py", "frames/pair_law.py",
-    "frames/reference.py", "frames/sampling.py", "frames/summary.py", "frames/vasp.py", "md/fused.py",
+    "frames/reference.py", "frames/sampling.py", "frames/summary.py", "frames/vasp.py",
+    "md/fused.py",
     "observables/kissinger.py", "recipes/outcomes.py", "report/plots.py",
     "report/plots_of_scattering.py", "report/structure_view.py", "yaml_file.py",
 )  # fmt: skip
