@@ -55,6 +55,12 @@ bin_width: float = 0.02  # [A] 0.005..0.2 | bins of g(r) for peak widths
 smoothing: float = 0.03  # [A] 0..0.2 | smearing of the Zn-N g(r) before its width is read; 0: none
 # fmt: on
 
+# %% tags=["remove-cell"]
+from helpers.book import parameters
+
+# what papermill injects as text becomes a list, a number, a truth value
+globals().update(parameters.accepted("05_low_density_phase", globals()))
+
 # %% tags=["imports"]
 import numpy as np
 import pandas as pd

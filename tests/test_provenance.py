@@ -118,6 +118,26 @@ def test_canonical_json_is_readable_again(build):
     assert stored["sets"] == ["a", "b"] and stored["x"] == 0.5
 
 
+def test_a_provenance_is_json_whatever_was_measured(build):
+    directory = build / "x"
+    directory.mkdir()
+    results = {"rmse": [np.nan, 1.0], "best": np.float64("inf")}
+    provenance.write(directory, kind="runs", recipe={}, description="", results=results)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    record = json.loads((directory / provenance.FILE).read_text(), parse_constant=refuse)
+    assert record["results"] == {"rmse": [None, 1.0], "best": None}
+
+
+def test_a_broken_provenance_of_another_result_is_said_and_left_out(build, capsys):
+    other, wanted = make({"rate": 1}, "a"), make({"rate": 2}, "b")
+    (other / provenance.FILE).write_text('{"key": ')
+    assert provenance.find("runs", {"rate": 2}) == wanted
+    assert str(other) in capsys.readouterr().out
+
+
 def test_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="frames, potentials, runs"):
         paths.made("run")

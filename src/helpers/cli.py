@@ -208,16 +208,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument(
         "--near-copy",
-        type=float,
+        type=_share_of(None),
         default=0.02,
         metavar="A",
         help="displacement per atom below which frames are copies (0.02)",
     )
-    sub.add_argument("--force-bound", type=float, default=30.0, metavar="eV/A")
-    sub.add_argument("--pressure-bound", type=float, default=30.0, metavar="GPa")
+    sub.add_argument("--force-bound", type=_positive, default=30.0, metavar="eV/A")
+    sub.add_argument("--pressure-bound", type=_positive, default=30.0, metavar="GPa")
     sub.add_argument(
         "--loose-atoms",
-        type=float,
+        type=_share_of(1.0),
         default=0.02,
         metavar="SHARE",
         help="of C and H that may miss a bond in every frame (0.02)",
@@ -234,8 +234,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="for the reader of another format of dpdata; may be repeated",
     )
-    sub.add_argument("--n-blocks", type=int, default=10, help="blocks to split into (10)")
-    sub.add_argument("--validation-share", type=float, default=0.2, help="of the blocks (0.2)")
+    sub.add_argument("--n-blocks", type=_whole, default=10, help="blocks to split into (10)")
+    sub.add_argument(
+        "--validation-share", type=_share_of(1.0), default=0.2, help="of the blocks (0.2)"
+    )
     sub.add_argument("--level-of-theory", default="", help="kept in the provenance")
     sub.add_argument(
         "--against",
@@ -258,6 +260,22 @@ def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)
+
+
+def _share_of(high: float | None):
+    """A parser of numbers of the command line from 0 to ``high`` (None: open)."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (0 <= value < math.inf and (high is None or value <= high)):
+            wanted = "a number from 0 up" if high is None else f"a number from 0 to {high:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+        return value
+
+    return parse
 
 
 def _positive(text: str) -> float:

@@ -15,7 +15,7 @@ from helpers import settings
 
 KINDS = ("frames", "potentials", "runs", "validation")
 #: forms of a potential that are made of it in a minute, and never shipped
-FORMS = ("compressed", "double", "backends")
+FORMS = ("compressed", "double", "backends", "fused")
 
 _IN_ROOT = {"NOTEBOOKS": "notebooks"}
 _IN_DATA = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -299,8 +300,19 @@ def write(
         "versions": versions(),
         **more,
     }
-    write_text(Path(directory) / FILE, json.dumps(record, indent=1, default=_plain) + "\n")
+    record = _finite(json.loads(json.dumps(record, default=_plain)))
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    write_text(Path(directory) / FILE, text)
     return record
+
+
+def _finite(value):
+    """Plain data with null for NaN and infinity, which are no JSON."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_text(file: Path, text: str) -> Path:

@@ -80,6 +80,7 @@ class Document:
 
     def __init__(self, file: Path, error: type[UserError] = Unfit):
         self.file, self.error = Path(file), error
+        self.content: Any = None
         self._lines: dict[tuple, int] = {}
         try:
             loader = yaml.SafeLoader(self.file.read_text(encoding="utf-8"))
@@ -138,7 +139,7 @@ class Document:
         try:
             model.model_validate(content)
         except ValidationError as found:
-            errors = found.errors(include_url=False)
+            errors: list[Any] = list(found.errors(include_url=False))
             # a field that is misspelt is missing as well: the slip is what helps
             errors.sort(key=lambda error: error["type"] != "extra_forbidden")
             inside = [step for step in errors[0]["loc"] if step not in _BRANCHES]
@@ -231,25 +232,31 @@ def model_of(
     return create_model(kind.__name__, __base__=Model, **given, **more)
 
 
+def named(kind: Any, name: Any = Name) -> Any:
+    """The type of a map from names to parts of a kind."""
+    return dict.__class_getitem__((name, kind))
+
+
 def _as_written(hint: Any) -> Any:
     """The type that YAML gives for a type of Python's, without conversion."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple and inner[-1] is Ellipsis:
-        return list[_as_written(inner[0])]
+        return list.__class_getitem__(_as_written(inner[0]))
     if origin is tuple:
         (each,) = {_as_written(one) for one in inner}
-        return Annotated[list[each], Field(min_length=len(inner), max_length=len(inner))]
+        exactly = Field(min_length=len(inner), max_length=len(inner))
+        return Annotated.__class_getitem__((list.__class_getitem__(each), exactly))
     if origin in (Union, types.UnionType):
         return Union[tuple(map(_as_written, inner))]  # noqa: UP007
     return _PLAIN.get(hint, hint)
 
 
-def _branch_of(error: dict, inside: list) -> bool:
+def _branch_of(error: Any, inside: list) -> bool:
     """Whether an error is about the same part: of a union each branch says its own."""
     return [step for step in error["loc"] if step not in _BRANCHES] == inside
 
 
-def _said(errors: list[dict], model: type[BaseModel], inside: list) -> str:
+def _said(errors: list[Any], model: type[BaseModel], inside: list) -> str:
     """pydantic's errors about one part in words, with what is allowed."""
     kind, value = errors[0]["type"], errors[0]["input"]
     if kind == "extra_forbidden":

@@ -90,7 +90,7 @@ def test_nequip(build):
 
 
 @pytest.mark.skipif(
-    not (shutil.which(md_cost.cp2k.PROGRAM) and os.environ.get("ZIF4_SLOW")),
+    not (shutil.which(md_cost.first_principles.PROGRAM) and os.environ.get("ZIF4_SLOW")),
     reason="CP2K takes minutes: ZIF4_SLOW=1 asks for it",
 )
 def test_cp2k(build):

@@ -181,7 +181,7 @@ def closure(chapter):
 
 
 def test_import_closure_follows_helpers_through_functions_and_packages(project):
-    assert closure("01_first") == ["addition.py", "paths.py"]
+    assert closure("01_first") == ["addition.py", "errors.py", "paths.py", "settings.py"]
     assert closure("02_second") == ["addition.py", "deep/down/factor.py", "power.py"]
 
 

@@ -80,6 +80,17 @@ def _added(system):
     return {name: result[name] - system[name] for name in ("energies", "virials")}
 
 
+def test_structures_are_corrected_as_sets_are(crystal):
+    images = crystal.to_ase_structure()
+    found = correction.corrected_images(images, {"ZIF-4": LAW})
+    wanted = correction.corrected(crystal, {"ZIF-4": LAW})
+    for i, atoms in enumerate(found):
+        assert atoms.get_potential_energy() == pytest.approx(wanted["energies"][i], abs=1e-6)
+        virial = -atoms.get_volume() * atoms.get_stress(voigt=False)
+        np.testing.assert_allclose(virial, wanted["virials"][i], atol=1e-6)
+        np.testing.assert_array_equal(atoms.get_forces(), crystal["forces"][i])
+
+
 def test_forces_and_the_frames_that_are_given_stay_as_they_are(crystal):
     before = {name: crystal[name].copy() for name in ("energies", "forces", "virials")}
     result = correction.corrected(crystal, {"ZIF-4": LAW})

@@ -94,11 +94,10 @@ def test_a_left_handed_or_flat_cell_and_nan_are_refused_on_disk_too(real, tmp_pa
             dataset.load(target)
 
 
-def test_sets_of_users_are_no_part_of_what_nobody_named(real, tmp_path, monkeypatch):
+def test_sets_of_users_are_no_part_of_what_nobody_named(real, build):
     from helpers import paths
 
     before = dataset.smallest()
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
     few = real.copy()
     dataset.save(few, paths.made("frames", "mine"), np.arange(len(few)) < 3, description="",
                  recipe={}, formats={"a": "extxyz"})  # fmt: skip

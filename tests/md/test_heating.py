@@ -138,6 +138,21 @@ def test_last_lines_of_a_dead_lammps(potential, build, monkeypatch):
         heating.run(heating_run(potential), compress=False)
 
 
+@pytest.mark.parametrize("command", [
+    "variable nan equal out_of_range", 'print "ERROR: Lost atoms"\nerror nan', "pair_style nan",
+])  # fmt: skip
+def test_an_error_of_the_input_is_no_explosion(command, potential, build, monkeypatch):
+    """Whatever its words: nothing was integrated, and nothing is finished by it."""
+    good = lammps_input.script
+    monkeypatch.setattr(
+        lammps_input, "script", lambda *a: good(*a).replace("run ", f"{command}\nrun ", 1)
+    )
+    heated = heating_run(potential)
+    with pytest.raises(lammps.LammpsDied, match="ERROR"):
+        heating.run(heated, compress=False)
+    assert heating.find(heated) is None
+
+
 # --- protocols ------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import provenance
 from helpers.md import thermo
 
 
@@ -76,3 +77,24 @@ def test_density_and_its_error():
     assert found["error_g_cm3"] == pytest.approx(0.01 / np.sqrt(400), rel=0.5)
     with pytest.raises(ValueError, match="0 rows at 900 K"):
         thermo.density(held, 900)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_row_that_is_cut_off_is_no_data(run, finished):
+    """LAMMPS may be writing it, but not in a run that is finished, nor before another row."""
+    file = run / thermo.FILE
+    whole = file.read_text()
+    if finished:
+        provenance.write(run, kind="runs", recipe={}, description="")
+    for cut in (1, 5, 60):
+        file.write_text(whole[:-cut])
+        if finished:
+            with pytest.raises(ValueError, match="damaged: row 4 of 4 is cut off"):
+                thermo.read(run)
+        else:
+            assert thermo.read(run)["step"].tolist() == [200, 400]
+    rows = whole.splitlines(keepends=True)
+    rows[-2] = rows[-2][:20] + "\n"
+    file.write_text("".join(rows))
+    with pytest.raises(ValueError, match="damaged: row 3 of 4 is cut off"):
+        thermo.read(run)

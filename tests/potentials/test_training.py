@@ -78,7 +78,7 @@ def test_the_best_snapshot_is_frozen(lj_project, lj_recipe, monkeypatch):
         chosen["by errors"] = min(rows, key=key)["step"]
         return rows[1]
 
-    monkeypatch.setattr(training, "min", second_is_best, raising=False)
+    monkeypatch.setattr(checkpoints, "min", second_is_best, raising=False)
     made = training.train(
         long, "snapshots", save_every=20, display_every=20, watch=["lj"]
     ).directory

@@ -114,7 +114,7 @@ def own(tmp_path, set_to):
     """A data/ and build/ of our own, with one run of 68 atoms in runs.yaml."""
     set_to(data=tmp_path / "data", build=tmp_path / "build")
     (tmp_path / "data").mkdir()
-    for shared in ("potentials", "structures"):
+    for shared in ("potentials", "structures", "profiles"):
         (tmp_path / "data" / shared).symlink_to(paths.ROOT / "data" / shared)
 
     def write(**fields):

@@ -24,12 +24,12 @@ from tqdm import tqdm
 
 from helpers import paths, provenance, structures
 from helpers.benchmarks import record
-from helpers.frames import cp2k, reference
+from helpers.frames import cp2k as first_principles
+from helpers.frames import reference
 from helpers.md import force_field, kernels, lammps, parallel, reaxff
 from helpers.potentials import conversion, store
 
 STRUCTURE = "ZIF-4"
-ENGINES = ("uncompressed", "compressed", "native", *conversion.BACKENDS, "ReaxFF", "NequIP", "CP2K")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _cp2k(atoms: Atoms, ranks: int) -> dict:
     """One self-consistent calculation from scratch; in dynamics it would start from the last."""
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="zif4-md-speed-") as work:
-        labelled = cp2k.label([atoms], Path(work), ranks=ranks)[0]
+        labelled = first_principles.label([atoms], Path(work), ranks=ranks)[0]
     return lammps.row(len(atoms), 1, labelled.info["dft_seconds"], ranks, load)
 
 
@@ -159,10 +159,10 @@ def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Set
         rows += [Setting("NequIP")] + [Setting("NequIP", 1, cores)] * (cores > 1)
     else:
         absent["NequIP"] = "nequip and torch are not installed (the extra `reference`)"
-    if cp2k and shutil.which(cp2k.PROGRAM):
+    if cp2k and shutil.which(first_principles.PROGRAM):
         rows.append(Setting("CP2K", cores))
     else:
-        absent["CP2K"] = (f"{cp2k.PROGRAM} is not installed" if cp2k else
+        absent["CP2K"] = (f"{first_principles.PROGRAM} is not installed" if cp2k else
                           "not asked for (--cp2k; it takes minutes)")  # fmt: skip
     return rows, absent
 

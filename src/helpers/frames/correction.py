@@ -40,6 +40,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from helpers import paths, provenance, structures, units
@@ -296,24 +297,11 @@ def corrected(
         another composition than Zn(C3H3N2)2, a framework without a law, or volumes farther than
         :data:`MARGIN` from those of the fit. Nearer ones are extrapolated, with a warning.
     """
-    law = _law_of(system, chosen, source)
+    elements = np.array(system["atom_names"])[system["atom_types"]]
+    law = _law_of(_counts(elements), chosen, source)
     n_atoms = system.get_natoms()
     volume = np.abs(np.linalg.det(system["cells"])) / n_atoms
-    low, high = law.volumes
-    outside = (volume < low) | (volume > high)
-    if outside.any():
-        farthest = max(low - volume.min(), volume.max() - high)
-        said = (
-            f"{source}: {outside.sum()} of {len(volume)} frames have volumes of "
-            f"{volume.min():.2f} to {volume.max():.2f} A^3/atom, the correction was fitted "
-            f"from {low:.2f} to {high:.2f}"
-        )
-        if farthest > MARGIN:
-            raise dataset.BadFrames(
-                f"{said}: too far; label frames there by CP2K (data/dft.yaml) "
-                f"and fit it again, or leave these out"
-            )
-        warnings.warn(f"{said}: it is extrapolated", stacklevel=2)
+    _look_at_volumes(volume, law, source)
     result = system.copy()
     result.data["energies"] = system["energies"] + 1e-3 * n_atoms * law.energy(volume)
     if "virials" in system.data:
@@ -322,18 +310,64 @@ def corrected(
     return result
 
 
-def _law_of(system: dpdata.LabeledSystem, chosen: dict[str, Law], source: str) -> Law:
-    n_atoms = system.get_natoms()
-    counts = dict(
-        zip(
-            system["atom_names"],
-            np.bincount(system["atom_types"], minlength=len(system["atom_names"])),
-            strict=True,
-        )
+def _look_at_volumes(volume: np.ndarray, law: Law, source: str) -> None:
+    """Say that volumes lie beyond those of the fit, or refuse them."""
+    low, high = law.volumes
+    outside = (volume < low) | (volume > high)
+    if not outside.any():
+        return
+    said = (
+        f"{source}: {outside.sum()} of {len(volume)} frames have volumes of "
+        f"{volume.min():.2f} to {volume.max():.2f} A^3/atom, the correction was fitted "
+        f"from {low:.2f} to {high:.2f}"
     )
+    if max(low - volume.min(), volume.max() - high) > MARGIN:
+        raise dataset.BadFrames(
+            f"{said}: too far; label frames there by CP2K (data/dft.yaml) "
+            f"and fit it again, or leave these out"
+        )
+    warnings.warn(f"{said}: it is extrapolated", stacklevel=3)
+
+
+def corrected_images(
+    images: Sequence[Atoms], chosen: dict[str, Law], source: str = "these frames"
+) -> list[Atoms]:
+    """As `corrected`, of labelled ASE structures of one framework.
+
+    What was relaxed, strained or kept with the reference's labels (elastic constants, E(V)) needs
+    no label anew.
+
+    Raises
+    ------
+    dataset.BadFrames
+        see `corrected`.
+    """
+    found = []
+    for atoms in images:
+        law = _law_of(_counts(atoms.symbols), chosen, source)
+        volume = np.array([atoms.get_volume() / len(atoms)])
+        _look_at_volumes(volume, law, source)
+        stress = atoms.get_stress()
+        stress[:3] += 1e-3 * law.slope(volume)[0]
+        energy = atoms.get_potential_energy() + 1e-3 * len(atoms) * law.energy(volume)[0]
+        better = atoms.copy()
+        better.calc = SinglePointCalculator(
+            better, energy=energy, forces=atoms.get_forces(), stress=stress
+        )
+        found.append(better)
+    return found
+
+
+def _counts(symbols: Sequence[str]) -> dict[str, int]:
+    return {element: int(n) for element, n in zip(*np.unique(symbols, return_counts=True),
+                                                  strict=True)}  # fmt: skip
+
+
+def _law_of(counts: dict[str, int], chosen: dict[str, Law], source: str) -> Law:
+    n_atoms = sum(counts.values())
     zn = counts.get("Zn", 0)
     unit = structures.FORMULA_UNIT
-    if not zn or {k: v for k, v in counts.items() if v} != {k: zn * n for k, n in unit.items()}:
+    if not zn or counts != {k: zn * n for k, n in unit.items()}:
         raise dataset.BadFrames(
             f"{source} are not Zn(C3H3N2)2, for which alone the reference was "
             f"corrected; leave them out, or label them by DFT itself"

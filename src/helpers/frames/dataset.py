@@ -186,6 +186,7 @@ def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
 
 
 def indices(where: Sequence[int]) -> str:
+    """Which frames, in the words of a message: the first five."""
     return "index " + ", ".join(map(str, where[:5])) + (" ..." if len(where) > 5 else "")
 
 
@@ -281,22 +282,6 @@ def split_random(n_frames: int, validation_share: float = 0.2, seed: int = 1) ->
     mask = np.zeros(n_frames, dtype=bool)
     mask[np.random.default_rng(seed).choice(n_frames, wanted, replace=False)] = True
     return mask
-
-
-def table(sets: Sequence[str]) -> pd.DataFrame:
-    """One row a set and part of it: the flat entries of :func:`summary`, ranges as text."""
-    rows = {}
-    for name in sets:
-        for part in PARTS:
-            entries = summary.summary(load(name, part))
-            rows[name, part] = {
-                key: f"{value[0]:.6g} … {value[1]:.6g}" if isinstance(value, list) else value
-                for key, value in entries.items()
-                if not isinstance(value, dict) and value is not None
-            }
-    result = pd.DataFrame.from_dict(rows, orient="index")
-    result.index = pd.MultiIndex.from_tuples(result.index, names=["set", "part"])
-    return result.fillna("-")
 
 
 def per_frame(sets: Sequence[str]) -> pd.DataFrame:

@@ -36,6 +36,13 @@ CP2K_MD = ("cp2k/md", "cp2kdata/md", "cp2k/aimd_output")
 _ALIASES = {"outcar": "vasp/outcar", "xml": "vasp/xml", "cp2kdata/e_f": "cp2k/output"}
 
 
+_OPTIONS = {
+    "extxyz": {"keep_every", "start", "stop"},
+    "vasp/outcar": {"begin", "step"},
+    "vasp/xml": {"begin", "step"},
+}
+
+
 def import_labelled(
     path: Path,
     fmt: str | None = None,
@@ -70,6 +77,13 @@ def import_labelled(
     fmt = _ALIASES.get(fmt, fmt) or guess_format(path)
     if keys and any(keys.values()) and fmt != "extxyz":
         raise BadFrames(f"{path} ({fmt}): keys of labels are named for extended XYZ only")
+    if fmt in (*FORMATS, *CP2K_MD):
+        known = _OPTIONS.get(fmt, set())
+        if unknown := sorted(set(options) - known):
+            raise BadFrames(
+                f"{path} ({fmt}): no option {', '.join(unknown)}; there are: "
+                f"{', '.join(sorted(known)) or 'none'}"
+            )
     if fmt == "extxyz":
         return from_extxyz(path, virial=virial, keys=keys, notes=notes, **options)
     if fmt in vasp.FORMATS:

@@ -38,6 +38,12 @@ from helpers.md.resume import DamagedRun
 from helpers.md.run import Run
 
 _LOG = "lammps.log"
+_INTEGRATING = "Per MPI rank memory allocation"  # what LAMMPS says where a run begins
+_LEFT_PHYSICS = re.compile(
+    r"^ERROR(?: on proc \d+)?: (?:Lost atoms|Non-numeric (?:atom coords|box dimensions|pressure)"
+    r"|Bond atoms? |Out of range atoms|Too many neighbor bins|Domain too large for neighbor).*",
+    re.MULTILINE,
+)
 _RESTART_S = (
     60.0  # of computing between two restart files, at parallel.GUESS_S; at most a picosecond
 )
@@ -110,7 +116,7 @@ def run(
 
     def look() -> Path | None:
         found = find(heating)
-        return found and found.directory
+        return found.directory if found else None
 
     try:
         directory = provenance.kept(
@@ -283,9 +289,9 @@ def _lammps(
         _append(directory / "lammps.out", directory / _LOG)
     if process.returncode or progress.step < _last_row(heating):
         log = (directory / "lammps.out").read_text(errors="replace")
-        if error := re.search(
-            r"ERROR.*(Lost atoms|Non-numeric|out of range|Bond atom|nan).*", log, re.IGNORECASE
-        ):
+        # an error of the input is none of the dynamics, whatever its words
+        error = _LEFT_PHYSICS.search(log) if _INTEGRATING in log else None
+        if error:
             raise ExplodedRun(progress.diagnosis(error.group(0).strip()))
         raise LammpsDied(
             f"LAMMPS ended with code {process.returncode} at step {progress.step} of "

@@ -14,7 +14,7 @@ for temperature and pressure (Martyna, Tobias and Klein, J. Chem. Phys. 101, 417
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ase import Atoms
@@ -168,6 +168,16 @@ class HeatingRun:
                 object.__delattr__(self, name)  # the class has the default
         for name in ("supercell", "ensemble"):  # a notebook's parameters are lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        for one in fields(self):  # they get into LAMMPS' input
+            value = getattr(self, one.name)
+            if one.type == "int" and type(value) is not int:
+                raise Unfit(f"{one.name} = {value!r} must be a whole number")
+            if one.type == "float" and (
+                type(value) not in (int, float) or not math.isfinite(value)
+            ):
+                raise Unfit(f"{one.name} = {value!r} must be a number")
+        if len(self.supercell) != 3 or not all(type(n) is int and n > 0 for n in self.supercell):
+            raise Unfit(f"supercell = {list(self.supercell)} is not three whole numbers from 1 up")
         for name in (
             "temperature_start_K",
             "timestep_fs",
@@ -192,8 +202,6 @@ class HeatingRun:
                 raise Unfit(f"{name} = {getattr(self, name)} must not be negative")
         if not self.temperature_end_K > 0:
             raise Unfit(f"temperature_end_K = {self.temperature_end_K} must be positive")
-        if not math.isfinite(self.pressure_bar):
-            raise Unfit(f"pressure_bar = {self.pressure_bar} must be a number")
         constant = self.temperature_end_K == self.temperature_start_K
         if constant and self.heating_rate_K_per_ps != 0:
             raise Unfit(

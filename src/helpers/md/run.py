@@ -356,10 +356,16 @@ class Runs(Sequence[Run]):
 
 
 def _recipe_of(record: dict) -> HeatingRun:
-    """The recipe that a provenance tells, its inputs by the names they had then."""
+    """The recipe that a provenance tells, its inputs by the names they had then.
+
+    The run that it started from is known by its key alone: it is in the recipe if it is here.
+    """
     known = {f.name for f in fields(HeatingRun)}
     values = {name: value for name, value in record["recipe"].items() if name in known}
     values |= {
         name: record[name] for name in ("structure", "potential", "ensemble") if name in record
     }
+    if before := values.pop("after", None):
+        found = (one for _, one in provenance.finished("runs") if one["key"] == before)
+        values["after"] = next(map(_recipe_of, found), None)
     return HeatingRun(**values)

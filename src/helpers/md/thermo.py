@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
         The file is not such a table, or its steps do not increase.
     """
     file = _file(run)
-    table = pd.read_csv(file, comment="#")
+    table = pd.read_csv(io.StringIO(_whole(file)), comment="#")
     table = table if len(table) else table.astype(float)  # a run may explode before its first row
     if missing := [c for c in COLUMNS if c not in table.columns]:
         raise Unfit(
@@ -181,6 +182,30 @@ def density(
         "duration_ps": float(rows["time_ps"].iloc[-1] - rows["time_ps"].iloc[0]),
         "n": len(rows),
     }
+
+
+def _whole(file: Path) -> str:
+    """The text of a table without the row that LAMMPS is just writing.
+
+    Raises
+    ------
+    Unfit
+        another row is cut off, or the last one of a run that is finished.
+    """
+    text = file.read_text()
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith("#")]
+    growing = not (file.parent / provenance.FILE).is_file()
+    if growing and len(lines) > 1 and not lines[-1].endswith("\n"):
+        lines.pop()
+    width = lines[0].count(",") if lines else 0
+    for number, line in enumerate(lines, start=1):
+        if line.count(",") != width or not line.endswith("\n"):
+            raise Unfit(
+                f"{paths.relative(file)} is damaged: row {number} of {len(lines)} is cut off "
+                f"({line[:30].strip()!r}); restore it, or remove the run's directory and run it "
+                f"again"
+            )
+    return "".join(lines)
 
 
 def whole_rows(file: Path) -> list[str]:

@@ -8,8 +8,8 @@ temperature.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -273,7 +273,7 @@ def _returns(stages) -> int:
     names = [stage.name for stage in stages]
     return sum(
         a in ("low density", "pre-melt") and b in ("return", "crystal", "dense")
-        for a, b in itertools.pairwise(names)
+        for a, b in pairwise(names)
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, create_model
 
 from helpers import paths, yaml_file
 from helpers.errors import Unfit, UserError, nearest
@@ -350,6 +350,8 @@ def _run_table() -> dict[str, tuple[str, dict]]:
                     f"name in the group {table[name][0]}; give one of them another"
                 )
             table[name] = group, content["defaults"] | entry["fields"] | own
+    before = {name: values.get("after") or "" for name, (_, values) in table.items()}
+    _refuse_circles("goes on", before, document)
     return table
 
 
@@ -435,7 +437,7 @@ def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
         at = table[at][1].get("after")
     if at in seen:
         raise BadRecipe(
-            f"{paths.relative(paths.RUNS)}, {of}: goes on from itself: "
+            f"{paths.relative(paths.RUNS)}, {of}: a run goes on from itself: "
             f"{' after '.join([*seen, at])}; name another run"
         )
     return run_recipe(name)
@@ -487,43 +489,37 @@ _SET_RUNS = {
     "relaxation": (yaml_file.model_of(_Relaxation, partial=True), yaml_file.model_of(_Relaxation)),
     "runs": (yaml_file.model_of(_FromRun, partial=True), yaml_file.model_of(_FromRun)),
 }
-_SETS = RootModel[
-    dict[
-        yaml_file.Name,
-        yaml_file.model_of(SetRecipe, without=["runs"], runs=(dict[yaml_file.RunName, dict], ...)),
-    ]
-]
-
-
-class _Potentials(yaml_file.Model):
-    groups: dict[yaml_file.Name, list[str]]
-    potentials: dict[
-        yaml_file.Name,
-        yaml_file.model_of(
-            training.Recipe,
-            without=["initial_potential"],
-            what=(str, ""),
-            start=(str, Field("", alias="from")),
-            split=(Literal["block", "random"], "block"),
-        ),
-    ]
-
-
-def _run(partial: bool):
-    """What a file says of a run: the one it goes on from by its name."""
-    return yaml_file.model_of(
-        protocol.HeatingRun, without=["after"], partial=partial, after=(str, "")
-    )
-
-
-class _Group(yaml_file.Model):
-    fields: _run(partial=True)
-    runs: dict[yaml_file.Name, _run(partial=True)]
-
-
-class _Runs(yaml_file.Model):
-    defaults: _run(partial=True)
-    groups: dict[yaml_file.Name, _Group]
-
-
-_POTENTIALS, _RUNS, _RUN = _Potentials, _Runs, _run(partial=False)
+_SET = yaml_file.model_of(
+    SetRecipe, without=["runs"], runs=(yaml_file.named(dict, yaml_file.RunName), ...)
+)
+_SETS = RootModel.__class_getitem__(yaml_file.named(_SET))
+_POTENTIAL = yaml_file.model_of(
+    training.Recipe,
+    without=["initial_potential"],
+    what=(str, ""),
+    start=(str, Field("", alias="from")),
+    split=(Literal["block", "random"], "block"),
+)
+_POTENTIALS = create_model(
+    "Potentials",
+    __base__=yaml_file.Model,
+    groups=(yaml_file.named(list[str]), ...),
+    potentials=(yaml_file.named(_POTENTIAL), ...),
+)
+# `after` is the name of another run
+_RUN = yaml_file.model_of(protocol.HeatingRun, without=["after"], after=(str, ""))
+_PART_OF_RUN = yaml_file.model_of(
+    protocol.HeatingRun, without=["after"], partial=True, after=(str, "")
+)
+_GROUP = create_model(
+    "Group",
+    __base__=yaml_file.Model,
+    fields=(_PART_OF_RUN, ...),
+    runs=(yaml_file.named(_PART_OF_RUN), ...),
+)
+_RUNS = create_model(
+    "Runs",
+    __base__=yaml_file.Model,
+    defaults=(_PART_OF_RUN, ...),
+    groups=(yaml_file.named(_GROUP), ...),
+)
