@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ase import Atoms
 
 from helpers import paths, processes, provenance
 from helpers.md import (
+    fused,
     kernels,
     lammps,
     lammps_input,
@@ -100,6 +102,9 @@ def run(
             if heating.potential == reaxff.NAME
             else lammps_input.deepmd(model)
         )
+        whole = None
+        if compress and heating.potential != reaxff.NAME and not heating.ensemble:
+            whole = fused.proven(heating.potential, protocol.structure(_unit_cell(heating)))
         ranks, threads = parallel.choose(
             atoms,
             tried,
@@ -108,6 +113,7 @@ def run(
             ranks,
             threads,
             lammps_input.atom_style(heating),
+            whole,
         )
         every = restart_every_ps or min(
             1.0, _RESTART_S / (parallel.GUESS_S * len(atoms)) * heating.timestep_fs / 1000
@@ -124,10 +130,12 @@ def run(
                 progress, exploded = Progress(directory, heating), ""
                 if first < heating.total_steps:
                     try:
-                        _lammps(directory, heating, first, every, ranks, threads, fence, progress)
+                        _lammps(
+                            directory, heating, first, every, ranks, threads, fence, progress, whole
+                        )
                     except ExplodedRun as error:
                         exploded = str(error)
-            _finish(directory, heating, recipe, atoms, progress, ranks, threads, exploded)
+            _finish(directory, heating, recipe, atoms, progress, ranks, threads, exploded, whole)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
@@ -170,6 +178,13 @@ def _model(potential: str, atoms: Atoms, compress: bool) -> Path:
         return reaxff.force_field(atoms.get_chemical_symbols())
     store.check_potential(potential, sorted(set(atoms.get_chemical_symbols())))
     return conversion.compress(potential) if compress else store.model_file(potential)
+
+
+def _unit_cell(heating: HeatingRun) -> HeatingRun:
+    """The same run of one cell: enough to compare forces with."""
+    if heating.after:
+        return replace(heating, after=None, supercell=(1, 1, 1))
+    return replace(heating, supercell=(1, 1, 1))
 
 
 def _prepare(
@@ -216,6 +231,7 @@ def _lammps(
     threads: int,
     fence: int,
     progress: Progress,
+    whole: tuple[Path, Path] | None,
 ) -> None:
     """Run LAMMPS from ``first`` to the end, watching its table."""
     (directory / "in.part").write_text(lammps_input.script(heating, first, restart_every_ps))
@@ -223,7 +239,7 @@ def _lammps(
         process = subprocess.Popen(
             [*lammps.command(ranks), "-in", "in.part", "-log", "none"],
             cwd=directory,
-            env=lammps.environment(threads),
+            env=lammps.environment(threads, fused=whole),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -280,6 +296,7 @@ def _finish(
     ranks: int,
     threads: int,
     exploded: str,
+    whole: tuple[Path, Path] | None,
 ) -> None:
     raw, end = directory / trajectory.FILE, directory / lammps_input.END
     last = progress.step - 1 if exploded else heating.total_steps  # without what is not physics
@@ -325,6 +342,7 @@ def _finish(
         threads=threads,
         sessions=progress.sessions,
         native_kernels=kernels.library() is not None,
+        fused=whole is not None,
         ns_per_day=_rounded(progress.speed_ns_per_day),
         core_us_per_atom_step=_rounded(
             progress.core_seconds * 1e6 / (progress.md_steps * len(atoms))

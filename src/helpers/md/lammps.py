@@ -36,19 +36,23 @@ def command(ranks: int = 1) -> list[str]:
     return [str(launcher if launcher.exists() else "mpirun"), "-np", str(ranks), *program]
 
 
-def environment(threads: int = 1, native: bool = True) -> dict[str, str]:
+def environment(
+    threads: int = 1, native: bool = True, fused: tuple[Path, Path] | None = None
+) -> dict[str, str]:
     """Environment in which LAMMPS finds the deepmd plugin, with ``threads`` for each rank.
 
     native: the plugin's inner loops are those compiled for this machine, if there are
-    (`helpers.md.kernels`), else those of DeePMD-kit's wheel.
+    (`helpers.md.kernels`), else those of DeePMD-kit's wheel. fused: library and weights of
+    `helpers.md.fused`, which then evaluates the one potential of the input.
     """
-    fast = kernels.library() if native else None
+    fast = fused[0] if fused else kernels.library() if native else None
     before = _environment()
     preloaded = [str(x) for x in (fast, before.get("LD_PRELOAD")) if x]  # the launcher has its own
     return before | {
         "OMP_NUM_THREADS": str(threads), "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
         "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
-    } | ({"LD_PRELOAD": ":".join(preloaded)} if preloaded else {})  # fmt: skip
+    } | ({"LD_PRELOAD": ":".join(preloaded)} if preloaded else {}) | (
+        {"ZIF4_FUSED": str(fused[1].resolve())} if fused else {})  # fmt: skip
 
 
 @functools.cache
@@ -86,11 +90,11 @@ def write_data(
 
 
 def single_point(
-    atoms: Atoms, force: list[str], *, native: bool = True
+    atoms: Atoms, force: list[str], *, native: bool = True, fused: tuple[Path, Path] | None = None
 ) -> tuple[float, np.ndarray]:
     """Energy (eV) and forces (N, 3) in eV/A of one structure, on one rank.
 
-    force: input lines of the potential. native: see `environment`.
+    force: input lines of the potential. native, fused: see `environment`.
 
     Raises
     ------
@@ -119,7 +123,7 @@ def single_point(
             [*command(), "-in", "in.point", "-log", "none"],
             cwd=work,
             text=True,
-            env=environment(native=native),
+            env=environment(native=native, fused=fused),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -145,10 +149,11 @@ def time_lammps(
     seconds: int,
     atom_style: str = "atomic",
     native: bool = True,
+    fused: tuple[Path, Path] | None = None,
 ) -> dict:
     """Steps at constant energy for about ``seconds``; the first two are left out.
 
-    native: see `lammps.environment`.
+    native, fused: see `lammps.environment`.
     """
     text = "\n".join([
         "units metal", f"atom_style {atom_style}", "boundary p p p", "box tilt large",
@@ -163,7 +168,7 @@ def time_lammps(
         load = os.getloadavg()[0]
         done = subprocess.run(
             [*command(ranks), "-in", "in.speed", "-log", "none"], cwd=work,
-            env=environment(threads, native), text=True, stdin=subprocess.DEVNULL,
+            env=environment(threads, native, fused), text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
         )  # fmt: skip
     loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps", done.stdout)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 from ase import Atoms
 from tqdm import tqdm
@@ -38,12 +39,13 @@ def choose(
     ranks: int | None = None,
     threads: int | None = None,
     atom_style: str = "atomic",
+    fused: tuple[Path, Path] | None = None,
 ) -> tuple[int, int]:
     """(ranks, threads) for a run: as given, or the fastest of a short trial on this machine.
 
-    force: input lines of the potential, and ``potential`` the sha256 of its file. The trial
-    is made once for a cell size, potential and machine; it is kept in ``build/bench/layouts`` and
-    used again. A run of minutes is not worth it and gets one core.
+    force: input lines of the potential, and ``potential`` the sha256 of its file. fused: see
+    `lammps.environment`. The trial is made once for a cell size, potential and machine; it is kept
+    in ``build/bench/layouts`` and used again. A run of minutes is not worth it and gets one core.
 
     Raises
     ------
@@ -61,14 +63,16 @@ def choose(
         "hardware": provenance.hardware(),
         "versions": provenance.versions(),
         "native_kernels": kernels.library() is not None,
-    }
+    } | ({"fused": True} if fused else {})
     file = paths.BUILD / "bench" / "layouts" / f"{provenance.key(recipe)}.json"
     reused = file.is_file()
     if not reused:
         tried, died = {}, None
         for r, t in tqdm(layouts(cores, len(atoms)), desc="ranks x threads", unit="trial"):
             try:
-                tried[f"{r} x {t}"] = lammps.time_lammps(atoms, force, r, t, _TRIAL_S, atom_style)
+                tried[f"{r} x {t}"] = lammps.time_lammps(
+                    atoms, force, r, t, _TRIAL_S, atom_style, fused=fused
+                )
             except lammps.LammpsDied as error:  # an mpirun that refuses, too few cores for it
                 print(f"{r} ranks x {t} threads: {error}", flush=True)
                 died = error
