@@ -22,7 +22,7 @@ LATER = (
     "frames/dft_list.py", "frames/extxyz.py", "frames/files.py", "frames/formats.py",
     "frames/importing.py", "frames/label_units.py", "frames/ligands.py", "frames/pair_law.py",
     "frames/reference.py", "frames/sampling.py", "frames/summary.py", "frames/vasp.py",
-    "md/fused.py",
+    "md/fused.py", "validation/boltzmann.py",
     "observables/kissinger.py", "recipes/outcomes.py", "report/plots.py",
     "report/plots_of_scattering.py", "report/structure_view.py", "yaml_file.py",
 )  # fmt: skip

@@ -132,7 +132,8 @@ def test_a_bad_profile_is_refused_before_anything_runs(built):
     done = zif4("book")
     assert done.returncode == 1 and not (built / "build").exists()
     assert done.stderr == (
-        "02_second: unknown parameter 'exponet' (profile); did you mean 'exponent'?\n"
+        "data/profiles/small.yaml, line 1, 02_second.exponet: 02_second: unknown parameter "
+        "'exponet' (profile); did you mean 'exponent'?\n"
     )
 
 

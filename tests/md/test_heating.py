@@ -245,7 +245,7 @@ def test_quenched_from_the_end_of_another_run(potential, build):
     )  # fmt: skip
     directory = heating.run(quench, compress=False)
     holds_every_sample_once(quench, directory)
-    before = heating.find(first.recipe())
+    before = heating.find(first).directory
     last, next_ = thermo.read(before).iloc[-1], thermo.read(directory).iloc[0]
     for column, error in (("potential_energy_eV", 0.05), ("kinetic_energy_eV", 0.05)):
         assert next_[column] == pytest.approx(last[column], abs=error)
@@ -266,7 +266,7 @@ def test_heavy_hydrogen_moves_slower_and_weighs_the_same(potential, build):
     row, atoms = thermo.read(directory).iloc[0], protocol.structure(heavy)
     density = atoms.get_masses().sum() / row["volume_A3"] / units.mol * 1e24
     assert row["density_g_cm3"] == pytest.approx(density, rel=1e-5)
-    masses = (directory / "start.data").read_text().split("Masses")[1].split("Atoms")[0]
+    masses = (directory.directory / "start.data").read_text().split("Masses")[1].split("Atoms")[0]
     lines = [line.split() for line in masses.strip().splitlines()]
     assert float(lines[structures.TYPE_MAP.index("H")][1]) == pytest.approx(2.014)
 
@@ -289,5 +289,5 @@ def test_stops_where_the_ensemble_no_longer_knows(potential, build):
     )  # fmt: skip
     with pytest.raises(heating.ExplodedRun, match="stop_at_deviation_eV_per_A = 0.0001"):
         heating.run(run, compress=False)
-    first = model_deviation.whole_rows(heating.find(run.recipe()) / model_deviation.FILE)
+    first = model_deviation.whole_rows(heating.find(run).directory / model_deviation.FILE)
     assert [int(row.split()[0]) for row in first] == [0]

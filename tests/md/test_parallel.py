@@ -49,7 +49,7 @@ def test_a_trial_is_made_once_and_announced(build, monkeypatch, capfd):
 
 
 def test_a_layout_that_fails_is_left_out(build, monkeypatch):
-    def time_lammps(atoms, force, ranks, threads, seconds, atom_style):
+    def time_lammps(atoms, force, ranks, threads, seconds, atom_style, fused=None):
         if ranks > 1:
             raise lammps.LammpsDied("no slots")
         return lammps.row(len(atoms), 10, 1.0 / threads, ranks * threads, 0.0)

@@ -66,7 +66,7 @@ def test_a_set_split_at_random_is_judged_by_its_own_validation_frames_alone(
     made = provenance.read(copy) | {"sets": ["abw_0300_1500-random"]}
     (copy / provenance.FILE).write_text(json.dumps(made))
     potentials._drawn_at_random("abw_0300_1500-random")
-    monkeypatch.setattr(dataset, "names", lambda: ["abw_0300_1500", "crystal_1200", "npt"])
+    monkeypatch.setattr(dataset, "names", lambda **_: ["abw_0300_1500", "crystal_1200", "npt"])
     roles = {name: errors["role"] for name, errors in accuracy.evaluate(copy, 2).items()}
     assert roles == {"crystal_1200": "test", "npt": "unseen", "abw_0300_1500-random": "validation"}
 

@@ -194,3 +194,22 @@ def test_shipped_trajectories_are_small():
     for file in (f for f in files if f.suffix == ".gz"):
         with gzip.open(file) as content:
             assert content.readline() == b"ITEM: TIMESTEP\n"
+
+
+def test_a_run_goes_on_from_itself_never(tmp_path, monkeypatch):
+    file = tmp_path / "runs.yaml"
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "defaults": {"structure": "ZIF-4", "potential": "atp", "temperature_start_K": 300,
+                             "temperature_end_K": 400, "heating_rate_K_per_ps": 1},
+                "groups": {"all": {"fields": {}, "runs": {"a": {"after": "b"}, "b": {"after": "a"},
+                                                          "c": {"after": "d"}}}},
+            }
+        )
+    )  # fmt: skip
+    monkeypatch.setattr(paths, "RUNS", file)
+    with pytest.raises(catalogue.BadRecipe, match="goes on from itself: a after b after a"):
+        catalogue.run_recipe("a")
+    with pytest.raises(catalogue.BadRecipe, match="no run 'd'"):
+        catalogue.run_recipe("c")

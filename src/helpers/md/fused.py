@@ -9,19 +9,29 @@ run by TensorFlow as before. ``ZIF4_KERNELS=off`` leaves all of it out.
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 
-from helpers import paths, provenance
+from helpers import paths, provenance, settings
 from helpers.errors import UserError
+from helpers.md import force_field, kernels, lammps
 from helpers.potentials import store
 from helpers.potentials.store import Potential
 
 SOURCE = Path(__file__).with_name("native") / "fused_deep_potential.cc"
 VARIABLE = "ZIF4_FUSED"  # names the file of weights
 WEIGHTS = "weights.bin"
+LIBRARY = "libzif4fused.so"
+FLAGS = kernels.FLAGS
+FORCE_ERROR = 5e-5  # eV/A, for forces of 1 eV/A and less; float32 alone makes 1e-5
+ENERGY_ERROR = 1e-5  # eV an atom
 STEP = 0.05  # between nodes, of the normalised s: errors of float32 are larger
 CLOSEST_A = 0.5  # the table covers distances from here on; beyond, straight lines
 _MAGIC, _VERSION = 0x5A494634, 1
@@ -29,6 +39,78 @@ _MAGIC, _VERSION = 0x5A494634, 1
 
 class NotFused(UserError, ValueError):
     """A model of a kind that the fused evaluation does not know."""
+
+
+class FusedDiffers(UserError, RuntimeError):
+    """The library does not compile here, or its forces are not those of TensorFlow."""
+
+
+def proven(potential: str | Path, atoms: Atoms) -> tuple[Path, Path] | None:
+    """(library, weights) for `lammps.environment`, shown to be right for this potential; or None.
+
+    Once for a potential and machine: the library is compiled, and its energy and forces on
+    ``atoms``, randomly displaced by 0.05 A, are compared with those of TensorFlow. Where it cannot
+    be used a line says why, and TensorFlow is.
+
+    Raises
+    ------
+    store.BadPotential
+        see `store.load`.
+    """
+    if settings.current().kernels == "off":
+        return None
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    if not compiler:
+        return None  # `kernels.library` has said so
+    frozen = store.load(potential).file
+    recipe = {
+        "frozen": provenance.sha256(frozen), "step": STEP, "version": _VERSION,
+        "source": provenance.sha256(SOURCE), "flags": FLAGS, "processor": kernels.processor(),
+        "compiler": subprocess.run([compiler, "--version"], capture_output=True,
+                                   text=True).stdout.split("\n", 1)[0],
+        "deepmd-kit": provenance.versions().get("deepmd-kit"),
+    }  # fmt: skip
+    folder = paths.BUILD / "fused" / provenance.key(recipe)
+    library, verdict = folder / LIBRARY, folder / "compared.json"
+    if not verdict.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            found = _compared(compiler, library, frozen, atoms)
+        except (NotFused, FusedDiffers, lammps.LammpsDied) as reason:
+            found = {"refused": str(reason)}
+        provenance.write_text(verdict, json.dumps(found, indent=1) + "\n")
+        if "refused" not in found:
+            provenance.announce(
+                "made", library, f"forces within {found['force_eV_per_A']:.0e} eV/A of TensorFlow's"
+            )
+    found = json.loads(verdict.read_text())
+    if reason := found.get("refused"):
+        print(f"TensorFlow evaluates {paths.relative(frozen)}: {reason}", flush=True)
+        return None
+    return library, weights(potential)
+
+
+def _compared(compiler: str, library: Path, frozen: Path, atoms: Atoms) -> dict:
+    part = library.with_suffix(f".{os.getpid()}")
+    done = subprocess.run(
+        [compiler, *FLAGS, "-o", str(part), str(SOURCE), "-ldl"], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise FusedDiffers(f"{compiler}: {done.stderr.strip()[-500:]}")
+    part.replace(library)
+    moved = atoms.copy()
+    moved.rattle(0.05, seed=1)
+    force = force_field.deepmd_lines(frozen)
+    theirs = lammps.single_point(moved, force, native=False)
+    ours = lammps.single_point(moved, force, fused=(library, weights(frozen)))
+    energy = abs(theirs[0] - ours[0]) / len(atoms)
+    error = float(np.abs(theirs[1] - ours[1]).max())
+    if not (error < FORCE_ERROR * max(1.0, np.abs(theirs[1]).max()) and energy < ENERGY_ERROR):
+        raise FusedDiffers(
+            f"forces differ by {error:.1e} eV/A, energies by {energy:.1e} eV an atom from "
+            f"TensorFlow's"
+        )
+    return {"force_eV_per_A": error, "energy_eV_per_atom": float(energy)}
 
 
 def weights(potential: str | Path | Potential) -> Path:

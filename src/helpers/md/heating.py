@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ase import Atoms
 from helpers import paths, processes, provenance
 from helpers.md import (
     force_field,
+    fused,
     kernels,
     lammps,
     lammps_input,
@@ -195,8 +197,11 @@ def _made(
             f"the structure or a potential of {heating.name} was replaced while "
             f"the run was being prepared; call again"
         )
+    whole = None
+    if compress and not others and heating.force_field.atom_style == "atomic":
+        whole = fused.proven(heating.potential, protocol.structure(_unit_cell(heating)))
     ranks, threads = parallel.choose(
-        atoms, heating.force_field, model, heating.total_steps, ranks, threads
+        atoms, heating.force_field, model, heating.total_steps, ranks, threads, whole
     )
     with resume.no_orphan(directory) as fence:
         _prepare(directory, heating, atoms, [model, *others], before)
@@ -210,12 +215,29 @@ def _made(
         if first < heating.total_steps:
             try:
                 _lammps(
-                    directory, heating, first, restart_every_ps, ranks, threads, fence, progress
+                    directory,
+                    heating,
+                    first,
+                    restart_every_ps,
+                    ranks,
+                    threads,
+                    fence,
+                    progress,
+                    whole,
                 )
             except ExplodedRun as error:
                 exploded = str(error)
     _close(directory, heating, progress, exploded)
-    return _facts(directory, heating, atoms, progress, ranks, threads, exploded)
+    return _facts(directory, heating, atoms, progress, ranks, threads, exploded) | {
+        "fused": whole is not None
+    }
+
+
+def _unit_cell(heating: HeatingRun) -> HeatingRun:
+    """The same run of one cell: enough to compare forces with."""
+    if heating.after:
+        return replace(heating, after=None, supercell=(1, 1, 1))
+    return replace(heating, supercell=(1, 1, 1))
 
 
 def _prepare(
@@ -261,6 +283,7 @@ def _lammps(
     threads: int,
     fence: int,
     progress: Progress,
+    whole: tuple[Path, Path] | None,
 ) -> None:
     """Run LAMMPS from ``first`` to the end, watching its table."""
     (directory / "in.part").write_text(lammps_input.script(heating, first, restart_every_ps))
@@ -268,7 +291,7 @@ def _lammps(
         process = subprocess.Popen(
             [*lammps.command(ranks), "-in", "in.part", "-log", "none"],
             cwd=directory,
-            env=lammps.environment(threads),
+            env=lammps.environment(threads, fused=whole),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -24,7 +24,7 @@ from helpers.errors import UserError
 SOURCE = Path(__file__).with_name("native") / "deepmd_kernels.cc"
 TOLERANCE = 2e-5  # relative to the largest value, of float32 sums of a hundred terms
 # not -ffast-math: linked into a library, that would flush denormals in the whole of LAMMPS
-_FLAGS = ("-std=c++17", "-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast",
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast",
           "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")  # fmt: skip
 _FORWARD = "_ZN6deepmd24tabulate_fusion_se_a_cpuIfEEvPT_PKS1_S4_S4_S4_S4_iiibi"
 _GRADIENT = "_ZN6deepmd29tabulate_fusion_se_a_grad_cpuIfEEvPT_S2_S2_PKS1_S4_S4_S4_S4_S4_iiibi"
@@ -51,7 +51,7 @@ def library() -> Path | None:
         print("DeePMD-kit's own kernels are used: no g++ to compile faster ones", flush=True)
         return None
     recipe = {
-        "source": provenance.sha256(SOURCE), "flags": _FLAGS, "processor": _processor(),
+        "source": provenance.sha256(SOURCE), "flags": FLAGS, "processor": processor(),
         "compiler": subprocess.run([compiler, "--version"], capture_output=True,
                                    text=True).stdout.split("\n", 1)[0],
         "deepmd-kit": provenance.versions().get("deepmd-kit"),
@@ -62,7 +62,7 @@ def library() -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"part{os.getpid()}.so"
         done = subprocess.run(
-            [compiler, *_FLAGS, "-o", str(part), str(SOURCE)], capture_output=True, text=True
+            [compiler, *FLAGS, "-o", str(part), str(SOURCE)], capture_output=True, text=True
         )
         try:
             if done.returncode:
@@ -80,8 +80,14 @@ def library() -> Path | None:
     return made
 
 
-def _processor() -> str:
-    """What ``-march=native`` looks at: a cluster's nodes may share ``build/`` and differ."""
+def processor() -> str:
+    """What ``-march=native`` looks at: a cluster's nodes may share ``build/`` and differ.
+
+    Returns
+    -------
+    str
+        Model and features of the processor.
+    """
     text = Path("/proc/cpuinfo").read_text()
     return "; ".join(
         sorted({line for line in text.splitlines() if line.startswith(("model name", "flags"))})

@@ -48,7 +48,9 @@ def command(ranks: int = 1) -> list[str]:
     return [str(launcher if launcher.exists() else "mpirun"), "-np", str(ranks), *program]
 
 
-def environment(threads: int = 1, native: bool = True) -> dict[str, str]:
+def environment(
+    threads: int = 1, native: bool = True, fused: tuple[Path, Path] | None = None
+) -> dict[str, str]:
     """Environment in which LAMMPS finds the deepmd plugin.
 
     Parameters
@@ -58,19 +60,22 @@ def environment(threads: int = 1, native: bool = True) -> dict[str, str]:
     native : bool
         Whether to use the inner loops compiled for this machine, if there are any
         (`helpers.md.kernels`), instead of those of DeePMD-kit's wheel.
+    fused : (Path, Path), optional
+        Library and weights of `helpers.md.fused`, which then evaluates the one potential.
 
     Returns
     -------
     dict of str to str
         Variables.
     """
-    fast = kernels.library() if native else None
+    fast = fused[0] if fused else kernels.library() if native else None
     before = _environment()
     preloaded = [str(x) for x in (fast, before.get("LD_PRELOAD")) if x]  # the launcher has its own
     return before | {
         "OMP_NUM_THREADS": str(threads), "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
         "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
-    } | ({"LD_PRELOAD": ":".join(preloaded)} if preloaded else {})  # fmt: skip
+    } | ({"LD_PRELOAD": ":".join(preloaded)} if preloaded else {}) | (
+        {"ZIF4_FUSED": str(fused[1].resolve())} if fused else {})  # fmt: skip
 
 
 @functools.cache
@@ -120,7 +125,7 @@ def write_data(
 
 
 def single_point(
-    atoms: Atoms, force: list[str], *, native: bool = True
+    atoms: Atoms, force: list[str], *, native: bool = True, fused: tuple[Path, Path] | None = None
 ) -> tuple[float, np.ndarray]:
     """Energy and forces of one structure by LAMMPS, on one rank.
 
@@ -131,6 +136,8 @@ def single_point(
     force : list of str
         Input lines of the potential.
     native : bool
+        See `environment`.
+    fused : (Path, Path), optional
         See `environment`.
 
     Returns
@@ -167,7 +174,7 @@ def single_point(
             [*command(), "-in", "in.point", "-log", "none"],
             cwd=work,
             text=True,
-            env=environment(native=native),
+            env=environment(native=native, fused=fused),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -193,6 +200,7 @@ def time_lammps(
     seconds: int,
     atom_style: str = "atomic",
     native: bool = True,
+    fused: tuple[Path, Path] | None = None,
 ) -> dict:
     """Cost of steps at constant energy; the first two steps are left out.
 
@@ -211,6 +219,8 @@ def time_lammps(
     atom_style : str
         LAMMPS' name for the properties of an atom.
     native : bool
+        See `environment`.
+    fused : (Path, Path), optional
         See `environment`.
 
     Returns
@@ -236,7 +246,7 @@ def time_lammps(
         load = os.getloadavg()[0]
         done = subprocess.run(
             [*command(ranks), "-in", "in.speed", "-log", "none"], cwd=work,
-            env=environment(threads, native), text=True, stdin=subprocess.DEVNULL,
+            env=environment(threads, native, fused), text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
         )  # fmt: skip
     loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps", done.stdout)

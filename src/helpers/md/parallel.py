@@ -52,6 +52,7 @@ def choose(
     steps: int,
     ranks: int | None = None,
     threads: int | None = None,
+    fused: tuple[Path, Path] | None = None,
 ) -> tuple[int, int]:
     """Number of ranks and threads of a run: as given, or the fastest in a trial on this machine.
 
@@ -72,6 +73,8 @@ def choose(
         MPI ranks, if given.
     threads : int, optional
         Threads of each rank, if given.
+    fused : (Path, Path), optional
+        See `lammps.environment`.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def choose(
         "hardware": provenance.hardware(),
         "versions": provenance.versions(),
         "native_kernels": kernels.library() is not None,
-    }
+    } | ({"fused": True} if fused else {})
     file = paths.BUILD / "bench" / "layouts" / f"{provenance.key(recipe)}.json"
     reused, lines = file.is_file(), forces.lines(model)
     if not reused:
@@ -102,7 +105,7 @@ def choose(
         for r, t in tqdm(layouts(cores, len(atoms)), desc="ranks x threads", unit="trial"):
             try:
                 tried[f"{r} x {t}"] = lammps.time_lammps(
-                    atoms, lines, r, t, _TRIAL_S, forces.atom_style
+                    atoms, lines, r, t, _TRIAL_S, forces.atom_style, fused=fused
                 )
             except lammps.LammpsDied as error:  # an mpirun that refuses, too few cores for it
                 print(f"{r} ranks x {t} threads: {error}", flush=True)

@@ -1,0 +1,35 @@
+"""Rows of shipped runs: found or made by key, and what they say of themselves."""
+
+import numpy as np
+import pytest
+
+from helpers import paths
+from helpers.recipes import catalogue, outcomes
+
+
+def test_a_shipped_run_has_its_row(build):
+    folder = paths.shipped("runs", "atp-400Kps")
+    row = outcomes.of(folder, trials=1)
+    assert (row["name"], row["n_atoms"], row["rate_K_per_ps"], row["seed"]) == (
+        "atp-400Kps", 272, 400.0, 1,
+    )  # fmt: skip
+    assert np.isnan(row["Tf_K"]) and np.isnan(row["Tf_above_K"])  # 4.5 ps cannot tell
+    assert 1700 < row["first_break_K"] < 2100 and row["first_exchange_above_K"] == 2100
+    assert row["end_K"] == 2100
+    again = outcomes.of(folder, trials=1)  # from build/validation/outcomes.json
+    np.testing.assert_equal(again, row)
+    assert outcomes.of(paths.shipped("runs", "atp-nvt-300K"), trials=1) is None  # it has no ramp
+
+
+def test_runs_that_are_not_there_are_said(build, capsys):
+    table = outcomes.table(["atp-400Kps", "atp-400Kps-seed2"], trials=1)
+    assert table["seed"].tolist() == [1, 2]
+    with pytest.raises(ValueError, match="none of these runs is finished"):
+        outcomes.table(["claims-1Kps-seed1"], trials=1)
+    assert "not finished, so not in the table: claims-1Kps-seed1" in capsys.readouterr().out
+
+
+def test_a_run_that_goes_on_from_another_by_name():
+    quench = catalogue.run_recipe("quench-100Kps-seed2")
+    assert quench.after == catalogue.run_recipe("melt-2000K-seed2")
+    assert quench.stages()[0].what == "cooling" and quench.after.seed == 2
