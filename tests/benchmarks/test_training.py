@@ -21,7 +21,7 @@ def test_the_first_interval_does_not_count():
     assert found["seconds_per_step"] == pytest.approx((16.88 + 17.36) / 400)
     assert found["spread"] == pytest.approx((17.36 - 16.88) / 2**0.5 / 200)
     assert found["intervals"] == 2
-    with pytest.raises(ValueError, match="2 intervals; three are needed"):
+    with pytest.raises(ValueError, match="2 intervals, three are needed"):
         training_cost.seconds_per_step(LOG.rsplit("[", 1)[0], 200)
 
 

@@ -139,7 +139,8 @@ def test_last_lines_of_a_dead_lammps(potential, build, monkeypatch):
 
 
 @pytest.mark.parametrize("command", [
-    "variable nan equal out_of_range", 'print "ERROR: Lost atoms"\nerror nan', "pair_style nan",
+    "variable nan equal out_of_range\nprint '$(v_nan)'",
+    'print "ERROR: Lost atoms"\nerror nan', "pair_style nan",
 ])  # fmt: skip
 def test_an_error_of_the_input_is_no_explosion(command, potential, build, monkeypatch):
     """Whatever its words: nothing was integrated, and nothing is finished by it."""

@@ -196,7 +196,7 @@ def test_shipped_trajectories_are_small():
             assert content.readline() == b"ITEM: TIMESTEP\n"
 
 
-def test_a_run_goes_on_from_itself_never(tmp_path, monkeypatch):
+def test_a_run_goes_on_from_itself_never(tmp_path, set_to):
     file = tmp_path / "runs.yaml"
     file.write_text(
         yaml.safe_dump(
@@ -208,8 +208,8 @@ def test_a_run_goes_on_from_itself_never(tmp_path, monkeypatch):
             }
         )
     )  # fmt: skip
-    monkeypatch.setattr(paths, "RUNS", file)
-    with pytest.raises(catalogue.BadRecipe, match="goes on from itself: a after b after a"):
+    set_to(data=tmp_path)
+    with pytest.raises(catalogue.BadRecipe, match="a goes on from b goes on from a, a circle"):
         catalogue.run_recipe("a")
     with pytest.raises(catalogue.BadRecipe, match="no run 'd'"):
         catalogue.run_recipe("c")
