@@ -68,6 +68,10 @@ class Settings(BaseSettings):
         "on", description="off: LAMMPS uses DeePMD-kit's own inner loops"
     )
 
+    repository: str = Field(
+        "", description="address of the repository: switches on the buttons of the pages"
+    )
+
     @field_validator("root", "data", "build")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
