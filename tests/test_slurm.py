@@ -269,7 +269,7 @@ def history(cluster, project):
     directory = provenance.directory("runs", long.name, long.recipe())
     seen = {}
     with open(cluster.folder / "snakemake.log", "wb") as log:
-        runs = subprocess.Popen(
+        submitting = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
@@ -298,7 +298,7 @@ def history(cluster, project):
                 or runs.find("long")
             ),
             1800,
-            runs,
+            submitting,
         )
         assert not runs.find("long"), "the run was over before it could be held up"
         # The node stalls: on any machine the wall time is over before the run is.
@@ -312,17 +312,18 @@ def history(cluster, project):
             "the end of the wall time",
             lambda: cluster.states()[seen["first"]] == "TIMEOUT",
             300,
-            runs,
+            submitting,
         )
-        cluster.wait("all runs", lambda: runs.poll() is not None, 1800)
+        cluster.wait("all runs", lambda: submitting.poll() is not None, 1800)
     finally:
-        runs.terminate()
+        submitting.terminate()
         try:
-            runs.wait(60)
+            submitting.wait(60)
         except subprocess.TimeoutExpired:
-            runs.kill()
-            runs.wait()
-    seen["code"], seen["said"] = runs.returncode, (cluster.folder / "snakemake.log").read_text()
+            submitting.kill()
+            submitting.wait()
+    seen["code"] = submitting.returncode
+    seen["said"] = (cluster.folder / "snakemake.log").read_text()
     return seen
 
 
