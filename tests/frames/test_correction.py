@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from helpers import paths, provenance, units
+from helpers import paths, units
 from helpers.frames import correction, cp2k, dataset
-from helpers.potentials import evaluation, training
+from helpers.potentials import checkpoints, evaluation, training
 
 LAW = correction.Law(272, 17.0, (1.5, 0.86, -0.05), (14.0, 21.0))
 
@@ -158,10 +158,10 @@ def test_a_training_on_corrected_labels(tmp_path, set_to):
     made = training.train(recipe, "tiny", threads=1)
     laws = correction.of(made.directory)
     assert correction.key(laws) == recipe.as_dict()["correction"]
-    assert not (made / "corrected").exists()
+    assert not (made.directory / "corrected").exists()
     system = correction.load("abw", "validation", laws)
-    errors = evaluation.evaluate(made, dataset.thinned(system, training.EVALUATED))
-    said = provenance.read(made)["results"]["validation"]["abw"]
+    errors = evaluation.evaluate(made, dataset.thinned(system, checkpoints.EVALUATED))
+    said = made.provenance["results"]["validation"]["abw"]
     assert said["energy_bias_meV_per_atom"] == pytest.approx(errors["energy_bias_meV_per_atom"])
     uncorrected = evaluation.evaluate(made, dataset.load("abw", "validation"))
     difference = errors["energy_bias_meV_per_atom"] - uncorrected["energy_bias_meV_per_atom"]
