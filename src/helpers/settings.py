@@ -44,6 +44,8 @@ class Settings(BaseSettings):
         Directory with the ReaxFF force field.
     kernels : str
         "off": LAMMPS uses DeePMD-kit's own inner loops.
+    repository : str
+        Address of the repository; switches on the buttons of the pages.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)

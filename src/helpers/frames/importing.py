@@ -175,6 +175,8 @@ def import_set(
         see :func:`formats.import_labelled` and :func:`checks.check`; files of different
         composition; fewer than two frames are left.
     """
+    if paths.shipped("frames", name).exists():
+        raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
     if re.fullmatch(r"[\w.+-]+", name) is None:
         raise Unfit(f"{name!r} is no name of a set; use letters, digits, '-', '_', '+', '.'")
     places = [fetch(s[4:]) if str(s).startswith("doi:") else Path(s) for s in sources]
@@ -191,8 +193,6 @@ def import_set(
         **({"keys": keys} if keys else {}), **({"options": dict(options)} if options else {}),
     }  # fmt: skip
     target = paths.made("frames", name)
-    if paths.shipped("frames", name).exists():
-        raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
     if target.exists() and not overwrite:
         finished = (target / provenance.FILE).is_file()
         if finished and provenance.read(target)["key"] == provenance.key(recipe):
