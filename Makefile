@@ -20,6 +20,8 @@ REPOSITORY ?=
 ENV  := build/env
 UV   := build/tools/bin/uv
 ZIF4 := $(ENV)/bin/zif4
+# what is compiled once is kept: many processes import TensorFlow and pandas
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(ENV)
 export ZIF4_REPOSITORY := $(REPOSITORY)
 export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
