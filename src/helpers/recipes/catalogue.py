@@ -422,25 +422,11 @@ def run_recipe(name: str) -> protocol.HeatingRun:
     document.fit(_RUN, values, place)
     values = dict(values)
     if before := values.pop("after", None):
-        values["after"] = _before(before, name, table)
+        values["after"] = run_recipe(before)
     try:
         return protocol.HeatingRun(**values)
     except Unfit as error:
         raise document.blame(error, place, values) from error
-
-
-def _before(name: str, of: str, table: dict) -> protocol.HeatingRun:
-    """The run that another one goes on from; no run goes on from itself, however far back."""
-    seen, at = [of], name
-    while at in table and at not in seen:
-        seen.append(at)
-        at = table[at][1].get("after")
-    if at in seen:
-        raise BadRecipe(
-            f"{paths.relative(paths.RUNS)}, {of}: a run goes on from itself: "
-            f"{' after '.join([*seen, at])}; name another run"
-        )
-    return run_recipe(name)
 
 
 def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
