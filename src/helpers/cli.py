@@ -177,11 +177,16 @@ def _parser() -> argparse.ArgumentParser:
         help="instead label those frames of data/dft.yaml that are not in data/dft yet, and put "
         "them there, e.g. ZIF-4",
     )
-    command(
+    sub = command(
         "correction",
         _correction,
         "fit what CP2K adds to the reference: data/correction.yaml",
         profile=False,
+    )
+    sub.add_argument(
+        "--compare",
+        action="store_true",
+        help="instead hold the laws against pair corrections: data/bench/corrections.json",
     )
     sub = command(
         "import",
@@ -583,8 +588,11 @@ def _keep_generations(options) -> int:
 
 
 def _correction(options) -> int:
-    from helpers.frames import correction
+    from helpers.frames import correction, pair_law
 
+    if options.compare:
+        print(paths.relative(pair_law.keep()))
+        return 0
     print(paths.relative(correction.make()))
     for framework, law in correction.laws().items():
         print(

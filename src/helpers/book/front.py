@@ -214,7 +214,7 @@ def form(front: Front) -> str:
         ]
     content = json.dumps({"profile": front.profile, "chapters": known}, ensure_ascii=False)
     content = content.replace("</", "<\\/")  # a script element ends at the first of these
-    options = "".join(f'<option value="{c}">{html.escape(c)}</option>' for c in known)
+    options = "".join(f'<option value="{html.escape(c)}">{html.escape(c)}</option>' for c in known)
     listed = "".join(
         f"<h3>{html.escape(chapter)}</h3><ul>"
         + "".join(

@@ -9,15 +9,14 @@ Grimme, J. Comput. Chem. 27, 1787 (2006), Table 1, and the one factor s is fitte
 in what is fitted, so energies, forces and virials of the CP2K frames go into one ridge regression;
 the derivative of the sum is analytic.
 
-It competes with :mod:`helpers.frames.correction` by the rule that stands there. ``python -m
-helpers.frames.pair_law`` fits and leaves out, and writes ``data/bench/corrections.json``.
+It competes with :mod:`helpers.frames.correction` by the rule that stands there. ``zif4 correction
+--compare`` fits and leaves out, and writes ``data/bench/corrections.json``.
 
 Units: A, eV in the rows; meV/atom and GPa in the tables.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +28,10 @@ from ase.neighborlist import neighbor_list
 from ase.stress import voigt_6_to_full_3x3_stress
 from scipy.interpolate import BSpline
 
-from helpers import paths, units
+from helpers import paths, provenance, units
 from helpers.frames import correction, cp2k
 from helpers.structures import TYPE_MAP
 
-KEPT = paths.DATA / "bench" / "corrections.json"
 CUTOFF = 12.0  # A, of the splines
 TAIL_ON, TAIL_OFF = (5.0, 6.0), (14.0, 16.0)  # A
 SPLINES = 12  # of each pair of elements
@@ -258,11 +256,7 @@ def _row(law: str, kind: str, framework: str, ridge: float, table: pd.DataFrame)
 
 def keep() -> Path:
     """Write `compare` to ``data/bench/corrections.json``, for the chapter."""
-    part = KEPT.with_suffix(".part")
-    part.write_text(json.dumps(json.loads(compare().to_json(orient="records")), indent=1) + "\n")
-    part.replace(KEPT)
-    return KEPT
-
-
-if __name__ == "__main__":
-    print(paths.relative(keep()))
+    return provenance.write_text(
+        paths.DATA / "bench" / "corrections.json",
+        compare().to_json(orient="records", indent=1) + "\n",
+    )
