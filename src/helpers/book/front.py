@@ -54,11 +54,19 @@ class Front:
     folder: Path
 
     def cell(self, label: str) -> tuple[str, dict] | None:
-        """The chapter and the cell that carry ``#| label: ...``, if any does."""
+        """The chapter and the cell that carry ``#| label: ...``, if one does and shows something.
+
+        A cell of a part that this profile lacks has its label, but no figure or table to lead to.
+        """
         for chapter, notebook in self.executed.items():
             for cell in notebook["cells"]:
                 found = _LABELLED.search("".join(cell["source"]))
-                if found and found[1] == label:
+                shown = [
+                    out
+                    for out in cell.get("outputs", [])
+                    if page.is_figure(out) or page.is_table(out)
+                ]
+                if found and found[1] == label and shown:
                     return chapter, cell
         return None
 
