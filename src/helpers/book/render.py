@@ -204,20 +204,25 @@ def build(profile: str) -> Path:
 
 
 def _leave_out_unused(folder: Path) -> None:
-    """Remove what no page loads: MathJax's other output formats and its speech, source maps.
+    """Remove what no page loads: parts of MathJax that its combined component holds, source maps.
 
-    MathJax comes as a whole, 24 MB; the pages use one of its components and the fonts of that.
+    MathJax comes as a whole, 24 MB; the pages use one combined component and the fonts of that.
+    Fonts come as woff2, too, which every browser with WebGL reads.
     """
     mathjax = folder / "_static" / "mathjax"
     text = "".join(file.read_text(encoding="utf-8") for file in folder.rglob("*.html"))
     for script in mathjax.glob("*.js"):
         if f"mathjax/{script.name}" not in text:
             script.unlink()
-    shutil.rmtree(mathjax / "sre", ignore_errors=True)
+    for part in ("sre", "a11y", "ui", "input/mml"):
+        shutil.rmtree(mathjax / part, ignore_errors=True)
+    for single in [*(mathjax / "input").glob("*.js"), *(mathjax / "output").glob("*.js")]:
+        single.unlink()
     if "mathjax/tex-svg" not in text:
         shutil.rmtree(mathjax / "output" / "svg", ignore_errors=True)
-    for file in (folder / "_static").rglob("*.map"):
-        file.unlink()
+    for unused in ("*.map", "*.ttf"):
+        for file in (folder / "_static").rglob(unused):
+            file.unlink()
 
 
 def chapter_notebooks() -> list[str]:
