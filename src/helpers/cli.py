@@ -156,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("names", nargs="*", help="of settings; without: all, in their order")
     sub.add_argument("--steps", type=_whole, default=8000, help="of each training (8000)")
+    sub.add_argument("--cost", action="store_true", help="only what a step of dynamics costs")
     sub = command(
         "validate", _validate, "one check of a potential in use: made, or found", profile=False
     )
@@ -550,8 +551,8 @@ def _bench_analysis(options) -> int:
 def _bench_nets(options) -> int:
     from helpers.benchmarks import architectures
 
-    file = paths.BUILD / "bench" / "architectures.json"
-    architectures.measure(options.names or tuple(architectures.SETTINGS), options.steps, file)
+    names = options.names or tuple(architectures.SETTINGS)
+    file = architectures.measure(names, options.steps, cost_only=options.cost)
     table = architectures.table(architectures.read(file))
     print(table.to_string(index=False, float_format="{:.3g}".format))
     print(paths.relative(file))

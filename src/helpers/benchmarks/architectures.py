@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from helpers import paths, provenance, structures
-from helpers.errors import NotThere, Unfit, nearest
+from helpers.benchmarks import record
+from helpers.errors import Unfit, nearest
 from helpers.frames import correction, dataset
-from helpers.md import force_field, lammps
+from helpers.md import force_field, fused, lammps
 from helpers.potentials import conversion, evaluation, store, training
 from helpers.recipes import catalogue
 
@@ -34,6 +36,7 @@ GROUPS = {
     "melt": ("test_melt",),
     "glass": ("glasses_test",),
 }
+COST_SET = "crystal_0300"  # of the two steps that a net needs to be timed
 JUDGED = 8  # frames of each test set
 STEPS = 8000
 #: the paper's embedding and fitting nets are the defaults of `training.Recipe`; it does not say
@@ -119,7 +122,10 @@ def errors(potential: str | Path) -> list[dict]:
 
 
 def cost(potential: str | Path, seconds: int = 20) -> list[dict]:
-    """Cost of an MD step on one core with the tabulated potential, for 272 and 2176 atoms.
+    """Cost of an MD step on one core, for 272 and 2176 atoms, as a run would make it.
+
+    That is by the fused evaluation where it knows the nets, else by the tabulated potential in
+    TensorFlow; ``fused`` of a row says which.
 
     Parameters
     ----------
@@ -134,16 +140,22 @@ def cost(potential: str | Path, seconds: int = 20) -> list[dict]:
         Rows of `lammps.time_lammps`.
     """
     force = force_field.deepmd_lines(conversion.compress(potential))
-    return [
-        lammps.time_lammps(
-            structures.supercell(structures.load("ZIF-4"), (n, n, n)), force, 1, 1, seconds
-        )
-        for n in (1, 2)
-    ]
+    cell = structures.load("ZIF-4")
+    whole = fused.proven(potential, cell)
+    rows = []
+    for n in (1, 2):
+        atoms = structures.supercell(cell, (n, n, n))
+        row = lammps.time_lammps(atoms, force, 1, 1, seconds, fused=whole)
+        rows.append(row | {"fused": whole is not None})
+    return rows
 
 
 def measure(
-    names: Sequence[str] = tuple(SETTINGS), steps: int = STEPS, file: Path | None = None
+    names: Sequence[str] = tuple(SETTINGS),
+    steps: int = STEPS,
+    file: Path | None = None,
+    *,
+    cost_only: bool = False,
 ) -> Path:
     """Train, evaluate and time the settings that the record does not have yet.
 
@@ -155,6 +167,9 @@ def measure(
         Training steps.
     file : Path, optional
         JSON file; by default in ``build/bench``.
+    cost_only : bool
+        Two training steps on one set and no errors: what an MD step costs does not depend on the
+        weights.
 
     Returns
     -------
@@ -170,33 +185,31 @@ def measure(
     LammpsDied
         LAMMPS does not run.
     """
-    file = Path(file or paths.BUILD / "bench" / "architectures.json")
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = Path(file or record.made("architectures"))
     for name in names:
         plan = recipe(name, steps)
+        if cost_only:
+            plan = replace(plan, steps=2, sets=(COST_SET,), corrected=False)
         rows = json.loads(file.read_text())["rows"] if file.is_file() else []
         key = provenance.key(plan.as_dict())
         if any(row["key"] == key for row in rows):
             print(f"[reused] {paths.relative(file)}: {name}", flush=True)
             continue
         made = training.train(plan, "arch-" + name.replace(", ", "-").replace(" ", ""), threads=1)
-        rows = [row for row in rows if (row["name"], row["steps"]) != (name, steps)]
+        rows = [row for row in rows if (row["name"], row["steps"]) != (name, plan.steps)]
         rows.append(
             {
                 "name": name,
                 "key": key,
-                "steps": steps,
+                "steps": plan.steps,
                 "changes": SETTINGS[name],
-                "training_seconds": provenance.read(made)["seconds"],
-                "errors": errors(made),
+                "training_seconds": made.provenance["seconds"],
+                "errors": [] if cost_only else errors(made),
                 "cost": cost(made),
             }
         )
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(
-            {"hardware": provenance.hardware(), "versions": provenance.versions(), "rows": rows},
-            indent=1) + "\n")  # fmt: skip
-        part.replace(file)
+        made_on = {"hardware": provenance.hardware(), "versions": provenance.versions()}
+        record.write(file, made_on | {"rows": rows})
     return file
 
 
@@ -218,21 +231,15 @@ def read(file: Path | None = None) -> dict:
     NotThere
         There is no measurement.
     """
-    file = Path(file or paths.DATA / "bench" / "architectures.json")
-    if not file.is_file():
-        raise NotThere(
-            f"{paths.relative(file)} is missing: make bench-nets measures, "
-            f"and build/bench/architectures.json is copied there"
-        )
-    return json.loads(file.read_text())
+    return record.read("architectures", file)
 
 
-def table(record: dict) -> pd.DataFrame:
+def table(measured: dict) -> pd.DataFrame:
     """Cost and errors of each setting.
 
     Parameters
     ----------
-    record : dict
+    measured : dict
         The record of the benchmark.
 
     Returns
@@ -244,14 +251,14 @@ def table(record: dict) -> pd.DataFrame:
         groups), and the force errors of each group in columns of its name.
     """
     result = []
-    for row in record["rows"]:
+    for row in measured["rows"]:
         said = row["errors"]
         bias = [e["energy_bias_meV_per_atom"] for e in said]
         result.append({
             "name": row["name"], "steps": row["steps"],
             **{f"core_us_{c['atoms']}": c["cpu_us_per_atom_step"] for c in row["cost"]},
             **evaluation.over_all([e | {"n_frames": e["frames"]} for e in said]),
-            "energy_between_phases_meV_per_atom": max(bias) - min(bias),
+            "energy_between_phases_meV_per_atom": float(np.ptp(bias)) if bias else np.nan,
             **{e["group"]: e["force_rmse_eV_per_A"] for e in said},
         })  # fmt: skip
     return pd.DataFrame(result)

@@ -20,6 +20,7 @@ MADE_BY = {
     "fidelity": "bench-md",
     "training": "bench-train",
     "analysis": "bench-analysis",
+    "architectures": "bench-nets",
 }
 
 

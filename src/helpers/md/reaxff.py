@@ -1,6 +1,6 @@
 """ReaxFF, a reactive force field, for comparison with the deep potential; its file is the user's.
 
-The parameters are those of Yang, Shin, Li, Bennett, van Duin and Mauro, J. Phys. Chem. C 122, 9616
+The parameters are those of Yang, Shin, Li, Bennett, van Duin and Mauro, J. Phys. Chem. B 122, 9616
 (2018), as published with Castel and Coudert, J. Phys. Chem. C 126, 19532 (2022); they carry no
 licence and are therefore not shipped. A run with them is found by the sha256 of the one known file
 and can be read without it. The charges of the atoms are equilibrated at every step (QEq).
