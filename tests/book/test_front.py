@@ -105,10 +105,13 @@ def test_the_workflow_is_counted_from_the_recipes(tmp_path):
 
 
 def test_a_counterpart_that_is_not_there_is_said_to_be_missing(tmp_path):
+    """Nor is one whose cell ran in this profile without showing anything."""
     (tmp_path / "counterparts.yaml").write_text(
         "- {paper: Fig. 6b, shows: Tf, here: [fig-rates]}\n- {paper: Fig. 7, shows: x, here: []}\n"
+        "- {paper: Fig. S1, shows: g, here: [fig-test]}\n"
     )
-    text = front.counterparts(of(tmp_path, code("#| label: fig-rates\ndraw()")))
-    assert (
-        "| Fig. 6b | Tf | {numref}`fig-rates` |" in text and "| Fig. 7 | x | not here yet |" in text
-    )
+    drawn = code("#| label: fig-rates\ndraw()", shown({"image/png": "iVBORw0KGgo="}))
+    text = front.counterparts(of(tmp_path, drawn, code("#| label: fig-test\nNone")))
+    assert "| Fig. 6b | Tf | {numref}`fig-rates` |" in text
+    assert "| Fig. 7 | x | not here yet |" in text
+    assert "| Fig. S1 | g | not here yet |" in text

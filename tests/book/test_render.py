@@ -245,12 +245,12 @@ def test_a_page_has_what_is_generated_in_place_of_the_line(built):
 def test_a_repository_switches_the_buttons_on(built, monkeypatch):
     plain = (render.assemble("small") / "_config.yml").read_text()
     assert plain == (built / "_config.yml").read_text()
-    monkeypatch.setenv(render.REPOSITORY_VARIABLE, "https://github.com/owner/name.git")
+    monkeypatch.setenv("ZIF4_REPOSITORY", "https://github.com/owner/name.git")
     settings = yaml.safe_load((render.assemble("small") / "_config.yml").read_text())
     assert settings["repository"]["url"] == "https://github.com/owner/name"
     assert settings["launch_buttons"]["binderhub_url"] == "https://mybinder.org"
     assert settings["html"]["use_edit_page_button"] and settings["html"]["use_issues_button"]
-    monkeypatch.setenv(render.REPOSITORY_VARIABLE, "owner/name")
+    monkeypatch.setenv("ZIF4_REPOSITORY", "owner/name")
     with pytest.raises(BookError, match="REPOSITORY=owner/name is no address"):
         render.assemble("small")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import platform
 import re
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers import paths, structures
+from helpers import paths, settings, structures
 from helpers.book import chapters, page
 from helpers.book.chapters import BookError
 from helpers.book.parameters import Parameter
@@ -303,7 +302,7 @@ def citation(front: Front) -> str:
     """CITATION.cff as BibTeX: the book, then whose work its data and potentials rest on."""
     cff = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
     year = str(cff.get("date-released", datetime.now().year))[:4]
-    address = os.environ.get("ZIF4_REPOSITORY", "").strip() or cff.get("repository-code", "")
+    address = settings.current().repository.strip() or cff.get("repository-code", "")
     book = {
         "title": f"{{{cff['title']}}}",
         "author": " and ".join(_author(a) for a in cff["authors"]),

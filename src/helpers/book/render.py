@@ -16,15 +16,13 @@ from pathlib import Path
 
 import yaml
 
-from helpers import paths
+from helpers import paths, settings
 from helpers.book import chapters, front, page, scripts
 from helpers.book.chapters import BookError as BookError
 from helpers.errors import Unfit, nearest
 
 _NOT_SHOWN = {"remove-cell", "remove_cell"}
 TAGS_WITHOUT_INPUT = _NOT_SHOWN | {"remove-input", "remove_input"}
-#: the address of the repository, for buttons that lead there (``make book REPOSITORY=...``)
-REPOSITORY_VARIABLE = "ZIF4_REPOSITORY"
 #: a line of a page that gives way to what `helpers.book.front` makes of the executed chapters
 _GENERATED = re.compile(r"^% generated: ([a-z_]+)(?: (\S+))?\s*$", re.M)
 
@@ -125,7 +123,7 @@ def repository() -> str:
     BookError
         it is not the address of a repository.
     """
-    address = os.environ.get(REPOSITORY_VARIABLE, "").strip().rstrip("/").removesuffix(".git")
+    address = settings.current().repository.strip().rstrip("/").removesuffix(".git")
     if address and not re.fullmatch(r"https://[\w.-]+(/[\w.~-]+){2,}", address):
         raise BookError(
             f"REPOSITORY={address} is no address of a repository; write https://host/owner/name"
@@ -138,21 +136,21 @@ def _configure(file: Path) -> None:
     address = repository()
     if not address:
         return
-    settings = yaml.safe_load(file.read_text())
-    settings["repository"] = {"url": address, "branch": branch(), "path_to_book": ""}
-    settings["html"] |= {
+    config = yaml.safe_load(file.read_text())
+    config["repository"] = {"url": address, "branch": branch(), "path_to_book": ""}
+    config["html"] |= {
         "use_issues_button": True,
         "use_repository_button": True,
         "use_edit_page_button": True,
     }
-    settings["html"]["use_source_button"] = True
+    config["html"]["use_source_button"] = True
     if "github.com" in address:
-        settings["launch_buttons"] = {
+        config["launch_buttons"] = {
             "notebook_interface": "jupyterlab",
             "binderhub_url": "https://mybinder.org",
             "colab_url": "https://colab.research.google.com",
         }
-    file.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+    file.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
 def branch() -> str:
