@@ -189,6 +189,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="instead hold the laws against pair corrections: data/bench/corrections.json",
     )
+    sub.add_argument(
+        "--refit",
+        action="store_true",
+        help="fit to all frames of data/dft, not to those that the law names; trainings on "
+        "corrected labels are others then",
+    )
     sub = command(
         "import",
         _import,
@@ -594,13 +600,21 @@ def _correction(options) -> int:
     if options.compare:
         print(paths.relative(pair_law.keep()))
         return 0
-    print(paths.relative(correction.make()))
+    print(paths.relative(correction.make(refit=options.refit)))
     for framework, law in correction.laws().items():
         print(
             f"{framework:12} {law.volumes[0]:.2f} to {law.volumes[1]:.2f} A^3/atom: "
             f"{law.energy(law.volumes)[0]:+.2f} to {law.energy(law.volumes)[1]:+.2f} meV/atom, "
             f"{law.pressure(law.volumes)[0]:+.3f} to {law.pressure(law.volumes)[1]:+.3f} GPa"
         )
+        off = correction.residuals(framework)
+        if off["since"].any():
+            since = correction.score(off[off["since"]])
+            print(
+                f"  {off['since'].sum()} frames labelled since lie off it by "
+                f"{since['energy_meV_per_atom']:.2f} meV/atom, {since['pressure_GPa']:.4f} GPa "
+                "(root mean square)"
+            )
     return 0
 
 

@@ -1,5 +1,7 @@
 """What CP2K adds to the reference: a law of the volume, found, judged and applied."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,6 +117,7 @@ def test_other_compositions_cells_and_volumes_are_refused(crystal):
 
 
 def test_the_shipped_law_is_that_of_the_shipped_frames(tmp_path):
+    shutil.copy(paths.CORRECTION, tmp_path)
     made = yaml.safe_load(correction.make(tmp_path / "correction.yaml").read_text())
     shipped = yaml.safe_load(paths.CORRECTION.read_text())
     assert list(made) == list(shipped)
@@ -126,6 +129,33 @@ def test_the_shipped_law_is_that_of_the_shipped_frames(tmp_path):
         assert entry["n_atoms"] == len(cp2k.read(framework)[0])
     laws = correction.laws(tmp_path / "correction.yaml")
     assert correction.key(laws) == correction.key(correction.laws(tmp_path / "correction.yaml"))
+
+
+def test_frames_labelled_later_judge_the_law_and_do_not_enter_it(tmp_path):
+    """Fewer are known, so that there is something later; with refit all of them enter."""
+    known = yaml.safe_load(paths.CORRECTION.read_text())
+    fitted = [n for n in known["ZIF-4"]["frames"] if n not in ("zif4_glass02", "zif4_melt_2020")]
+    known["ZIF-4"]["frames"] = fitted
+    file = tmp_path / "less.yaml"
+    file.write_text(yaml.safe_dump(known))
+    correction.make(file)
+    law = correction.laws(file)["ZIF-4"]
+    assert correction.laws(correction.make(file))["ZIF-4"] == law
+    off = correction.residuals("ZIF-4", file)
+    later = off[off["since"]]
+    assert {"zif4_glass02", "zif4_melt_2020"} <= set(later["name"])
+    assert not set(later["name"]) & set(fitted)
+    by_hand = later["energy_meV_per_atom"] - law.energy(later["volume_A3_per_atom"])
+    np.testing.assert_allclose(later["energy_off_meV_per_atom"], by_hand)
+    left_out = correction.left_out(correction.differences("ZIF-4"), 2).set_index("name")
+    assert len(off) == len(left_out) and np.isfinite(off["pressure_off_GPa"]).all()
+    correction.make(file, refit=True)
+    off = correction.residuals("ZIF-4", file).set_index("name")
+    assert not off["since"].any()
+    np.testing.assert_allclose(
+        off["energy_off_meV_per_atom"], left_out["energy_off_meV_per_atom"], atol=1e-6
+    )
+    assert correction.laws(file)["ZIF-4"] != law
 
 
 def test_a_law_that_is_missing_or_broken_says_how_it_is_made(tmp_path):

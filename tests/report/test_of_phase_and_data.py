@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.frames.correction import Law
 from helpers.observables.activation import Activation
 from helpers.observables.transition import Transition
 from helpers.report import (
@@ -18,6 +19,7 @@ from helpers.report import (
     plots_of_data,
     plots_of_phase,
     tables_of_bonds,
+    tables_of_data,
     tables_of_phase,
 )
 
@@ -184,3 +186,38 @@ def test_engines_are_bars_beside_the_papers_speeds():
     assert [text.get_text() for text in ax.get_yticklabels()] == [
         "native, 272 atoms, 1 x 1", "CP2K, 272 atoms, 2 x 1",
     ]  # fmt: skip
+
+
+RESIDUALS = pd.DataFrame(
+    {
+        "name": ["a", "b", "c", "d"],
+        "phase": ["crystal", "crystal", "melt", "melt"],
+        "volume_A3_per_atom": [16.0, 17.0, 18.0, 19.0],
+        "energy_meV_per_atom": [1.0, 2.0, 3.0, 4.0],
+        "pressure_GPa": [-0.1, -0.1, -0.2, -0.2],
+        "energy_off_meV_per_atom": [0.3, -0.3, 0.4, 0.4],
+        "pressure_off_GPa": [0.01, -0.01, 0.02, 0.0],
+        "since": [False, False, True, False],
+    }
+)
+
+
+def test_what_the_correction_leaves_is_drawn_and_tabled():
+    law = Law(272, 17.0, (2.0, 1.0), (16.0, 19.0))
+    figure = plots_of_data.correction({"ZIF-4": RESIDUALS}, {"ZIF-4": law})
+    energy, pressure, below, _ = figure.axes
+    np.testing.assert_allclose(energy.get_lines()[0].get_ydata()[[0, -1]], [1.0, 4.0])
+    np.testing.assert_allclose(pressure.get_lines()[0].get_ydata(), -0.1602, atol=1e-4)
+    points = [
+        line for line in below.get_lines() if len(line.get_xdata()) and line.get_marker() in "o^"
+    ]
+    assert sum(len(line.get_xdata()) for line in points) == 4
+    assert [line.get_markerfacecolor() for line in points].count("none") == 1
+    assert "ZIF-4" in legend(energy) and "melt" in legend(energy) and "glass" not in legend(energy)
+    table = tables_of_data.correction({"ZIF-4": RESIDUALS}).set_index("phase")
+    assert table.loc["crystal", "energy, mean (meV/atom)"] == pytest.approx(0)
+    assert table.loc["crystal", "energy, RMS (meV/atom)"] == pytest.approx(0.3)
+    assert table.loc["melt", "labelled since"] == 1
+    assert tables_of_data.left(RESIDUALS[:0]) == "no frame"
+    assert "4 frames, 0.35 meV/atom" in tables_of_data.left(RESIDUALS)
+    assert "+1.000 ->" in tables_of_data.left(RESIDUALS)

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from helpers import units
+from helpers.frames.correction import Law
 from helpers.report import style
 from helpers.report.paper import Value
 
+_PHASES = {"crystal": "o", "opening": "<", "open": "s", "melt": "^", "glass": "D"}  # markers
 _BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # of a legend: right of the panel
 
 
@@ -66,6 +69,63 @@ def pressures(frames: pd.DataFrame) -> Axes:
     ax.axhline(0, color="black", lw=0.8)
     ax.legend(**_BESIDE)
     return ax
+
+
+def correction(residuals: dict[str, pd.DataFrame], laws: dict[str, Law]) -> Figure:
+    """CP2K minus the reference against the volume, with the laws; below, what the laws leave.
+
+    Parameters
+    ----------
+    residuals : dict of str to DataFrame
+        Framework -> result of `correction.residuals`. Frames that were labelled after the law was
+        fitted are drawn as open symbols.
+    laws : dict of str to Law
+        Framework -> its law.
+
+    Returns
+    -------
+    Figure
+        Energies on the left, pressures on the right.
+    """
+    fig, panels = style.axes(
+        ("volume", "A^3/atom"), ("", "-"), nrows=2, ncols=2, width=4.6, height=3.2
+    )
+    columns = [
+        ("energy_meV_per_atom", "energy_off_meV_per_atom", "energy", "meV/atom"),
+        ("pressure_GPa", "pressure_off_GPa", "pressure", "GPa"),
+    ]
+    for colour, (framework, table) in zip(style.SERIES_COLOURS, residuals.items(), strict=False):
+        law = laws[framework]
+        volumes = np.linspace(*law.volumes, 100)
+        for (above, below), lines in zip(
+            panels.T, (law.energy(volumes), law.pressure(volumes)), strict=True
+        ):
+            above.plot(volumes, lines, color=colour, lw=1)
+            below.axhline(0, color="black", lw=0.8)
+        for (before, after, _, _), pair in zip(columns, panels.T, strict=True):
+            for phase, rows in table.groupby("phase"):
+                for ax, column in zip(pair, (before, after), strict=True):
+                    _frames(ax, rows, column, colour, _PHASES.get(phase, "o"))
+    for (_, _, quantity, unit), (above, below) in zip(columns, panels.T, strict=True):
+        above.set_xlabel("")
+        above.set_ylabel(style.label(f"CP2K − reference, {quantity}", unit))
+        below.set_ylabel(style.label(f"CP2K − law, {quantity}", unit))
+    for colour, framework in zip(style.SERIES_COLOURS, residuals, strict=False):
+        panels[0, 0].plot([], [], color=colour, label=framework)
+    for phase, marker in _PHASES.items():
+        if any((table["phase"] == phase).any() for table in residuals.values()):
+            panels[0, 0].plot([], [], marker, color="grey", label=phase)
+    panels[0, 0].legend(fontsize="small")
+    return fig
+
+
+def _frames(ax: Axes, rows: pd.DataFrame, column: str, colour: str, marker: str) -> None:
+    """Points of one framework and phase, open where the law is older than the frame."""
+    for since, some in rows.groupby("since"):
+        ax.plot(
+            some["volume_A3_per_atom"], some[column], marker, color=colour, markersize=5,
+            markerfacecolor="none" if since else colour,
+        )  # fmt: skip
 
 
 def errors_of_samplers(rounds: pd.DataFrame) -> Axes:

@@ -1,0 +1,68 @@
+"""Tables of labelled frames. Units: meV/atom, GPa."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def correction(residuals: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """What the laws of the volume leave, by framework and phase.
+
+    Parameters
+    ----------
+    residuals : dict of str to DataFrame
+        Framework -> result of `correction.residuals`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each phase of each framework: number of frames, and of those labelled since the
+        law was fitted; mean and root-mean-square residual of energy (meV/atom) and pressure (GPa).
+    """
+    rows = []
+    for framework, table in residuals.items():
+        for phase, frames in table.groupby("phase", sort=False):
+            energy, pressure = frames["energy_off_meV_per_atom"], frames["pressure_off_GPa"]
+            rows.append({
+                "framework": framework,
+                "phase": phase,
+                "frames": len(frames),
+                "labelled since": int(frames["since"].sum()),
+                "energy, mean (meV/atom)": energy.mean(),
+                "energy, RMS (meV/atom)": np.sqrt(np.mean(energy**2)),
+                "pressure, mean (GPa)": pressure.mean(),
+                "pressure, RMS (GPa)": np.sqrt(np.mean(pressure**2)),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def left(residuals: pd.DataFrame) -> str:
+    """Size of the residuals in words.
+
+    Parameters
+    ----------
+    residuals : DataFrame
+        Result of `correction.residuals`, or some of its rows.
+
+    Returns
+    -------
+    str
+        Number of frames, root-mean-square residuals, and what of the energies depends on the
+        volume.
+    """
+    if len(residuals) == 0:
+        return "no frame"
+    energy, pressure = residuals["energy_off_meV_per_atom"], residuals["pressure_off_GPa"]
+    said = (
+        f"{len(residuals)} frames, {np.sqrt(np.mean(energy**2)):.2f} meV/atom and "
+        f"{np.sqrt(np.mean(pressure**2)):.4f} GPa (root mean square)"
+    )
+    volume = residuals["volume_A3_per_atom"]
+    if len(residuals) > 2 and np.ptp(volume) > 0:
+        slope, before = (
+            np.polyfit(volume, residuals[column], 1)[0]
+            for column in ("energy_off_meV_per_atom", "energy_meV_per_atom")
+        )
+        said += f"; slope of the energies {before:+.3f} -> {slope:+.3f} meV/A^3"
+    return said
