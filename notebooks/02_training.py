@@ -17,7 +17,7 @@
 #       - data/potentials
 #       - data/potentials.yaml
 #       - data/runs.yaml
-#       - data/runs/atp-npt-300K
+#       - data/runs/npt-300K
 #       - data/sets.yaml
 #       - data/structures/{structure}.extxyz
 #       - data/validation
@@ -470,7 +470,7 @@ tables.facts({tables.header(k): v for k, v in drift.items()})
 # A run at 300 K and zero pressure ({term}`NPT`):
 
 # %%
-plan = catalogue.run_recipe("atp-npt-300K")
+plan = catalogue.run_recipe("npt-300K")
 asked = {"structure": structure, "potential": potential, "sample_ps": hold_ps}
 held = heating.run(replace(plan, **asked))
 density = thermo.density(held.thermo, 300, skip_ps=hold_ps / 4)

@@ -39,7 +39,7 @@
 profile: str = "small"  # [-] any | profile this page is made for
 crystals: list[str] = ["ZIF-4", "ZIF-4-experimental"]  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cells in data/structures
 glasses: list[str] = ["glass01", "glass02", "glass03", "glass04", "glass05"]  # [-] glass01, glass02, glass03, glass04, glass05 | ab-initio glasses to compare with
-crystal_run: str = "atp-npt-300K"  # [-] any | run of the crystal at 300 K to set beside; empty: none
+crystal_run: str = "npt-300K"  # [-] any | run of the crystal at 300 K to set beside; empty: none
 heated_run: str = "atp-20Kps"  # [-] any | heating run whose density is shown; empty: none
 peer_run: str = "reaxff-400Kps"  # [-] any | run of another force field to set beside; empty: none
 quenches: list[str] = ["quench-400Kps", "quench-100Kps", "quench-25Kps"]  # [-] any | quenches of data/runs.yaml

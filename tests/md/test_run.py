@@ -35,7 +35,7 @@ def test_every_shipped_run_is_read_by_its_directory(shipped):
 
 
 def test_a_run_is_a_path_for_who_opens_its_files(shipped):
-    one = shipped.where(rate=400, seed=1, atoms=272, potential="atp").first
+    one = shipped.where(rate=400, seed=1, atoms=272, potential="round-5").first
     assert Path(one) == one.directory and paths.relative(one) == "data/runs/atp-400Kps"
     pd.testing.assert_frame_equal(thermo.read(one), one.thermo)
     assert one.thermo is one.thermo  # read once
@@ -58,8 +58,8 @@ def test_labels_tell_runs_apart(shipped):
 
 
 def test_choosing_among_runs(shipped):
-    ours = shipped.where(potential="atp", supercell=[1, 1, 1], structure="ZIF-4")
-    assert {r.potential for r in ours} == {"atp"} and ours.sizes == (272,)
+    ours = shipped.where(potential="round-5", supercell=[1, 1, 1], structure="ZIF-4")
+    assert {r.potential for r in ours} == {"round-5"} and ours.sizes == (272,)
     assert ours.rates == tuple(sorted(ours.rates, reverse=True)) and 0 not in ours.rates
     assert ours.where(rate=0) and len(ours.where(rate=0, seed=99)) == 0
     assert ours.where(rate=0, seed=99).first is None

@@ -94,7 +94,7 @@ def test_the_full_book_shows_the_runs_of_the_paper():
 
 def test_runs_of_another_kind_are_left_out_and_said(capsys):
     alike = catalogue.runs_alike(
-        ["atp-50Kps", "test-20Kps", "DPMD-4K"], potential="atp", supercell=(1, 1, 1)
+        ["atp-50Kps", "test-20Kps", "DPMD-4K"], potential="round-5", supercell=(1, 1, 1)
     )
     assert alike == [catalogue.run_recipe("atp-50Kps")]
     said = capsys.readouterr().out

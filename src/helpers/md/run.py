@@ -42,7 +42,7 @@ class Run:
     >>> from helpers.md.run import Run
     >>> run = Run.read(paths.shipped("runs", "atp-20Kps-seed2"))
     >>> run.name, run.label, run.rate, run.seed, run.potential, run.atoms
-    ('atp-20Kps-seed2', '20 K/ps, seed 2', 20.0, 2, 'atp', 272)
+    ('atp-20Kps-seed2', '20 K/ps, seed 2', 20.0, 2, 'round-5', 272)
     >>> len(run.thermo), len(run.ramp)
     (910, 900)
     """
