@@ -38,7 +38,7 @@
 # %% tags=["parameters"]
 # fmt: off
 profile: str = "small"  # [-] any | profile this page is made for
-structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
+structure: str = "ZIF-4"  # [-] any | cell: name in data/structures, or a file of yours
 supercell: list[int] = [1, 1, 1]  # [-] 1..6 | repetitions along a, b, c
 potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
 test_potential: str = ""  # [-] any | the same, trained on 300 K frames alone; empty: none yet
@@ -49,6 +49,8 @@ equilibration: float = 5.0  # [ps] 0..1000 | time at the first temperature
 segment: float = 0.0  # [K] 0..2000 | heat by so much, hold, sample, in turn; 0: one ramp
 hold: float = 0.0  # [ps] 0..1000 | time after each segment that is not sampled
 sample: float = 0.0  # [ps] 0..1000 | time after that which is
+pressure: float = 0.0  # [bar] -100000..1000000 | of the barostat; 10 000 bar are 1 GPa
+relaxed: str = ""  # [-] any | start relaxed by the potential: iso, aniso, tri, atoms; empty: not
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
 frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
@@ -114,11 +116,12 @@ ramp = {
     "heating_rate_K_per_ps": heating_rate,
     "equilibration_ps": equilibration,
 }
+barostat = {"pressure_bar": pressure, "relaxed": relaxed}
 stops = {"segment_K": segment, "hold_ps": hold, "sample_ps": sample}
 steps = {"timestep_fs": timestep, "frame_every_ps": frame_every}
 steps["seed"] = seed
 asked = protocol.HeatingRun(
-    potential=potential, **cell, **ramp, **stops, **steps
+    potential=potential, **cell, **ramp, **barostat, **stops, **steps
 )
 run = heating.run(asked, ranks=ranks, keep_exploded=True)
 

@@ -19,6 +19,13 @@ def test_zif4_is_the_published_cell():
     assert structures.density(atoms) == pytest.approx(1.21, abs=0.01)  # g/cm3
 
 
+def test_a_path_is_read_where_a_name_is_allowed(tmp_path):
+    ase.io.write(tmp_path / "mine.cif", structures.load("Znim2-ABW"))
+    mine = structures.load(str(tmp_path / "mine.cif"))
+    assert len(mine) == 68 and mine.pbc.all()
+    assert sorted(mine.numbers) == sorted(structures.load("Znim2-ABW").numbers)
+
+
 def test_only_hydrogen_moved_from_the_published_structure():
     atoms = structures.load("ZIF-4-experimental")
     published = ase.io.read(paths.STRUCTURES / "ZIF-4_VEJYUF01.cif")

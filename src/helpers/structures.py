@@ -74,12 +74,12 @@ def file(name: str) -> Path:
 
 
 def load(name: str) -> Atoms:
-    """A shipped unit cell.
+    """A shipped unit cell, or that of a file.
 
     Parameters
     ----------
     name : str
-        Name of the cell.
+        Name of the cell, or path of a file, which is read by `read`.
 
     Returns
     -------
@@ -89,8 +89,10 @@ def load(name: str) -> Atoms:
     Raises
     ------
     UnknownStructure
-        There is no such cell.
+        There is no such cell, or the file holds no crystal.
     """
+    if Path(name).is_file():
+        return read(Path(name))
     return ase.io.read(file(name))
 
 

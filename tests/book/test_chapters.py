@@ -208,6 +208,13 @@ def test_a_declared_directory_is_all_its_files_and_an_unknown_name_is_refused(pr
         dependencies.data("01_first", "small")
 
 
+def test_a_file_of_the_users_own_stands_for_a_name(project, tmp_path):
+    own = tmp_path / "mine.cif"
+    own.write_text("")
+    (project / "data/profiles/small.yaml").write_text(f"01_first: {{numbers: '{own}'}}\n")
+    assert dependencies.data("01_first", "small") == [own]
+
+
 def test_potentials_and_runs_that_are_not_shipped_may_be_made_here(project):
     file = project / "notebooks/01_first.py"
     file.write_text(file.read_text().replace("data/numbers/{numbers}.txt", "data/runs/{numbers}"))

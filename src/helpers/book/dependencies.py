@@ -95,7 +95,10 @@ def _without_magics(text: str) -> str:
 
 
 def _places(chapter: str, pattern: str, known: Mapping) -> list[str]:
-    """A pattern with the parameters put in: one place for each combination of list elements."""
+    """A pattern with the parameters put in: one place for each combination of list elements.
+
+    A parameter that names a file of the user's own stands for that file instead.
+    """
     fields = [field for _, field, _, _ in string.Formatter().parse(pattern) if field]
     for field in fields:
         if field not in known:
@@ -105,4 +108,8 @@ def _places(chapter: str, pattern: str, known: Mapping) -> list[str]:
             )
     choices = [known[f] if isinstance(known[f], list) else [known[f]] for f in fields]
     combinations = itertools.product(*([c for c in choice if c != ""] for choice in choices))
-    return [pattern.format(**dict(zip(fields, c, strict=True))) for c in combinations]
+    found = []
+    for values in combinations:
+        own = [value for value in values if Path(str(value)).is_file()]
+        found += own or [pattern.format(**dict(zip(fields, values, strict=True)))]
+    return found
