@@ -212,6 +212,8 @@ def test_a_file_of_the_users_own_stands_for_a_name(project, tmp_path):
     own = tmp_path / "mine.cif"
     own.write_text("")
     (project / "data/profiles/small.yaml").write_text(f"01_first: {{numbers: '{own}'}}\n")
+    notebook = project / "notebooks/01_first.py"
+    notebook.write_text(notebook.read_text().replace("[-] few |", "[-] any |"))
     assert dependencies.data("01_first", "small") == [own]
 
 

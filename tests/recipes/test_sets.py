@@ -184,6 +184,17 @@ def test_frames_of_a_heating_run_are_taken_from_a_temperature_on(tmp_path):
         labelling._take("atp-400Kps", tmp_path / "none.extxyz", frames=5, from_K=9000)
 
 
+def test_frames_of_a_run_end_where_two_atoms_come_too_close(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(labelling, "RUN_DISTANCES", {("Zn", "N"): 1.0})
+    labelling._take("atp-400Kps", tmp_path / "whole.extxyz", frames=5)
+    assert len(ase.io.read(tmp_path / "whole.extxyz", ":")) == 4
+    assert "before are kept" not in capsys.readouterr().out
+    monkeypatch.setattr(labelling, "RUN_DISTANCES", {("Zn", "N"): 1.75})  # a hot bond is shorter
+    labelling._take("atp-400Kps", tmp_path / "cut.extxyz", frames=5)
+    assert "the frames before are kept" in capsys.readouterr().out
+    assert len(ase.io.read(tmp_path / "cut.extxyz", ":")) < 4
+
+
 def test_labelled_frames_of_the_ladder_are_of_the_run_that_is_shipped():
     for run, key in sets.taken_from("heated_atp").items():
         assert key == provenance.read(paths.shipped("runs", run))["key"], run

@@ -20,7 +20,7 @@ from ase.stress import voigt_6_to_full_3x3_strain
 from tqdm import tqdm
 
 from helpers import paths, provenance, settings, structures
-from helpers.frames import reference, sampling
+from helpers.frames import checks, reference, sampling
 from helpers.potentials import conversion, store
 from helpers.recipes import catalogue, runs
 
@@ -38,6 +38,9 @@ GUARD_DISTANCES = {
     ("H", "N"): 1.5, ("N", "Zn"): 1.55, ("Zn", "Zn"): 2.4, ("C", "Zn"): 1.9, ("H", "Zn"): 1.7,
 }  # fmt: skip
 GUARD_FORCE, GUARD_TEMPERATURE = 18.0, 4500.0  # eV/A, K
+# Frames of heating runs are hot, and trusted farther: what the checks of a set allow, and two Zn no
+# closer than the reference knows them.
+RUN_DISTANCES = checks.MINIMUM_DISTANCES | {("Zn", "Zn"): 2.2}
 # What the label says of such a frame: these forces (eV/A), and this error of the sampler's.
 WORTH_FORCE, WORTH_ERROR = 25.0, 2.7
 
@@ -226,11 +229,8 @@ def unphysical(atoms: Atoms) -> str | None:
     str or None
         What shows it, in words; None if nothing does.
     """
-    from ase.neighborlist import neighbor_list
-
-    closest = neighbor_list("d", atoms, GUARD_DISTANCES)
-    if len(closest):
-        return f"two atoms at {closest.min():.2f} A"
+    if said := _too_close(atoms, GUARD_DISTANCES):
+        return said
     force = np.abs(atoms.get_forces()).max()
     if force > GUARD_FORCE:
         return f"a force of {force:.0f} eV/A"
@@ -249,8 +249,18 @@ def _explore(potential: str, start: Atoms, ramp: sampling.Ramp, path: Path) -> N
         print(f"{end}: the frames before are kept", flush=True)
 
 
+def _too_close(atoms: Atoms, limits: dict[tuple[str, str], float]) -> str | None:
+    """What is wrong with the distances of a frame (limits in A); None if nothing is."""
+    from ase.neighborlist import neighbor_list
+
+    closest = neighbor_list("d", atoms, limits)
+    return f"two atoms at {closest.min():.2f} A" if len(closest) else None
+
+
 def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
     """Evenly chosen frames of a heating run, the first left out, as extxyz.
+
+    A run whose potential left physics counts up to where two atoms came too close.
 
     frames: how many, the first one counted; from_K: none before the run is this hot.
     """
@@ -261,6 +271,9 @@ def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
     frames_ = []
     for i in np.linspace(hot[0], len(whole) - 1, frames).round().astype(int)[1:]:
         frame = whole.atoms(i)
+        if said := _too_close(frame, RUN_DISTANCES):
+            print(f"{run}, step {whole.steps[i]}: {said}: the frames before are kept", flush=True)
+            break
         frame.wrap()
         frame.info = {
             "step": int(whole.steps[i]), "temperature_K": float(whole.temperatures_K[i]),
