@@ -26,7 +26,7 @@ from helpers import paths, provenance, structures
 from helpers.benchmarks import record
 from helpers.frames import cp2k as first_principles
 from helpers.frames import reference
-from helpers.md import force_field, kernels, lammps, parallel, reaxff
+from helpers.md import force_field, fused, kernels, lammps, parallel, reaxff
 from helpers.potentials import conversion, store
 
 STRUCTURE = "ZIF-4"
@@ -40,8 +40,8 @@ class Setting:
     ----------
     engine : str
         ReaxFF, NequIP, CP2K, or a DeePMD model: ``uncompressed``, ``compressed`` (the kernels of
-        DeePMD-kit's wheel), ``native`` (compressed, `helpers.md.kernels`), or one of another
-        backend (`conversion.BACKENDS`).
+        DeePMD-kit's wheel), ``native`` (compressed, `helpers.md.kernels`), ``fused`` (without
+        TensorFlow, `helpers.md.fused`), or one of another backend (`conversion.BACKENDS`).
     ranks : int
         MPI ranks.
     threads : int
@@ -95,6 +95,13 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
         peer = force_field.ReaxFF()
         lines = peer.lines(peer.model())
         return lammps.time_lammps(atoms, lines, r, t, seconds, peer.atom_style)
+    whole = None
+    if setting.engine == "fused":
+        whole = fused.proven(potential, structures.load(STRUCTURE))
+        if whole is None:
+            raise fused.NotFused(
+                f"the fused evaluation does not know {potential}, or is not right on this machine"
+            )
     if setting.engine in conversion.BACKENDS:
         model = conversion.convert(potential, setting.engine)
     elif setting.engine == "uncompressed":
@@ -108,16 +115,20 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
         t,
         seconds,
         native=setting.engine == "native",
+        fused=whole,
     )
 
 
 # ---------------------------------------------------------------- the table
 
 
-def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Setting], dict]:
+def settings(
+    cores: int, atoms: int = 272, cp2k: bool = False, potential: str = "atp"
+) -> tuple[list[Setting], dict]:
     """The rows that can be measured on this machine, and why others cannot.
 
-    Strong scaling: distributions of one cell. Weak scaling: as many cells along c as ranks.
+    Strong scaling: distributions of one cell. Weak scaling: as many cells along c as ranks. The
+    fastest engines also on eight cells.
 
     Parameters
     ----------
@@ -127,6 +138,8 @@ def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Set
         Number of atoms in a cell.
     cp2k : bool
         Whether to include CP2K, which takes minutes.
+    potential : str
+        Name of the potential.
 
     Returns
     -------
@@ -144,6 +157,12 @@ def settings(cores: int, atoms: int = 272, cp2k: bool = False) -> tuple[list[Set
         absent["native"] = "no kernels compiled for this machine (helpers.md.kernels)"
     else:
         rows.insert(1, Setting("compressed"))  # beside each other: their ratio is what counts
+        rows.append(Setting("native", 1, 1, (2, 2, 2)))
+    if kernels.library() and fused.proven(potential, structures.load(STRUCTURE)):
+        rows[1:1] = [Setting("fused"), *[Setting("fused", cores)] * (cores > 1)]
+        rows.append(Setting("fused", 1, 1, (2, 2, 2)))
+    else:
+        absent["fused"] = "not right for this potential on this machine (helpers.md.fused)"
     rows.append(Setting("uncompressed"))
     for name in conversion.BACKENDS:
         if reason := conversion.missing(name):
@@ -208,7 +227,7 @@ def measure(
     """
     file = Path(file or record.made("md"))
     if chosen is None:
-        rows, absent = settings(len(os.sched_getaffinity(0)), cp2k=cp2k)
+        rows, absent = settings(len(os.sched_getaffinity(0)), cp2k=cp2k, potential=potential)
     else:
         rows, absent = list(chosen), {}
     same = {"hardware": provenance.hardware(), "structure": STRUCTURE, "potential": potential,
