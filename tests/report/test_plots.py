@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from helpers.observables import pmf, rdf
-from helpers.report import paper, plots, plots_of_potentials, style
+from helpers.report import paper, plots, plots_of_potentials, style, tables_of_potentials
 
 mpl.use("Agg")
 
@@ -266,3 +266,21 @@ def test_displacements_of_two_elements_against_the_lag():
     zinc, nitrogen = ax.lines
     np.testing.assert_allclose(nitrogen.get_ydata(), 2 * zinc.get_ydata())
     assert ax.get_xscale() == "log" and "Å" in ax.get_ylabel()
+
+
+def test_potentials_beside_cp2k_with_their_slopes():
+    table = pd.DataFrame({
+        "volume_A3_per_atom": [16.0, 17.0, 18.0, 20.0],
+        "energy_off_meV_per_atom": [0.0, -1.0, -2.0, -4.0],
+        "pressure_off_GPa": [0.16, 0.16, 0.16, 0.16],
+    })  # fmt: skip
+    energy, pressure = plots_of_potentials.beside_cp2k({"atp": table}).axes
+    _, points, line = energy.get_lines()
+    assert len(points.get_xdata()) == 4
+    np.testing.assert_allclose(line.get_ydata(), [0, -4], atol=1e-9)
+    assert "Å³/atom" in pressure.get_xlabel() and "GPa" in pressure.get_ylabel()
+    said = tables_of_potentials.slopes(table)
+    assert (
+        "energy -1.75 meV/atom, pressure +0.160 GPa" in said and "slope of the energy -1.00" in said
+    )
+    assert "slope" not in tables_of_potentials.slopes(table[:2])

@@ -5,7 +5,9 @@ import pytest
 from ase.calculators.lj import LennardJones
 from springs import EPSILON, K_GPA, SIGMA, Springs, crystal
 
+from helpers import structures, units
 from helpers.frames import dataset
+from helpers.frames.correction import Law
 from helpers.validation import calculators, elastic, relaxation
 
 
@@ -59,3 +61,15 @@ def test_stress_of_a_real_potential():
         step=2e-3,
     )
     assert table["error_GPa"].abs().max() < 0.02 * table["stress_GPa"].abs().max() + 0.02
+
+
+def test_a_law_of_the_volume_adds_to_the_bulk_modulus_alone():
+    """sigma + D'(v) 1 gives C_ij + v D''(v) for normal strains, and leaves shear as it is."""
+    plain = elastic.elastic_constants("reference", "ZIF-4")
+    law = Law(272, 16.0, (1.0, 0.8, -0.05), (12.0, 22.0))
+    corrected = elastic.elastic_constants("reference", "ZIF-4", laws={"ZIF-4": law})
+    added = (corrected - plain).to_numpy()
+    v = structures.load("ZIF-4").get_volume() / 272
+    expected = 1e-3 * v * -0.05 * units.EV_PER_A3_IN_GPA
+    np.testing.assert_allclose(added[:3, :3], expected, rtol=0.02)
+    np.testing.assert_allclose(added[3:], 0, atol=1e-3)

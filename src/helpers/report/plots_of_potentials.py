@@ -167,6 +167,38 @@ def learning_curves(lcurve: pd.DataFrame) -> Figure:
     return figure
 
 
+def beside_cp2k(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Errors of potentials against CP2K with their signs, against the volume.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Potential -> result of ``accuracy.beside_cp2k``.
+
+    Returns
+    -------
+    Figure
+        Energies on the left, pressures on the right, each with a straight line.
+    """
+    figure, panels = style.axes(("volume", "A^3/atom"), ("", "-"), ncols=2, width=4.6, height=3.4)
+    columns = {
+        "energy_off_meV_per_atom": style.label("potential − CP2K, energy", "meV/atom"),
+        "pressure_off_GPa": style.label("potential − CP2K, pressure", "GPa"),
+    }
+    for ax, (column, says) in zip(panels, columns.items(), strict=True):
+        ax.axhline(0, color="black", lw=0.8)
+        ax.set_ylabel(says)
+        for name, table in tables.items():
+            volume = table["volume_A3_per_atom"]
+            (points,) = ax.plot(volume, table[column], "o", markersize=5, label=name)
+            if len(table) > 2:
+                ends = np.array([volume.min(), volume.max()])
+                line = np.polyval(np.polyfit(volume, table[column], 1), ends)
+                ax.plot(ends, line, color=points.get_color(), lw=1)
+    panels[0].legend()
+    return figure
+
+
 def calibration(table: pd.DataFrame, what: str, *, ax: Axes) -> Axes:
     """True force error against model deviation, a point for each frame, with the diagonal.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import pandas as pd
+
 from helpers import structures
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
@@ -88,3 +91,29 @@ def _prefactor(recipe: Mapping, what: str) -> str:
         paper.value(f"architecture.{end}_pref_{what[0]}").number for end in ("start", "limit")
     ]
     return f"{ours} (paper: {' - '.join(f'{p:g}' for p in theirs)})"
+
+
+def slopes(beside_cp2k: pd.DataFrame) -> str:
+    """Errors against CP2K in words: with their sign, and how they change with the volume.
+
+    Parameters
+    ----------
+    beside_cp2k : DataFrame
+        Result of ``accuracy.beside_cp2k``.
+
+    Returns
+    -------
+    str
+        Mean errors of energy and pressure, and the slope of the energy with its standard error.
+    """
+    volume, energy = (
+        beside_cp2k[c].to_numpy() for c in ("volume_A3_per_atom", "energy_off_meV_per_atom")
+    )
+    said = (
+        f"{len(volume)} frames, energy {energy.mean():+.2f} meV/atom, pressure "
+        f"{beside_cp2k['pressure_off_GPa'].mean():+.3f} GPa (means)"
+    )
+    if len(volume) < 4 or np.ptp(volume) == 0:
+        return said
+    (slope, _), covariance = np.polyfit(volume, energy, 1, cov=True)
+    return f"{said}; slope of the energy {slope:+.2f} ± {covariance[0, 0] ** 0.5:.2f} meV/Å³"

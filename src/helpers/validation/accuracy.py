@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from helpers import paths, statistics
+from helpers import paths, statistics, units
 from helpers.errors import Unfit
 from helpers.frames import correction, cp2k, dataset, formats
 from helpers.potentials import evaluation, store
@@ -125,6 +125,84 @@ def evaluate(name: str | Path | Potential, evaluated_frames: int = 100) -> dict:
         result[set_name] = {"role": role, **errors}
     evaluation.write_metrics(potential.inside(store.METRICS), result)
     return result
+
+
+#: phase -> test sets of ZIF-4 in it; trajectories that no potential is trained on
+TEST_SETS = {
+    "crystal 300 K": ("test_0300", "reference_0300"),
+    "crystal 600-1500 K": ("test_0600_1500", "reference_1200"),
+    "crystal 2000-2500 K": ("test_2000", "test_2500"),
+    "open": ("opening_test", "test_low_density"),
+    "melt": ("test_melt", "melts_test"),
+    "glass": ("glasses_test",),
+}
+
+
+def by_phase(metrics: dict[str, dict]) -> pd.DataFrame:
+    """Errors of a potential on test sets, by phase.
+
+    Where two phases differ in their mean error of the energy, the balance between them is wrong by
+    that.
+
+    Parameters
+    ----------
+    metrics : dict of str to dict
+        Set -> errors, from `metrics`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each phase of `TEST_SETS` that was judged: phase, frames,
+        energy_bias_meV_per_atom (mean of potential minus label), and the root mean squares over
+        frames of `evaluation.ERRORS`.
+    """
+    rows = []
+    for phase, sets in TEST_SETS.items():
+        judged = [metrics[s] for s in sets if metrics.get(s, {}).get("role") == "test"]
+        if not judged:
+            continue
+        weights = [errors["n_frames"] for errors in judged]
+        bias = np.average([e["energy_bias_meV_per_atom"] for e in judged], weights=weights)
+        rows.append(
+            {"phase": phase, "frames": sum(weights), "energy_bias_meV_per_atom": float(bias)}
+            | evaluation.over_all(judged)
+        )
+    return pd.DataFrame(rows)
+
+
+def beside_cp2k(potential: str | Path | Potential, framework: str = "ZIF-4") -> pd.DataFrame:
+    """A potential minus CP2K on the CP2K frames of a framework, with signs.
+
+    Energies are compared as they are: reference and CP2K have the same zero in a framework, but for
+    what the law of the volume says (`helpers.frames.correction`).
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        The potential.
+    framework : str
+        Name of the framework.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame: name, phase, volume_A3_per_atom, energy_off_meV_per_atom,
+        pressure_off_GPa, force_rmse_eV_per_A.
+    """
+    images = cp2k.read(framework)
+    own = {label: label for label in ("energy", "forces", "stress")}
+    system = formats.from_extxyz(paths.DFT / f"{framework}.extxyz", keys=own)
+    said = evaluation.predict(potential, system)
+    table = correction.differences(framework, images)[["name", "phase", "volume_A3_per_atom"]]
+    volume = np.array([atoms.get_volume() for atoms in images])
+    energy = (said.energy - system["energies"]) / len(images[0])
+    pressure = np.trace(said.virial - system["virials"], axis1=1, axis2=2) / (3 * volume)
+    force = np.sqrt(np.mean((said.force - system["forces"]) ** 2, axis=(1, 2)))
+    return table.assign(
+        energy_off_meV_per_atom=1e3 * energy,
+        pressure_off_GPa=pressure * units.EV_PER_A3_IN_GPA,
+        force_rmse_eV_per_A=force,
+    )
 
 
 def by_temperature(

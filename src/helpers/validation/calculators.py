@@ -15,7 +15,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from helpers import provenance, structures
-from helpers.frames import reference
+from helpers.frames import correction, reference
 
 REFERENCE = "reference"
 
@@ -120,12 +120,14 @@ def kept(
 def beside_reference(measure: Callable, model: str, structure: str, **options) -> dict:
     """A measurement for a model and for the reference.
 
-    If the reference has no kept result and cannot run, this is reported and its entry is left out.
+    A potential that was trained on corrected labels is compared with the reference as corrected by
+    the same laws (`helpers.frames.correction`). If the reference has no kept result and cannot run,
+    this is reported and its entry is left out.
 
     Parameters
     ----------
     measure : callable
-        ``measure(name, structure, **options)``.
+        ``measure(name, structure, **options)``; for the reference also with ``laws``, if there are.
     model : str
         The model.
     structure : str
@@ -138,9 +140,13 @@ def beside_reference(measure: Callable, model: str, structure: str, **options) -
     dict
         Name -> result.
     """
+    from helpers.potentials import store
+
+    laws = correction.of(store.load(model).directory)
+    corrected = {"laws": laws} if laws else {}
     results = {model: measure(model, structure, **options)}
     try:
-        results[REFERENCE] = measure(REFERENCE, structure, **options)
+        results[REFERENCE] = measure(REFERENCE, structure, **options, **corrected)
     except reference.ReferenceUnavailable as error:
         print(f"{structure}: {error}", flush=True)
     return results

@@ -14,6 +14,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from helpers import units
+from helpers.frames import correction
+from helpers.frames.correction import Law
 from helpers.validation import relaxation
 
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
@@ -48,7 +50,7 @@ def _voigt_strains() -> list[np.ndarray]:
 
 def elastic_constants(
     model: str, structure: str, *, step: float = 0.01, fmax: float = 0.0002, steps: int = 1000,
-    hessian: np.ndarray | None = None,
+    hessian: np.ndarray | None = None, laws: dict[str, Law] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     r"""Elastic constants at the structure's own cell, with relaxed atoms; kept.
 
@@ -73,6 +75,9 @@ def elastic_constants(
         Largest number of relaxation steps.
     hessian : (3N, 3N) array, optional
         See `relaxation.relax_cells`, eV/A^2.
+    laws : dict of str to Law, optional
+        Laws that correct the stress (`helpers.frames.correction`); the relaxations stay as they
+        are, because the forces do.
 
     Returns
     -------
@@ -81,7 +86,10 @@ def elastic_constants(
     """
     strains = shear_and_stretch(step)
     file = relaxation.relaxations("elastic", model, structure, strains, fmax, steps, hessian)
-    return elastic_matrix(ase.io.read(file, index=":"), step)
+    frames = ase.io.read(file, index=":")
+    if laws:
+        frames = correction.corrected_images(frames, laws, f"the strained cells of {structure}")
+    return elastic_matrix(frames, step)
 
 
 def elastic_matrix(frames: Sequence[Atoms], step: float) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from helpers import provenance, units
 from helpers.errors import Unfit
-from helpers.frames import reference, sampling
+from helpers.frames import correction, reference, sampling
 from helpers.validation import calculators, relaxation
 
 VOLUME_PERCENT = (-8, -6, -4, -2, 0, 2, 4, 6, 8, 10, 15, 20, 25)
@@ -124,7 +124,8 @@ def volume_curve(frames: Sequence[Atoms]) -> pd.DataFrame:
 def volume_curves(model: str, structure: str, **options) -> dict[str, pd.DataFrame]:
     """`volume_curve` of a model and, on the same frames, of the reference.
 
-    If the reference is not available, see `calculators.beside_reference`.
+    The reference is corrected as the labels of the model were. If it is not available, see
+    `calculators.beside_reference`.
 
     Parameters
     ----------
@@ -141,9 +142,12 @@ def volume_curves(model: str, structure: str, **options) -> dict[str, pd.DataFra
         Model -> curve.
     """
 
-    def measure(of, cell):
+    def measure(of, cell, laws=None):
         labelled = of == calculators.REFERENCE
-        return volume_curve(relaxed_volumes(model, cell, labelled=labelled, **options))
+        frames = relaxed_volumes(model, cell, labelled=labelled, **options)
+        if laws:
+            frames = correction.corrected_images(frames, laws, f"the volumes of {cell}")
+        return volume_curve(frames)
 
     return calculators.beside_reference(measure, model, structure)
 

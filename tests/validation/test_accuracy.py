@@ -1,0 +1,51 @@
+"""Errors by phase, and against CP2K with their signs."""
+
+import numpy as np
+import pytest
+
+from helpers.frames import correction, cp2k
+from helpers.validation import accuracy
+
+
+def errors(n_frames, bias, role="test"):
+    return {
+        "role": role, "n_frames": n_frames, "energy_bias_meV_per_atom": bias,
+        "energy_rmse_meV_per_atom": abs(bias), "force_rmse_eV_per_A": 0.1,
+        "virial_rmse_meV_per_atom": None,
+    }  # fmt: skip
+
+
+def test_phases_are_means_over_the_frames_of_their_test_sets():
+    table = accuracy.by_phase({
+        "test_0300": errors(1, 1.0), "reference_0300": errors(3, 2.0), "glasses_test": errors(5, -1),
+        "test_melt": errors(5, 9.0, role="validation"), "another": errors(5, 9.0),
+    }).set_index("phase")  # fmt: skip
+    assert list(table.index) == ["crystal 300 K", "glass"]
+    cold = table.loc["crystal 300 K"]
+    assert cold["frames"] == 4
+    assert cold["energy_bias_meV_per_atom"] == pytest.approx(1.75)
+    assert cold["energy_rmse_meV_per_atom"] == pytest.approx(((1 + 3 * 4) / 4) ** 0.5)
+    assert "virial_rmse_meV_per_atom" not in table or table["virial_rmse_meV_per_atom"].isna().all()
+    assert accuracy.by_phase({}).empty
+
+
+def test_test_sets_of_phases_exist_and_are_tests():
+    from helpers.recipes import catalogue
+
+    named = {name for names in accuracy.TEST_SETS.values() for name in names}
+    assert named <= set(catalogue.test_sets())
+
+
+def test_a_potential_of_uncorrected_labels_shows_the_law_against_cp2k():
+    """round-5 repeats the reference: against CP2K it is off by what the law says CP2K adds."""
+    table = accuracy.beside_cp2k("round-5")
+    images = cp2k.read("ZIF-4")
+    assert list(table["name"]) == [atoms.info["name"] for atoms in images]
+    volume = table["volume_A3_per_atom"]
+    np.testing.assert_allclose(volume, [a.get_volume() / len(a) for a in images])
+    law = correction.laws()["ZIF-4"]
+    crystal = table["phase"] == "crystal"
+    pressure = (table["pressure_off_GPa"] + law.pressure(volume))[crystal]
+    assert abs(pressure.mean()) < 0.05  # GPa; the law itself is at -0.14
+    assert table["pressure_off_GPa"][crystal].mean() > 0.08
+    assert 0.02 < table["force_rmse_eV_per_A"].median() < 0.4
