@@ -17,8 +17,9 @@ def errors(n_frames, bias, role="test"):
 
 def test_phases_are_means_over_the_frames_of_their_test_sets():
     table = accuracy.by_phase({
-        "test_0300": errors(1, 1.0), "reference_0300": errors(3, 2.0), "glasses_test": errors(5, -1),
-        "test_melt": errors(5, 9.0, role="validation"), "another": errors(5, 9.0),
+        "test_0300": errors(1, 1.0), "reference_0300": errors(3, 2.0),
+        "glasses_test": errors(5, -1.0), "another": errors(5, 9.0),
+        "test_melt": errors(5, 9.0, role="validation"),
     }).set_index("phase")  # fmt: skip
     assert list(table.index) == ["crystal 300 K", "glass"]
     cold = table.loc["crystal 300 K"]
