@@ -212,7 +212,8 @@ def test_a_verdict_is_three_sentences_with_its_numbers_below(found):
 
 def test_a_mean_or_its_lower_limit():
     rows = pd.DataFrame(
-        {"mean_K": [1118.4, np.nan], "low_K": [1042.0, 1300.2], "high_K": [1195, np.inf]}
-    )
+        {"mean_K": [1118.4, np.nan, 1118.4], "low_K": [1042.0, 1300.2, 1100.0],
+         "high_K": [1195, np.inf, 1130.0], "scatter_K": [40.0, 40.0, np.nan]}
+    )  # fmt: skip
     said = [claims_on_rates.mean_with_limits(one) for one in rows.itertuples()]
-    assert said == ["1118 (1042 to 1195)", "> 1300"]
+    assert said == ["1118 (1042 to 1195)", "> 1300", "1118 (scatter of seeds unknown)"]

@@ -411,6 +411,8 @@ def _exchange(table: pd.DataFrame) -> Finding:
 def mean_with_limits(row) -> str:
     """Mean of one rate with its 95 % limits, or the lower limit alone.
 
+    Where no rate has two seeds that fall, their scatter is unknown, and so are the limits.
+
     Parameters
     ----------
     row : namedtuple
@@ -423,6 +425,8 @@ def mean_with_limits(row) -> str:
     """
     if not np.isfinite(row.mean_K):
         return f"> {row.low_K:.0f}"
+    if not np.isfinite(row.scatter_K):
+        return f"{row.mean_K:.0f} (scatter of seeds unknown)"
     return f"{row.mean_K:.0f} ({row.low_K:.0f} to {row.high_K:.0f})"
 
 

@@ -130,7 +130,7 @@ def plot(laws: Mapping, table: pd.DataFrame) -> Figure:
     """
     settled = run_table.settled(table)
     means = censored.by_rate(run_table.seeds(settled))
-    seeds = {0.3: run_table.seeds(table[table["unsettled"] != ""]), 1.0: run_table.seeds(settled)}
+    seeds = {0.45: run_table.seeds(table[table["unsettled"] != ""]), 1.0: run_table.seeds(settled)}
     theirs, calorimeter = np.array(of_paper()), calorimeter_K_per_ps()
     fastest = max([1.5, *(2 * table["rate_K_per_ps"])])
     figure, (near, far) = style.axes(("heating rate", "K/ps"), ("$T_f$", "K"), ncols=2, width=5)
@@ -153,17 +153,24 @@ def plot(laws: Mapping, table: pd.DataFrame) -> Figure:
 
 def _points(ax, seeds: censored.Seeds, alpha: float) -> None:
     """Seeds that fall as dots, those known to fall above as triangles."""
-    for fell, marker, words in ((True, ".", "a seed"), (False, "^", "a seed, higher than")):
+    for fell, marker, words in ((True, "o", "a seed"), (False, "^", "a seed, higher than")):
         some = seeds.of(seeds.fell == fell)
         if len(some):
             words += ", not in equilibrium before" * (alpha < 1)
-            look = {"marker": marker, "ls": "", "alpha": alpha, "mfc": "none", "label": words}
+            look = {
+                "marker": marker,
+                "ls": "",
+                "alpha": alpha,
+                "mfc": "none",
+                "ms": 4,
+                "label": words,
+            }
             ax.plot(some.rate_K_per_ps, some.temperature_K, color=style.SERIES_COLOURS[1], **look)
 
 
 def _means(ax, means: pd.DataFrame) -> None:
-    """Means of the rates at which a seed falls, with their 95 % intervals."""
-    known = means.dropna(subset="mean_K")
+    """Means of the rates with their 95 % intervals, where the scatter of seeds is known."""
+    known = means.dropna(subset=["mean_K", "scatter_K"])
     if len(known):
         ends = np.abs(known[["low_K", "high_K"]].to_numpy().T - known["mean_K"].to_numpy())
         blue = {"fmt": "o", "color": style.SERIES_COLOURS[1], "label": "this book, mean, 95 %"}
