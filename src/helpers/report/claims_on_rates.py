@@ -6,8 +6,9 @@ enters no verdict; what the verdict would be with it stands among the numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -160,9 +161,9 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
             "-",
             f"{row.fell} of {row.runs}; {100 * getattr(row, column):.0f} %",
         )
-        for row in groups.itertuples()
+        for row in _rows(groups)
     )
-    counted = [f"{r.fell} of {r.runs} at {r.rate_K_per_ps:g} K/ps" for r in fell.itertuples()]
+    counted = [f"{r.fell} of {r.runs} at {r.rate_K_per_ps:g} K/ps" for r in _rows(fell)]
     here = f"seeds that fall: {', '.join(counted) or 'none'}"
     last = fell["rate_K_per_ps"].max()
     faster = groups[groups["rate_K_per_ps"] > last]
@@ -213,7 +214,7 @@ def _rate_dependence(table: pd.DataFrame) -> Finding:
     seeds = run_table.seeds(table)
     numbers = tuple(
         Number(f"mean Tf at {row.rate_K_per_ps:g} K/ps, 95 %", "K", mean_with_limits(row))
-        for row in censored.by_rate(seeds).itertuples()
+        for row in _rows(censored.by_rate(seeds))
     )
     try:
         trend = censored.trend(seeds)
@@ -260,13 +261,13 @@ def _size(table: pd.DataFrame) -> Finding:
         f"{row.fell} of {row.runs} seeds of {row.n_atoms} atoms"
         + (f" (a fall of 10 % would have been seen up to {row.seen_up_to_K:.0f} K)" if row.fell == 0
            and np.isfinite(row.seen_up_to_K) else "")
-        for row in rows.itertuples()
+        for row in _rows(rows)
     )  # fmt: skip
     numbers = [
         Number(f"seeds of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
                "one of 10 % is found", "-", f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
         for pair in pairs
-        for row in pair.itertuples()
+        for row in _rows(pair)
     ]  # fmt: skip
     if small["fell"] and large["fell"]:
         for name, words in (("Tf", "Tf"), ("width", "width of the fall")):
@@ -403,7 +404,7 @@ def _exchange(table: pd.DataFrame) -> Finding:
             Number(f"{row.name}: end of the fall, first break, first exchange", "K",
                    f"{row.fallen_K:.0f}, {_or_above(row.first_break_K, row.first_break_above_K)}, "
                    f"{_or_above(row.first_exchange_K, row.first_exchange_above_K)}")
-            for row in table[table["Tf_K"].notna()].itertuples()
+            for row in _rows(table[table["Tf_K"].notna()])
         ),
     )  # fmt: skip
 
@@ -430,6 +431,11 @@ def mean_with_limits(row) -> str:
     return f"{row.mean_K:.0f} ({row.low_K:.0f} to {row.high_K:.0f})"
 
 
+def _rows(table: pd.DataFrame) -> Iterable[Any]:
+    """The rows, with their columns as attributes."""
+    return table.itertuples(index=False)
+
+
 def _size_seen(table: pd.DataFrame) -> tuple[str, str]:
     """Column and words of the planted fall that is nearest below the falls that are seen."""
     mean = table["drop"].mean()
@@ -448,7 +454,7 @@ def _lacking(rows: pd.DataFrame) -> str:
     said = [f"there is one seed of {n} atoms" for n in few["n_atoms"]]
     said += [
         f"{row.n_atoms} atoms show a fall of 10 % in {100 * row.seen_10:.0f} % of the cases only"
-        for row in blind.itertuples()
+        for row in _rows(blind)
     ]
     return " and ".join(said)
 
