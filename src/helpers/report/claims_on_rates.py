@@ -183,7 +183,7 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
             else f"no fall at any rate, though one of {words} would have been found"
         )
     elif not silent:
-        verdict = "a fall at the fastest rate of this page, too; that it takes slow heating is open"
+        verdict = "cannot tell, since the fastest rate of this page shows a fall, too"
         verdict = verdict if len(groups) > 1 else "cannot tell, since one rate counts"
     elif seen.empty:
         verdict = "cannot tell, since faster runs are too noisy to show a fall"
@@ -392,7 +392,7 @@ def _exchange(table: pd.DataFrame) -> Finding:
             f"no ligand exchanged in {exchanges['after']} of {n}"
         )
         if n < ENOUGH_SEEDS:
-            verdict += f"; a general sentence needs {ENOUGH_SEEDS} falling seeds"
+            verdict = f"cannot tell in general, {ENOUGH_SEEDS} falling seeds are needed; {verdict}"
     return Finding(
         "Claim (4), ligand exchange as its cause",
         verdict,
