@@ -90,40 +90,6 @@ def bin_by_temperature(temperature_K, values, width_K: float = 20.0) -> pd.DataF
     ).reset_index(drop=True)
 
 
-def fluctuation(temperature_K, values, width_K: float = 100.0) -> float:
-    r"""Standard deviation about straight lines fitted in bins of temperature.
-
-    .. math:: \sigma^2 = \frac{1}{M - 2B} \sum_b \sum_{i \in b} (x_i - a_b - c_b T_i)^2
-
-    In equilibrium the density of N atoms fluctuates as :math:`1/\sqrt{N}` (Landau and Lifshitz,
-    Statistical Physics, section 112).
-
-    Parameters
-    ----------
-    temperature_K : (M,) array
-        Temperatures, K.
-    values : (M,) array
-        The quantity x, any unit.
-    width_K : float
-        Width of a bin, K. Bins start at multiples of it; the B bins that hold four samples or more
-        are used.
-
-    Returns
-    -------
-    float
-        The standard deviation in the unit of ``values``; NaN if no bin holds four samples.
-    """
-    T, x = np.asarray(temperature_K, float), np.asarray(values, float)
-    squares = freedom = 0
-    low = bins(T, width_K)
-    for b in np.unique(low):
-        if (inside := low == b).sum() >= 4:
-            centred = T[inside] - T[inside].mean()
-            rest = x[inside] - np.polyval(np.polyfit(centred, x[inside], 1), centred)
-            squares, freedom = squares + rest @ rest, freedom + inside.sum() - 2
-    return float(np.sqrt(squares / freedom)) if freedom else float("nan")
-
-
 def statistical_inefficiency(fluctuations) -> float:
     r"""Number of consecutive samples that are worth one independent sample.
 

@@ -46,14 +46,6 @@ def test_damaged_table(run):
         thermo.read(run)
 
 
-def test_the_period_of_a_swing():
-    """A damped oscillation of 2.2 ps in noise, sampled every 0.1 ps."""
-    time, rng = np.arange(100) * 0.1, np.random.default_rng(2)
-    values = 1.2 + 0.05 * np.exp(-time / 6) * np.cos(2 * np.pi * time / 2.2 + 1)
-    assert thermo.swing(time, values + rng.normal(0, 0.01, 100)) == pytest.approx(2.2, abs=0.21)
-    assert np.isnan(thermo.swing(time[:5], values[:5]))
-
-
 def test_density_and_its_error():
     rng = np.random.default_rng(6)
     held = pd.DataFrame({"time_ps": np.arange(500) * 0.1, "target_temperature_K": 300.0,

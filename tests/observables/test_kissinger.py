@@ -89,18 +89,6 @@ def slow_noise(seed, scale, n=900, correlation=60):
     return np.convolve(white, np.ones(correlation), "valid")[:n] / correlation**0.5
 
 
-def test_seeds_together_find_what_one_cell_hides():
-    T = np.linspace(300, 2100, 900)
-    clean = 1.2 - 2e-5 * T - 8e-4 * np.clip(T - 1400, 0, 200)
-    runs = [(T, clean + slow_noise(seed, 0.03)) for seed in range(8)]
-    pooled = transition_of_seeds.transition_of_seeds(runs)
-    assert pooled.found and abs(pooled.Tf - 1400) < 3 * pooled.error
-    alone = [transition_of_seeds.transition_by_methods(*run) for run in runs]
-    assert sum(t.found for t in alone) < len(runs)
-    flat = [(T, 1.2 - 2e-5 * T + slow_noise(seed, 0.03)) for seed in range(8)]
-    assert not transition_of_seeds.transition_of_seeds(flat).found
-
-
 def test_a_cell_that_opens_closes_and_opens_again():
     """The fall that counts is the first; without the way back the whole run shows it."""
     T = np.linspace(600, 1600, 2500)
@@ -109,88 +97,6 @@ def test_a_cell_that_opens_closes_and_opens_again():
     found = transition_of_seeds.transition_by_methods(T, rho)
     assert found.found and found.Tf == pytest.approx(1080, abs=40)
     assert "comes back at 12" in found.reason
-
-
-def test_one_seed_is_that_run_and_spread_of_seeds_joins_the_error():
-    T = np.linspace(300, 2100, 900)
-    runs = [
-        (T, 1.2 - 2e-5 * T - 8e-4 * np.clip(T - bend, 0, 200) + slow_noise(seed, 0.004))
-        for seed, bend in enumerate((1300, 1500))
-    ]
-    alone = [transition_of_seeds.transition_by_methods(*run) for run in runs]
-    assert transition_of_seeds.transition_of_seeds(runs[:1]).Tf == alone[0].Tf
-    pooled = transition_of_seeds.transition_of_seeds(runs)
-    assert pooled.found and pooled.Tf == pytest.approx((alone[0].Tf + alone[1].Tf) / 2)
-    assert pooled.error >= abs(alone[0].Tf - alone[1].Tf) / 2
-    assert abs(pooled.Tf - 1400) < 3 * pooled.error and "mean of" in pooled.reason
-
-
-def test_every_rate_gets_the_scatter_of_all_seeds():
-    T = np.linspace(300, 2100, 900)
-
-    def run(bend, seed):
-        return T, 1.2 - 2e-5 * T - 8e-4 * np.clip(T - bend, 0, 200) + slow_noise(seed, 0.004)
-
-    runs = {
-        (50.0, 1): run(1400, 4),
-        (50.0, 2): run(1401, 5),
-        (20.0, 1): run(1300, 1),
-        (20.0, 2): run(1500, 2),
-        (4.0, 1): run(1200, 3),
-    }
-    alone = {key: transition_of_seeds.transition_by_methods(*one) for key, one in runs.items()}
-    found = transition_of_seeds.of_rates(runs, alone)
-    apart = {rate: alone[rate, 1].Tf - alone[rate, 2].Tf for rate in (50.0, 20.0)}
-    scatter = np.sqrt((apart[50.0] ** 2 / 2 + apart[20.0] ** 2 / 2) / 2)  # one freedom each
-    assert found[50.0].error > scatter / 2**0.5 > 5 * abs(apart[50.0])
-    assert found[20.0].error < np.hypot(apart[20.0] / 2, alone[20.0, 1].error)
-    assert (
-        found[20.0].Tf == transition_of_seeds.transition_of_seeds([runs[20.0, 1], runs[20.0, 2]]).Tf
-    )
-    assert found[4.0].Tf == alone[4.0, 1].Tf
-    assert found[4.0].error == pytest.approx(np.hypot(alone[4.0, 1].error, scatter))
-    flat = (T, 1.2 - 2e-5 * T)  # one seed of two falls: their mean curve does, and needs it, too
-    runs[10.0, 1], runs[10.0, 2] = run(1400, 6), flat
-    alone |= {
-        key: transition_of_seeds.transition_by_methods(*runs[key]) for key in ((10.0, 1), (10.0, 2))
-    }
-    assert alone[10.0, 1].found and not alone[10.0, 2].found
-    bare = transition_of_seeds.transition_of_seeds([runs[10.0, 1], runs[10.0, 2]])
-    half = transition_of_seeds.of_rates(runs, alone)[10.0]
-    assert half.Tf == bare.Tf and "between seeds" in half.reason
-    assert half.error == pytest.approx(np.hypot(bare.error, scatter / 2**0.5))
-    other = transition_of_seeds.of_found(
-        alone
-    )  # leaves the flat one out, and its rate has one seed then
-    assert other[10.0].Tf == alone[10.0, 1].Tf
-    assert other[10.0].error == pytest.approx(np.hypot(alone[10.0, 1].error, scatter))
-    assert other[20.0].Tf == found[20.0].Tf
-    assert other[20.0].error == pytest.approx(found[20.0].error)
-    assert 3.0 not in transition_of_seeds.of_found({(3.0, 1): alone[10.0, 2]})
-    only = {(4.0, 1): runs[4.0, 1]}
-    assert transition_of_seeds.of_rates(only, alone)[4.0].error == alone[4.0, 1].error
-
-
-def _noisy_line(n_atoms, low, high, seed):
-    """A density that is a line with noise of 0.8 g/cm3 divided by the root of the atoms."""
-    T = np.linspace(low, high, 4000)
-    return T, 1.2 - 1e-4 * T + np.random.default_rng(seed).normal(0, 0.8 / n_atoms**0.5, len(T))
-
-
-def test_density_fluctuates_as_one_over_the_root_of_the_atoms():
-    ramps = [_noisy_line(100, 300, 2100, 1), _noisy_line(800, 600, 1700, 2)]
-    table = transition_of_seeds.by_size(ramps, [100, 800])
-    np.testing.assert_allclose(table[["low_K", "high_K"]], [[600, 1700]] * 2, atol=1)
-    np.testing.assert_allclose(table["fluctuation"], [0.08, 0.08 / 8**0.5], rtol=0.05)
-    np.testing.assert_allclose(table["fluctuation"], table["expected"], rtol=0.1)
-    assert not any(Tf.found for Tf in table["transition"])  # a line with noise does not fall
-
-
-def test_sizes_over_different_temperatures_are_not_compared():
-    with pytest.raises(ValueError, match="no temperature is in all ramps: 300–500 K, 600–900 K"):
-        transition_of_seeds.by_size(
-            [_noisy_line(100, 300, 500, 1), _noisy_line(800, 600, 900, 2)], [100, 800]
-        )
 
 
 def seeds_of_a_law(rng, E=300.0, C=11.0, scatter=25.0, limit=1e9, each=4):

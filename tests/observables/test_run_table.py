@@ -79,7 +79,8 @@ def test_first_break_and_first_exchange():
 
 def rows():
     base = {"n_atoms": 272, "rate_K_per_ps": 20.0, "seen_10": 0.9, "melt_K": np.nan,
-            "melt_above_K": 2100.0, "returns": 0.0, "lowest_density": 0.95}  # fmt: skip
+            "melt_above_K": 2100.0, "returns": 0.0, "lowest_density": 0.95, "frame_K": 2.0,
+            "potential": "atp", "pressure_bar": 1400.0, "unsettled": ""}  # fmt: skip
     changes = [
         {"Tf_K": 1067.0, "Tf_error_K": 20.0, "fallen_K": 1093.0, "first_break_K": 1400.0},
         {"Tf_K": 1283.0, "Tf_error_K": 73.0, "fallen_K": 1350.0, "first_break_K": 1274.0},
@@ -101,8 +102,41 @@ def test_what_the_table_says():
     assert groups.loc[100.0, ["fell", "not_fallen", "cannot_tell"]].tolist() == [0, 0, 1]
     order = run_table.order_of_events(table).set_index("event").loc["first_break"]
     assert order.tolist() == [3, 2, 0, 1]
+    assert run_table.order_of_events(table.assign(frame_K=300.0)).iloc[0].tolist()[1:] == [
+        3, 1, 0, 2,
+    ]  # fmt: skip
     page = run_table.shown(table)
+    assert page["pressure (GPa)"].eq("0.14").all()
     assert page["Tf (K)"].tolist() == [
         "1067 ± 20", "1283 ± 73", "1200 ± 20", "> 1500", "cannot tell",
     ]  # fmt: skip
     assert page["first break (K)"][2] == "> 2100"
+
+
+def test_a_run_that_was_not_in_equilibrium_is_left_out():
+    table = rows()
+    table.loc[1, "unsettled"] = "density: it drifts"
+    assert run_table.settled(table)["seed"].tolist() == [1, 3, 4, 5]
+    assert run_table.shown(table)["in equilibrium before"].tolist()[:2] == ["yes", "no"]
+
+
+def test_limits_of_the_power_are_those_of_as_many_trials():
+    """18 of 20 in each of four runs are 72 of 80: 0.81 to 0.96 by Clopper and Pearson."""
+    group = run_table.power_by(rows()).set_index("rate_K_per_ps").loc[20.0]
+    assert group["seen_10"] == pytest.approx(0.9)
+    assert (group["seen_10_low"], group["seen_10_high"]) == pytest.approx((0.812, 0.956), abs=1e-3)
+    assert np.isnan(group["seen_5"]) and np.isnan(group["seen_5_low"])
+
+
+def test_sizes_are_compared_over_the_range_that_they_share():
+    table = rows().assign(low_K=300.0, high_K=2100.0)
+    large = table.iloc[[3, 3]].assign(n_atoms=2176, seed=[1, 2], high_K=1260.0)
+    found = run_table.side_by_side(pd.concat([table, large], ignore_index=True))
+    assert found["n_atoms"].tolist() == [272, 2176] and found["rate_K_per_ps"].eq(20).all()
+    small, big = found.iloc[0], found.iloc[1]
+    assert (small["runs"], small["fell"]) == (4, 2)  # the fall at 1283 K is beyond
+    assert (big["runs"], big["fell"], big["seen_up_to_K"]) == (2, 0, 1500)
+    assert small["Tf_K"] == pytest.approx((1067 + 1200) / 2)
+    assert small["width_K"] == pytest.approx((26 + 50) / 2)
+    assert small["width_error_K"] == pytest.approx(12)  # half the difference of two
+    assert np.isnan(big["Tf_error_K"])

@@ -141,20 +141,6 @@ def test_slow_fluctuations_are_no_transition_and_widen_its_error():
     assert np.mean(inside) > 0.7
 
 
-def test_fluctuation_is_that_of_the_noise_whatever_the_slope():
-    white = np.random.default_rng(5).normal(0, 0.02, len(T))
-    assert statistics.fluctuation(T, 1.2 - 2e-4 * T + white) == pytest.approx(0.02, rel=0.03)
-    assert statistics.fluctuation(T, 1.2 - 2e-4 * T) == pytest.approx(0, abs=1e-12)
-
-
-def test_fluctuation_counts_the_degrees_of_freedom_of_short_bins():
-    few = np.linspace(300, 2000, 90)  # five or six samples a bin, two of them used by the line
-    found = [statistics.fluctuation(few, np.random.default_rng(i).normal(0, 0.02, len(few)))
-             for i in range(50)]  # fmt: skip
-    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(0.02, rel=0.05)
-    assert np.isnan(statistics.fluctuation(few[:3], few[:3]))
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_the_broken_line_breaks_where_ruptures_cuts(seed):
     """Three free pieces, by dynamic programming, begin and end where the broken line bends."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from helpers import paths
-from helpers.recipes import catalogue, outcomes
+from helpers.observables import run_table
+from helpers.recipes import catalogue, outcomes, runs
 
 
 def test_a_shipped_run_has_its_row(build):
@@ -27,6 +28,20 @@ def test_runs_that_are_not_there_are_said(build, capsys):
     with pytest.raises(ValueError, match="none of these runs is finished"):
         outcomes.table(["claims-1Kps-seed1"], trials=1)
     assert "not finished, so not in the table: claims-1Kps-seed1" in capsys.readouterr().out
+
+
+def test_runs_that_are_alike_are_found_and_what_was_before_the_ramp(build):
+    run = runs.find("atp-4Kps-seed2")
+    table = outcomes.alike(run).set_index("name")
+    assert {"atp-400Kps", "atp-20Kps-seed3", "atp-4Kps-seed2"} <= set(table.index)
+    assert not {"atp-50Kps-2x2x2", "test-20Kps", "reaxff-400Kps"} & set(table.index)
+    assert table.loc["atp-4Kps-seed2", "unsettled"] == ""
+    assert "10 samples" not in table.loc["atp-20Kps", "unsettled"]
+    assert "independent samples" in table.loc["atp-20Kps", "unsettled"]  # 1 ps is too short
+    assert table.loc["atp-4Kps-seed2", "start_density"] == pytest.approx(1.13, abs=0.03)
+    every_ps = 0.02 * run.provenance["thinned"]
+    assert table.loc["atp-4Kps-seed2", "frame_K"] == pytest.approx(4 * every_ps)
+    assert list(outcomes.of_runs([]).columns) == [*outcomes.ABOUT, *run_table.COLUMNS]
 
 
 def test_a_run_that_goes_on_from_another_by_name():

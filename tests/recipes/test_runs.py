@@ -214,3 +214,9 @@ def test_a_run_goes_on_from_itself_never(tmp_path, set_to):
     file.write_text(file.read_text().replace("after: a", "after: d"))
     with pytest.raises(catalogue.BadRecipe, match="'d'"):
         catalogue.run_recipe("c")
+
+
+def test_runs_that_differ_are_left_out(capsys):
+    found = runs.alike(["atp-400Kps", "atp-400Kps-2x2x2"], supercell=(1, 1, 1))
+    assert [run.name for run in found] == ["atp-400Kps"] and not runs.alike([])
+    assert "left out: the run atp-400Kps-2x2x2" in capsys.readouterr().out

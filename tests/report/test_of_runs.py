@@ -1,6 +1,7 @@
 """Tables and figures of heating runs, on shipped ones, and Kissinger's law through their points."""
 
 import re
+from dataclasses import replace
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -10,15 +11,13 @@ import pytest
 from scipy.constants import R
 
 from helpers import paths
-from helpers.md import hundred_kelvins
 from helpers.md.run import Run, Runs
 from helpers.observables import enthalpy
-from helpers.observables.transition import Transition
+from helpers.recipes import outcomes
 from helpers.report import plots_of_runs, rate_laws, tables_of_runs
 
 mpl.use("Agg")
 NAMES = ("atp-400Kps", "atp-400Kps-seed2", "atp-20Kps", "atp-4Kps")
-NONE = Transition(False, np.nan, np.nan, np.nan, 2100.0, np.full(3, np.nan), "it rises")
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +39,6 @@ def heat(runs):
         )
         for run in runs
     }
-
-
-def fall(Tf, error=30.0):
-    return Transition(True, Tf, error, 0.14, 2100.0, np.ones(3), "it falls", Tf + 50)
 
 
 def test_every_run_is_named_once_and_every_rate_has_its_colour(runs, heat):
@@ -80,8 +75,6 @@ def test_tables_of_runs_tell_each_of_them(runs):
     kept = tables_of_runs.thermostat(runs).frame
     expected = 2100 * np.sqrt(2 / 3 / 272)
     assert float(kept.iloc[0, 3]) == pytest.approx(expected, abs=0.06)
-    lowest = tables_of_runs.lowest({run: hundred_kelvins.means(run) for run in runs}, 2.0).frame
-    assert lowest["one swing (K)"].tolist() == ["800", "800", "40", "8"]
 
 
 def test_table_3_beside_the_run_of_the_same_rate(runs):
@@ -90,12 +83,9 @@ def test_table_3_beside_the_run_of_the_same_rate(runs):
     assert set(ours["made by"]) == {"atp-20Kps", "atp-4Kps"}
     assert "not computed yet" in rows[rows["quantity"] == "DPMD-1K: steps"]["this book"].tolist()
     assert not rows["quantity"].str.startswith("DPMD-Test").any()
-    falls = {run: fall(1100.0) if run.rate == 20 else NONE for run in runs}
-    own = tables_of_runs.own(runs, falls).frame
-    assert own["Tf (K)"].tolist() == ["none found", "none found", "1100 ± 30", "none found"]
-    assert (tables_of_runs.transitions(runs, {}).frame["this book"] == "not computed yet").all()
-    said = tables_of_runs.falls({"a": fall(1100.0), "b": NONE}).frame
-    assert said.iloc[:, 1].tolist() == ["1100 ± 30", "none found"]
+    table = outcomes.of_runs(runs)
+    ours = tables_of_runs.transitions(runs, table).frame["this book"]
+    assert (ours == "not computed yet").all()
     speed = tables_of_runs.speed(runs).frame
     assert re.search(r"median of 4 runs", speed["made by"][0])
 
@@ -107,12 +97,34 @@ def kissinger(rate, E=300.0, at=1432.0):
     return T[np.argmin(np.abs(np.log(rate / T**2) - C + 1000 * E / (R * T)))]
 
 
-def test_a_known_law_comes_back_from_its_points():
-    by_rate = {q: fall(kissinger(q), 5.0) for q in (400.0, 20.0, 1.0)}
-    laws = rate_laws.fit(by_rate | {50.0: NONE})
+def seeds(*points, unsettled=""):
+    """Rows of seeds: (rate, Tf) of one that falls, (rate, None) of one that does not up to 1900."""
+    rows = [
+        {
+            "rate_K_per_ps": rate, "Tf_K": np.nan if Tf is None else Tf, "Tf_error_K": 5.0,
+            "Tf_above_K": 1900.0 if Tf is None else np.nan, "returns": 0.0, "unsettled": unsettled,
+        }
+        for rate, Tf in points
+    ]  # fmt: skip
+    columns = ["rate_K_per_ps", "Tf_K", "Tf_error_K", "Tf_above_K", "returns", "unsettled"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+LAW = [(q, kissinger(q) + off) for q in (400.0, 20.0, 1.0) for off in (-5.0, 5.0)]
+
+
+def test_a_known_law_comes_back_from_its_seeds():
+    laws = rate_laws.fit(seeds(*LAW))
     said = re.search(r"E = (\d+)", str(laws["this book"]))
-    assert float(said[1]) == pytest.approx(300, rel=0.02)
-    assert "no extrapolation" in rate_laws.extrapolated(rate_laws.fit({1.0: fall(1400.0)}))[2]
+    assert float(said[1]) == pytest.approx(300, rel=0.05)
+    rough = rate_laws.fit(seeds(*LAW, unsettled="it swings"))  # enter no verdict
+    assert "0 falls at 0 heating rates" in rate_laws.extrapolated(rough)[2]
+
+
+def test_a_law_that_says_nothing_is_not_drawn():
+    """Six seeds that differ by chance alone: their energy means nothing."""
+    flat = [(q, 1200.0 + off) for q in (50.0, 20.0, 4.0) for off in (-90.0, 90.0)]
+    assert "do not determine an activation energy" in rate_laws.fit(seeds(*flat))["this book"]
 
 
 def test_the_papers_points_and_the_rate_that_fits_its_steps():
@@ -123,8 +135,36 @@ def test_the_papers_points_and_the_rate_that_fits_its_steps():
 
 
 def test_the_figure_shows_ours_only_where_something_fell():
-    for by_rate in ({20.0: NONE}, {20.0: fall(1100.0), 4.0: fall(1050.0), 1.0: fall(1000.0)}):
-        near, far = rate_laws.plot(rate_laws.fit(by_rate), by_rate).axes
+    for table in (seeds(), seeds((20.0, None)), seeds(*LAW, (20.0, None))):
+        near, far = rate_laws.plot(rate_laws.fit(table), table).axes
         labels = [text.get_text() for text in far.get_legend().get_texts()]
-        assert ("this book" in labels) == any(one.found for one in by_rate.values())
+        assert ("this book, mean, 95 %" in labels) == table["Tf_K"].notna().any()
+        assert ("a seed, higher than" in labels) == table["Tf_above_K"].notna().any()
         assert near.get_xscale() == "log"
+
+
+def test_the_one_table_and_what_is_made_of_it(runs):
+    table = outcomes.of_runs(runs)
+    shown = tables_of_runs.outcomes(table).frame
+    assert shown["run"].tolist() == [run.name for run in runs]
+    assert shown["potential"].eq("atp").all() and shown["pressure (GPa)"].eq("0").all()
+    power = tables_of_runs.power(table).frame.set_index("rate (K/ps)")
+    assert power.loc["400", "no fall found means"] == "cannot tell"
+    assert power.loc["4", "no fall found means"] == "none of 10 %"
+    assert power.loc["4", "found of 10 % (%)"].startswith("100 (83")  # 20 of 20, Clopper-Pearson
+    means = tables_of_runs.means(table.assign(unsettled="")).frame.set_index("rate (K/ps)")
+    assert means.loc["4", "mean Tf (K), 95 %"].startswith("1065 (scatter")  # one seed of each rate
+    assert means.loc["400", "mean Tf (K), 95 %"] == "unknown"
+    swinging = tables_of_runs.means(table.assign(unsettled="it swings")).frame
+    assert swinging.iloc[0, 3] == "unknown" and swinging.iloc[0, 5].startswith("1065 (")
+
+
+def test_a_pressure_beside_another(runs):
+    other = Run(runs[3].directory, replace(runs[3].recipe, pressure_bar=-1400.0),
+                runs[3].provenance)  # fmt: skip
+    scan = [runs[2], other]
+    figure = plots_of_runs.under_pressure(scan)
+    assert set(figure.table["pressure_GPa"]) == {-0.14, 0.0}
+    shown = tables_of_runs.pressures(outcomes.of_runs(scan)).frame
+    assert shown["pressure (GPa)"].tolist() == ["-0.14", "0"]
+    assert shown["density before the ramp (g/cm³)"][0] == "1.1519 ± 0.0090"

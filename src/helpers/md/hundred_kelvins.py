@@ -1,37 +1,13 @@
-"""A run in windows of temperature: mean densities, and neighbours of Zn at both ends of a ramp."""
+"""Density and neighbours of Zn in 100 K of a ramp."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
-from helpers import statistics
 from helpers.md.run import Run
 from helpers.observables import coordination
 
 WIDTH_K = 100.0
-
-
-def means(run: Run) -> pd.DataFrame:
-    """Mean density in bins of 100 K (``statistics.bin_by_temperature``).
-
-    A bin with less than half the rows of the others, such as the last one, is left out.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    DataFrame
-        A row for each bin.
-    """
-    table = run.sampled
-    bins = statistics.bin_by_temperature(
-        table["target_temperature_K"], table["density_g_cm3"], WIDTH_K
-    )
-    return bins[bins["n"] > bins["n"].median() / 2]
 
 
 def around_zinc(run: Run, low_K: float) -> dict:

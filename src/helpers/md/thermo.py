@@ -76,35 +76,6 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     return table if equilibration else table[table["stage"] > 0].reset_index(drop=True)
 
 
-def swing(time_ps, values) -> float:
-    r"""Period of the slowest regular oscillation of a quantity, such as that of a barostat.
-
-    Twice the lag at which the autocorrelation is lowest,
-
-    .. math:: \rho(t) = \langle \delta x(0)\, \delta x(t) \rangle / \langle \delta x^2 \rangle,
-
-    over lags up to half the length.
-
-    Parameters
-    ----------
-    time_ps : (M,) array
-        Times, evenly spaced, ps.
-    values : (M,) array
-        The quantity, any unit.
-
-    Returns
-    -------
-    float
-        Period, ps; NaN for fewer than eight samples.
-    """
-    x = np.asarray(values, float) - np.mean(values)
-    if len(x) < 8:
-        return float("nan")
-    lags = np.arange(1, len(x) // 2 + 1)
-    rho = [np.mean(x[:-lag] * x[lag:]) for lag in lags]
-    return float(2 * lags[int(np.argmin(rho))] * np.diff(time_ps).mean())
-
-
 def density(
     table: pd.DataFrame, temperature_K: float, *, skip_ps: float = 0.0, blocks: int = 5
 ) -> dict:

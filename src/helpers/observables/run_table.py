@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from helpers.observables import censored, density_stages, detection, transition_of_seeds
 from helpers.observables.ligand_exchange import Bonds
@@ -25,6 +26,7 @@ COLUMNS = (
     "lowest_density", "lowest_density_K", "first_density", "end_K", "low_K", "high_K", "rows",
     "false_alarms", "seen_5", "seen_10", "seen_13",
 )  # fmt: skip
+_POWERS = COLUMNS[-4:]
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,26 @@ def seeds(table: pd.DataFrame) -> censored.Seeds:
     )
 
 
-def power_by(table: pd.DataFrame, by=("n_atoms", "rate_K_per_ps")) -> pd.DataFrame:
+def settled(table: pd.DataFrame) -> pd.DataFrame:
+    """The runs that were in equilibrium before their ramp: the others enter no verdict.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of runs, with the column ``unsettled``: the reason why a run was not in
+        equilibrium, empty if it was.
+
+    Returns
+    -------
+    DataFrame
+        These rows.
+    """
+    return table[table["unsettled"] == ""]
+
+
+def power_by(
+    table: pd.DataFrame, by=("n_atoms", "rate_K_per_ps"), trials: int = 20
+) -> pd.DataFrame:
     """Mean rates of detection by size and rate, and the numbers of runs that fell and did not.
 
     Parameters
@@ -141,12 +162,15 @@ def power_by(table: pd.DataFrame, by=("n_atoms", "rate_K_per_ps")) -> pd.DataFra
         Rows of `row` with the columns of ``by``.
     by : sequence of str
         Columns by which to group.
+    trials : int
+        Number of planted falls of one size in each run, for the limits.
 
     Returns
     -------
     DataFrame
         A row for each group: runs, fell, not_fallen (a fall of 10 % would have been seen),
-        cannot_tell, false_alarms, seen_5, seen_10, seen_13.
+        cannot_tell, false_alarms, seen_5, seen_10, seen_13, and the 95 % limits of the last four
+        (Clopper and Pearson; ``..._low``, ``..._high``).
     """
     rows = []
     for key, group in table.groupby(list(by)):
@@ -159,34 +183,94 @@ def power_by(table: pd.DataFrame, by=("n_atoms", "rate_K_per_ps")) -> pd.DataFra
                 "not_fallen": int((~fell & group["Tf_above_K"].notna()).sum()),
                 "cannot_tell": int((~fell & group["Tf_above_K"].isna()).sum()),
             }
-            | {c: group[c].mean() for c in ("false_alarms", "seen_5", "seen_10", "seen_13")}
         )
-    return pd.DataFrame(rows)
+        for column in _POWERS:
+            known = group[column].dropna()
+            n = trials * len(known)
+            found = round(known.sum() * trials)
+            limits = binomtest(found, n).proportion_ci() if n else (np.nan, np.nan)
+            names = (column, f"{column}_low", f"{column}_high")
+            rows[-1] |= dict(zip(names, (known.mean(), *limits), strict=True))
+    limits = [f"{column}_{end}" for column in _POWERS for end in ("low", "high")]
+    return pd.DataFrame(
+        rows, columns=[*by, "runs", "fell", "not_fallen", "cannot_tell", *_POWERS, *limits]
+    )
 
 
-def order_of_events(table: pd.DataFrame, frame_K: float = 0.0) -> pd.DataFrame:
-    """Whether the fall ends before the first event of the bonds, in the runs that fall.
+def side_by_side(table: pd.DataFrame, by: str = "n_atoms") -> pd.DataFrame:
+    """Seeds that differ in one respect, such as their size, at the rates that all of them have.
+
+    They are compared over the range of temperature that all runs of a rate cover: a fall outside of
+    it counts as none.
 
     Parameters
     ----------
     table : DataFrame
         The table of runs.
-    frame_K : float
-        Change of temperature between two frames, K.
+    by : str
+        Column in which they differ.
+
+    Returns
+    -------
+    DataFrame
+        A row for each rate and value: rate_K_per_ps, the value, runs, fell, seen_10 (mean rate of
+        detection), seen_up_to_K (the lowest temperature up to which a seed without a fall would
+        have shown one; NaN if there is none), Tf_K and width_K (from Tf to the end of the fall)
+        with their standard errors Tf_error_K and width_error_K, from the errors of the single runs
+        and the scatter of the seeds. Empty if no rate has two values.
+    """
+    columns = ["rate_K_per_ps", by, "runs", "fell", "seen_10", "seen_up_to_K", "Tf_K",
+               "Tf_error_K", "width_K", "width_error_K"]  # fmt: skip
+    rows = []
+    for rate, group in table.groupby("rate_K_per_ps"):
+        if group[by].nunique() < 2:
+            continue
+        low, high = group["low_K"].max(), group["high_K"].min()
+        for value, seeds_ in group.groupby(by):
+            fell = seeds_[seeds_["Tf_K"].between(low, high)]
+            width = fell["fallen_K"] - fell["Tf_K"]
+            single = np.sqrt((fell["Tf_error_K"] ** 2).sum()) / max(len(fell), 1)
+            rows.append(
+                {
+                    "rate_K_per_ps": rate,
+                    by: value,
+                    "runs": len(seeds_),
+                    "fell": len(fell),
+                    "seen_10": seeds_["seen_10"].mean(),
+                    "seen_up_to_K": seeds_["Tf_above_K"].min(),
+                    "Tf_K": fell["Tf_K"].mean(),
+                    "Tf_error_K": np.hypot(single, fell["Tf_K"].sem() if len(fell) > 1 else 0)
+                    if len(fell)
+                    else np.nan,
+                    "width_K": width.mean(),
+                    "width_error_K": width.sem(),
+                }
+            )
+    return pd.DataFrame(rows, columns=columns)
+
+
+def order_of_events(table: pd.DataFrame) -> pd.DataFrame:
+    """Whether the fall ends before the first event of the bonds, in the runs that fall.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of runs, with the column ``frame_K``: change of temperature between two frames,
+        K.
 
     Returns
     -------
     DataFrame
         A row for breaks and one for exchanges: event, runs (that fall and have a trajectory), after
-        (the event lies above the end of the fall by two errors of Tf and ``frame_K``, or never
-        occurs in a run that continues so far), before (below the beginning by as much), unclear.
+        (the event lies above the end of the fall by two errors of Tf and a frame, or never
+        occurs in a run that goes on so far), before (below the beginning by as much), unclear.
     """
     fell = table[table["Tf_K"].notna()]
     rows = []
     for name in ("first_break", "first_exchange"):
         at, above = fell[f"{name}_K"], fell[f"{name}_above_K"]
         watched = at.notna() | above.notna()
-        margin = 2 * fell["Tf_error_K"] + frame_K
+        margin = 2 * fell["Tf_error_K"] + fell["frame_K"]
         known = at.where(at.notna(), above)
         after = watched & (known > fell["fallen_K"] + margin)
         before = at.notna() & (at < fell["Tf_K"] - margin)
@@ -226,7 +310,10 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
     columns = {
         "run": table["name"],
+        "potential": table["potential"],
         "atoms": table["n_atoms"].astype(int),
+        "pressure (GPa)": (table["pressure_bar"] / 1e4).map("{:g}".format),
+        "in equilibrium before": np.where(table["unsettled"] == "", "yes", "no"),
         "rate (K/ps)": table["rate_K_per_ps"].map("{:g}".format),
         "seed": table["seed"].astype(int),
         "Tf (K)": [

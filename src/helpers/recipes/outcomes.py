@@ -17,34 +17,32 @@ from tqdm import tqdm
 
 from helpers import paths, provenance
 from helpers.errors import Unfit
-from helpers.md import thermo, trajectory
+from helpers.md import heating, thermo, trajectory
+from helpers.md.protocol import HeatingRun
+from helpers.md.run import Run, Runs
 from helpers.observables import (
     density_stages,
     displacement,
+    equilibration,
     ligand_exchange,
     neighbors,
     run_table,
 )
-from helpers.recipes import runs
+from helpers.recipes import catalogue, runs
 
 FILE = "outcomes.json"
 _ESTIMATORS = 1  # counts up when the same run would give another row
 TRIALS = 4  # falls put at each of five places, see `detection.power`: the seeds of a rate add up
-_ABOUT = {  # columns that say which run it is
-    "n_atoms": "atoms",
-    "rate_K_per_ps": "heating_rate_K_per_ps",
-    "seed": "seed",
-    "coupling": "coupling",
-    "pressure_bar": "pressure_bar",
-    "from_K": "temperature_start_K",
-    "to_K": "temperature_end_K",
-}
+ABOUT = (
+    "name", "key", "potential", "n_atoms", "rate_K_per_ps", "seed", "coupling", "pressure_bar",
+    "from_K", "to_K", "frame_K", "unsettled", "start_density", "start_error",
+)  # fmt: skip
 
 
 def table(names: Iterable[str], trials: int = TRIALS) -> pd.DataFrame:
-    """One row for each of these runs that is finished; of the others it is said that they are not.
+    """The rows of these runs that are finished; of the others it is said that they are not.
 
-    Columns: name, potential, those of ``_ABOUT``, those of `run_table.COLUMNS`.
+    Columns: as `of_runs`.
 
     Raises
     ------
@@ -53,35 +51,111 @@ def table(names: Iterable[str], trials: int = TRIALS) -> pd.DataFrame:
     Unfit
         none of them is finished.
     """
-    folders = {name: runs.find(name) for name in names}
-    if missing := [name for name, folder in folders.items() if folder is None]:
+    found = {name: runs.find(name) for name in names}
+    if missing := [name for name, run in found.items() if run is None]:
         print(f"not finished, so not in the table: {', '.join(missing)}")
-    found = [
-        row
-        for name, folder in tqdm(folders.items(), desc="outcomes of runs", unit="run")
-        if folder is not None and (row := of(folder, trials)) is not None
-    ]
-    if not found:
+    rows = of_runs([run for run in found.values() if run is not None], trials)
+    if rows.empty:
         raise Unfit("none of these runs is finished and has a ramp: make run RUN=name")
-    return pd.DataFrame(found)
+    return rows
 
 
-def of(folder: Path, trials: int = TRIALS) -> dict | None:
-    """The row of a finished run's folder, found or made; None where it ended before its ramp."""
-    record = provenance.read(folder)
-    key = provenance.key({"run": record["key"], "estimators": _ESTIMATORS, "trials": trials})
+def of_runs(finished: Iterable[Run], trials: int = TRIALS) -> pd.DataFrame:
+    """One row for each of these runs; those that ended before their ramp have none.
+
+    Parameters
+    ----------
+    finished : iterable of Run
+        The runs.
+    trials : int
+        As for `run_table.row`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``ABOUT``, then those of `run_table.COLUMNS`: name and key of the run,
+        potential, structure and conditions; frame_K, the change of temperature between two frames;
+        unsettled, why it was not in equilibrium before its ramp (empty if it was); start_density
+        and start_error, the mean density there and its standard error, g/cm3.
+    """
+    found = tqdm(list(finished), desc="outcomes of runs", unit="run", leave=False)
+    rows = [row for run in found if (row := of(run, trials)) is not None]
+    return pd.DataFrame(rows, columns=[*ABOUT, *run_table.COLUMNS])
+
+
+def alike(run: Run, trials: int = TRIALS) -> pd.DataFrame:
+    """The rows of a run and of all finished ones of data/runs.yaml that are alike.
+
+    They heat the same cell by the same potential under the same pressure, at any rate and with any
+    seed.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    trials : int
+        As for `run_table.row`.
+
+    Returns
+    -------
+    DataFrame
+        As `of_runs`.
+    """
+    mine = _conditions(run.recipe)
+    found = [run]
+    for name in catalogue.run_names():
+        plan = catalogue.run_recipe(name)
+        heats = plan.heating_rate_K_per_ps and plan.temperature_end_K > plan.temperature_start_K
+        if heats and plan.after is None and _conditions(plan) == mine:
+            found += [other for other in [heating.find(plan)] if other is not None]
+    return of_runs(Runs(found), trials)
+
+
+def of(folder: Run | Path, trials: int = TRIALS) -> dict | None:
+    """The row of a finished run, found or made; None where it ended before its ramp."""
+    run = folder if isinstance(folder, Run) else Run.read(folder)
+    key = provenance.key({"run": run.key, "estimators": _ESTIMATORS, "trials": trials})
     kept = _kept()
     if key not in kept:
-        row = _made(folder, trials)
+        row = _made(run.directory, trials)
         _keep(key, row)
     else:
         row = kept[key]
     if row is None:
         return None
-    recipe = record["recipe"] | {"atoms": record["atoms"]}
-    about = {column: recipe[field] for column, field in _ABOUT.items()}
     numbers = {k: np.nan if v is None else v for k, v in row.items()}
-    return {"name": folder.name, "potential": record["potential"]} | about | numbers
+    return _about(run) | numbers
+
+
+def _about(run: Run) -> dict:
+    every_ps = run.recipe.frame_every_ps * run.provenance.get("thinned", 1)
+    values = (
+        run.name, run.key, run.potential, run.atoms, run.rate, run.seed, run.recipe.coupling,
+        run.recipe.pressure_bar, run.recipe.temperature_start_K, run.recipe.temperature_end_K,
+        run.rate * every_ps, *_before(run),
+    )  # fmt: skip
+    return dict(zip(ABOUT, values, strict=True))
+
+
+def _before(run: Run) -> tuple[str, float, float]:
+    """Why a run was not in equilibrium before its ramp ("" if it was), its density, the error."""
+    rows = run.thermo[run.thermo["time_ps"] < run.ramp["time_ps"].iloc[0] - 1e-6]
+    if rows.empty:
+        return ("" if run.recipe.after else "it was not equilibrated"), np.nan, np.nan
+    time = rows["time_ps"]
+    density = equilibration.judge(time, rows["density_g_cm3"])
+    pressure = equilibration.judge(time, rows["pressure_bar"], run.recipe.pressure_bar)
+    judged = {"density": density, "pressure": pressure}
+    reasons = [f"{what}: {verdict.reason}" for what, verdict in judged.items() if not verdict.ok]
+    return "; ".join(reasons), density.mean, density.error
+
+
+def _conditions(plan: HeatingRun) -> tuple:
+    """All that runs share that differ in their rate, range, seed and beginning alone."""
+    return (
+        plan.structure, tuple(plan.supercell), plan.potential, plan.coupling, plan.pressure_bar,
+        plan.hydrogen_mass_u, plan.segment_K, plan.volume_A3_per_atom,
+    )  # fmt: skip
 
 
 def motion(folder: Path) -> run_table.Motion:

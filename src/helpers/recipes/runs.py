@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Iterable
 
 from helpers import paths, provenance
 from helpers.errors import AlreadyThere
 from helpers.md import heating, trajectory
-from helpers.md.run import Run
+from helpers.md.run import Run, Runs
 from helpers.recipes import catalogue
 
 SHIPPED_MB = 4.0  # of a shipped trajectory; a longer one is thinned
@@ -59,6 +60,35 @@ def find(name: str) -> Run | None:
         As `catalogue.run_recipe`.
     """
     return heating.find(catalogue.run_recipe(name))
+
+
+def alike(names: Iterable[str], ranks: int = 1, **wanted) -> Runs:
+    """Those of several runs that have the given fields, found, resumed or made.
+
+    Of those that are left out, because they differ or never reached their ramp, this is printed.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of runs.
+    ranks : int
+        MPI ranks of those that are made.
+    **wanted
+        Fields of `HeatingRun` and their values.
+
+    Returns
+    -------
+    Runs
+        The runs; there may be none.
+
+    Raises
+    ------
+    BadRecipe
+        As `catalogue.run_recipe`.
+    """
+    plans = catalogue.runs_alike(names, **wanted)
+    found = Runs(heating.run(plan, ranks=ranks, keep_exploded=True) for plan in plans)
+    return found.heated() if found else found
 
 
 def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:

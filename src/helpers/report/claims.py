@@ -3,7 +3,8 @@
 A difference counts if it is larger than two standard errors; if an error is missing or larger, the
 verdict is that the run cannot tell. The paper's numbers come from `helpers.report.paper`. A finding
 is three sentences: the verdict, what the paper says, and what is found here. Its other numbers go
-into a table below it (`numbers`). The claims of chapter 3 are in `claims_on_bonds`.
+into a table below it (`numbers`). The claims of chapter 3 are in `claims_on_bonds`,
+those on heating rates, from many runs, in `claims_on_rates`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from helpers.observables import event_rates
 from helpers.observables.density_stages import Onset, Stage
 from helpers.observables.ligand_exchange import Bonds
 from helpers.observables.molecules import Census
-from helpers.observables.transition import Transition
 from helpers.report import paper, tables
 
-LOW = ("pre-melt", "low density")
 _SURE = 2.0  # standard errors
+FEWEST_ATOMS = 2176  # that say something of how uneven the density is
 
 
 @dataclass(frozen=True)
@@ -168,104 +168,6 @@ def accuracy(tests: pd.DataFrame) -> Finding:
     )
 
 
-def slow_heating(by_rate: Mapping[float, Transition]) -> Finding:
-    """Claim (2): slow heating reveals a transition before melting.
-
-    Parameters
-    ----------
-    by_rate : mapping of float to Transition
-        Heating rate (K/ps) -> transition (``transition_of_seeds.of_rates``).
-
-    Returns
-    -------
-    Finding
-        The conclusion.
-    """
-    found = {q: t for q, t in by_rate.items() if t.found}
-    lacking = [q for q, t in by_rate.items() if not t.found]
-    if not found:
-        verdict = "not seen at the rates of this page"
-    elif not lacking:
-        verdict = "a fall at every rate of this page; that it takes slow heating is not tested"
-    elif max(found) < min(lacking):
-        verdict = f"agrees in kind, the fall is significant at {max(found):g} K/ps and slower only"
-    else:
-        verdict = "a fall is found, but not at the slow rates alone"
-    slow = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
-    return Finding(
-        "Claim (2), slow heating reveals a transition before melting",
-        verdict,
-        f"seen at {slow:g} K/ps and slower, not at 4 or 20 K/ps.",
-        f"the density falls at {_rates(found)}"
-        + (f" and does not at {_rates(lacking)}." if lacking else "."),
-        tuple(
-            Number(
-                f"fall at {q:g} K/ps",
-                "K",
-                f"{tables.number(t.Tf, t.error)}, by {100 * t.drop:.0f} %",
-            )
-            for q, t in found.items()
-        ),
-    )
-
-
-def rate_dependence(by_rate: Mapping[float, Transition]) -> Finding:
-    """Claim (3): the transition temperature falls as heating becomes slower.
-
-    The fastest and the slowest rate with a transition are compared.
-
-    Parameters
-    ----------
-    by_rate : mapping of float to Transition
-        As for ``slow_heating``.
-
-    Returns
-    -------
-    Finding
-        The conclusion.
-    """
-    found = sorted((q, t) for q, t in by_rate.items() if t.found)
-    claim = "Claim (3), the transition temperature falls with the rate"
-    says = (
-        ", ".join(
-            f"{paper.value(f'transition.{name}_Tf_K')} at "
-            f"{paper.value(f'table3.{name}.heating_rate_K_per_ps').number:g} K/ps"
-            for name in ("DPMD-1K", "DPMD-0.5K", "DPMD-0.1K")
-        )
-        + "."
-    )
-    ours = {q: f"{t.Tf:.0f} ± {t.error:.0f}" for q, t in found}
-    listed = tuple(Number(f"Tf at {q:g} K/ps", "K", said) for q, said in ours.items())
-    if len(found) < 2:
-        return Finding(
-            claim,
-            f"cannot tell, since a transition is found at {len(found)} of {len(by_rate)} rates",
-            says,
-            ", ".join(f"{said} K at {q:g} K/ps" for q, said in ours.items()) + "."
-            if ours
-            else "none.",
-        )
-    (slowest, slow), (fastest, fast) = found[0], found[-1]
-    change, error = fast.Tf - slow.Tf, float(np.hypot(slow.error, fast.error))
-    verdict = {
-        1: "agrees",
-        0: "cannot tell, the difference is within two errors",
-        -1: "does not agree, it rises",
-    }[sign(change, error)]
-    return Finding(
-        claim,
-        verdict,
-        says,
-        f"from {fastest:g} to {slowest:g} K/ps the temperature changes by {-change:+.0f} ± "
-        f"{error:.0f} K.",
-        listed,
-    )
-
-
-def _rates(rates) -> str:
-    return ", ".join(f"{q:g}" for q in rates) + " K/ps" if rates else "no rate"
-
-
 def sign(value: float, error: float) -> int | None:
     """Sign of a value that differs from zero by more than two standard errors.
 
@@ -335,141 +237,6 @@ def densities(found: Sequence[Stage]) -> str:
     return (
         f"What the paper calls crystal has about {_said(theirs)}. In brackets, how much that is "
         f"against the stages of this run: {against}.{_nearest(found, theirs.number)}"
-    )
-
-
-def low_density(
-    found: Sequence[Stage], bend: Transition, melt_K: float | None, heating_rate_K_per_ps: float
-) -> Finding:
-    """Claim (4), first part: a state of low density appears before melting.
-
-    Parameters
-    ----------
-    found : sequence of Stage
-        Result of ``density_stages.find`` with ``melt_K``, densities in g/cm3.
-    bend : Transition
-        Result of ``transition_of_seeds.transition_by_methods``.
-    melt_K : float or None
-        Temperature of melting, K.
-    heating_rate_K_per_ps : float
-        Heating rate of the run, K/ps.
-
-    Returns
-    -------
-    Finding
-        The conclusion.
-    """
-    low = [s for s in found if s.name in LOW]
-    if low and bend.found:
-        verdict = "a low-density state appears, as in the paper" + (
-            ", before melting" if melt_K else "; no melting follows in this run"
-        )
-    elif low or bend.found:
-        verdict = "cannot tell, since the stages and the fit of the fall do not say the same"
-    elif found[-1].high_K < paper.value("stages.low_density_start_K").number:
-        verdict = f"cannot tell, since this run ends at {found[-1].high_K:.0f} K"
-    else:
-        verdict = "no low-density state"
-    theirs = paper.value("stages.density_crystal_g_per_cm3")
-    their_fall = paper.value("transition.DPMD-1K_Tf_K")
-    return Finding(
-        "Claim (4), a low density before melting",
-        verdict,
-        f"about {_said(theirs)} falls at {_said(their_fall)} at 1 K/ps.",
-        f"at {heating_rate_K_per_ps:g} K/ps the stages are "
-        + ", ".join(f"{s.name} ({s.density:.3f} g/cm³)" for s in found)
-        + f"; {bend}.",
-        (
-            *(
-                Number(f"density, {s.name} from {s.low_K:.0f} K on", "g/cm3", f"{s.density:.3f}")
-                for s in found
-            ),
-            Number("density that the paper gives its crystal", "g/cm3", "", theirs.number),
-            Number("Zn passes the melt criterion at", "K", f"{melt_K:.0f}" if melt_K else "never"),
-        ),
-    )
-
-
-def cause(bonds: Bonds, bend: Transition, release_A: float) -> Finding:
-    """Claim (4), second part: the low density is caused by ligand exchange.
-
-    A cause precedes its effect. The temperatures of the first broken bond and of the first exchange
-    are compared with the range in which the density falls, ``Tf`` to ``fallen_K``, widened by two
-    standard errors of Tf.
-
-    Parameters
-    ----------
-    bonds : Bonds
-        Bonds along the trajectory.
-    bend : Transition
-        The fall of the density.
-    release_A : float
-        Distance beyond which a bond counts as broken, A.
-
-    Returns
-    -------
-    Finding
-        The conclusion.
-    """
-    claim, T = "Claim (4), ligand exchange as its cause", bonds.temperatures_K
-    ended = bonds.episodes[bonds.episodes["outcome"] != "end"]
-    broken, moved = np.sort(T[ended["end"]]), np.sort(T[bonds.exchanges["bound_again"]])
-    says = "ligand exchange makes the low-density state; exchanges are not counted."
-    counted = (
-        Number("Zn–N bonds broken in the whole run", "-", len(broken)),
-        Number("the first of them at", "K", f"{broken[0]:.0f}" if len(broken) else "-"),
-        Number("bonds exchanged in the whole run", "-", len(moved)),
-        Number("the first of them at", "K", f"{moved[0]:.0f}" if len(moved) else "-"),
-    )
-    seen = (
-        _first(broken, "Zn–N bond broken", "Zn–N bonds broken")
-        + "; "
-        + _first(moved, "bond exchanged", "bonds exchanged")
-        + "."
-    )
-    if not bend.found:
-        return Finding(
-            claim,
-            "cannot tell, since no fall of the density is found in this run",
-            says,
-            seen,
-            counted,
-        )
-    if T.min() > bend.Tf or T.max() < bend.fallen_K:
-        return Finding(
-            claim, "cannot tell, since the trajectory does not cover the fall", says, seen, counted
-        )
-    margin = _SURE * bend.error
-    begins, ends = bend.Tf - margin, bend.fallen_K + margin
-    by_then = int((broken <= bend.fallen_K).sum()), int((moved <= bend.fallen_K).sum())
-    if not len(broken) or broken[0] > ends:
-        verdict = (
-            "here the low-density state forms with every Zn–N bond intact, against the "
-            "paper's claim that ligand exchange makes it"
-        )
-    elif not len(moved) or moved[0] > ends:
-        verdict = (
-            "here the density has fallen before any ligand is exchanged, against the "
-            "paper's claim; open bonds, not exchange, may come early enough to be its cause"
-        )
-    elif moved[0] < begins:
-        verdict = (
-            "exchange comes before the fall, as a cause must; that it is the cause is not "
-            "shown by this"
-        )
-    else:
-        verdict = (
-            "cannot tell, since the first exchange and the fall are within the error of the "
-            "fall's temperature"
-        )
-    return Finding(
-        claim,
-        verdict,
-        says,
-        f"the density falls from {bend.Tf:.0f} ± {bend.error:.0f} K to {bend.fallen_K:.0f} K; by "
-        f"then {by_then[0]} of {len(bonds.nitrogen)} Zn–N bonds had broken (an N farther than "
-        f"{release_A:g} Å from its Zn) and {by_then[1]} had been exchanged.",
-        counted,
     )
 
 
@@ -842,7 +609,7 @@ def decomposition(
     return Finding("Decomposition", verdict, says, here, moments)
 
 
-def heterogeneity(uneven: pd.DataFrame) -> Finding:
+def heterogeneity(uneven: pd.DataFrame, n_atoms: int) -> Finding:
     """Whether regions of different density appear.
 
     Parameters
@@ -850,6 +617,8 @@ def heterogeneity(uneven: pd.DataFrame) -> Finding:
     uneven : DataFrame
         ``local_density.heterogeneity`` of the windows, in order of temperature, without the random
         atoms.
+    n_atoms : int
+        Number of atoms in the cell; the boxes of a small one are too few to tell.
 
     Returns
     -------
@@ -872,6 +641,15 @@ def heterogeneity(uneven: pd.DataFrame) -> Finding:
         most["unevenness"] - first["unevenness"],
         np.hypot(most["unevenness_error"], first["unevenness_error"]),
     )
+    here = (
+        "the variance between boxes, over that of random atoms, is "
+        f"{_with_error(first['unevenness'], first['unevenness_error'])} in the first window (pores "
+        f"of the crystal) and at most {_with_error(most['unevenness'], most['unevenness_error'])} "
+        f"({most['stage']})."
+    )
+    if n_atoms < FEWEST_ATOMS:
+        few = f"cannot tell from {n_atoms} atoms, {FEWEST_ATOMS} are needed"
+        return Finding("Heterogeneity", few, says, here)
     return Finding(
         "Heterogeneity",
         {
@@ -880,10 +658,7 @@ def heterogeneity(uneven: pd.DataFrame) -> Finding:
             1: "agrees",
         }[grown],
         says,
-        "the variance between boxes, over that of random atoms, is "
-        f"{_with_error(first['unevenness'], first['unevenness_error'])} in the first window (pores "
-        f"of the crystal) and at most {_with_error(most['unevenness'], most['unevenness_error'])} "
-        f"({most['stage']}).",
+        here,
     )
 
 

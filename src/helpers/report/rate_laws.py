@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from helpers import units
-from helpers.observables import kissinger
-from helpers.observables.transition import Transition
+from helpers.observables import censored, kissinger, run_table
 from helpers.report import paper, style
 
 #: the paper's slow runs, of which it gives Tf
@@ -47,25 +47,24 @@ def of_paper_by_steps() -> list[tuple[float, float]]:
     return [*others, (_STEPS_SAY_K_PER_PS, Tf)]
 
 
-def fit(by_rate: Mapping[float, Transition]) -> dict:
-    """Kissinger's law through the paper's points (by either rate) and through ours.
+def fit(table: pd.DataFrame) -> dict:
+    """Kissinger's law through the paper's points (by either rate) and through our seeds.
 
     Parameters
     ----------
-    by_rate : mapping of float to Transition
-        heating rate (K/ps) -> what was found there.
+    table : DataFrame
+        rows of ``outcomes.of_runs`` for cells of one size; only those count that were in
+        equilibrium before their ramp.
 
     Returns
     -------
     dict of str to law or str
-        name -> ``kissinger`` law, or in words why there is none.
+        name -> ``kissinger`` law, or in words why none is drawn.
     """
-    found = {rate: fall for rate, fall in by_rate.items() if fall.found}
-    ours = [(rate, fall.Tf) for rate, fall in found.items()]
     return {
         "paper": _law(of_paper()),
         "paper, slowest at 0.1 K/ps": _law(of_paper_by_steps()),
-        "this book": _law(ours, [fall.error for fall in found.values()]),
+        "this book": _of_seeds(run_table.settled(table)),
     }
 
 
@@ -110,43 +109,72 @@ def extrapolated(laws: Mapping) -> list[str]:
     return [*said, f"The paper puts the low-density phase of experiments near {experiment} K."]
 
 
-def plot(laws: Mapping, by_rate: Mapping[float, Transition]) -> Figure:
+def plot(laws: Mapping, table: pd.DataFrame) -> Figure:
     """Tf against the heating rate, near the simulations and down to a calorimeter.
 
     The open squares are the paper's; the arrow leads from its slowest point to the rate that fits
-    its steps.
+    its steps. Ours are the seeds (triangles: a fall would have been found up to here; pale: not in
+    equilibrium before the ramp) and the means of the rates.
 
     Parameters
     ----------
     laws : mapping
         of `fit`.
-    by_rate : mapping of float to Transition
-        ours.
+    table : DataFrame
+        as for `fit`.
 
     Returns
     -------
     Figure
         the panels.
     """
-    found = {rate: fall for rate, fall in by_rate.items() if fall.found}
-    ours = np.array([(rate, fall.Tf, fall.error) for rate, fall in found.items()]).reshape(-1, 3)
+    settled = run_table.settled(table)
+    means = censored.by_rate(run_table.seeds(settled))
+    seeds = {0.45: run_table.seeds(table[table["unsettled"] != ""]), 1.0: run_table.seeds(settled)}
     theirs, calorimeter = np.array(of_paper()), calorimeter_K_per_ps()
+    fastest = max([1.5, *(2 * table["rate_K_per_ps"])])
     figure, (near, far) = style.axes(("heating rate", "K/ps"), ("$T_f$", "K"), ncols=2, width=5)
     for ax, low in ((near, 0.05), (far, calorimeter[0] / 2)):
-        grid = np.geomspace(low, max([1.5, *(2 * ours[:, 0])]), 100)
+        grid = np.geomspace(low, fastest, 100)
         for name, law in laws.items():
             _draw(ax, name, law, grid)
         ax.plot(*theirs.T, "ks", mfc="none", label="paper, Fig. 6b")
         ax.annotate("", of_paper_by_steps()[-1], theirs[-1], arrowprops={"arrowstyle": "->"})
-        if len(ours):
-            blue = {"fmt": "o", "color": style.SERIES_COLOURS[1], "label": "this book"}
-            ax.errorbar(ours[:, 0], ours[:, 1], ours[:, 2], **blue)
+        for alpha, some in seeds.items():
+            _points(ax, some, alpha)
+        _means(ax, means)
         ax.set(xscale="log", ylim=(0, 2500))
-    shown = [*theirs[:, 1], *ours[:, 1]]
+    shown = [*theirs[:, 1], *(T for some in seeds.values() for T in some.temperature_K)]
     near.set_ylim(min(shown) - 150, max(shown) + 150)
     far.axvspan(*calorimeter, color=style.SERIES_COLOURS[2], alpha=0.5, label="calorimeter")
     far.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
+
+
+def _points(ax, seeds: censored.Seeds, alpha: float) -> None:
+    """Seeds that fall as dots, those known to fall above as triangles."""
+    for fell, marker, words in ((True, "o", "a seed"), (False, "^", "a seed, higher than")):
+        some = seeds.of(seeds.fell == fell)
+        if len(some):
+            words += ", not in equilibrium before" * (alpha < 1)
+            look = {
+                "marker": marker,
+                "ls": "",
+                "alpha": alpha,
+                "mfc": "none",
+                "ms": 4,
+                "label": words,
+            }
+            ax.plot(some.rate_K_per_ps, some.temperature_K, color=style.SERIES_COLOURS[1], **look)
+
+
+def _means(ax, means: pd.DataFrame) -> None:
+    """Means of the rates with their 95 % intervals, where the scatter of seeds is known."""
+    known = means.dropna(subset=["mean_K", "scatter_K"])
+    if len(known):
+        ends = np.abs(known[["low_K", "high_K"]].to_numpy().T - known["mean_K"].to_numpy())
+        blue = {"fmt": "o", "color": style.SERIES_COLOURS[1], "label": "this book, mean, 95 %"}
+        ax.errorbar(known["rate_K_per_ps"], known["mean_K"], ends, **blue)
 
 
 def _draw(ax, name: str, law, grid) -> None:
@@ -157,9 +185,16 @@ def _draw(ax, name: str, law, grid) -> None:
     ax.fill_between(grid, *law.interval(grid), color=colour, alpha=0.12, lw=0)
 
 
-def _law(points, errors=None):
-    """The law, or in words why there is none."""
+def _law(points):
+    """The law through the paper's points, or in words why none is drawn."""
+    law = kissinger.fit([q for q, _ in points], [Tf for _, Tf in points])
+    return law.why_not_drawn() or law
+
+
+def _of_seeds(table: pd.DataFrame):
+    """The law of our seeds, or in words why none is drawn."""
+    came_back = table.loc[table["Tf_K"].notna(), "returns"] > 0
     try:
-        return kissinger.fit([q for q, _ in points], [Tf for _, Tf in points], errors)
-    except kissinger.TooFewPoints as problem:
-        return str(problem)
+        return kissinger.of_seeds(run_table.seeds(table), came_back.tolist())
+    except (kissinger.TooFewPoints, kissinger.NoLaw) as reason:
+        return str(reason)

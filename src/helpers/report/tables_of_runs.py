@@ -5,12 +5,12 @@ A run is any object with the attributes of `helpers.md.run.Run`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
+import numpy as np
 import pandas as pd
 
-from helpers.observables.transition import Transition
-from helpers.report import paper, rate_laws, tables
+from helpers.observables import censored, run_table
+from helpers.observables.detection import ENOUGH
+from helpers.report import claims_on_rates, paper, rate_laws, tables
 from helpers.report.tables import Table
 
 
@@ -76,124 +76,123 @@ def thermostat(runs) -> Table:
     return tables.headed(pd.DataFrame(rows))
 
 
-def lowest(means: Mapping, swing_ps: float) -> Table:
-    """Density in the first 100 K and in the 100 K where it is lowest.
+def outcomes(table: pd.DataFrame) -> Table:
+    """The one table of all runs: what each showed and what it could have shown.
 
     Parameters
     ----------
-    means : mapping of Run to DataFrame
-        Run -> result of ``hundred_kelvins.means``.
-    swing_ps : float
-        Period of the oscillation of the cell, ps, which is also given in kelvins.
+    table : DataFrame
+        Rows of ``outcomes.of_runs``.
 
     Returns
     -------
     Table
         A row for each run.
     """
+    return tables.headed(run_table.shown(table))
+
+
+def power(table: pd.DataFrame) -> Table:
+    """How often a planted fall is found, by size and rate, with 95 % limits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``outcomes.of_runs``.
+
+    Returns
+    -------
+    Table
+        A row for each size and rate.
+    """
     rows = []
-    for run, table in means.items():
-        least = table.loc[table["mean"].idxmin()]
+    for row in run_table.power_by(table).itertuples():
+        words = {"false_alarms": "found where none was put (%)"}
+        words |= {f"seen_{d}": f"found of {d} % (%)" for d in (5, 10, 13)}
         rows.append(
             {
-                "run": run.label,
-                "one swing (K)": f"{run.rate * swing_ps:.0f}",
-                "from (K)": f"{table['temperature_K'].iloc[0]:.0f}",
-                "density there (g/cm³)": table["mean"].iloc[0],
-                "lowest (g/cm³)": least["mean"],
-                "around (K)": f"{least['temperature_K']:.0f}",
+                "atoms": f"{row.n_atoms:.0f}",
+                "rate_K_per_ps": f"{row.rate_K_per_ps:g}",
+                "runs": row.runs,
+                "fell": row.fell,
+                "did not fall": row.not_fallen,
+                "cannot tell": row.cannot_tell,
+            }
+            | {
+                said: "{:.0f} ({:.0f}–{:.0f})".format(
+                    *(100 * getattr(row, f"{column}{end}") for end in ("", "_low", "_high"))
+                )
+                for column, said in words.items()
+            }
+            | {"no fall found means": "none of 10 %" if row.seen_10 >= ENOUGH else "cannot tell"}
+        )
+    return tables.headed(pd.DataFrame(rows))
+
+
+def means(table: pd.DataFrame) -> Table:
+    """Mean Tf of each rate with its 95 % interval, from seeds that fall and those that do not.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``outcomes.of_runs`` for cells of one size.
+
+    Returns
+    -------
+    Table
+        A row for each rate; a last column has the same of all runs, also of those that were not in
+        equilibrium before their ramp.
+    """
+    every = censored.by_rate(run_table.seeds(table))
+    counted = censored.by_rate(run_table.seeds(run_table.settled(table)))
+    counted = {row.rate_K_per_ps: row for row in counted.itertuples()}
+    rows = []
+    for rate in sorted(table["rate_K_per_ps"].unique()):
+        here, all_ = counted.get(rate), every[every["rate_K_per_ps"] == rate]
+        rows.append(
+            {
+                "rate_K_per_ps": f"{rate:g}",
+                "seeds that fall": here.fell if here else 0,
+                "seeds that do not": here.censored if here else 0,
+                "mean Tf (K), 95 %": claims_on_rates.mean_with_limits(here) if here else "unknown",
+                "median (K)": f"{here.median_K:.0f}"
+                if here and np.isfinite(here.median_K)
+                else "–",
+                "of all runs (K)": claims_on_rates.mean_with_limits(next(all_.itertuples()))
+                if len(all_)
+                else "unknown",
             }
         )
-    return tables.headed(pd.DataFrame(rows), decimals=3)
-
-
-def falls(found: Mapping[str, Transition]) -> Table:
-    """Transition temperatures, or why there is none.
-
-    Parameters
-    ----------
-    found : mapping of str to Transition
-        Name -> transition.
-
-    Returns
-    -------
-    Table
-        A row for each name.
-    """
-    rows = [
-        {
-            "run": name,
-            "Tf_K": tables.number(fall.Tf, fall.error) if fall.found else "none found",
-            "fallen_K": f"{fall.fallen_K:.0f}" if fall.found else "",
-            "why": fall.reason,
-        }
-        for name, fall in found.items()
-    ]
     return tables.headed(pd.DataFrame(rows))
 
 
-def sizes(found: Mapping[float, tuple[Sequence, pd.DataFrame]]) -> Table:
-    """Cells of several sizes over their common range of temperature.
+def pressures(table: pd.DataFrame) -> Table:
+    """Density and transition of runs under several pressures.
 
     Parameters
     ----------
-    found : mapping of float to (sequence of Run, DataFrame)
-        Rate (K/ps) -> runs and the result of ``transition_of_seeds.by_size``.
+    table : DataFrame
+        Rows of ``outcomes.of_runs``.
 
     Returns
     -------
     Table
-        A row for each run.
+        A row for each run, by pressure, rate and seed.
     """
-    rows = []
-    for rate, (runs, table) in found.items():
-        for run, row in zip(runs, table.itertuples(), strict=True):
-            fall = row.transition
-            rows.append(
-                {
-                    "rate (K/ps)": f"{rate:g}",
-                    "atoms": row.n_atoms,
-                    "seed": run.seed,
-                    "range (K)": f"{row.low_K:.0f}–{row.high_K:.0f}",
-                    "Tf (K)": tables.number(fall.Tf, fall.error) if fall.found else "none found",
-                    "fluctuation (g/cm³)": row.fluctuation,
-                    "expected (g/cm³)": row.expected,
-                }
-            )
-    return tables.headed(pd.DataFrame(rows), decimals=4)
-
-
-def own(runs, falls: Mapping) -> Table:
-    """Our runs in the columns of the paper's Table 3, with the Tf of each.
-
-    Parameters
-    ----------
-    runs : Runs
-        The runs.
-    falls : mapping of Run to Transition
-        Run -> transition.
-
-    Returns
-    -------
-    Table
-        A row for each run.
-    """
-    rows = [
-        {
-            "run": run.name,
-            "atoms": run.atoms,
-            "from (K)": f"{run.recipe.temperature_start_K:g}",
-            "to (K)": f"{run.recipe.temperature_end_K:g}",
-            "rate (K/ps)": f"{run.rate:g}",
-            "seed": run.seed,
-            "steps": run.steps,
-            "Tf (K)": tables.number(falls[run].Tf, falls[run].error)
-            if falls[run].found
-            else "none found",
-        }
-        for run in runs
+    shown = run_table.shown(table)
+    start = [
+        tables.number(row.start_density, row.start_error)
+        if np.isfinite(row.start_error)
+        else f"{row.first_density:.3f} (first 100 K)"
+        for row in table.itertuples()
     ]
-    return tables.headed(pd.DataFrame(rows))
+    shown.insert(0, "density before the ramp (g/cm³)", start)
+    shown.insert(0, "from (K)", table["from_K"].map("{:g}".format))
+    order = table.sort_values(["pressure_bar", "rate_K_per_ps", "seed"]).index
+    columns = ("pressure (GPa)", "rate (K/ps)", "seed", "from (K)",
+               "density before the ramp (g/cm³)", "Tf (K)", "lowest density (g/cm³)",
+               "in equilibrium before")  # fmt: skip
+    return tables.headed(shown.loc[order, list(columns)])
 
 
 def table3(runs) -> Table:
@@ -228,34 +227,31 @@ def table3(runs) -> Table:
     return tables.side_by_side(rows)
 
 
-def transitions(runs, by_rate: Mapping[float, Transition]) -> Table:
+def transitions(runs, table: pd.DataFrame) -> Table:
     """The paper's transition temperatures next to ours at the same rate.
 
     Parameters
     ----------
     runs : Runs
         The runs.
-    by_rate : mapping of float to Transition
-        Rate (K/ps) -> transition.
+    table : DataFrame
+        Their rows of ``outcomes.of_runs``.
 
     Returns
     -------
     Table
         A row for each rate.
     """
+    means = censored.by_rate(run_table.seeds(run_table.settled(table)))
+    means = {row.rate_K_per_ps: row for row in means.itertuples()}
     rows = []
     for name in rate_laws.SLOW:
-        run = _same_rate(runs, name)
-        fall = by_rate[run.rate] if run else None
-        value, error = tables.NOT_COMPUTED, None
-        if fall and fall.found:
-            value, error = fall.Tf, fall.error
-        elif fall:
-            value = "no transition found"
+        run, value = _same_rate(runs, name), tables.NOT_COMPUTED
+        if run:
+            mean = means.get(run.rate)
+            value = claims_on_rates.mean_with_limits(mean) if mean else "cannot tell"
         key, words = f"transition.{name}_Tf_K", f"{name}: Tf"
-        rows.append(
-            tables.row(key, value, error=error, quantity=words, run=run.name if run else "")
-        )
+        rows.append(tables.row(key, value, quantity=words, run=run.name if run else ""))
     return tables.side_by_side(rows)
 
 

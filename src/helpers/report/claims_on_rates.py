@@ -1,0 +1,482 @@
+"""Conclusions from the one table of all runs: what heating does, and what comes first.
+
+The rules are those of ``book/estimators.md``. A run that was not in equilibrium before its ramp
+enters no verdict; what the verdict would be with it stands among the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import fisher_exact
+
+from helpers import units
+from helpers.errors import Unfit
+from helpers.observables import censored, detection, run_table
+from helpers.report import paper, tables
+from helpers.report.claims import Finding, Number
+
+ENOUGH_SEEDS = 5  # of one size that fall, for a sentence on what comes first
+SIGNIFICANT = 0.05  # probability of chance
+BAR_PER_GPA = 1e4
+NEAR_GPA = 0.06  # a pressure within this of another one stands for it
+_ALL = "the verdict if the runs counted that were not in equilibrium before"
+
+
+def slow_heating(table: pd.DataFrame) -> Finding:
+    """Claim (2): slow heating reveals a transition before melting.
+
+    "Slow heating only" needs a power of 80 % at faster rates for a fall of the size that is seen at
+    the slow ones, no fall there, and a Fisher test of found against not found.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``outcomes.of_runs`` for cells of one size.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    return _of_settled(table, _slow_heating)
+
+
+def rate_dependence(table: pd.DataFrame) -> Finding:
+    """Claim (3): the transition temperature falls as heating becomes slower.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `slow_heating`.
+
+    Returns
+    -------
+    Finding
+        The conclusion, from `censored.trend`.
+    """
+    return _of_settled(table, _rate_dependence)
+
+
+def size(table: pd.DataFrame) -> Finding:
+    """Whether the fall survives in a larger cell.
+
+    This needs two seeds or more of both sizes at one rate, a power of 80 % in both, and falls in
+    both.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``outcomes.of_runs`` for cells of several sizes.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    return _of_settled(table, _size)
+
+
+def pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
+    """Whether the low density is an error of the pressure.
+
+    It is if the fall is found in the runs under the pressure that stands for an uncorrected
+    potential, and in none of the runs without pressure, where it would have been seen.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``outcomes.of_runs`` for several pressures.
+    uncorrected_GPa : float
+        Pressure under which this potential behaves as an uncorrected one under none, GPa.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    return _of_settled(table, lambda rows: _pressure(rows, uncorrected_GPa))
+
+
+def low_density(table: pd.DataFrame) -> Finding:
+    """Claim (4), first part: a state of low density appears before melting.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `slow_heating`.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    return _of_settled(table, _low_density)
+
+
+def exchange(table: pd.DataFrame) -> Finding:
+    """Claim (4), second part: the low density is caused by ligand exchange.
+
+    A cause precedes its effect. A sentence without numbers needs five falling seeds that agree.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `slow_heating`.
+
+    Returns
+    -------
+    Finding
+        The conclusion, from `run_table.order_of_events`.
+    """
+    return _of_settled(table, _exchange)
+
+
+def _of_settled(table: pd.DataFrame, conclude: Callable[[pd.DataFrame], Finding]) -> Finding:
+    settled = run_table.settled(table)
+    found, out = conclude(settled), len(table) - len(settled)
+    if not out:
+        return found
+    every = conclude(table)
+    return replace(
+        found,
+        here=f"{out} of {len(table)} runs were not in equilibrium before their ramp and do not "
+        f"count; {found.here}",
+        numbers=(*found.numbers, Number(_ALL, "-", f"{every.verdict}; {every.here}")),
+    )
+
+
+def _slow_heating(table: pd.DataFrame) -> Finding:
+    slow = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
+    groups = run_table.power_by(table, by=("rate_K_per_ps",))
+    fell = groups[groups["fell"] > 0]
+    column, words = _size_seen(table)
+    numbers = tuple(
+        Number(
+            f"seeds that fall at {row.rate_K_per_ps:g} K/ps; how often one of {words} is found",
+            "-",
+            f"{row.fell} of {row.runs}; {100 * getattr(row, column):.0f} %",
+        )
+        for row in _rows(groups)
+    )
+    counted = [f"{r.fell} of {r.runs} at {r.rate_K_per_ps:g} K/ps" for r in _rows(fell)]
+    here = f"seeds that fall: {', '.join(counted) or 'none'}"
+    last = fell["rate_K_per_ps"].max()
+    faster = groups[groups["rate_K_per_ps"] > last]
+    seen = faster[faster[column] >= detection.ENOUGH]
+    upto = fell["fell"].sum(), groups[groups["rate_K_per_ps"] <= last]["not_fallen"].sum()
+    chance = fisher_exact([upto, (0, seen["runs"].sum())]).pvalue if len(seen) else np.nan
+    silent = fell.empty or len(faster)
+    weak = (groups if fell.empty else faster).query(f"not {column} >= {detection.ENOUGH}")
+    if len(weak):
+        here += f"; at {_rates(weak)} a fall of {words} would be found in {_percents(weak, column)}"
+    if groups.empty:
+        verdict = "cannot tell, since no run counts"
+    elif fell.empty:
+        verdict = (
+            f"cannot tell, since a fall of {words} would have been missed"
+            if len(weak)
+            else f"no fall at any rate, though one of {words} would have been found"
+        )
+    elif not silent:
+        verdict = "cannot tell, since the fastest rate of this page shows a fall, too"
+        verdict = verdict if len(groups) > 1 else "cannot tell, since one rate counts"
+    elif seen.empty:
+        verdict = "cannot tell, since faster runs are too noisy to show a fall"
+    elif not chance < SIGNIFICANT:
+        verdict = f"cannot tell, since so few seeds may differ by chance (p = {chance:.2g})"
+    else:
+        verdict = f"agrees in kind, {last:g} K/ps and slower show a fall, {_rates(seen)} do not"
+        here += f"; none at {_rates(seen)} (p = {chance:.2g})"
+    return Finding(
+        "Claim (2), slow heating reveals a transition before melting",
+        verdict,
+        f"seen at {slow:g} K/ps and slower, not at 4 or 20 K/ps.",
+        f"{here}.",
+        numbers,
+    )
+
+
+def _rate_dependence(table: pd.DataFrame) -> Finding:
+    claim = "Claim (3), the transition temperature falls with the rate"
+    says = (
+        ", ".join(
+            f"{paper.value(f'transition.{name}_Tf_K')} at "
+            f"{paper.value(f'table3.{name}.heating_rate_K_per_ps').number:g} K/ps"
+            for name in ("DPMD-1K", "DPMD-0.5K", "DPMD-0.1K")
+        )
+        + "."
+    )
+    seeds = run_table.seeds(table)
+    numbers = tuple(
+        Number(f"mean Tf at {row.rate_K_per_ps:g} K/ps, 95 %", "K", mean_with_limits(row))
+        for row in _rows(censored.by_rate(seeds))
+    )
+    try:
+        trend = censored.trend(seeds)
+    except Unfit:
+        n_rates = len(np.unique(seeds.rate_K_per_ps[seeds.fell]))
+        return Finding(
+            claim,
+            "cannot tell, since four falls at three rates are needed",
+            says,
+            f"number of falls: {seeds.fell.sum()}, of rates with one: {n_rates}.",
+            numbers,
+        )
+    if trend.probability >= SIGNIFICANT:
+        verdict = "cannot tell, the change may be chance"
+    else:
+        verdict = "agrees" if trend.slope_K > 0 else "does not agree, it rises"
+    return Finding(claim, verdict, says, f"{trend}.", numbers)
+
+
+def _size(table: pd.DataFrame) -> Finding:
+    claim = "Claims (2) and (3), the size of the cell"
+    atoms = paper.value("systems.supercell_atoms").number
+    says = f"one size, {atoms:g} atoms."
+    pairs = [rows for _, rows in run_table.side_by_side(table).groupby("rate_K_per_ps")]
+    if not pairs:
+        return Finding(
+            claim,
+            "cannot tell, since no larger cell is heated at a rate of smaller ones",
+            says,
+            "one size at each rate.",
+        )
+    told = [rows for rows in pairs if (rows["runs"] > 1).all() and _seen(rows).all()]
+    rows = told[0] if told else max(pairs, key=lambda rows: rows["seen_10"].min())
+    small, large = rows.iloc[0], rows.iloc[-1]
+    verdict = f"cannot tell, since {_lacking(rows)}"
+    if told:
+        verdict = {
+            (True, True): "the fall survives in the larger cell",
+            (True, False): "the fall of the smaller cell is not there in the larger one",
+            (False, True): "the larger cell falls, the smaller one does not",
+            (False, False): "no fall at either size",
+        }[bool(small["fell"]), bool(large["fell"])]
+    here = f"at {small['rate_K_per_ps']:g} K/ps the density falls in " + " and in ".join(
+        f"{row.fell} of {row.runs} seeds of {row.n_atoms} atoms"
+        + (f" (a fall of 10 % would have been seen up to {row.seen_up_to_K:.0f} K)" if row.fell == 0
+           and np.isfinite(row.seen_up_to_K) else "")
+        for row in _rows(rows)
+    )  # fmt: skip
+    numbers = [
+        Number(f"seeds of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
+               "one of 10 % is found", "-", f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
+        for pair in pairs
+        for row in _rows(pair)
+    ]  # fmt: skip
+    if small["fell"] and large["fell"]:
+        for name, words in (("Tf", "Tf"), ("width", "width of the fall")):
+            change = large[f"{name}_K"] - small[f"{name}_K"]
+            error = float(np.hypot(small[f"{name}_error_K"], large[f"{name}_error_K"]))
+            said = tables.number(change, error) if np.isfinite(error) else f"{change:.0f}"
+            numbers.append(Number(f"change of {words} from the smaller to the larger", "K", said))
+    return Finding(claim, verdict, says, f"{here}.", tuple(numbers))
+
+
+def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
+    GPa = table["pressure_bar"] / BAR_PER_GPA
+    at = {
+        "uncorrected": table[(GPa - uncorrected_GPa).abs() <= NEAR_GPA],
+        "none": table[GPa.abs() < 1e-6],
+    }
+    fell = {name: int(rows["Tf_K"].notna().sum()) for name, rows in at.items()}
+    blind = {
+        name: int((rows["Tf_K"].isna() & rows["Tf_above_K"].isna()).sum())
+        for name, rows in at.items()
+    }
+    if any(rows.empty for rows in at.values()):
+        verdict = f"cannot tell, since runs at 0 and near {uncorrected_GPa:g} GPa are needed"
+    elif fell["none"]:
+        verdict = "not an error of pressure alone, the fall is found without pressure"
+    elif blind["none"]:
+        verdict = "cannot tell, since runs without pressure could have hidden a fall"
+    elif fell["uncorrected"] == len(at["uncorrected"]):
+        verdict = "the low-density phase is an error of pressure"
+    elif fell["uncorrected"]:
+        verdict = (
+            f"cannot tell, since {fell['uncorrected']} of {len(at['uncorrected'])} seeds fall "
+            f"near {uncorrected_GPa:g} GPa"
+        )
+    else:
+        verdict = f"cannot tell, since no fall is found near {uncorrected_GPa:g} GPa either"
+    counted = [
+        f"{int(rows['Tf_K'].notna().sum())} of {len(rows)} at {p:g} GPa"
+        for p, rows in table.groupby(GPa)
+    ]
+    return Finding(
+        "The low density as an error of pressure",
+        verdict,
+        "not considered; its crystal has about "
+        f"{_said(paper.value('stages.density_crystal_g_per_cm3'))}.",
+        f"the density falls in {', '.join(counted) or 'no run'}.",
+        tuple(
+            Number(f"seeds that fall at {p:g} GPa; how often one of 10 % is found", "-",
+                   f"{int(rows['Tf_K'].notna().sum())} of {len(rows)}; "
+                   f"{100 * rows['seen_10'].mean():.0f} %")
+            for p, rows in table.groupby(GPa)
+        ),
+    )  # fmt: skip
+
+
+def _low_density(table: pd.DataFrame) -> Finding:
+    fell = table[table["Tf_K"].notna()]
+    tells = len(fell) + int((table["Tf_K"].isna() & table["Tf_above_K"].notna()).sum())
+    melted = fell[fell["melt_K"].notna()]
+    theirs, their_fall = (
+        paper.value("stages.density_crystal_g_per_cm3"), paper.value("transition.DPMD-1K_Tf_K"),
+    )  # fmt: skip
+    watched = fell["melt_above_K"].dropna()
+    if not tells:
+        verdict = "cannot tell, since no seed would have shown a fall"
+    elif tells < 2:
+        verdict = "cannot tell, since one seed counts"
+    elif fell.empty:
+        verdict = "no low-density state, though a fall of 10 % would have been found"
+    else:
+        verdict = f"a low density appears in {len(fell)} of {tells} seeds that can tell; " + (
+            f"melting follows in {len(melted)} of them"
+            if len(melted)
+            else f"no melting follows up to {_span(watched)} K"
+        )
+    ranges = [
+        f"{what} {_span(rows, digits)} {unit}"
+        for what, rows, digits, unit in (
+            ("begins at", fell["Tf_K"], 0, "K"),
+            ("ends at", fell["fallen_K"], 0, "K"),
+            ("the lowest density is", fell["lowest_density"].dropna(), 3, "g/cm³"),
+        )
+        if len(rows)
+    ]
+    return Finding(
+        "Claim (4), a low density before melting",
+        verdict,
+        f"about {_said(theirs)} falls at {_said(their_fall)} at 1 K/ps.",
+        f"the fall {', '.join(ranges)}." if ranges else "no fall.",
+        (
+            Number("seeds that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
+            Number("of them, seeds that come back", "-", int((fell["returns"] > 0).sum())),
+            Number("of them, seeds that pass the melt criterion", "-", len(melted)),
+            Number("density that the paper gives its crystal", "g/cm3", "", theirs.number),
+        ),
+    )
+
+
+def _exchange(table: pd.DataFrame) -> Finding:
+    order = run_table.order_of_events(table).set_index("event")
+    breaks, exchanges = order.loc["first_break"], order.loc["first_exchange"]
+    n = int(breaks["runs"])
+    if not n:
+        verdict = "cannot tell, since no seed that counts falls"
+    elif n >= ENOUGH_SEEDS and breaks["after"] == n:
+        verdict = (
+            "here the low-density state forms with every Zn–N bond intact, against the paper's "
+            "claim that ligand exchange makes it"
+        )
+    elif n >= ENOUGH_SEEDS and exchanges["after"] == n:
+        verdict = (
+            "here the density has fallen before any ligand is exchanged, against the paper's "
+            "claim; open bonds, not exchange, may come early enough to be its cause"
+        )
+    elif n >= ENOUGH_SEEDS and exchanges["before"] == n:
+        verdict = "exchange comes first, as a cause must; that it is the cause is not shown by this"
+    elif n < 2:
+        verdict = "cannot tell, since one seed counts"
+    else:
+        verdict = (
+            f"every Zn–N bond is intact when the fall has ended in {breaks['after']} of {n} seeds, "
+            f"no ligand exchanged in {exchanges['after']} of {n}"
+        )
+        if n < ENOUGH_SEEDS:
+            verdict = f"cannot tell in general, {ENOUGH_SEEDS} falling seeds are needed; {verdict}"
+    return Finding(
+        "Claim (4), ligand exchange as its cause",
+        verdict,
+        "ligand exchange makes the low-density state; exchanges are not counted.",
+        f"the first break comes after the fall in {breaks['after']}, before it in "
+        f"{breaks['before']}, and within its errors in {breaks['unclear']} of {n} seeds; the first "
+        f"exchange after it in {exchanges['after']}, before it in {exchanges['before']}.",
+        tuple(
+            Number(f"{row.name}: end of the fall, first break, first exchange", "K",
+                   f"{row.fallen_K:.0f}, {_or_above(row.first_break_K, row.first_break_above_K)}, "
+                   f"{_or_above(row.first_exchange_K, row.first_exchange_above_K)}")
+            for row in _rows(table[table["Tf_K"].notna()])
+        ),
+    )  # fmt: skip
+
+
+def mean_with_limits(row) -> str:
+    """Mean of one rate with its 95 % limits, or the lower limit alone.
+
+    Where no rate has two seeds that fall, their scatter is unknown, and so are the limits.
+
+    Parameters
+    ----------
+    row : namedtuple
+        A row of `censored.by_rate`.
+
+    Returns
+    -------
+    str
+        Such as "1118 (1042 to 1195)" or "> 1300".
+    """
+    if not np.isfinite(row.mean_K):
+        return f"> {row.low_K:.0f}"
+    if not np.isfinite(row.scatter_K):
+        return f"{row.mean_K:.0f} (scatter of seeds unknown)"
+    return f"{row.mean_K:.0f} ({row.low_K:.0f} to {row.high_K:.0f})"
+
+
+def _rows(table: pd.DataFrame) -> Iterable[Any]:
+    """The rows, with their columns as attributes."""
+    return table.itertuples(index=False)
+
+
+def _size_seen(table: pd.DataFrame) -> tuple[str, str]:
+    """Column and words of the planted fall that is nearest below the falls that are seen."""
+    mean = table["drop"].mean()
+    drop = max((d for d in detection.DROPS if d <= mean + 0.005), default=detection.DROPS[0])
+    drop = drop if np.isfinite(mean) else 0.10
+    return f"seen_{100 * drop:.0f}", f"{100 * drop:.0f} %"
+
+
+def _seen(rows: pd.DataFrame) -> pd.Series:
+    return rows["seen_10"] >= detection.ENOUGH
+
+
+def _lacking(rows: pd.DataFrame) -> str:
+    """What two sizes lack to be compared."""
+    few, blind = rows[rows["runs"] < 2], rows[~_seen(rows)]
+    said = [f"there is one seed of {n} atoms" for n in few["n_atoms"]]
+    said += [
+        f"{row.n_atoms} atoms show a fall of 10 % in {100 * row.seen_10:.0f} % of the cases only"
+        for row in _rows(blind)
+    ]
+    return " and ".join(said)
+
+
+def _span(values: pd.Series, digits: int = 0) -> str:
+    low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _rates(groups: pd.DataFrame) -> str:
+    return ", ".join(f"{q:g}" for q in groups["rate_K_per_ps"]) + " K/ps"
+
+
+def _percents(groups: pd.DataFrame, column: str) -> str:
+    return f"{_span(100 * groups[column])} % of the cases"
+
+
+def _or_above(at: float, above: float) -> str:
+    if np.isfinite(at):
+        return f"{at:.0f}"
+    return f"> {above:.0f}" if np.isfinite(above) else "–"
+
+
+def _said(value: paper.Value) -> str:
+    return f"{value.number} {units.pretty(value.unit)} ({value.place})"

@@ -1,0 +1,219 @@
+"""The verdicts that are made from the table of all runs, for tables whose truth is known."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.observables import run_table
+from helpers.recipes import outcomes
+from helpers.report import claims_on_rates
+
+COLUMNS = [*outcomes.ABOUT, *run_table.COLUMNS]
+
+
+def run(rate, Tf=None, *, seen=0.95, drop=0.13, seed=1, **more):
+    """A row: the density falls within 40 K from Tf on, or not, with this power for all falls."""
+    row = {
+        "name": f"{rate:g}-{seed}", "n_atoms": 272, "rate_K_per_ps": rate, "seed": seed,
+        "unsettled": "", "pressure_bar": 0.0, "low_K": 300.0, "high_K": 2100.0, "frame_K": 2.0,
+        "seen_5": seen / 2, "seen_10": seen, "seen_13": seen, "false_alarms": 0.0, "returns": 0.0,
+        "melt_above_K": 2100.0, "first_break_above_K": 2100.0, "first_exchange_above_K": 2100.0,
+        "lowest_density": 0.95,
+    }  # fmt: skip
+    if Tf is not None:
+        row |= {"Tf_K": Tf, "Tf_error_K": 20.0, "fallen_K": Tf + 40, "drop": drop}
+    elif seen >= 0.8:
+        row["Tf_above_K"] = 1800.0
+    return row | more
+
+
+def table(*rows):
+    return pd.DataFrame(list(rows), columns=COLUMNS)
+
+
+def seeds(rate, *Tf, **more):
+    return [run(rate, T, seed=k, **more) for k, T in enumerate(Tf, 1)]
+
+
+SLOW = [*seeds(20.0, 1140, 1160, 1150, 1170), *seeds(4.0, 1060, 1080, 1070, 1050)]
+
+
+@pytest.mark.parametrize(
+    "rows, verdict",
+    [
+        ([], "cannot tell, since no run counts"),
+        (seeds(400.0, None, None, seen=0.1), "cannot tell, since a fall of 10 % would have been"),
+        (seeds(20.0, None, None), "no fall at any rate, though one of 10 % would have been found"),
+        (seeds(20.0, 1150, 1160), "cannot tell, since one rate counts"),
+        (SLOW, "cannot tell, since the fastest rate of this page shows a fall, too"),
+        # the shipped runs of old: what fast runs do not show they could not have shown
+        ([*SLOW, *seeds(400.0, None, None, seen=0.2)], "cannot tell, since faster runs are too"),
+        ([*SLOW, *seeds(400.0, None, None)], "agrees in kind, 20 K/ps and slower show a fall, 400"),
+        ([run(20.0, 1150), run(400.0)], "cannot tell, since so few seeds may differ by chance"),
+    ],
+)
+def test_slow_heating_only_needs_power_at_fast_heating(rows, verdict):
+    assert claims_on_rates.slow_heating(table(*rows)).verdict.startswith(verdict)
+
+
+def test_the_power_is_that_for_a_fall_of_the_size_that_is_seen():
+    fast = seeds(400.0, None, None, seen_13=0.2)
+    large = claims_on_rates.slow_heating(table(*SLOW, *fast))
+    assert "400 K/ps a fall of 13 % would be found in 20 % of the cases" in large.here
+    small = [row | {"drop": 0.11} for row in SLOW]
+    assert claims_on_rates.slow_heating(table(*small, *fast)).verdict.startswith("agrees")
+
+
+@pytest.mark.parametrize(
+    "rows, verdict",
+    [
+        ([*SLOW, *seeds(100.0, 1230, 1240, 1250)], "agrees"),
+        ([*seeds(20.0, 1070, 1060), *seeds(4.0, 1150, 1140), *seeds(1.0, 1230, 1240)],
+         "does not agree, it rises"),
+        ([*seeds(20.0, 1070, 1270), *seeds(4.0, 1050, 1290), *seeds(1.0, 1170, 1190)],
+         "cannot tell, the change may be chance"),
+        (SLOW, "cannot tell, since four falls at three rates are needed"),
+        ([], "cannot tell"),
+        # censored seeds are no low ones: all that fall at 100 K/ps lies above 1800 K
+        ([*SLOW, run(100.0, 1750), *seeds(100.0, None, None, None)], "agrees"),
+    ],
+)  # fmt: skip
+def test_the_trend_with_the_rate(rows, verdict):
+    assert claims_on_rates.rate_dependence(table(*rows)).verdict.startswith(verdict)
+
+
+def large(rate, *Tf, **more):
+    return seeds(rate, *Tf, n_atoms=2176, **more)
+
+
+@pytest.mark.parametrize(
+    "rows, verdict",
+    [
+        (SLOW, "cannot tell, since no larger cell"),
+        ([*SLOW, *large(20.0, None)], "cannot tell, since there is one seed of 2176 atoms"),
+        ([*SLOW, *large(20.0, None, None)], "the fall of the smaller cell is not there in the"),
+        ([*SLOW, *large(20.0, 1200, 1210)], "the fall survives in the larger cell"),
+        ([*seeds(20.0, None, None, seen=0.3), *large(20.0, 1200, 1210)],
+         "cannot tell, since 272 atoms show a fall of 10 % in 30 % of the cases only"),
+        ([*seeds(20.0, None, None), *large(20.0, 1200, 1210)], "the larger cell falls"),
+        ([*seeds(20.0, None, None), *large(20.0, None, None)], "no fall at either size"),
+    ],
+)  # fmt: skip
+def test_sizes_are_compared_where_both_could_have_told(rows, verdict):
+    assert claims_on_rates.size(table(*rows)).verdict.startswith(verdict)
+
+
+def test_what_a_larger_cell_would_have_shown_is_said():
+    said = claims_on_rates.size(table(*SLOW, *large(20.0, None)))
+    assert "4 of 4 seeds of 272 atoms and in 0 of 1 seeds of 2176 atoms (a fall of" in said.here
+    both = claims_on_rates.size(table(*SLOW, *large(20.0, 1200, 1210)))
+    change = next(n for n in both.numbers if n.quantity.startswith("change of Tf"))
+    # means 1155 and 1205; errors 20/2 and 6.45 (scatter of 12.9), 20/sqrt(2) and 5
+    assert change.here == f"50 ± {np.sqrt(100 + 41.7 + 200 + 25):.0f}"
+
+
+def under(bar, *Tf, **more):
+    return seeds(20.0, *Tf, pressure_bar=bar, **more)
+
+
+@pytest.mark.parametrize(
+    "rows, verdict",
+    [
+        ([*under(-1000, 1100, 1110), *under(0, None, None)], "the low-density phase is an error"),
+        ([*under(-1000, 1100, 1110), *under(0, 1400, None)], "not an error of pressure alone"),
+        ([*under(-1000, 1100, 1110), *under(0, None, None, seen=0.5)], "cannot tell, since runs w"),
+        ([*under(-1000, 1100, None), *under(0, None, None)], "cannot tell, since 1 of 2 seeds"),
+        ([*under(-1000, None, None), *under(0, None, None)], "cannot tell, since no fall is found"),
+        (under(0, None, None), "cannot tell, since runs at 0 and near -0.14 GPa are needed"),
+        ([], "cannot tell"),
+    ],
+)
+def test_an_error_of_pressure_needs_a_fall_with_it_and_none_without(rows, verdict):
+    assert claims_on_rates.pressure(table(*rows), -0.14).verdict.startswith(verdict)
+
+
+def test_a_low_density_and_how_many_seeds_melt():
+    said = claims_on_rates.low_density(table(*SLOW))
+    assert said.verdict == (
+        "a low density appears in 8 of 8 seeds that can tell; no melting follows up to 2100 K"
+    )
+    assert "begins at 1050 to 1170 K, ends at 1090 to 1210 K" in said.here
+    one = table(*SLOW[1:], SLOW[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
+    assert claims_on_rates.low_density(one).verdict.endswith("melting follows in 1 of them")
+    mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
+    assert "8 of 9 seeds that can tell" in mixed.verdict
+    for rows, verdict in (
+        ([], "cannot tell, since no seed would"), (SLOW[:1], "cannot tell, since one seed counts"),
+        (seeds(20.0, None, None), "no low-density state, though"),
+    ):  # fmt: skip
+        assert claims_on_rates.low_density(table(*rows)).verdict.startswith(verdict)
+
+
+def at(breaks, exchanges=None):
+    """Changes of a row: temperatures of its first break and exchange."""
+    found = {"first_break_K": breaks, "first_break_above_K": np.nan}
+    if exchanges:
+        found |= {"first_exchange_K": exchanges, "first_exchange_above_K": np.nan}
+    return found
+
+
+@pytest.mark.parametrize(
+    "rows, verdict",
+    [
+        (SLOW, "here the low-density state forms with every Zn–N bond intact"),
+        ([row | at(1100.0) for row in SLOW], "here the density has fallen before any ligand"),
+        ([row | at(700.0, 800.0) for row in SLOW], "exchange comes first, as a cause must"),
+        (SLOW[:1], "cannot tell, since one seed counts"),
+        (seeds(20.0, None), "cannot tell, since no seed that counts falls"),
+    ],
+)
+def test_a_cause_comes_before_what_it_makes(rows, verdict):
+    assert claims_on_rates.exchange(table(*rows)).verdict.startswith(verdict)
+
+
+def test_one_seed_of_many_is_counted():
+    """As at 20 K/ps: one seed of several breaks its first bond where its density falls."""
+    said = claims_on_rates.exchange(table(SLOW[0] | at(1140.0), *SLOW[1:4]))
+    assert said.verdict == (
+        "cannot tell in general, 5 falling seeds are needed; every Zn–N bond is intact when the "
+        "fall has ended in 3 of 4 seeds, no ligand exchanged in 4 of 4"
+    )
+    many = claims_on_rates.exchange(table(SLOW[0] | at(1140.0, 1145.0), *SLOW[1:]))
+    assert "in 7 of 8 seeds" in many.verdict and "cannot tell" not in many.verdict
+
+
+def test_a_run_that_was_not_in_equilibrium_enters_no_verdict():
+    fast = seeds(400.0, None, None, unsettled="density: it swings")
+    said = claims_on_rates.slow_heating(table(*SLOW, *fast))
+    assert said.verdict.startswith("cannot tell, since the fastest rate")
+    assert said.here.startswith("2 of 10 runs were not in equilibrium before their ramp")
+    assert said.numbers[-1].here.startswith("agrees in kind")  # what it would be with them
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        claims_on_rates.slow_heating(table(*SLOW, *seeds(400.0, None, None))),
+        claims_on_rates.rate_dependence(table(*SLOW, *seeds(100.0, 1230, 1240))),
+        claims_on_rates.size(table(*SLOW, *large(20.0, 1200, 1210))),
+        claims_on_rates.pressure(table(*under(-1000, 1100), *under(0, None)), -0.14),
+        claims_on_rates.low_density(table(*SLOW)),
+        claims_on_rates.exchange(table(*SLOW)),
+    ],
+    ids=lambda found: found.claim,
+)
+def test_a_verdict_is_three_sentences_with_its_numbers_below(found):
+    text = str(found).replace("**", "")
+    assert len(re.findall(r"[.?!](?= [A-Z]|$)", text)) == 3, text
+    assert found.numbers
+
+
+def test_a_mean_or_its_lower_limit():
+    rows = pd.DataFrame(
+        {"mean_K": [1118.4, np.nan, 1118.4], "low_K": [1042.0, 1300.2, 1100.0],
+         "high_K": [1195, np.inf, 1130.0], "scatter_K": [40.0, 40.0, np.nan]}
+    )  # fmt: skip
+    said = [claims_on_rates.mean_with_limits(one) for one in rows.itertuples()]
+    assert said == ["1118 (1042 to 1195)", "> 1300", "1118 (scatter of seeds unknown)"]
