@@ -26,7 +26,11 @@ def objections(system, **options):
 def test_real_frames_obey(real):
     assert objections(real) == ""
     found = laws.molecular_virial(real)
-    assert 0.7 < found.slope < 1.3 and found.correlation > 0.8 and found.in_place == found.reordered > 0.8
+    assert (
+        0.7 < found.slope < 1.3
+        and found.correlation > 0.8
+        and found.in_place == found.reordered > 0.8
+    )
     assert laws.loose_atoms(real) == 0 and not laws.zeros_of_energy(real).any()
 
 

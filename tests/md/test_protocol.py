@@ -224,7 +224,5 @@ def test_a_structure_in_a_cell_of_another_is_refused(tmp_path, wrong):
 
 def test_a_structure_that_lacks_an_atom_is_said_to(tmp_path, capsys):
     structures.load("Znim2-ABW")[1:].write(tmp_path / "mine.extxyz")
-    protocol.structure(
-        protocol.HeatingRun(str(tmp_path / "mine.extxyz"), "atp", 300, 400, 1)
-    )
+    protocol.structure(protocol.HeatingRun(str(tmp_path / "mine.extxyz"), "atp", 300, 400, 1))
     assert "is no whole number of Zn(C3H3N2)2" in capsys.readouterr().out

@@ -335,8 +335,11 @@ def test_compressed_by_anything_and_damaged_within(tmp_path):
         (tmp_path / name).write_bytes(packed(plain.read_bytes()))
         np.testing.assert_array_equal(trajectory.read(tmp_path / name).positions, wanted)
     text = plain.read_text()
-    for broken in (text.replace("ITEM: TIMESTEP\n10", "oops\nITEM: TIMESTEP\n10"),
-                   text.replace("\n68\n", "\n67\n", 1), text.replace("\n68\n", "\n69\n", 1)):
+    for broken in (
+        text.replace("ITEM: TIMESTEP\n10", "oops\nITEM: TIMESTEP\n10"),
+        text.replace("\n68\n", "\n67\n", 1),
+        text.replace("\n68\n", "\n69\n", 1),
+    ):
         plain.write_text(broken)
         with pytest.raises(UserError, match="damaged"):
             trajectory.read(plain)

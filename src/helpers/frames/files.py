@@ -111,9 +111,7 @@ def as_text(path: Path) -> Iterator[Path]:
     path = Path(path)
     content = path.read_bytes()
     try:
-        if b"\r" not in content and not content.startswith(
-            (*_OPEN, *_REFUSED, b"\xef\xbb\xbf")
-        ):
+        if b"\r" not in content and not content.startswith((*_OPEN, *_REFUSED, b"\xef\xbb\xbf")):
             content.decode()
             yield path
             return

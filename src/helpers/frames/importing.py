@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from tqdm import tqdm
 
-from helpers import paths, provenance
+from helpers import paths, provenance, waiting
 from helpers.errors import AlreadyThere, NotThere, Unfit, Unreachable
 from helpers.frames import checks, dataset, files, formats, laws, vasp
 
@@ -131,11 +130,7 @@ def _more_precise(file: Path, form: str, found: dict[Path, str]) -> Path | None:
         return None
     for other, its in found.items():
         beside = its == "vasp/xml" and other.parent == file.parent
-        if (
-            beside
-            and _run_of(other) == _run_of(file)
-            and vasp.same_run(file, form, other, its)
-        ):
+        if beside and _run_of(other) == _run_of(file) and vasp.same_run(file, form, other, its):
             return other
     return None
 
@@ -305,7 +300,7 @@ def _measured(system) -> dict[str, float | None]:
 def _read_all(chosen, labels, virial: bool, drop: bool, notes: list[dict], keys, options: dict):
     """All frames, for each of them (file, index in the file), and what did not converge."""
     systems, origin, dropped = [], [], []
-    shown = tqdm(chosen, desc="read", unit="file", disable=len(chosen) < 2)
+    shown = waiting.bar(chosen, desc="read", unit="file", disable=len(chosen) < 2)
     for (file, form), label in zip(shown, labels, strict=True):
         unconverged = [] if drop else None
         said: list[str] = []

@@ -575,9 +575,7 @@ def _unwrapped(
     raise Unfit(f"{where} has no column xu, yu, zu; dump with: id type element xu yu zu")
 
 
-def _box(
-    kind: str, lines: list[str], where: str, length: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _box(kind: str, lines: list[str], where: str, length: float) -> tuple[np.ndarray, np.ndarray]:
     """Origin (3,) and cell (3, 3) of a dump's box: ``lo hi``, ``lo_b hi_b tilt`` or ``abc origin``.
 
     The bounds of a restricted triclinic box are those of its bounding box; see LAMMPS' manual,

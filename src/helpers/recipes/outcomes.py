@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from helpers import paths, provenance
+from helpers import paths, provenance, waiting
 from helpers.errors import Unfit
 from helpers.md import thermo, trajectory
 from helpers.observables import (
@@ -58,7 +57,7 @@ def table(names: Iterable[str], trials: int = TRIALS) -> pd.DataFrame:
         print(f"not finished, so not in the table: {', '.join(missing)}")
     found = [
         row
-        for name, folder in tqdm(folders.items(), desc="outcomes of runs", unit="run")
+        for name, folder in waiting.bar(folders.items(), desc="outcomes of runs", unit="run")
         if folder is not None and (row := of(folder, trials)) is not None
     ]
     if not found:
