@@ -194,7 +194,7 @@ tables.headed(table, index="set")
 #|   nearly the same frame many times over.
 n_of = frames["use"].value_counts().reindex([*dataset.PARTS, "test"])
 n_of = n_of.fillna(0).astype(int)
-share = n_of / (n_of["training"] + n_of["validation"])
+share = n_of / max(n_of["training"] + n_of["validation"], 1)
 amounts = {
     "training.configurations": ("labelled frames", len(frames)),
     "training.sets": ("sets", len(chosen)),

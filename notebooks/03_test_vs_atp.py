@@ -119,10 +119,8 @@ ramp = {
 barostat = {"pressure_bar": pressure, "relaxed": relaxed}
 stops = {"segment_K": segment, "hold_ps": hold, "sample_ps": sample}
 steps = {"timestep_fs": timestep, "frame_every_ps": frame_every}
-steps["seed"] = seed
-asked = protocol.HeatingRun(
-    potential=potential, **cell, **ramp, **barostat, **stops, **steps
-)
+cell |= {"potential": potential, "seed": seed}
+asked = protocol.HeatingRun(**cell, **ramp, **barostat, **stops, **steps)
 run = heating.run(asked, ranks=ranks, keep_exploded=True)
 
 # %%

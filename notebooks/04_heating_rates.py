@@ -42,7 +42,7 @@
 # %% tags=["parameters"]
 # fmt: off
 profile: str = "small"  # [-] any | profile this page is made for
-structure: str = "ZIF-4"  # [-] ZIF-4, ZIF-4-experimental, Znim2-ABW | cell in data/structures
+structure: str = "ZIF-4"  # [-] any | cell: name in data/structures, or a file of yours
 supercell: list[int] = [1, 1, 1]  # [-] 1..6 | repetitions along a, b, c
 potential: str = "atp"  # [-] any | all-temperature potential: name in data/potentials, or a folder
 ensemble: list[str] = []  # [-] any | potentials to compare with on saved frames of the runs
@@ -58,6 +58,8 @@ segment: float = 0.0  # [K] 0..2000 | heat by so much, hold, sample, in turn; 0:
 hold: float = 0.0  # [ps] 0..1000 | time after each segment that is not sampled
 sample: float = 0.0  # [ps] 0..1000 | time after that which is
 coupling: str = "iso"  # [-] iso, aniso, tri | one factor for the cell, three, or angles too
+pressure: float = 0.0  # [bar] -100000..1000000 | of the barostat; 10 000 bar are 1 GPa
+relaxed: str = ""  # [-] any | start relaxed by the potential: iso, aniso, tri, atoms; empty: not
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
 frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 deviation_limit: float = 0.5  # [eV/A] 0..100 | the ensemble agrees within this on what it knows
@@ -66,6 +68,7 @@ labelled_frames: str = ""  # [-] any | set of labelled frames of a run of this p
 peer_run: str = ""  # [-] any | run of data/runs.yaml to set beside ours; empty: none
 larger_runs: list[str] = []  # [-] any | those with larger supercells to set beside ours
 pressure_runs: list[str] = []  # [-] any | those under other pressures to set beside ours
+earlier_runs: list[str] = []  # [-] any | those of another potential to set beside them
 uncorrected_at: float = -0.14  # [GPa] -2..2 | here this potential does what one without stress does
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 # fmt: on
@@ -124,7 +127,7 @@ from helpers.validation import ensemble as disagreement
 #
 # $$ T(t) = T_\mathrm{start} + \dot T\,(t - t_\mathrm{eq}), \qquad t \ge t_\mathrm{eq}, $$
 #
-# after an equilibration of length $t_\mathrm{eq}$, and a {term}`barostat` at zero pressure scales
+# after an equilibration of length $t_\mathrm{eq}$, and a {term}`barostat` (at zero pressure) scales
 # the three cell lengths by one factor. The forces come from the deep potential.
 
 # %%
@@ -138,7 +141,8 @@ ramp = {
 }
 stops = {"segment_K": segment, "hold_ps": hold, "sample_ps": sample}
 steps = {"timestep_fs": timestep, "frame_every_ps": frame_every}
-common = protocol.HeatingRun(**alike, **ramp, **stops, **steps)
+barostat = {"pressure_bar": pressure, "relaxed": relaxed}
+common = protocol.HeatingRun(**alike, **ramp, **barostat, **stops, **steps)
 
 # %%
 own_rates = [heating_rate] if heating_rate else heating_rates
@@ -277,6 +281,8 @@ tables.headed(mean_cp, index="run", decimals=2)
 any_size = {k: v for k, v in alike.items() if k != "supercell"}
 larger = by_name.alike(larger_runs, ranks, **any_size)
 pressed = by_name.alike(pressure_runs, ranks, **alike)
+other = {k: v for k, v in alike.items() if k != "potential"}
+earlier = by_name.alike(earlier_runs, ranks, **other)
 own = outcomes.of_runs(runs)
 sized = outcomes.of_runs(runs + larger)
 table = outcomes.of_runs(runs + larger + pressed)
@@ -395,20 +401,23 @@ if groups:
 
 # %% tags=["figure"]
 #| label: fig-pressure
-#| caption: Density against temperature under several pressures. At which of them is
-#|   the cold crystal as light as the paper's, and from which on does it fall?
-#| alt: Bundles of curves, one colour for each pressure.
+#| caption: Density against temperature under several pressures, and by a potential
+#|   whose labels were not corrected. Under which of them is the cold crystal as
+#|   light as the paper's, and from which on does it fall?
+#| alt: Bundles of curves, one colour for each pressure and potential.
 pressed += [run for run in runs if run.rate in pressed.rates]
 if not pressed:
     print("No other pressure is shown (parameter `pressure_runs`).")
-plots_of_runs.under_pressure(pressed) if pressed else None
+beside = pressed + earlier
+plots_of_runs.under_pressure(beside) if beside else None
 
 # %%
 #| label: tbl-pressure
 #| caption: Density before the ramp, transition temperature and lowest density of
 #|   each seed under each pressure.
 scanned = outcomes.of_runs(pressed)
-tables_of_runs.pressures(scanned) if pressed else None
+shown = outcomes.of_runs(beside)
+tables_of_runs.pressures(shown) if beside else None
 
 # %% [markdown]
 # ## A peer: ReaxFF

@@ -9,9 +9,10 @@ import shutil
 import signal
 import sys
 import threading
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from helpers import errors, paths, provenance, settings
+from helpers import errors, paths, processes, provenance, settings
 from helpers.book import chapters, execution, page_check, render
 from helpers.errors import UserError
 
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     int
         Exit code: 0 when done, 1 with one line for each problem, 130 when interrupted.
     """
+    processes.end_with_leader()
     options = _parser().parse_args(arguments)
     for line in settings.misspelt():
         print(line, file=sys.stderr)
@@ -261,6 +263,13 @@ def _parser() -> argparse.ArgumentParser:
         "settings", _settings, "what can be set from outside, and what is set", profile=False
     )
     sub.add_argument("--page", action="store_true", help="write the book's page of them")
+    sub = command(
+        "what-is-checked",
+        _what_is_checked,
+        "break sound frames, files, structures and trajectories, and tell what is said",
+        profile=False,
+    )
+    sub.add_argument("--page", action="store_true", help="write the book's page of it")
     command("html", _html, "render the executed chapters of a profile")
     command("check", _check, "check the rendered book of a profile")
     command("pdf", _pdf, "print the rendered book of a profile into one PDF")
@@ -328,7 +337,7 @@ def _book(options) -> int:
         return _snakemake(*command, "--dry-run", "--quiet", "host")
     folder = paths.BUILD / options.profile
     # Held by this process and freed with it: snakemake's own lock outlives a `kill -9`.
-    with provenance.lock(folder):
+    with provenance.lock(folder), _led():
         problems = folder / "problems.txt"
         problems.unlink(missing_ok=True)
         code = _snakemake(*command, "--quiet", "host", "reason", "progress", "rules")
@@ -339,6 +348,18 @@ def _book(options) -> int:
         return 1
     print(f"the book: {paths.relative(render.html(options.profile) / 'index.html')}")
     return 0
+
+
+@contextmanager
+def _led():
+    """Commands that are started meanwhile end with this process, killed or not."""
+    before = dict(os.environ)
+    os.environ |= processes.led_by_this()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
 
 
 def _snakemake(*arguments: str) -> int:
@@ -483,7 +504,9 @@ def _runs(options) -> int:
             "no sbatch here: give this command on the login node of a cluster with "
             "Slurm, or leave --executor slurm out to compute on this machine"
         )
-    with provenance.lock(paths.made("runs")):  # or one run would be submitted twice
+    local = options.executor == "local"  # a job of Slurm outlives whoever submitted it
+    # locked, or one run would be submitted twice
+    with provenance.lock(paths.made("runs")), _led() if local else nullcontext():
         code = _snakemake(*command, "--quiet", "host", "reason", "--", *waiting)
     for name in names:
         print(_state_of_run(name))
@@ -645,6 +668,17 @@ def _settings(options) -> int:
     for name, value in settings.current():
         told = settings.variable(name) in os.environ
         print(f"{settings.variable(name)} = {value or 'not set'} ({'set' if told else 'default'})")
+    return 0
+
+
+def _what_is_checked(options) -> int:
+    from helpers.book import what_is_checked
+
+    text = what_is_checked.page()
+    if options.page:
+        print(paths.relative(provenance.write_text(what_is_checked.file(), text)))
+    else:
+        print(text, end="")
     return 0
 
 

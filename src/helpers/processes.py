@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import re
 import signal
+import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
+from pathlib import Path
 
 # What the deepmd plugin says of absent GPUs.
 _NOISE = re.compile(r"implib-gen|DeePMD-kit: (Cannot find|Error message: lib)|port\.cc")
@@ -20,6 +25,92 @@ def die_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+_LEADER = "_ZIF4_LEADER"  # number and start of the process that others end with
+
+
+def led_by_this() -> dict[str, str]:
+    """Variables for a process that is to end with this one (`end_with_leader`).
+
+    Between the two may be processes of others (a shell, Jupyter's), which know of no such thing.
+
+    Returns
+    -------
+    dict of str to str
+        To be added to the environment of the other, or of all children.
+    """
+    return {_LEADER: f"{os.getpid()} {_started(os.getpid())}"}
+
+
+def end_with_leader() -> None:
+    """End this process as soon as its leader (`led_by_this`) has ended, even if it was killed.
+
+    A second later at most; children that were started with `die_with_parent` end too. Does nothing
+    in a process that was started otherwise.
+    """
+    number, _, started = os.environ.get(_LEADER, "").partition(" ")
+    if not number.isdecimal() or int(number) == os.getpid():
+        return
+
+    def watch() -> None:
+        while _started(int(number)) == started:
+            time.sleep(1)
+        print("the command that this was a part of has ended: so does this", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _started(number: int) -> str:
+    """When a process was started, in ticks since boot; empty if there is none (or no /proc)."""
+    try:
+        text = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return ""
+    fields = text.rsplit(")", 1)[1].split()
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def without_noise() -> None:
+    """Keep off the terminal what DeePMD-kit's library says of an absent GPU when Python ends.
+
+    Its destructors write two lines (``implib-gen: libcudart ...``) after all of Python is gone. All
+    else that is written then still arrives.
+    """
+    atexit.unregister(_filter_stderr)
+    atexit.register(_filter_stderr)
+
+
+def _filter_stderr() -> None:
+    try:
+        if "libdeepmd_dyn_cudart" not in Path("/proc/self/maps").read_text():
+            return
+        sys.stderr.flush()
+        child = subprocess.Popen(["grep", "-v", "^implib-gen: libcudart"],
+                                 stdin=subprocess.PIPE, stdout=2)  # fmt: skip
+    except (OSError, ValueError, AttributeError):
+        return  # no /proc, no grep, no stderr
+    assert child.stdin is not None
+    os.dup2(child.stdin.fileno(), 2)
+    child.returncode = 0  # it ends when this process does, nobody waits for it
+
+
+def without_noise_of(log: str) -> str:
+    """A log without what DeePMD-kit says of absent GPUs.
+
+    Parameters
+    ----------
+    log : str
+        The log.
+
+    Returns
+    -------
+    str
+        Its other lines.
+    """
+    return "".join(line for line in log.splitlines(keepends=True) if not _NOISE.search(line))
 
 
 def kill_group(number: int) -> None:

@@ -198,6 +198,12 @@ def read(path: Path | str) -> Atoms:
     if not frames:
         raise Unfit(f"{name} holds no structure; give an extended XYZ, CIF or POSCAR")
     atoms = frames[-1]
+    symbols = set(atoms.symbols)
+    if "C" in symbols and "H" not in symbols:
+        raise Unfit(
+            f"{name} has carbon and no hydrogen: X-rays did not find it; complete the molecules "
+            f"(a potential of imidazolates knows no ligands without H)"
+        )
     if len(frames) > 1:
         print(f"[taken] {name}: the last of {len(frames)} frames", flush=True)
     _refuse_unfit(atoms, name)
@@ -235,7 +241,8 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
             f'it so (pbc="T T T"), a molecule or a slab with vacuum around it'
         )
     for site, share in (atoms.info.get("occupancy") or {}).items():
-        if len(share) > 1 or any(abs(float(x) - 1) > 1e-3 for x in share.values()):
+        known = all(isinstance(x, (int, float)) for x in share.values())
+        if not known or len(share) > 1 or any(abs(x - 1) > 1e-3 for x in share.values()):
             raise Unfit(
                 f"{name}: site {site} is occupied in parts ({share}); choose one ordered structure"
             )

@@ -48,18 +48,18 @@ class Model(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", protected_namespaces=())
 
 
-def read(file: Path, error: type[UserError] = Unfit) -> Document:
+def read(file: Path, error: type[UserError] = Unfit, *, numbered: bool = False) -> Document:
     """The `Document` of a file, read once for as long as the file stays as it is."""
     try:
         state = (file.stat().st_mtime_ns, file.stat().st_size)
     except OSError:
         state = ()
-    return _read(file, error, state)
+    return _read(file, error, state, numbered)
 
 
 @lru_cache(maxsize=16)
-def _read(file: Path, error: type[UserError], state: tuple) -> Document:
-    return Document(file, error)
+def _read(file: Path, error: type[UserError], state: tuple, numbered: bool) -> Document:
+    return Document(file, error, numbered)
 
 
 class Document:
@@ -71,6 +71,8 @@ class Document:
         what to read.
     error : type of UserError
         what to raise of it.
+    numbered : bool
+        whether keys may be whole numbers, too.
 
     Raises
     ------
@@ -78,8 +80,9 @@ class Document:
         the file is missing or no YAML; a key is there twice, is no text, or holds itself.
     """
 
-    def __init__(self, file: Path, error: type[UserError] = Unfit):
+    def __init__(self, file: Path, error: type[UserError] = Unfit, numbered: bool = False):
         self.file, self.error = Path(file), error
+        self._keys = [f"tag:yaml.org,2002:{kind}" for kind in ("str", *["int"] * numbered)]
         self.content: Any = None
         self._lines: dict[tuple, int] = {}
         try:
@@ -180,7 +183,7 @@ class Document:
         self, key: yaml.Node, value: yaml.Node, place: tuple, above: list, merged: bool
     ) -> None:
         line, here = key.start_mark.line + 1, (*place, key.value)
-        if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+        if not isinstance(key, yaml.ScalarNode) or key.tag not in self._keys:
             raise self.error(
                 f"{self.name}, line {line}: the key {key.value!r} is no text; put it between quotes"
             )

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from helpers import paths, units
+from helpers.errors import Unfit
 from helpers.frames import correction, cp2k, dataset
 from helpers.potentials import checkpoints, evaluation, training
 
@@ -198,3 +199,14 @@ def test_a_training_on_corrected_labels(tmp_path, set_to):
     v = np.abs(np.linalg.det(system["cells"])) / 68
     assert -difference == pytest.approx(laws["Znim2-ABW"].energy(v).mean(), abs=1e-3)
     assert said["force_rmse_eV_per_A"] == pytest.approx(uncorrected["force_rmse_eV_per_A"])
+
+
+def test_a_slip_in_the_file_of_laws_is_named(tmp_path):
+    file = tmp_path / "correction.yaml"
+    text = paths.CORRECTION.read_text()
+    file.write_text(text.replace("ZIF-4:", "\tZIF-4:", 1))
+    with pytest.raises(Unfit, match=r"correction.yaml, line \d+: a tab"):
+        correction.laws(file)
+    file.write_text(text + text)
+    with pytest.raises(Unfit, match="ZIF-4 is there twice"):
+        correction.laws(file)

@@ -1,5 +1,7 @@
 """Extended XYZ in anyone's keys, units, order and handedness: the right numbers, or a refusal."""
 
+import gzip
+import lzma
 import re
 
 import ase.io
@@ -219,3 +221,41 @@ def test_frames_are_counted_as_slices_are(some, tmp_path):
     (tmp_path / "x.extxyz").write_text(written(some))
     assert len(list(extxyz.read_frames(tmp_path / "x.extxyz"))) == N_FRAMES
     assert len(formats.from_extxyz(tmp_path / "x.extxyz", keep_every=2)) == 2
+
+
+@pytest.mark.parametrize("key", ["dft_stress_unit", "stress_tensor_units", "unit-stress"])
+def test_units_under_longer_names_count(some, right, tmp_path, key):
+    text = written(some, scale=(1, 1, STRESS["GPa"]), info=f"{key}=GPa")
+    (tmp_path / "x.extxyz").write_text(text)
+    system = formats.import_labelled(tmp_path / "x.extxyz")
+    np.testing.assert_allclose(system["virials"], right["virials"], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("info", ["E_ref=-3.5", "E=-3.5", "dft=-3.5", "energy_pred=-3.5"])
+def test_a_second_energy_is_seen_under_any_usual_name(some, tmp_path, info):
+    (tmp_path / "x.extxyz").write_text(written(some, info=info))
+    with pytest.raises(dataset.BadFrames, match="energy under more than one key: energy, "):
+        formats.import_labelled(tmp_path / "x.extxyz")
+
+
+def test_what_a_file_is_called_and_how_it_is_packed_does_not_matter(some, right, tmp_path):
+    text = written(some).replace("\n68\n", "\n\n68\n")  # blank lines between frames
+    for name, content in {
+        "x.lzma": lzma.compress(text.encode(), format=lzma.FORMAT_ALONE),
+        "x.dat": text.encode("utf-16"), "x.txt": text.replace("\n", "\r").encode(),
+        "x.xz": lzma.compress(text.encode()), "x.xyz": text.replace("\n", "\r\n").encode(),
+    }.items():  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+        assert_same(formats.import_labelled(tmp_path / name), right)
+    (tmp_path / "x.gz").write_bytes(gzip.compress(gzip.compress(text.encode())))
+    with pytest.raises(UserError, match="compressed twice"):
+        formats.import_labelled(tmp_path / "x.gz", "extxyz")
+
+
+def test_a_cell_and_an_energy_under_other_names_are_told(some, tmp_path):
+    (tmp_path / "x.extxyz").write_text(written(some).replace("Lattice=", "cell="))
+    with pytest.raises(dataset.BadFrames, match="the cell is called cell; .* Lattice"):
+        formats.import_labelled(tmp_path / "x.extxyz")
+    (tmp_path / "x.extxyz").write_text(written(some, keys={"energy": "energy_per_atom"}))
+    with pytest.raises(dataset.BadFrames, match="energy_per_atom is an energy an atom"):
+        formats.import_labelled(tmp_path / "x.extxyz", keys={"energy": "energy_per_atom"})

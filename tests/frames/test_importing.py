@@ -195,3 +195,19 @@ def test_a_record_that_is_here_is_imported_without_network(here, images):
     (folder / "registry.txt").write_text(f"'run 1.extxyz' md5:{known}\n")
     target = importing.import_set(["doi:10.1234/abc"], "public")
     assert provenance.read(target)["frames"] == {"training": 20, "validation": 5}
+
+
+def test_runs_behind_links_and_runs_of_as_many_steps_are_all_read(here, images):
+    """A vasprun.xml hides an OUTCAR only of the same run, and a linked folder is a folder."""
+    (here / "elsewhere").mkdir()
+    vasp_writer.outcar(images[:8], here / "elsewhere" / "OUTCAR")
+    vasp_writer.vasprun(images[8:16], here / "elsewhere" / "vasprun.xml")
+    (here / "runs").mkdir()
+    (here / "runs" / "link").symlink_to(here / "elsewhere")
+    (here / "runs" / "again").symlink_to(here / "runs")
+    found = importing.labelled_files(here / "runs")
+    assert [(f.name, form) for f, form in found] == [
+        ("OUTCAR", "vasp/outcar"), ("vasprun.xml", "vasp/xml")
+    ]  # fmt: skip
+    vasp_writer.vasprun(images[:8], here / "elsewhere" / "vasprun.xml")
+    assert [f.name for f, _ in importing.labelled_files(here / "runs")] == ["vasprun.xml"]

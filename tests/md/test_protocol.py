@@ -10,7 +10,9 @@ import pytest
 from lj_runs import heating_run
 
 from helpers import paths, provenance, structures
+from helpers.errors import UserError
 from helpers.md import protocol
+from helpers.observables import molecules
 
 
 def test_stages_follow_each_other():
@@ -200,3 +202,27 @@ def test_shipped_runs_keep_their_keys(folder):
     if record["recipe"]["potential"] != recipe["potential"] or record["recipe"].get("ensemble"):
         pytest.skip("made with a potential that is not shipped any more, or with an ensemble")
     assert provenance.key(recipe) == record["key"]
+
+
+@pytest.mark.parametrize("wrong", ["transposed", "whole and transposed", "bohr", "no hydrogen"])
+def test_a_structure_in_a_cell_of_another_is_refused(tmp_path, wrong):
+    atoms = structures.load("Znim2-ABW")
+    if wrong == "whole and transposed":
+        found = molecules.find(atoms.positions, atoms.cell.array, atoms.get_chemical_symbols())
+        atoms.positions += found.whole @ atoms.cell.array
+    if wrong == "no hydrogen":
+        atoms = atoms[np.array(atoms.symbols) != "H"]
+    elif wrong == "bohr":
+        atoms.set_cell(atoms.cell.array * 1.8897)
+    else:
+        atoms.set_cell(atoms.cell.array.T.copy())
+    atoms.write(tmp_path / "mine.extxyz")
+    heating = protocol.HeatingRun(str(tmp_path / "mine.extxyz"), "atp", 300, 400, 1)
+    with pytest.raises(UserError, match="cell is not that of the atoms|carbon and no hydrogen"):
+        protocol.structure(heating)
+
+
+def test_a_structure_that_lacks_an_atom_is_said_to(tmp_path, capsys):
+    structures.load("Znim2-ABW")[1:].write(tmp_path / "mine.extxyz")
+    protocol.structure(protocol.HeatingRun(str(tmp_path / "mine.extxyz"), "atp", 300, 400, 1))
+    assert "is no whole number of Zn(C3H3N2)2" in capsys.readouterr().out

@@ -1,6 +1,8 @@
 """Trajectories against ASE and MDAnalysis, orthogonal and triclinic; cut-off files."""
 
+import bz2
 import gzip
+import lzma
 import re
 import warnings
 
@@ -273,3 +275,80 @@ def test_frames_of_ase_are_looked_at():
     bare.pbc = False
     with pytest.raises(ValueError, match="frame 0 has no cell that is periodic"):
         trajectory.of_images([bare])
+
+
+def crystal_dump(file, steps, order=None, columns="id element xu yu zu", before=""):
+    """Znim2-ABW, rattled from frame to frame; order: of the atoms in each frame."""
+    atoms = structures.load("Znim2-ABW")
+    lengths = atoms.cell.lengths()
+    places = atoms.get_scaled_positions() * lengths
+    rng, text = np.random.default_rng(0), ""
+    for k, step in enumerate(steps):
+        text += before.format(step=step) + f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n68\n"
+        text += "ITEM: BOX BOUNDS pp pp pp\n" + "".join(f"0 {x}\n" for x in lengths)
+        text += f"ITEM: ATOMS {columns}\n"
+        places = places + rng.normal(size=(68, 3)) * 0.02
+        for i in np.arange(68) if order is None else order[k]:
+            row = dict(zip(("xu", "yu", "zu"), places[i], strict=True))
+            row |= {"id": i + 1, "element": atoms.symbols[i]}
+            text += " ".join(str(row[c]) for c in columns.split()) + "\n"
+    file.write_text(text)
+    return atoms.symbols
+
+
+def test_a_run_that_was_started_again_has_each_step_once(tmp_path, capsys):
+    file = tmp_path / "x.lammpstrj"
+    crystal_dump(file, [0, 10, 20, 30, 20, 30, 40])
+    read = trajectory.read(file)
+    assert read.steps.tolist() == [0, 10, 20, 30, 40]
+    assert "2 steps are there twice" in capsys.readouterr().out
+    whole = trajectory.read(file).positions
+    crystal_dump(file, [0, 10, 15, 16, 20, 30, 40])
+    np.testing.assert_array_equal(trajectory.read(file).positions[[0, 1, 4, 5, 6]], whole)
+    crystal_dump(file, [0, 10, 20, 0, 10, 20])
+    with pytest.raises(UserError, match="goes back to its first step, 0: it holds two runs"):
+        trajectory.read(file)
+
+
+def test_like_atoms_that_change_their_places_are_seen(tmp_path):
+    symbols = crystal_dump(tmp_path / "x.lammpstrj", [0])
+    order = [np.arange(68), np.arange(68)]
+    for element in "CHN":
+        these = np.flatnonzero(np.array(symbols) == element)
+        order[1][these] = np.roll(these, 5)
+    file = tmp_path / "y.lammpstrj"
+    crystal_dump(file, [0, 10], order)  # with ids
+    moved = np.diff(trajectory.read(file).positions, axis=0)
+    assert np.abs(moved).max() < 0.2
+    crystal_dump(file, [0, 10], order, columns="element xu yu zu")
+    with pytest.raises(UserError, match="no column id, and at step 10 .* another order"):
+        trajectory.read(file)
+    crystal_dump(file, [0, 10], columns="element xu yu zu")
+    np.testing.assert_array_equal(np.diff(trajectory.read(file).positions, axis=0), moved)
+
+
+def test_compressed_by_anything_and_damaged_within(tmp_path):
+    plain = tmp_path / "x.lammpstrj"
+    crystal_dump(plain, [0, 10, 20])
+    wanted = trajectory.read(plain).positions
+    for name, packed in (("x.bz2", bz2.compress), ("x.xz", lzma.compress), ("x", gzip.compress)):
+        (tmp_path / name).write_bytes(packed(plain.read_bytes()))
+        np.testing.assert_array_equal(trajectory.read(tmp_path / name).positions, wanted)
+    text = plain.read_text()
+    for broken in (
+        text.replace("ITEM: TIMESTEP\n10", "oops\nITEM: TIMESTEP\n10"),
+        text.replace("\n68\n", "\n67\n", 1),
+        text.replace("\n68\n", "\n69\n", 1),
+    ):
+        plain.write_text(broken)
+        with pytest.raises(UserError, match="damaged"):
+            trajectory.read(plain)
+
+
+def test_times_of_no_unit_that_cannot_be_ps_are_left_out(tmp_path, capsys):
+    file = tmp_path / "x.lammpstrj"
+    crystal_dump(file, [0, 1000], before="ITEM: TIME\n{step}e-3\n")
+    assert trajectory.read(file).times_ps.tolist() == [0.0, 1.0]
+    crystal_dump(file, [0, 1000], before="ITEM: TIME\n{step}\n")
+    assert np.isnan(trajectory.read(file).times_ps).all()
+    assert "fs rather than ps" in capsys.readouterr().out

@@ -27,8 +27,17 @@ def test_entries_with_many_frames_take_turns(tmp_path, set_to):
     assert list(dft_list.listed()["X"]) == ["a_00", "b_00", "a_01", "a_02"]
     assert [f.frame for f in dft_list.listed()["X"].values()] == [0, 0, 1, 2]
     file.write_text("X:\n  a: {phase: mellt}")
-    with pytest.raises(Unfit, match="dft.yaml, X, a: phase is 'mellt'"):
-        dft_list.listed()
+    for text, said in (
+        ("X:\n  a: {phase: mellt}", "dft.yaml, line 2, X.a.phase: phase is 'mellt'"),
+        ("X:\n  a: {phase: melt, frame: one}", "dft.yaml, line 2, X.a.frame: 'one' is not"),
+        ("X:\n  a: {phase: melt}\n  a: {phase: glass}", "line 3: X.a is there twice"),
+        ("X:\n  a: {phase: melt, frames: -1}", "X.a.frames"),
+        ("X: [a, b]", "X"),
+        ("", "dft.yaml"),
+    ):
+        file.write_text(text)
+        with pytest.raises(Unfit, match=said):
+            dft_list.listed()
 
 
 def test_a_frame_of_a_set_is_that_frame():

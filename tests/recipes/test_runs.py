@@ -40,19 +40,19 @@ def test_every_run_is_possible(name):
     assert run.total_steps > 0 and set(protocol.structure(run).symbols) <= {"C", "H", "N", "Zn"}
 
 
-def test_the_small_book_shows_the_ladder():
-    """What chapter 4 asks for under ``small`` are runs of the ladder, seed by seed."""
+def test_the_small_book_shows_the_claims():
+    """What chapter 4 asks for under ``small`` are runs of the claims, seed by seed."""
     values = chapters.values("04_heating_rates", "small")
     known = {
         (r.heating_rate_K_per_ps, r.seed)
-        for r in map(catalogue.run_recipe, catalogue.run_names("ladder"))
-        if (r.potential, r.equilibration_ps, r.frame_every_ps, r.supercell, r.ensemble)
+        for r in map(catalogue.run_recipe, catalogue.run_names("claims"))
+        if (r.potential, r.equilibration_ps, r.frame_every_ps, r.supercell, r.relaxed)
         == (
             values["potential"],
             values["equilibration"],
             values["frame_every"],
             tuple(values["supercell"]),
-            (),
+            values["relaxed"],
         )
     }
     rates, seeds = values["heating_rates"], values["seeds"]
@@ -61,7 +61,7 @@ def test_the_small_book_shows_the_ladder():
         for rate in rates
         for seed in (seeds if rate in values["seeded_rates"] else seeds[:1])
     }
-    assert set(values["named_runs"]) <= set(catalogue.run_names("ladder"))
+    assert set(values["named_runs"]) <= set(catalogue.run_names("claims"))
 
 
 def test_the_full_book_shows_the_runs_of_the_paper():
@@ -98,7 +98,7 @@ def test_runs_of_another_kind_are_left_out_and_said(capsys):
     )
     assert alike == [catalogue.run_recipe("atp-50Kps")]
     said = capsys.readouterr().out
-    assert "test-20Kps has potential test, not atp" in said
+    assert "test-20Kps has potential test, not round-5" in said
     assert "DPMD-4K has supercell (3, 3, 3), not (1, 1, 1)" in said
 
 

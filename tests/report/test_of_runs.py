@@ -147,7 +147,7 @@ def test_the_one_table_and_what_is_made_of_it(runs):
     table = outcomes.of_runs(runs)
     shown = tables_of_runs.outcomes(table).frame
     assert shown["run"].tolist() == [run.name for run in runs]
-    assert shown["potential"].eq("atp").all() and shown["pressure (GPa)"].eq("0").all()
+    assert shown["potential"].eq("round-5").all() and shown["pressure (GPa)"].eq("0").all()
     power = tables_of_runs.power(table).frame.set_index("rate (K/ps)")
     assert power.loc["400", "no fall found means"] == "cannot tell"
     assert power.loc["4", "no fall found means"] == "none of 10 %"
@@ -164,7 +164,7 @@ def test_a_pressure_beside_another(runs):
                 runs[3].provenance)  # fmt: skip
     scan = [runs[2], other]
     figure = plots_of_runs.under_pressure(scan)
-    assert set(figure.table["pressure_GPa"]) == {-0.14, 0.0}
+    assert set(figure.table["under"]) == {"round-5, -0.14 GPa", "round-5, 0 GPa"}
     shown = tables_of_runs.pressures(outcomes.of_runs(scan)).frame
     assert shown["pressure (GPa)"].tolist() == ["-0.14", "0"]
     assert shown["density before the ramp (g/cm³)"][0] == "1.1519 ± 0.0090"

@@ -47,7 +47,7 @@ def test_shipped_generations_stand_in_order_and_are_kept(monkeypatch, tmp_path):
     assert melt["force_rmse_eV_per_A"] == pytest.approx(
         accuracy.metrics("atp")[sets[0]]["force_rmse_eV_per_A"]
     )
-    monkeypatch.setattr(generations, "KEPT", tmp_path / "bench" / "generations.json")
+    monkeypatch.setattr(generations, "kept", lambda: tmp_path / "bench" / "generations.json")
     generations.keep(["atp"])
     kept = generations.generations()
     pd.testing.assert_frame_equal(

@@ -18,9 +18,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from tqdm import tqdm
 
-from helpers import provenance
+from helpers import provenance, waiting
 from helpers.benchmarks import record, scattering
 from helpers.md import snapshots, trajectory
 from helpers.observables import coordination, displacement, local_density, molecules, rdf
@@ -379,7 +378,7 @@ def measure(n_frames: int = 1000, rounds: int = 5) -> dict:
     memory_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     frames = repeated(hot[:4], 3)
     symbols, whole = np.array(frames[0].get_chemical_symbols()), []
-    for _ in tqdm(range(10), desc=f"full analysis, {n_frames} frames", unit="tenth"):
+    for _ in waiting.bar(range(10), desc=f"full analysis, {n_frames} frames", unit="tenth"):
         whole.append(full_analysis(frames, max(1, n_frames // 10), symbols))
     total = {key: sum(part[key] for part in whole) for key in ("frames", "seconds", "wall_s")}
     measured = {

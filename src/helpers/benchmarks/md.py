@@ -20,9 +20,8 @@ from pathlib import Path
 
 from ase import Atoms
 from ase import units as ase_units
-from tqdm import tqdm
 
-from helpers import paths, provenance, structures
+from helpers import paths, provenance, structures, waiting
 from helpers.benchmarks import record
 from helpers.frames import cp2k as first_principles
 from helpers.frames import reference
@@ -240,7 +239,7 @@ def measure(
     versions = provenance.versions()  # each row has its own: some are of other environments
     file.parent.mkdir(parents=True, exist_ok=True)
     with provenance.lock(file.with_suffix("")):
-        for setting in tqdm(rows, desc="bench-md", unit="row"):
+        for setting in waiting.bar(rows, desc="bench-md", unit="row"):
             plain = json.loads(json.dumps(asdict(setting)))
             if measured.get(json.dumps(plain), {}).get("versions") == versions:
                 print(f"[reused] {paths.relative(file)}: {plain}", flush=True)

@@ -19,9 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from helpers import paths, processes, provenance
+from helpers import paths, processes, provenance, waiting
 from helpers.benchmarks import record
 from helpers.errors import Unfit
 from helpers.frames import dataset
@@ -133,7 +132,7 @@ def measure(
     rows = _rows_of(file, same)
     file.parent.mkdir(parents=True, exist_ok=True)
     with provenance.lock(file.with_suffix("")) as work:
-        for setting in tqdm(chosen or settings(), desc="bench-train", unit="setting"):
+        for setting in waiting.bar(chosen or settings(), desc="bench-train", unit="setting"):
             plain = json.loads(json.dumps(asdict(setting)))
             if any(row["setting"] == plain for row in rows):
                 print(f"[reused] {paths.relative(file)}: {setting.name}, {setting.threads} "

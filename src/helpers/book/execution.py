@@ -14,10 +14,20 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from helpers import paths, provenance, settings
-from helpers.book import chapters
+from helpers import paths, processes, provenance, settings, waiting
+from helpers.book import chapters, names
 from helpers.book.page import HEADER_TAG
 from helpers.book.parameters import Setting
+
+# As ipykernel_launcher, but it does not outlive the command that runs the chapter.
+_KERNEL = """
+import sys
+del sys.path[0]
+from helpers import processes
+processes.end_with_leader()
+from ipykernel import kernelapp
+kernelapp.launch_new_instance()
+"""
 
 
 def target(chapter: str, profile: str, overrides: Mapping | None = None) -> Path:
@@ -48,6 +58,7 @@ def execute(chapter: str, profile: str, overrides: Mapping | None = None) -> Pat
     import nbformat
 
     used = chapters.settings(chapter, profile, overrides)
+    names.refuse_unknown({s.parameter.name: s.value for s in used if s.source != "default"})
     result = target(chapter, profile, overrides)
     with provenance.lock(paths.BUILD / profile / "running" / result.stem) as work:
         draft, log = work / "notebook.ipynb", work / "log.txt"
@@ -111,7 +122,7 @@ def _papermill(chapter: str, source: Path, draft: Path, injected: dict, log: Pat
                 cwd=paths.ROOT,
                 start_timeout=300,
                 log_output=True,
-                progress_bar={"desc": chapter},
+                progress_bar={"desc": chapter} | waiting.options(),
             )
     except papermill.PapermillExecutionError as error:
         log.open("a").write("\n".join(error.traceback) + "\n")
@@ -143,8 +154,8 @@ def _own_kernel() -> Iterator[None]:
                 {
                     "argv": [
                         sys.executable,
-                        "-m",
-                        "ipykernel_launcher",
+                        "-c",
+                        _KERNEL,
                         "--log-level=ERROR",
                         "-f",
                         "{connection_file}",
@@ -157,6 +168,8 @@ def _own_kernel() -> Iterator[None]:
                         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
                         "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                     }
+                    | waiting.UNWATCHED
+                    | processes.led_by_this()
                     | settings.environment(),
                 }
             )

@@ -1,7 +1,7 @@
 """The page *What is checked, and what it says when it fails*: every check is made to fail.
 
-``python -m helpers.book.what_is_checked`` writes ``book/checks.md``; a test holds the page to what
-the checks say today.
+``zif4 what-is-checked --page`` writes ``book/checks.md``; a test holds the page to what the checks
+say today.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from helpers import paths, structures
 from helpers.frames import checks, dataset, extxyz, formats
 from helpers.md import trajectory
 
-PAGE = paths.ROOT / "book" / "checks.md"
 _HEAD = """\
 # What is checked, and what it says when it fails
 
 What you bring is looked at before anything is computed with it. This page is written by the checks
-themselves: `python -m helpers.book.what_is_checked` breaks sound frames, files, structures and
-trajectories in each way below and puts down what is said. A refusal names the thing, the reason and
+themselves: `zif4 what-is-checked` breaks sound frames, files, structures and trajectories in each
+way below and puts down what is said. A refusal names the thing, the reason and
 what to do.
 """
 
@@ -59,6 +58,8 @@ def _half_up(data) -> None:
     data["energies"][::2] += 0.5 * data["coords"].shape[1]
 
 
+# (3, 3) indices: VASP's six numbers taken for Voigt's
+_VASP_FOR_VOIGT = ([[0, 0, 1], [0, 1, 0], [1, 0, 2]], [[0, 2, 2], [2, 1, 1], [2, 1, 2]])
 #: what is broken in sound frames -> how; dpdata's names of the labels
 FRAMES: dict[str, Callable] = {
     "a number that is none": _first("forces", lambda x: x.__setitem__((0, 0, 0), np.nan)),
@@ -75,6 +76,9 @@ FRAMES: dict[str, Callable] = {
     ),
     "stress in GPa, taken for eV/Å³": _scaled("virials", 160.2),
     "stress of the other sign, at constant volume": _scaled("virials", -1.0),
+    "stress in VASP's order xx yy zz xy yz zx": lambda data: data.update(
+        virials=data["virials"][:, *_VASP_FOR_VOIGT]
+    ),
     "forces in hartree/bohr": _scaled("forces", 1 / 51.422),
     "energies of two codes": _half_up,
 }
@@ -91,6 +95,17 @@ FILES: dict[str, tuple[str, str]] = {
     "an unknown element": ("\nZn ", "\nQq "),
     "a kind of atom that is outside the type map": ("\nZn ", "\nCo "),
 }
+
+
+def file() -> Path:
+    """The page's file.
+
+    Returns
+    -------
+    Path
+        ``book/checks.md`` of the project.
+    """
+    return paths.ROOT / "book" / "checks.md"
 
 
 def page() -> str:
@@ -212,8 +227,3 @@ def _of_trajectories() -> dict[str, str]:
         lambda: trajectory.of_images([sound, sound[::-1]]), Path()
     )
     return said
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())
-    print(paths.relative(PAGE))

@@ -324,6 +324,14 @@ def _broken_laws(
 def _cut_molecules(system, allowed: float) -> Iterator[tuple[str, None]]:
     loose = binding.loose_atoms(system)
     if loose <= allowed:
+        if allowed < 1 and (found := binding.better_cell(system)):
+            name, there, here = found
+            yield (
+                f"Zn has {here:.1f} N around it, {there:.1f} in {name}: the cell of the file is "
+                f"not that of the atoms (its vectors as columns, another unit); repair the cell, "
+                f"or allow it (--loose-atoms 1)",
+                None,
+            )
         return
     turned = binding.loose_atoms(system, transpose=True)
     reason = (
@@ -341,7 +349,7 @@ def _cut_molecules(system, allowed: float) -> Iterator[tuple[str, None]]:
 def _several_zeros(
     system, sources: Sequence[str] | None
 ) -> Iterator[tuple[str, np.ndarray | None]]:
-    group = binding.zeros_of_energy(system)
+    group = binding.zeros_of_energy(system, sources)
     if not group.any():
         return
     energy = system["energies"] / system.get_natoms()
@@ -390,18 +398,19 @@ def _unbalanced(system) -> Iterator[tuple[str, None]]:
 def _other_virial(system) -> Iterator[tuple[str, None]]:
     """By the forces inside of molecules; fewer frames or a weak correlation tell nothing."""
     found = binding.molecular_virial(system)
-    if abs(found.correlation) > 0.7 and not 0.4 < found.slope < 2.5:
+    sure = 0.7 if found.n_frames >= 5 else 0.75
+    if abs(found.correlation) > sure and not 0.4 < found.slope < 2.5:
         yield (
             f"the virial swings by {found.slope:.3g} times that of the forces inside of molecules "
             f"(correlation {found.correlation:.2f}) instead of about 1: it has the other sign "
             f"(W = -V sigma) or is not in eV",
             None,
         )
-    elif found.diagonal > 0.8 and abs(found.shear) < 0.3 and len(system) >= 10:
+    elif found.n_frames >= 5 and found.reordered > max(0.7, found.in_place + 0.15):
         yield (
-            f"the shear components of the virial do not swing with the forces inside of molecules "
-            f"(correlation {found.shear:.2f}, the diagonal has {found.diagonal:.2f}): six numbers "
-            f"in another order than xx yy zz yz xz xy",
+            f"the components of the virial swing with the forces inside of molecules in another "
+            f"order (correlation {found.in_place:.2f} in place, {found.reordered:.2f} as "
+            f"{' '.join(found.order)}): six numbers in another order than xx yy zz yz xz xy",
             None,
         )
 

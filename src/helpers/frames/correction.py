@@ -47,7 +47,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from helpers import paths, provenance, structures, units
+from helpers import paths, provenance, structures, units, yaml_file
 from helpers.errors import NotThere, Unfit
 from helpers.frames import cp2k, dataset, dft_list, reference
 
@@ -323,7 +323,7 @@ def laws(file: Path | None = None) -> dict[str, Law]:
             f"frames of data/dft"
         )
     found = {}
-    for framework, entry in yaml.safe_load(file.read_text()).items():
+    for framework, entry in (yaml_file.read(file, numbered=True).content or {}).items():
         try:
             found[framework] = Law(
                 entry["n_atoms"], entry["centre"], tuple(entry["coefficients"]),

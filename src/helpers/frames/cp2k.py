@@ -32,9 +32,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
-from tqdm import tqdm
 
-from helpers import paths, processes, provenance
+from helpers import paths, processes, provenance, waiting
 from helpers.errors import NotThere, Unfit, UserError
 from helpers.frames import cp2k_output, dataset
 
@@ -166,7 +165,7 @@ def label(
         see the class; the last lines of CP2K's output are in the message.
     """
     labelled = []
-    for atoms in tqdm(structures, desc="CP2K", unit="frame"):
+    for atoms in waiting.bar(structures, desc="CP2K", unit="frame"):
         text = cp2k_input(atoms, cutoff)
         recipe = {"input": text, "program": PROGRAM}
         target = Path(directory) / provenance.key(recipe)

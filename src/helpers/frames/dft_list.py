@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Annotated
 
-import yaml
+from pydantic import Field
 
-from helpers import paths
+from helpers import paths, yaml_file
 from helpers.errors import Unfit
 
 PHASES = ("crystal", "opening", "open", "melt", "glass")
@@ -44,6 +45,14 @@ class Frame:
             raise Unfit(f"phase is {self.phase!r}, wanted: one of {', '.join(PHASES)}")
 
 
+_Number = Annotated[int, Field(strict=True, ge=1)]
+_ENTRY = yaml_file.model_of(Frame, frames=(_Number, 1))
+
+
+class _List(yaml_file.Model):
+    systems: dict[str, dict[str, dict]]
+
+
 def listed() -> dict[str, dict[str, Frame]]:
     """All entries of ``data/dft.yaml``: system -> name -> frame.
 
@@ -52,17 +61,19 @@ def listed() -> dict[str, dict[str, Frame]]:
     Unfit
         an entry that makes no sense; the message names it.
     """
-    table = yaml.safe_load(paths.DFT_FRAMES.read_text())
-    where, found = paths.relative(paths.DFT_FRAMES), {}
-    for system, entries in table.items():
+    document, found = yaml_file.read(paths.DFT_FRAMES), {}
+    document.fit(_List, {"systems": document.content})
+    for system, entries in document.content.items():
         several = []
         found[system] = {}
         for name, entry in entries.items():
+            document.fit(_ENTRY, entry, (system, name))
+            fields = {field: value for field, value in entry.items() if field != "frames"}
+            number = entry.get("frames", 0)
             try:
-                number = entry.pop("frames", 0)
-                made = [Frame(**entry | {"frame": k}) for k in range(number)] or [Frame(**entry)]
-            except (TypeError, Unfit) as error:
-                raise Unfit(f"{where}, {system}, {name}: {error}") from error
+                made = [Frame(**fields | {"frame": k}) for k in range(number)] or [Frame(**fields)]
+            except Unfit as error:
+                raise document.blame(error, (system, name), fields) from None
             if number:
                 several.append([(f"{name}_{k:02d}", frame) for k, frame in enumerate(made)])
             else:

@@ -33,8 +33,9 @@ KEYS = {"energy": "--energy-key", "forces": "--forces-key",
 # free energy of electrons that are smeared out, not of the energy extrapolated to zero smearing.
 _USUAL = {"energy": ("free_energy", "energy"), "forces": ("forces", "force"),
           "stress": ("stress",), "virial": ("virial", "virials")}  # fmt: skip
-_LIKE = {"energy": re.compile("energ|^e_?(tot|dft|0)|^toten", re.I),
-         "forces": re.compile("forc|^f_?(dft|ref)$", re.I),
+_OTHER = "dft|ref|qm|pbe|scf|ks|pred|pot|ml|nn|mlp|mace|nep|gap|dp"
+_LIKE = {"energy": re.compile(rf"energ|^e$|^e_?(tot|0|{_OTHER})|_e$|^toten|^({_OTHER})$", re.I),
+         "forces": re.compile(rf"forc|^f$|^f_?({_OTHER})$|_f$|^({_OTHER})$", re.I),
          "stress": re.compile("stress|sigma", re.I),
          "virial": re.compile("viri", re.I)}  # fmt: skip
 # Beside a label, and no second one.
@@ -42,9 +43,7 @@ _NO_LABEL = re.compile(
     r"unit|weight|per_?atom|kinetic|_?kin$|fermi|formation|std|stdev|dev$|var$|uncert|error|rmse"
     r"|shift|max|mean|rms|cut", re.I
 )  # fmt: skip
-_UNIT_KEY = re.compile(
-    r"(?:units?|(?P<a>[A-Za-z]+)[-_. ]?units?|units?[-_. ](?P<b>[A-Za-z]+))", re.I
-)
+_UNIT_KEY = re.compile(r"(?:(?P<a>.*?)[-_. ]?units?|units?[-_. ](?P<b>.+))", re.I)
 _SYMMETRIC = 1e-3  # of the largest component: what the digits of a file leave of a symmetric tensor
 
 
@@ -165,6 +164,9 @@ def read_frames(path: Path) -> Iterator[Frame]:
         lines.pop()
     at = 0
     while at < len(lines):
+        if not lines[at].strip():  # between two frames
+            at += 1
+            continue
         if not lines[at].strip().isdigit():
             raise BadFrames(
                 f"{name}, line {at + 1}: {lines[at][:40]!r} is no number of atoms; a frame before "
@@ -296,6 +298,13 @@ def _formula(symbols: np.ndarray) -> str:
 def _refuse_no_cell(frame: Frame, where: str) -> None:
     key = _named(frame.info, "pbc")
     text = str(frame.info[key]).lower() if key else ""
+    other = [k for k in frame.info if k.lower() in ("cell", "box", "h", "lattice_vectors")
+             and np.shape(frame.info[k]) == (9,)]  # fmt: skip
+    if frame.cell is None and other:
+        raise BadFrames(
+            f"{where}: the cell is called {other[0]}; extended XYZ calls it Lattice (vectors one "
+            f"after the other): rename it"
+        )
     if frame.cell is None or "f" in text.replace("false", "f") or _volume(frame.cell) < 1e-6:
         raise BadFrames(
             f'{where} has no periodic cell; write it into the file (Lattice="..." pbc="T T T"), '
@@ -328,6 +337,7 @@ def _candidates(label: str, frame: Frame) -> list[str]:
     return [
         key for key in place
         if _LIKE[label].search(key) and not _NO_LABEL.search(key) and _has_shape(label, frame, key)
+        and (label != "energy" or "energ" in key.lower() or isinstance(place[key], float))
     ]  # fmt: skip
 
 
@@ -366,6 +376,11 @@ def _choose(
         missing.pop("stress", None), missing.pop("virial", None)
     if missing:
         _refuse_missing(frames, missing, name)
+    if re.search("per_?atom", chosen["energy"], re.I):
+        raise BadFrames(
+            f"{name}: {chosen['energy']} is an energy an atom, by its name; write that of the "
+            f"whole cell under another key"
+        )
     if chosen["energy"] == "free_energy" and any(
         f.info.get("energy", f.info["free_energy"]) != f.info["free_energy"] for f in frames
     ):
@@ -416,9 +431,11 @@ def _refuse_missing(frames: list[Frame], missing: dict[str, int], name: str) -> 
         if label == "stress":
             like += _candidates("virial", frames[i])
         said.append(label)
+        by_option: dict[str, list[str]] = {}
         for key in like:
             which = "virial" if label == "stress" and _LIKE["virial"].search(key) else label
-            options.append(f"{KEYS[which]} {key}")
+            by_option.setdefault(KEYS[which], []).append(key)
+        options += [f"{option} {' or '.join(found)}" for option, found in by_option.items()]
     i = max(missing.values())
     for label in missing:
         for key in (key for key in frames[i].info if key.lower() in _USUAL[label]):
@@ -452,14 +469,12 @@ def _scales(frames: list[Frame], chosen: dict, name: str, notes: list[str]) -> d
         said = mine
     of_key = {"energy": "energy", "force": "forces", "stress": "stress", "virial": "virial"}
     for key, unit in said.items():
-        match = _UNIT_KEY.fullmatch(key)
-        word = match["a"] or match["b"]
-        if word is None:
+        of = _quantity_of(key, frames[0].info)
+        if of == "?":
             raise BadFrames(
                 f"{name}: the header says {key}={unit} and not of what; write energy-unit, "
                 f"force-unit, stress-unit (or virial-unit) and length-unit instead"
             )
-        of = label_units.quantity(word)
         if of and (of not in of_key or of_key[of] in chosen):
             found = label_units.factor(of, unit, f"{name}: {key}={unit}")
             for each in ("position", "cell") if of == "length" else (of,):
@@ -479,6 +494,23 @@ def _scales(frames: list[Frame], chosen: dict, name: str, notes: list[str]) -> d
             if found[1] != 1:
                 notes.append(f"{of} is converted from {found[0]}, as {chosen[label]} says")
     return scale
+
+
+def _quantity_of(key: str, info: Mapping) -> str | None:
+    """What ``stress-unit``, ``dft_stress_unit`` or ``stressUnit`` are the unit of.
+
+    Returns a member of `label_units.QUANTITIES`, None for what is no label, or ``?``.
+    """
+    match = _UNIT_KEY.fullmatch(key)
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", match["a"] or match["b"] or "")
+    if not words or words[-1].lower() == "system":
+        return "?"
+    if _NO_LABEL.search("_".join(words)):
+        return None
+    found = [of for word in words if (of := label_units.quantity(word))]
+    if not found and words[-1].lower() == "pressure" and "pressure" not in info:
+        return "?"
+    return found[-1] if found else None
 
 
 def _virials(frames, chosen, scale, cells, name: str) -> np.ndarray | None:

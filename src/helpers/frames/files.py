@@ -14,20 +14,25 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from helpers import paths
 from helpers.errors import Unfit
 
 #: endings of names that say how a file is compressed; its first bytes decide
 SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".zst", ".zip", ".Z", ".7z")
-_OPEN = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_OPEN = {
+    b"\x1f\x8b": gzip.open, b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open, b"\x5d\x00\x00": lzma.open,
+}  # fmt: skip
 _REFUSED = {
     b"\x28\xb5\x2f\xfd": ("compressed by zstd", "zstd -d"),
     b"PK\x03\x04": ("an archive (zip)", "unzip"),
     b"\x1f\x9d": ("compressed by compress", "gunzip"),
     b"7z\xbc\xaf": ("an archive (7z)", "7z x"),
 }
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
+#: what reading a compressed file raises that was damaged or cut off
+DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class Unreadable(Unfit):
@@ -48,14 +53,14 @@ def head(path: Path, size: int = 20_000) -> str:
     Unreadable
         see :func:`text`.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             start = file.read(size)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise _damaged(path, error) from error
     if start[257:262] == b"ustar":
         raise Unreadable(f"{paths.relative(path)} is an archive (tar); unpack it first (tar -xf)")
-    return start.decode(errors="replace")
+    return _decoded(start, "replace")
 
 
 def text(path: Path) -> str:
@@ -69,15 +74,29 @@ def text(path: Path) -> str:
         an archive, a compression that is not known here, or a damaged one.
     """
     head(path, 1000)
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             content = file.read()
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise _damaged(path, error) from error
+    if content.startswith((*_OPEN, *_REFUSED)):
+        raise Unreadable(f"{paths.relative(path)} is compressed twice; unpack it first")
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        found = _decoded(content)
     except UnicodeDecodeError:
-        return content.decode("latin-1").replace("\r\n", "\n")
+        found = _lines(content.decode("latin-1"))
+    return found
+
+
+def _decoded(content: bytes, errors: str = "strict") -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _lines(content.decode("utf-16", errors))
+    return _lines(content.decode("utf-8-sig", errors))
+
+
+def _lines(text: str) -> str:
+    """The same with line ends of Unix, whichever system wrote them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @contextmanager
@@ -92,7 +111,7 @@ def as_text(path: Path) -> Iterator[Path]:
     path = Path(path)
     content = path.read_bytes()
     try:
-        if not content.startswith((*_OPEN, *_REFUSED, b"\xef\xbb\xbf")):
+        if b"\r" not in content and not content.startswith((*_OPEN, *_REFUSED, b"\xef\xbb\xbf")):
             content.decode()
             yield path
             return
@@ -107,7 +126,14 @@ def as_text(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _opened(path: Path):
+def opened(path: Path) -> BinaryIO:
+    """A file for reading, unpacked on the way.
+
+    Raises
+    ------
+    Unreadable
+        an archive, or a compression that is not known here.
+    """
     with open(path, "rb") as file:
         start = file.read(6)
     for magic, (what, remedy) in _REFUSED.items():
@@ -115,7 +141,7 @@ def _opened(path: Path):
             raise Unreadable(f"{paths.relative(path)} is {what}; unpack it first ({remedy})")
     for magic, opener in _OPEN.items():
         if start.startswith(magic):
-            return opener(path, "rb")
+            return opener(path, "rb")  # ty: ignore[invalid-return-type]
     return open(path, "rb")
 
 

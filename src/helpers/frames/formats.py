@@ -9,6 +9,7 @@ Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma with ASE's s
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,7 +115,7 @@ def guess_format(path: Path) -> str:
     """
     name = files.plain_name(path).lower()
     head = files.head(path) if path.is_file() else ""
-    if name.endswith(".extxyz") or (name.endswith(".xyz") and "lattice=" in head.lower()):
+    if name.endswith(".extxyz") or re.match(r"\s*\d+\s*\n[^\n]*\blattice\s*=", head, re.I):
         return "extxyz"
     if vasp.is_outcar(head):
         return "vasp/outcar"
@@ -173,7 +174,8 @@ def _through_dpdata(path: Path, fmt: str, **options) -> dpdata.LabeledSystem:
     for warning in said:
         if warning.category is UserWarning:
             print(f"[dpdata] {path.name}: {warning.message}", flush=True)
-    if np.linalg.det(np.reshape(system.data.get("cells", np.eye(3)), (-1, 3, 3))).min() < 0:
+    left = np.linalg.det(np.reshape(system.data.get("cells", np.eye(3)), (-1, 3, 3))).min() < 0
+    if left and not fmt.startswith("deepmd/"):  # which holds virials, not stresses times a volume
         raise BadFrames(
             f"{path} ({fmt}) holds left-handed cells, for which the sign of dpdata's virial is not "
             f"sure; swap two cell vectors and compute again, or bring the frames as extended XYZ"

@@ -7,6 +7,7 @@ checked, freed of copies, split by blocks and written in DeePMD-kit's layout.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from tqdm import tqdm
 
-from helpers import paths, provenance
+from helpers import paths, provenance, waiting
 from helpers.errors import AlreadyThere, NotThere, Unfit, Unreachable
 from helpers.frames import checks, dataset, files, formats, laws, vasp
 
@@ -36,7 +36,7 @@ def labelled_files(
 ) -> list[tuple[Path, str]]:
     """The files to import below a folder with their formats, in natural order, or the file itself.
 
-    Of an OUTCAR and a vasprun.xml of one name and as many steps in one folder the latter is taken:
+    Of an OUTCAR and a vasprun.xml of one name, as many steps and one energy the latter is taken:
     it has more digits. A folder of a molecular dynamics run of CP2K is taken as one. Files of no
     known format are passed over, and so is a folder of a format that has folders of its own
     (``cp2k/md``): it is handed on as it is. passed_over: a list that takes file and reason.
@@ -55,7 +55,7 @@ def labelled_files(
     if source.is_file() or fmt not in (None, *formats.FORMATS):
         return [(source, fmt or formats.guess_format(source))]
     found, runs = {}, _cp2k_runs(source) if fmt is None else []
-    for file in sorted(source.rglob("[!.]*"), key=_natural):
+    for file in sorted(_below(source), key=_natural):
         if not file.is_file() or any(run in file.parents for run in runs):
             if file in runs:
                 found[file] = formats.CP2K_MD[0]
@@ -84,6 +84,20 @@ def labelled_files(
     return result
 
 
+def _below(source: Path) -> list[Path]:
+    """Files and folders below a folder that are not hidden, behind links too, each once."""
+    found, seen = [], set()
+    for folder, folders, names in os.walk(source, followlinks=True):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        true = os.path.realpath(folder)
+        if true in seen:
+            folders.clear()
+            continue
+        seen.add(true)
+        found += [Path(folder) / name for name in (*folders, *names) if not name.startswith(".")]
+    return found
+
+
 def reader_options(texts: Sequence[str]) -> dict:
     """``["begin=10", "restart=true"]`` -> ``{"begin": 10, "restart": True}``, values as in YAML.
 
@@ -106,7 +120,7 @@ def reader_options(texts: Sequence[str]) -> dict:
 
 def _cp2k_runs(source: Path) -> list[Path]:
     """Folders with the files of a molecular dynamics run of CP2K."""
-    folders = [source, *(folder for folder in source.rglob("*") if folder.is_dir())]
+    folders = [source, *(folder for folder in _below(source) if folder.is_dir())]
     return [f for f in folders if any(f.glob("*-pos-*.xyz*")) and any(f.glob("*-frc-*.xyz*"))]
 
 
@@ -116,11 +130,7 @@ def _more_precise(file: Path, form: str, found: dict[Path, str]) -> Path | None:
         return None
     for other, its in found.items():
         beside = its == "vasp/xml" and other.parent == file.parent
-        if (
-            beside
-            and _run_of(other) == _run_of(file)
-            and vasp.steps(file, form) == vasp.steps(other, its)
-        ):
+        if beside and _run_of(other) == _run_of(file) and vasp.same_run(file, form, other, its):
             return other
     return None
 
@@ -290,7 +300,7 @@ def _measured(system) -> dict[str, float | None]:
 def _read_all(chosen, labels, virial: bool, drop: bool, notes: list[dict], keys, options: dict):
     """All frames, for each of them (file, index in the file), and what did not converge."""
     systems, origin, dropped = [], [], []
-    shown = tqdm(chosen, desc="read", unit="file", disable=len(chosen) < 2)
+    shown = waiting.bar(chosen, desc="read", unit="file", disable=len(chosen) < 2)
     for (file, form), label in zip(shown, labels, strict=True):
         unconverged = [] if drop else None
         said: list[str] = []

@@ -9,13 +9,15 @@ Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dpdata
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 
-from helpers.observables import molecules
+from helpers.observables import molecules, neighbors
 from helpers.structures import TYPE_MAP
 
 
@@ -174,7 +176,9 @@ def strain_derivative(atoms, calculator, strain: float = 1e-3) -> np.ndarray:
 
 # ---------------------------------------------------------------- what swings inside of molecules
 
-_ENOUGH_FRAMES, _MOST_FRAMES = 5, 60
+_MOST_FRAMES = 60
+_VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
+_AT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # where Voigt's six stand in a tensor
 
 
 @dataclass(frozen=True)
@@ -187,16 +191,22 @@ class MolecularVirial:
         Slope, dimensionless.
     correlation : float
         Correlation over frames and components.
-    diagonal : float
-        Correlation of the three diagonal components.
-    shear : float
-        Correlation of the three off-diagonal components.
+    n_frames : int
+        Number of frames that were compared.
+    in_place : float
+        Mean correlation of the six components xx yy zz yz xz xy, each with its own.
+    reordered : float
+        The largest mean correlation of the six components in any order.
+    order : tuple of str
+        That order: which component of the forces each of the six swings with.
     """
 
     slope: float = np.nan
     correlation: float = np.nan
-    diagonal: float = np.nan
-    shear: float = np.nan
+    n_frames: int = 0
+    in_place: float = np.nan
+    reordered: float = np.nan
+    order: tuple[str, ...] = _VOIGT
 
 
 def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
@@ -217,11 +227,14 @@ def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
     Returns
     -------
     MolecularVirial
-        NaN if there are fewer than five frames or nothing vibrates.
+        NaN if there are fewer than two frames (four, of several volumes) or nothing vibrates.
     """
-    if "virials" not in system.data or len(system) < _ENOUGH_FRAMES:
+    if "virials" not in system.data or len(system) < 2:
         return MolecularVirial()
     chosen = np.linspace(0, len(system) - 1, min(len(system), _MOST_FRAMES)).round().astype(int)
+    volume = np.abs(np.linalg.det(system["cells"][chosen]))
+    if len(chosen) < 4 and _changes(volume):
+        return MolecularVirial()
     symbols = np.array(system["atom_names"])[system["atom_types"]]
     inside = np.zeros((len(chosen), 3, 3))
     for k, i in enumerate(chosen):
@@ -237,16 +250,26 @@ def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
         inside[k] = (position - centre[label]).T @ forces[organic]
     inside = (inside + inside.transpose(0, 2, 1)) / 2
     # A cell that changes brings its own pressure: compare frames of one volume by a straight line.
-    volume = np.abs(np.linalg.det(system["cells"][chosen]))
     x = _without_volume(inside.reshape(len(chosen), 9), volume)
     y = _without_volume(system["virials"][chosen].reshape(len(chosen), 9), volume)
     if not (x**2).sum() > 0 or not (y**2).sum() > 0:
         return MolecularVirial()
-    shear = [1, 2, 5]
     return MolecularVirial(
-        float((x * y).sum() / (x**2).sum()), _correlation(x, y),
-        _correlation(x[:, ::4], y[:, ::4]), _correlation(x[:, shear], y[:, shear]),
+        float((x * y).sum() / (x**2).sum()), _correlation(x, y), len(chosen),
+        *_component_order(*(z.reshape(-1, 3, 3)[:, *_AT] for z in (x, y))),
     )  # fmt: skip
+
+
+def _component_order(x: np.ndarray, y: np.ndarray) -> tuple[float, float, tuple[str, ...]]:
+    """How well six components (n, 6) of y go with those of x in place, and in the best order."""
+    power = np.sqrt(np.outer((y**2).sum(axis=0), (x**2).sum(axis=0)))
+    correlation = np.divide(y.T @ x, power, out=np.zeros((6, 6)), where=power > 0)
+    rows, columns = linear_sum_assignment(-correlation)
+    return (
+        float(np.diag(correlation).mean()),
+        float(correlation[rows, columns].mean()),
+        tuple(_VOIGT[c] for c in columns),
+    )
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
@@ -254,9 +277,13 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
     return float((x * y).sum() / power) if power > 0 else np.nan
 
 
+def _changes(volume: np.ndarray) -> bool:
+    return np.ptp(volume) >= 1e-3 * volume.mean()
+
+
 def _without_volume(values: np.ndarray, volume: np.ndarray) -> np.ndarray:
     """What a straight line in the volume does not tell of values (n, m)."""
-    if np.ptp(volume) < 1e-3 * volume.mean():
+    if not _changes(volume):
         return values - values.mean(axis=0)
     basis = np.stack([np.ones_like(volume), volume / volume.mean() - 1], axis=1)
     return values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
@@ -269,20 +296,26 @@ def _without_volume(values: np.ndarray, volume: np.ndarray) -> np.ndarray:
 # to 2500 K, all sets shipped here): per (eV/A)^2 of it, eV an atom.
 THERMAL = 1.5 / 31
 ZERO_GAP_EV = 0.15  # an atom; what two frames of one calculation differ by beyond heat: < 0.06 here
+FILE_GAP_EV = 0.06  # an atom; enough if every frame of one file lies above every one of another
 
 
-def zeros_of_energy(system: dpdata.LabeledSystem) -> np.ndarray:
+def zeros_of_energy(
+    system: dpdata.LabeledSystem, sources: Sequence[str] | None = None
+) -> np.ndarray:
     """Groups of frames with different zeros of energy.
 
     Groups are separated by gaps of more than `ZERO_GAP_EV` in the sorted energies per atom, less
     the thermal energy that follows from the forces (`THERMAL`). The zeros of codes,
     pseudopotentials and functionals differ by tenths to hundreds of eV per atom, while frames of
-    one calculation are close together: for any proportion of the two there is a gap.
+    one calculation are close together: for any proportion of the two there is a gap. A gap of
+    `FILE_GAP_EV` is enough if it separates files of three frames and more.
 
     Parameters
     ----------
     system : dpdata.LabeledSystem
         The frames.
+    sources : sequence of str, optional
+        File of each frame.
 
     Returns
     -------
@@ -294,7 +327,14 @@ def zeros_of_energy(system: dpdata.LabeledSystem) -> np.ndarray:
     energy = system["energies"] / system.get_natoms() - heat
     order = np.argsort(energy)
     group = np.zeros(len(energy), dtype=int)
-    group[order[1:]] = np.cumsum(np.diff(energy[order]) > ZERO_GAP_EV)
+    wide = np.diff(energy[order]) > ZERO_GAP_EV
+    if sources is not None:
+        _, file, count = np.unique(sources, return_inverse=True, return_counts=True)
+        for k in np.flatnonzero(np.diff(energy[order]) > FILE_GAP_EV):
+            below, above = file[order[: k + 1]], file[order[k + 1 :]]
+            apart = not set(below.tolist()) & set(above.tolist())
+            wide[k] |= apart and min(count[below].max(), count[above].max()) > 2
+    group[order[1:]] = np.cumsum(wide)
     by_size = np.argsort(-np.bincount(group), kind="stable")
     return np.argsort(by_size)[group]
 
@@ -339,6 +379,61 @@ def energy_jumps(system: dpdata.LabeledSystem, reach: float = 0.3) -> np.ndarray
 
 
 # ---------------------------------------------------------------- molecules and the cell
+
+
+_ZN_N_A = 2.6  # of bonds, hot ones too
+#: what a cell may be instead of the true one -> its cell vectors from those of the file
+OTHER_CELLS = {
+    "the transposed cell": lambda cell: np.ascontiguousarray(cell.T),
+    "a cell that is 0.529 times as large": lambda cell: cell * 0.529177210903,  # bohr for A
+    "a cell that is 1.89 times as large": lambda cell: cell / 0.529177210903,
+}
+
+
+def better_cell(system: dpdata.LabeledSystem, n_frames: int = 6) -> tuple[str, float, float] | None:
+    """The member of `OTHER_CELLS` in which zinc atoms have more nitrogen atoms bound to them.
+
+    Molecules that are whole in a file are whole in any cell, but not the framework: its bonds cross
+    the faces of the cell. None of the other cells is better than the true one.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    n_frames : int
+        Number of frames to look at.
+
+    Returns
+    -------
+    (str, float, float) or None
+        Its name and the mean numbers of N around Zn in it and in the cell of the file; None unless
+        it has half a bond more in every frame, not more than a Zn can have, and brings few
+        other atoms close to each other.
+    """
+    symbols = np.array(system["atom_names"])[system["atom_types"]]
+    zinc, nitrogen = np.flatnonzero(symbols == "Zn"), np.flatnonzero(symbols == "N")
+    if not len(zinc) or not len(nitrogen):
+        return None
+    frames = np.unique(np.linspace(0, len(system) - 1, n_frames).round().astype(int))
+
+    def bound(i: int, cell: np.ndarray) -> float:
+        found = neighbors.pairs(system["coords"][i], cell, zinc, nitrogen, _ZN_N_A)
+        return len(found.distance) / len(zinc)
+
+    def close(i: int, cell: np.ndarray) -> int:
+        every = np.arange(len(symbols))
+        return len(neighbors.pairs(system["coords"][i], cell, every, every, 1.45).distance)
+
+    mine = np.array([bound(i, system["cells"][i]) for i in frames])
+    for name, change in OTHER_CELLS.items():
+        cells = [change(system["cells"][i]) for i in frames]
+        other = np.array([bound(i, cell) for i, cell in zip(frames, cells, strict=True)])
+        if (other - mine > 0.5).all() and other.mean() < 4.5:
+            same = [close(i, cell) <= 1.25 * close(i, system["cells"][i])
+                    for i, cell in zip(frames, cells, strict=True)]  # fmt: skip
+            if all(same):
+                return name, float(other.mean()), float(mine.mean())
+    return None
 
 
 def loose_atoms(system: dpdata.LabeledSystem, n_frames: int = 12, transpose: bool = False) -> float:

@@ -24,8 +24,8 @@ from ase.md.langevin import Langevin
 from ase.md.langevinbaoab import LangevinBAOAB
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
-from tqdm import tqdm
 
+from helpers import waiting
 from helpers.errors import Unfit, UserError
 
 
@@ -116,7 +116,7 @@ def run(
             friction=ramp.friction_per_fs / units.fs,
             fixcm=False,  # the drift of a periodic cell changes no label
         )
-    with tqdm(total=ramp.steps, initial=first, desc=path.parent.name, unit="step") as bar:
+    with waiting.bar(total=ramp.steps, initial=first, desc=path.parent.name, unit="step") as bar:
         for step in range(first, ramp.steps):
             temperature, strain = ramp.at(step)
             atoms.set_cell(cell0 * (1 + strain), scale_atoms=True)

@@ -96,10 +96,21 @@ def read(
     return system
 
 
-def steps(path: Path, fmt: str) -> int:
-    """Number of ionic steps with forces in a file."""
-    mark = "TOTAL-FORCE (eV/Angst)" if fmt == "vasp/outcar" else '<varray name="forces"'
-    return files.text(path).count(mark)
+def same_run(file: Path, fmt: str, other: Path, its: str) -> bool:
+    """Whether an OUTCAR and a vasprun.xml have as many steps with forces, and end alike."""
+    mine, theirs = _end(file, fmt), _end(other, its)
+    return mine[0] == theirs[0] and bool(np.isclose(mine[1], theirs[1], rtol=0, atol=1e-3))
+
+
+def _end(path: Path, fmt: str) -> tuple[int, float]:
+    """Number of ionic steps with forces, and the free energy (eV) of the last one."""
+    text = files.text(path)
+    if fmt == "vasp/outcar":
+        mark, energy = "TOTAL-FORCE (eV/Angst)", r"free  energy   TOTEN\s*=\s*([-+.\d]+)"
+    else:
+        mark, energy = '<varray name="forces"', r'name="e_fr_energy">\s*([-+.\dEe]+)'
+    found = re.findall(energy, text)
+    return text.count(mark), float(found[-1]) if found else np.nan
 
 
 def _labelled(plain: Path, fmt: str, name: str, options: dict) -> dict:

@@ -332,6 +332,7 @@ def _append(part: Path, whole: Path) -> None:
     text = (
         part.read_text(errors="replace").replace(f"{sys.prefix}/", "").replace(f"{paths.ROOT}/", "")
     )
+    text = processes.without_noise_of(text)
     with open(whole, "a") as target:
         target.write(text)
 

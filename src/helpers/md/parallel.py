@@ -12,9 +12,8 @@ import os
 from pathlib import Path
 
 from ase import Atoms
-from tqdm import tqdm
 
-from helpers import paths, provenance
+from helpers import paths, provenance, waiting
 from helpers.md import kernels, lammps
 from helpers.md.force_field import ForceField
 
@@ -102,7 +101,7 @@ def choose(
     reused, lines = file.is_file(), forces.lines(model)
     if not reused:
         tried, died = {}, None
-        for r, t in tqdm(layouts(cores, len(atoms)), desc="ranks x threads", unit="trial"):
+        for r, t in waiting.bar(layouts(cores, len(atoms)), desc="ranks x threads", unit="trial"):
             try:
                 tried[f"{r} x {t}"] = lammps.time_lammps(
                     atoms, lines, r, t, _TRIAL_S, forces.atom_style, fused=fused

@@ -14,13 +14,14 @@ for temperature and pressure (Martyna, Tobias and Klein, J. Chem. Phys. 101, 417
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
-from helpers import provenance, structures, units
+from helpers import paths, provenance, structures, units
 from helpers.errors import Unfit
 from helpers.md import force_field
 from helpers.md.force_field import ForceField
@@ -416,13 +417,44 @@ def structure(heating: HeatingRun) -> Atoms:
     Unfit
         The file holds no crystal, see `structures.read`.
     """
-    atoms = structures.supercell(
-        structures.read(_structure_file(heating.structure)), tuple(heating.supercell)
-    )
+    file = _structure_file(heating.structure)
+    unit = structures.read(file)
+    if file == Path(heating.structure):  # the user's own
+        _refuse_wrong_cell(unit, file)
+    atoms = structures.supercell(unit, tuple(heating.supercell))
     if heating.volume_A3_per_atom:
         factor = heating.volume_A3_per_atom * len(atoms) / atoms.get_volume()
         atoms.set_cell(atoms.cell.array * factor ** (1 / 3), scale_atoms=True)
     return atoms
+
+
+def _refuse_wrong_cell(atoms: Atoms, file: Path) -> None:
+    """A cell that is not that of the atoms cuts molecules, or the bonds between them."""
+    import dpdata
+
+    from helpers.frames import laws
+
+    counts = Counter(atoms.symbols)
+    if counts != Counter({e: counts["Zn"] * n for e, n in structures.FORMULA_UNIT.items()}):
+        print(
+            f"[structure] {paths.relative(file)}: {atoms.symbols} is no whole number of "
+            f"Zn(C3H3N2)2; are atoms missing?",
+            flush=True,
+        )
+    system = dpdata.System(atoms, fmt="ase/structure")
+    loose = laws.loose_atoms(system)
+    turned = laws.loose_atoms(system, transpose=True)
+    better = laws.better_cell(system)
+    if loose > 0.2 or (loose > 0.02 and turned < loose / 2) or better:
+        what = (
+            f"Zn has {better[2]:.1f} N around it, {better[1]:.1f} in {better[0]}"
+            if better
+            else f"{loose:.1%} of C and H miss a bond, {turned:.1%} in the transposed cell"
+        )
+        raise Unfit(
+            f"{paths.relative(file)}: {what}; the cell is not that of the atoms, or not in A: "
+            f"write its vectors one after the other, in A"
+        )
 
 
 def _structure_file(name: str) -> Path:

@@ -9,8 +9,8 @@ for unwrapped positions of known elements is refused by name.
 from __future__ import annotations
 
 import gzip
+import io
 import itertools
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from ase import Atoms
 
 from helpers import paths
 from helpers.errors import NotThere, Unfit
+from helpers.frames import files
 from helpers.md import thermo
 from helpers.observables import neighbors
 from helpers.structures import elements
@@ -135,12 +136,13 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
 
     Times and target temperatures come from ``thermo.csv`` next to the file; without it times are
     those of the dump (``ITEM: TIME``) or NaN, and temperatures NaN. An incomplete last frame is
-    left out. Atoms are in the order of their ids, if the dump has ids.
+    left out. Of steps that are there twice, because a run was started again, the last ones count.
+    Atoms are in the order of their ids, if the dump has ids.
 
     Parameters
     ----------
     run : Path or str
-        Directory of the run, or the dump file, plain or gzipped.
+        Directory of the run, or the dump file, plain or compressed (gzip, bzip2, xz).
     every : int
         Keep one frame in this many.
 
@@ -155,17 +157,18 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
         There is no trajectory.
     Unfit
         The file is not a dump; it has no elements, or no unwrapped positions and nothing to unwrap
-        by; it is not periodic, or in units without a length; it holds no complete frame, NaN, or a
-        damaged line; atoms appear, disappear or change element; ``thermo.csv`` has no row.
+        by; it is not periodic, or in units without a length; it holds no complete frame, NaN, a
+        damaged line, or two runs; atoms appear, disappear, change element or, without ids, their
+        order; ``thermo.csv`` has no row.
     """
     file = _file(run)
-    frames = [frame for i, frame in enumerate(_frames(file)) if i % every == 0]
+    frames = _each_step_once(file, _frames(file))[::every]
     if not frames:
         raise Unfit(
             f"{paths.relative(file)} holds no whole frame: it was just begun, or is no text dump "
             f"of LAMMPS (ITEM: TIMESTEP ...)"
         )
-    first = frames[0]
+    first, order = frames[0], neighbors.SameOrder(frames[0].symbols)
     for frame in frames:
         if len(frame.symbols) != len(first.symbols):
             raise Unfit(
@@ -177,8 +180,16 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
                 f"{paths.relative(file)}: other atoms at step {frame.step} than before (ids or "
                 f"elements differ); dump one group, with id and element"
             )
+        if not first.has_ids:
+            try:
+                order.check(frame.positions, frame.cell)
+            except ValueError as error:
+                raise Unfit(
+                    f"{paths.relative(file)} has no column id, and at step {frame.step} its atoms "
+                    f"are in another order ({error}); dump with id"
+                ) from error
     steps = np.array([frame.step for frame in frames])
-    times, targets = np.array([f.time_ps for f in frames]), np.full(len(steps), np.nan)
+    times, targets = _times(file, frames, steps), np.full(len(steps), np.nan)
     try:
         table = thermo.read(file.parent)
         if table.empty:
@@ -195,6 +206,42 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
         first.symbols, steps, times, targets,
         np.array([f.cell for f in frames]), np.array([f.positions for f in frames]),
     )  # fmt: skip
+
+
+def _each_step_once(file: Path, frames: Iterable[_Frame]) -> list[_Frame]:
+    kept: list[_Frame] = []
+    again = 0
+    for frame in frames:
+        if kept and frame.step <= kept[0].step:
+            raise Unfit(
+                f"{paths.relative(file)} goes back to its first step, {frame.step}: it holds two "
+                f"runs; split it"
+            )
+        while kept and frame.step <= kept[-1].step:
+            again += 1
+            kept.pop()
+        kept.append(frame)
+    if again:
+        print(
+            f"[read] {paths.relative(file)}: {again} steps are there twice, of a run that was "
+            f"started again; the last ones count",
+            flush=True,
+        )
+    return kept
+
+
+def _times(file: Path, frames: list[_Frame], steps: np.ndarray) -> np.ndarray:
+    times = np.array([frame.time_ps for frame in frames])
+    if len(times) > 1 and not any(frame.has_unit for frame in frames):
+        step = (times[-1] - times[0]) / (steps[-1] - steps[0])
+        if step > _LONGEST_STEP_PS:
+            print(
+                f"[read] {paths.relative(file)}: times grow by {step:g} a step and are in no named "
+                f"unit, fs rather than ps: they are left out (dump_modify units yes names it)",
+                flush=True,
+            )
+            return np.full(len(times), np.nan)
+    return times
 
 
 def of_images(
@@ -372,6 +419,11 @@ class _Frame:
     ids: np.ndarray
     symbols: np.ndarray
     positions: np.ndarray
+    has_ids: bool
+    has_unit: bool
+
+
+_LONGEST_STEP_PS = 0.02  # no run with atoms takes a step of 20 fs
 
 
 # LAMMPS' units (its manual, command units): length in A, time in ps; lj has neither.
@@ -387,8 +439,8 @@ _IMAGES = ("ix", "iy", "iz")
 def _frames(file: Path) -> Iterator[_Frame]:
     """Every whole frame of a dump, atoms by their ids."""
     name = paths.relative(file)
-    length, time_unit = 1.0, 1.0
-    with gzip.open(file, "rt") if file.suffix == ".gz" else open(file) as handle:
+    unit, step = "", None
+    with files.opened(file) as raw, io.TextIOWrapper(raw) as handle:
         try:
             head = _head(handle)
             while head is not None:
@@ -399,17 +451,29 @@ def _frames(file: Path) -> Iterator[_Frame]:
                             f"{name} is in units {unit!r}, which have no length in A; write metal "
                             f"or real"
                         )
-                    length, time_unit = _UNITS[unit]
                 n = _whole(head, "NUMBER OF ATOMS", name)
                 rows = list(itertools.islice(handle, n))
+                if len(rows) < n and any(row.startswith("ITEM:") for row in rows):
+                    raise _damaged(name, step)
                 if len(rows) < n or not rows or not rows[-1].endswith("\n"):
                     return
-                yield _frame(head, rows, name, length, time_unit)
+                step = _whole(head, "TIMESTEP", name)
+                yield _frame(head, rows, name, unit)
                 head = _head(handle)
-        except (EOFError, gzip.BadGzipFile, zlib.error):
-            return  # a kill cut the compressed file off
+            if any(line.startswith("ITEM: TIMESTEP") for line in handle):
+                raise _damaged(name, step)
         except UnicodeDecodeError as error:
             raise Unfit(f"{name} is no text; give a text dump of LAMMPS ({error})") from error
+        except files.DAMAGE:
+            return  # a kill cut the compressed file off
+
+
+def _damaged(name: str, step: int | None) -> Unfit:
+    after = "its first frame" if step is None else f"the frame of step {step}"
+    return Unfit(
+        f"{name} has lines that are no frame at or after {after}, and whole frames behind them; "
+        f"it was damaged: cut them out"
+    )
 
 
 def _head(handle) -> dict[str, tuple[str, list[str]]] | None:
@@ -443,7 +507,8 @@ def _whole(head: dict, item: str, name: str) -> int:
     return int(text)
 
 
-def _frame(head: dict, rows: list[str], name: str, length: float, time_unit: float) -> _Frame:
+def _frame(head: dict, rows: list[str], name: str, unit: str) -> _Frame:
+    length, time_unit = _UNITS[unit or "metal"]
     step = _whole(head, "TIMESTEP", name)
     where = f"{name}, step {step}"
     columns = head["ATOMS"][0].split()
@@ -454,7 +519,7 @@ def _frame(head: dict, rows: list[str], name: str, length: float, time_unit: flo
             f"({' '.join(columns)}); the file was damaged, cut that frame out"
         )
     table = np.array(table)
-    origin, cell = _box(*head["BOX BOUNDS"], where)
+    origin, cell = _box(*head["BOX BOUNDS"], where, length)
     try:
         numbers = {
             column: table[:, k].astype(float)
@@ -484,7 +549,8 @@ def _frame(head: dict, rows: list[str], name: str, length: float, time_unit: flo
     except ValueError as error:
         raise Unfit(f"{where}: ITEM: TIME is no number; the file was damaged") from error
     return _Frame(
-        step, time, cell * length, ids[order], symbols[order], positions[order] * length
+        step, time, cell * length, ids[order], symbols[order], positions[order] * length,
+        "id" in columns, bool(unit),
     )  # fmt: skip
 
 
@@ -509,7 +575,7 @@ def _unwrapped(
     raise Unfit(f"{where} has no column xu, yu, zu; dump with: id type element xu yu zu")
 
 
-def _box(kind: str, lines: list[str], where: str) -> tuple[np.ndarray, np.ndarray]:
+def _box(kind: str, lines: list[str], where: str, length: float) -> tuple[np.ndarray, np.ndarray]:
     """Origin (3,) and cell (3, 3) of a dump's box: ``lo hi``, ``lo_b hi_b tilt`` or ``abc origin``.
 
     The bounds of a restricted triclinic box are those of its bounding box; see LAMMPS' manual,
@@ -540,6 +606,6 @@ def _box(kind: str, lines: list[str], where: str) -> tuple[np.ndarray, np.ndarra
         hi[1] -= max(0, yz)
         lx, ly, lz = hi - lo
         origin, cell = lo, np.array([[lx, 0, 0], [xy, ly, 0], [xz, yz, lz]])
-    if not abs(np.linalg.det(cell)) > 1e-9:
+    if not abs(np.linalg.det(cell * length)) > 1e-9:
         raise Unfit(f"{where}: the box has no volume")
     return origin, cell

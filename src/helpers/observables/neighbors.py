@@ -244,7 +244,8 @@ class SameOrder:
 
     Some programs sort the atoms anew in each frame. Atoms then appear where atoms of another
     element were before: far more of them than by motion (by chance, 5 % come within 0.5 A of the
-    place of another atom).
+    place of another atom). If only atoms of one element changed their places with each other, most
+    of those that moved stand where another one stood.
 
     Parameters
     ----------
@@ -285,10 +286,13 @@ class SameOrder:
         both = np.concatenate([fractional, before]) @ cell
         found = pairs(both, cell, gone, np.arange(len(step), 2 * len(step)), 0.5)
         other = self.symbols[found.i] != self.symbols[found.j - len(step)]
-        if len(np.unique(found.i[other])) > 0.2 * len(step):
+        swapped = np.unique(found.i[found.j - len(step) != found.i])
+        if len(swapped) > 0.5 * len(gone):
+            other[:] = found.j - len(step) != found.i
+        if len(np.unique(found.i[other])) > 0.2 * len(step) or len(swapped) > 0.5 * len(gone):
             raise ValueError(
                 f"frame {self._frame - 1} has its atoms in another order than the one before: "
-                f"{len(np.unique(found.i[other]))} of {len(step)} stand where another element was; "
+                f"{len(np.unique(found.i[other]))} of {len(step)} stand where another one was; "
                 f"sort the atoms alike in all frames (by their ids), or give each frame its symbols"
             )
 

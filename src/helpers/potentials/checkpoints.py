@@ -9,9 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from helpers import provenance
+from helpers import provenance, waiting
 from helpers.frames import correction, dataset
 from helpers.potentials import deepmd, evaluation, store
 
@@ -123,7 +121,7 @@ def judge_snapshots(
         "watched": [dataset.thinned(correction.load(s, None, laws), 3 * JUDGED) for s in watch],
     }
     steps = sorted(int(p.name) for p in folder.glob("[0-9]*"))
-    for step in tqdm(steps, desc=f"judge {directory.name}", unit="snapshot"):
+    for step in waiting.bar(steps, desc=f"judge {directory.name}", unit="snapshot"):
         snapshot = folder / str(step)
         if not (snapshot / store.FROZEN).is_file():
             deepmd.run(directory, threads, "freeze", "-c", str(snapshot.relative_to(directory)),

@@ -102,7 +102,7 @@ def run(directory: Path, threads: int | None, *command: str, backend: str = "tf"
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
     )  # fmt: skip
     with open(directory / LOG, "a") as log:
-        log.write(done.stdout)
+        log.write(processes.without_noise_of(done.stdout))
     if done.returncode:
         raise died(directory, command[0], done.returncode)
     return done.stdout

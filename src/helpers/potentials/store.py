@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from helpers import paths, provenance
+from helpers import paths, processes, provenance
 from helpers.errors import Unfit, UserError, nearest
 from helpers.structures import TYPE_MAP
+
+processes.without_noise()  # what loads DeePMD-kit loads potentials from here
 
 FROZEN = "frozen_model.pb"
 LEARNING = "learning.json"

@@ -29,9 +29,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from helpers import paths, processes, provenance
+from helpers import paths, processes, provenance, waiting
 from helpers.errors import Unfit
 from helpers.frames import correction, dataset
 from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
@@ -442,7 +441,7 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
             stdout=log, stderr=subprocess.STDOUT, preexec_fn=processes.die_with_parent,
         )  # fmt: skip
         try:
-            with tqdm(total=recipe.steps, initial=started, desc=f"train {directory.name}",
+            with waiting.bar(total=recipe.steps, initial=started, desc=f"train {directory.name}",
                       unit="step", mininterval=1.0) as bar:  # fmt: skip
                 while True:
                     code = process.poll()
@@ -465,7 +464,7 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
     _refuse_nan(directory, learning_curves.read_lcurve(directory))
 
 
-def _advance(bar: tqdm, directory: Path, started: int) -> None:
+def _advance(bar: waiting.tqdm, directory: Path, started: int) -> None:
     curve = directory / "lcurve.out"
     if not curve.is_file() or curve.stat().st_size == 0:
         return

@@ -17,9 +17,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.stress import voigt_6_to_full_3x3_strain
-from tqdm import tqdm
 
-from helpers import paths, provenance, settings, structures
+from helpers import paths, provenance, settings, structures, waiting
 from helpers.frames import checks, reference, sampling
 from helpers.potentials import conversion, store
 from helpers.recipes import catalogue, runs
@@ -293,7 +292,7 @@ def _label(source: Path, target: Path, calculator: Calculator) -> None:
     target.touch()
     wanted = [f for f in sampling.whole_frames(source) if f.info["step"] > 0]
     have = {f.info["step"] for f in done}
-    for frame in tqdm(wanted, desc=f"label {source.parent.name}", unit="frame"):
+    for frame in waiting.bar(wanted, desc=f"label {source.parent.name}", unit="frame"):
         if frame.info["step"] in have:
             continue
         labelled = reference.label(_bare(frame), calculator)

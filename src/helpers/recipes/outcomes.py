@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from helpers import paths, provenance
+from helpers import paths, provenance, waiting
 from helpers.errors import Unfit
 from helpers.md import heating, thermo, trajectory
 from helpers.md.protocol import HeatingRun
@@ -78,7 +77,7 @@ def of_runs(finished: Iterable[Run], trials: int = TRIALS) -> pd.DataFrame:
         unsettled, why it was not in equilibrium before its ramp (empty if it was); start_density
         and start_error, the mean density there and its standard error, g/cm3.
     """
-    found = tqdm(list(finished), desc="outcomes of runs", unit="run", leave=False)
+    found = waiting.bar(list(finished), desc="outcomes of runs", unit="run", leave=False)
     rows = [row for run in found if (row := of(run, trials)) is not None]
     return pd.DataFrame(rows, columns=[*ABOUT, *run_table.COLUMNS])
 

@@ -226,12 +226,12 @@ def sizes(groups: Mapping[float, Sequence]) -> Figure:
 
 
 def under_pressure(runs: Sequence) -> Interactive:
-    """Density against temperature, a colour for each pressure of the barostat.
+    """Density against temperature, a colour for each pressure of the barostat and each potential.
 
     Parameters
     ----------
     runs : sequence of Run
-        that differ in their pressure, and maybe in rate and seed.
+        that differ in their pressure or potential, and maybe in rate and seed.
 
     Returns
     -------
@@ -239,17 +239,17 @@ def under_pressure(runs: Sequence) -> Interactive:
         pressures and seeds to be switched on and off.
     """
     parts = []
-    for run in sorted(runs, key=lambda run: run.recipe.pressure_bar):
+    for run in sorted(runs, key=lambda run: (run.potential, run.recipe.pressure_bar)):
         width = max(1, len(run.ramp) // 20)
         columns = {"temperature_K": "target_temperature_K", "density_g_cm3": "density_g_cm3"}
         part = {name: style.running_mean(run.ramp[c], width) for name, c in columns.items()}
         part = pd.DataFrame(part).dropna().iloc[:: max(1, len(run.ramp) // 200)]
-        part.insert(0, "pressure_GPa", run.recipe.pressure_bar / 1e4)
+        part.insert(0, "under", f"{run.potential}, {run.recipe.pressure_bar / 1e4:g} GPa")
         part.insert(1, "run", f"{run.rate:g} K/ps, seed {run.seed}")
         parts.append(part)
     return interactive.lines(
         pd.concat(parts, ignore_index=True), "temperature_K", "density_g_cm3",
-        by=["pressure_GPa", "run"],
+        by=["under", "run"],
     )  # fmt: skip
 
 

@@ -188,8 +188,8 @@ def pressures(table: pd.DataFrame) -> Table:
     ]
     shown.insert(0, "density before the ramp (g/cm³)", start)
     shown.insert(0, "from (K)", table["from_K"].map("{:g}".format))
-    order = table.sort_values(["pressure_bar", "rate_K_per_ps", "seed"]).index
-    columns = ("pressure (GPa)", "rate (K/ps)", "seed", "from (K)",
+    order = table.sort_values(["potential", "pressure_bar", "rate_K_per_ps", "seed"]).index
+    columns = ("potential", "pressure (GPa)", "rate (K/ps)", "seed", "from (K)",
                "density before the ramp (g/cm³)", "Tf (K)", "lowest density (g/cm³)",
                "in equilibrium before")  # fmt: skip
     return tables.headed(shown.loc[order, list(columns)])

@@ -17,9 +17,8 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 from scipy.stats import linregress
-from tqdm import tqdm
 
-from helpers import provenance, statistics, units
+from helpers import provenance, statistics, units, waiting
 from helpers.errors import Unfit
 from helpers.frames.sampling import Unphysical
 from helpers.validation import calculators
@@ -89,7 +88,7 @@ def constant_energy(
                         friction=0.02 / ase.units.fs, fixcm=False)  # fmt: skip
     verlet = VelocityVerlet(atoms, timestep_fs * ase.units.fs)
     began = time.monotonic() - seconds
-    with tqdm(total=total, initial=step, desc=directory.name, unit="step") as bar:
+    with waiting.bar(total=total, initial=step, desc=directory.name, unit="step") as bar:
         while step < total:
             # Its random numbers depend on (seed, step) alone: a killed run repeats them.
             langevin.rng = np.random.default_rng([seed, step])

@@ -23,9 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from helpers import paths, provenance, statistics
+from helpers import paths, provenance, statistics, waiting
 from helpers.errors import NotFinite, Unfit
 from helpers.frames import dataset
 from helpers.md import thermo, trajectory
@@ -382,7 +381,7 @@ def _kept(
         provenance.write_text(file, ",".join([*labels[0], *columns]) + "\n" + "".join(whole))
         with (
             open(file, "a") as out,
-            tqdm(total=len(labels), initial=len(whole), desc=name, unit="frame") as bar,
+            waiting.bar(total=len(labels), initial=len(whole), desc=name, unit="frame") as bar,
         ):
             for i in range(len(whole), len(labels)):
                 values = measure(i)

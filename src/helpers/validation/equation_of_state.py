@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.eos import EquationOfState
-from tqdm import tqdm
 
-from helpers import provenance, units
+from helpers import provenance, units, waiting
 from helpers.errors import Unfit
 from helpers.frames import correction, reference, sampling
 from helpers.validation import calculators, relaxation
@@ -85,7 +84,7 @@ def _labelled(source: Path, structure: str) -> Path:
         file, began = directory / relaxation.FRAMES, time.monotonic()
         done = sampling.whole_frames(file)
         frames = ase.io.read(source, index=":")[len(done):]  # fmt: skip
-        for frame in tqdm(frames, desc="label", unit="frame"):
+        for frame in waiting.bar(frames, desc="label", unit="frame"):
             ase.io.write(file, reference.label(frame, calculator), format="extxyz", append=True)
         return time.monotonic() - began
 

@@ -22,8 +22,6 @@ from helpers.potentials import evaluation, store
 from helpers.recipes import catalogue
 from helpers.validation import accuracy
 
-KEPT = paths.DATA / "bench" / "generations.json"
-
 #: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial)
 GOALS = {
     "300 K": (("test_0300",), (0.5, 0.06, 5.0)),
@@ -34,6 +32,17 @@ GOALS = {
 }
 
 FALLS = 0.05  # a smaller exponent is no fall: a tenth of the error would take 10^20 times the steps
+
+
+def kept() -> Path:
+    """Where the errors of potentials are kept whose weights are not shipped.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    return paths.DATA / "bench" / "generations.json"
 
 
 def generations(names: Sequence[str] = ()) -> pd.DataFrame:
@@ -57,7 +66,8 @@ def generations(names: Sequence[str] = ()) -> pd.DataFrame:
     BadRecipe
         A potential was not evaluated.
     """
-    rows = json.loads(KEPT.read_text()) if KEPT.is_file() else []
+    file = kept()
+    rows = json.loads(file.read_text()) if file.is_file() else []
     rows = [row for row in rows if row["potential"] not in names]
     for name in names:
         made = store.load(name).provenance
@@ -93,7 +103,7 @@ def keep(names: Sequence[str]) -> Path:
         A potential was not evaluated.
     """
     return provenance.write_text(
-        KEPT, generations(names).to_json(orient="records", indent=1) + "\n"
+        kept(), generations(names).to_json(orient="records", indent=1) + "\n"
     )
 
 

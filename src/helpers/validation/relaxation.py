@@ -16,8 +16,8 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.optimize import BFGS, LBFGS
 from ase.vibrations import Vibrations
-from tqdm import tqdm
 
+from helpers import waiting
 from helpers.errors import NotFinite
 from helpers.frames import sampling
 from helpers.validation import calculators
@@ -63,7 +63,9 @@ def relax_cells(
         Energy, forces or stress became NaN or infinite.
     """
     done = sampling.whole_frames(file)
-    with tqdm(total=len(strains), initial=len(done), desc=file.parent.name, unit="cell") as bar:
+    with waiting.bar(
+        total=len(strains), initial=len(done), desc=file.parent.name, unit="cell"
+    ) as bar:
         for n, strain in enumerate(strains[len(done):], len(done)):  # fmt: skip
             atoms = start.copy()
             if done:
