@@ -61,6 +61,7 @@ evaluated_frames: int = 20  # [-] 1..100000 | validation frames of each set that
 volume_changes: list[float] = [-8, -6, -4, -2, 0, 2, 4, 6, 8, 10, 15, 20, 25]  # [%] -20..40 | E(V)
 relaxation_steps: int = 1000  # [-] 1..10000 | at most, of the atoms at each volume
 conserved_ps: float = 0.8  # [ps] 0.01..1000 | length of the run at constant energy
+hot_runs: list[str] = []  # [-] any | melts of data/runs.yaml, of this and other potentials
 hold_ps: float = 10.0  # [ps] 0.1..1000 | run at 300 K and zero pressure: equilibrated, then sampled
 table_step: float = 0.01  # [-] 0.001..0.1 | step of the table that dp compress makes
 # fmt: on
@@ -90,7 +91,7 @@ from helpers.potentials import (
     store,
     training,
 )
-from helpers.recipes import catalogue
+from helpers.recipes import catalogue, peers
 from helpers.report import (
     claims,
     paper,
@@ -535,6 +536,21 @@ rows = [
 crystal = structures.density(structures.load(structure))
 at_start = tables.Row("crystal", "g/cm3", None, crystal, run=structure)
 tables.side_by_side([*rows, at_start])
+
+# %% [markdown]
+# ### A hot melt
+#
+# No labelled frame of a crystal has two Zn near each other, so a potential may have no wall between
+# them and nobody notices, until a melt finds the hole. At 2300 K the earlier potential let two Zn fall
+# into each other. The frames on the way there, where the reference pushes them apart, were labelled
+# and are in the training of this one (`melts`).
+
+# %%
+#| label: tbl-melts
+#| caption: Melts at 2300 K: time until two Zn are nearer than 2.2 Å, nearer than the
+#|   reference ever lets them.
+melts = peers.finished(hot_runs)
+tables_of_potentials.collapses(melts.values()) if melts else None
 
 # %% [markdown]
 # ## What more steps would bring

@@ -65,6 +65,14 @@ def test_one_atom_and_no_neighbours_are_no_pairs():
     assert len(neighbors.pairs([[0.0, 0, 0]], np.eye(3) * 9.0, [0], [], 4.0).i) == 0
 
 
+def test_closest_pair_of_an_element_in_each_frame():
+    cell = np.diag([8.0, 9.0, 10.0])
+    first = [[0.5, 0, 0], [7.5, 0, 0], [4, 4, 4]]  # Zn-Zn across the face: 1 A
+    second = [[0, 0, 0], [4, 4.5, 5], [4, 4, 4]]  # farther than 6 A
+    distances = neighbors.closest([first, second], [cell] * 2, ["Zn", "Zn", "N"], "Zn")
+    np.testing.assert_allclose(distances, [1.0, np.inf])
+
+
 def test_widest_radius_is_half_the_narrowest_height():
     assert neighbors.widest_radius(np.diag([9.0, 10, 11])) == 4.5
     box = freud.box.Box.from_matrix(np.linalg.cholesky(TRICLINIC @ TRICLINIC.T).T)

@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -266,6 +267,24 @@ def test_displacements_of_two_elements_against_the_lag():
     zinc, nitrogen = ax.lines
     np.testing.assert_allclose(nitrogen.get_ydata(), 2 * zinc.get_ydata())
     assert ax.get_xscale() == "log" and "Å" in ax.get_ylabel()
+
+
+def test_a_collapse_is_dated_and_a_melt_that_stays_one_is_a_bound():
+    recipe = SimpleNamespace(timestep_fs=0.5, temperature_end_K=2300.0)
+    apart, near = [[0, 0, 0], [4, 0, 0]], [[0, 0, 0], [1, 0, 0]]
+    steps, cells = np.array([0, 1000, 2000]), np.array([np.eye(3) * 20] * 3)
+    runs = [
+        SimpleNamespace(
+            potential="p", seed=seed, recipe=recipe,
+            trajectory=SimpleNamespace(
+                positions=np.array(positions, float), cells=cells, symbols=["Zn", "Zn"], steps=steps
+            ),
+        )
+        for seed, positions in enumerate([[apart, near, near], [apart] * 3])
+    ]  # fmt: skip
+    table = tables_of_potentials.collapses(runs).frame
+    assert table["collapse after (ps)"].tolist() == ["0.5", "> 1.0"]
+    assert table["shortest Zn–Zn before (Å)"].tolist() == ["4.00", "4.00"]
 
 
 def test_potentials_beside_cp2k_with_their_slopes():

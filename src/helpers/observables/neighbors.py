@@ -96,6 +96,41 @@ def pairs(positions, cell, centers, neighbors, r_max: float, shifts: bool = Fals
     return Pairs(i, j, distance, shift if shifts else None)
 
 
+def closest(positions, cells, symbols, element: str, r_max: float = 6.0) -> np.ndarray:
+    """Shortest distance between two atoms of one element in each frame.
+
+    Parameters
+    ----------
+    positions : (F, N, 3) array_like
+        A.
+    cells : (F, 3, 3) array_like
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    element : str
+        The element.
+    r_max : float
+        How far is looked, A.
+
+    Returns
+    -------
+    (F,) array
+        A; inf where no two atoms are nearer than ``r_max``.
+
+    Raises
+    ------
+    ValueError
+        As `frames` and `select`.
+    """
+    positions, cells, symbols = frames(positions, cells, symbols)
+    atoms = select(symbols, element)
+    found = []
+    for frame, cell in zip(positions, cells, strict=True):
+        near = pairs(frame, cell, atoms, atoms, r_max).distance
+        found.append(near.min() if len(near) else np.inf)
+    return np.array(found)
+
+
 def histogram(positions, cell, kind, n_kinds: int, r_max: float, n_bins: int) -> np.ndarray:
     """Histograms of all distances, separately for every pair of kinds, in one pass.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from helpers import structures
+from helpers import structures, units
+from helpers.observables import neighbors
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
 
@@ -91,6 +92,39 @@ def _prefactor(recipe: Mapping, what: str) -> str:
         paper.value(f"architecture.{end}_pref_{what[0]}").number for end in ("start", "limit")
     ]
     return f"{ours} (paper: {' - '.join(f'{p:g}' for p in theirs)})"
+
+
+def collapses(runs: Iterable, nearer_A: float = 2.2) -> Table:
+    """When two Zn come nearer than in any structure of sense.
+
+    Parameters
+    ----------
+    runs : iterable
+        Hot runs, with the attributes of `helpers.md.run.Run`.
+    nearer_A : float
+        The distance, A.
+
+    Returns
+    -------
+    Table
+        A row for each run: potential, temperature (K), seed, the time until the two are as near
+        (ps; "> t" if they never are), and the shortest distance before (Å).
+    """
+    rows = []
+    for run in runs:
+        frames = run.trajectory
+        distances = neighbors.closest(frames.positions, frames.cells, frames.symbols, "Zn", 9.0)
+        time = frames.steps * run.recipe.timestep_fs / units.FS_PER_PS
+        near = np.flatnonzero(distances < nearer_A)
+        before = distances[: near[0]] if len(near) else distances
+        rows.append({
+            "potential": run.potential,
+            "temperature (K)": f"{run.recipe.temperature_end_K:g}",
+            "seed": run.seed,
+            "collapse after (ps)": f"{time[near[0]]:.1f}" if len(near) else f"> {time[-1]:.1f}",
+            "shortest Zn–Zn before (Å)": f"{before.min():.2f}" if len(before) else "none",
+        })  # fmt: skip
+    return tables.headed(pd.DataFrame(rows))
 
 
 def slopes(beside_cp2k: pd.DataFrame) -> str:
