@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Annotated
 
@@ -71,7 +71,8 @@ def listed() -> dict[str, dict[str, Frame]]:
             fields = {field: value for field, value in entry.items() if field != "frames"}
             number = entry.get("frames", 0)
             try:
-                made = [Frame(**fields | {"frame": k}) for k in range(number)] or [Frame(**fields)]
+                one = Frame(**fields)
+                made = [replace(one, frame=k) for k in range(number)] or [one]
             except Unfit as error:
                 raise document.blame(error, (system, name), fields) from None
             if number:
