@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Annotated
 
@@ -71,9 +71,10 @@ def listed() -> dict[str, dict[str, Frame]]:
             fields = {field: value for field, value in entry.items() if field != "frames"}
             number = entry.get("frames", 0)
             try:
-                made = [Frame(**fields | {"frame": k}) for k in range(number)] or [Frame(**fields)]
+                one = Frame(**fields)
             except Unfit as error:
                 raise document.blame(error, (system, name), fields) from None
+            made = [replace(one, frame=k) for k in range(number)] or [one]
             if number:
                 several.append([(f"{name}_{k:02d}", frame) for k, frame in enumerate(made)])
             else:

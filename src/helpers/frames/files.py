@@ -141,7 +141,7 @@ def opened(path: Path) -> BinaryIO:
             raise Unreadable(f"{paths.relative(path)} is {what}; unpack it first ({remedy})")
     for magic, opener in _OPEN.items():
         if start.startswith(magic):
-            return opener(path, "rb")  # ty: ignore[invalid-return-type]
+            return opener(path, "rb")  # ty: ignore[invalid-explicit-return]
     return open(path, "rb")
 
 
