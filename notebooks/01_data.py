@@ -514,7 +514,11 @@ pd.DataFrame(steps).describe().loc[["25%", "50%", "75%", "max"]]
 
 # %%
 theirs_K = np.array(paper.value("fpmd.temperatures_K").number)
-gaps = np.abs(theirs_K[:, None] - warm["temperature_K"].to_numpy()).min(axis=1)
+ours_K = [
+    *warm["temperature_K"],
+    np.inf,
+]  # an own set may not know its temperatures
+gaps = np.abs(theirs_K[:, None] - ours_K).min(axis=1)
 without = ", ".join(f"{T} K" for T in theirs_K[gaps >= 50]) or "none"
 mixed = beside_dft["system"].isin(["ZIF-8", "ZIF-62"])
 print(

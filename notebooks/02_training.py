@@ -229,7 +229,7 @@ figure = plots_of_potentials.learning_curves(learnt)
 #| label: tbl-compression
 #| caption: What compression does. The forces must stay the same.
 compressed = conversion.compress(live, step=table_step)
-pair = dataset.load(recipe.sets[0], "validation").sub_system([0, 1])
+pair = dataset.load(recipe.sets[0], "validation").sub_system(slice(2))
 before, after = (evaluation.predict(p, pair) for p in (live, compressed))
 change = np.abs(after.force - before.force).max()
 frozen = live.file

@@ -107,3 +107,18 @@ def test_the_noise_of_absent_gpus_is_filtered_and_nothing_else(tmp_path):
     assert done.returncode == 3 and done.stderr.splitlines() == ["trouble"]
     log = "Step 1\nimplib-gen: libcudart.so.12: failed\nERROR\n"
     assert processes.without_noise_of(log) == "Step 1\nERROR\n"
+
+
+def test_who_has_no_home_gets_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    processes.at_home(tmp_path / "spare")
+    assert os.environ["HOME"] == str(tmp_path) and not (tmp_path / "spare").exists()
+    for none in ("/nonexistent", str(tmp_path / "no" / "x")):
+        monkeypatch.setenv("HOME", none)
+        processes.at_home(tmp_path / "spare")
+        assert os.environ["HOME"] == str(tmp_path / "spare")
+    (tmp_path / "file").write_text("")
+    processes.at_home(tmp_path / "spare")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    processes.at_home(tmp_path / "file" / "spare")  # cannot be made
+    assert Path(os.environ["HOME"]).is_dir()

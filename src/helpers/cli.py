@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0 when done, 1 with one line for each problem, 130 when interrupted.
     """
     processes.end_with_leader()
+    processes.at_home(paths.BUILD / "home")
     options = _parser().parse_args(arguments)
     for line in settings.misspelt():
         print(line, file=sys.stderr)
@@ -365,8 +366,15 @@ def _led():
 def _snakemake(*arguments: str) -> int:
     """snakemake in this process (its imports and ours are half of an unchanged build).
 
+    It keeps its records in the project, whatever `settings` say of results.
+
     It takes Ctrl-C for a failure like any other, so that is noticed here and handed on.
     """
+    if not os.access(paths.ROOT, os.W_OK):
+        raise errors.NoRoom(
+            f"{paths.ROOT}: not yours to write to, and snakemake keeps its records there; clone "
+            f"the project into a folder of your own"
+        )
     from snakemake.cli import main as snakemake
 
     interrupted = threading.Event()

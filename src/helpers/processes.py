@@ -6,9 +6,11 @@ import atexit
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -27,6 +29,28 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def at_home(spare: Path) -> None:
+    """Give this process and its children a home if the user has none that can be written to.
+
+    numba, matplotlib, Jupyter and snakemake keep files there and end with a traceback if they
+    cannot: users of containers and of clusters often have none.
+
+    Parameters
+    ----------
+    spare : Path
+        Folder to take instead; made if it is needed. Where it cannot be made, a temporary one.
+    """
+    home = Path(os.environ.get("HOME") or os.path.expanduser("~"))
+    if home.is_dir() and os.access(home, os.W_OK):
+        return
+    try:
+        spare.mkdir(parents=True, exist_ok=True)
+    except OSError:  # whoever writes there next says so
+        spare = Path(tempfile.mkdtemp(prefix="zif4-home-"))
+        atexit.register(shutil.rmtree, spare, ignore_errors=True)
+    os.environ["HOME"] = str(spare)
+
+
 _LEADER = "_ZIF4_LEADER"  # number and start of the process that others end with
 
 
@@ -41,6 +65,18 @@ def led_by_this() -> dict[str, str]:
         To be added to the environment of the other, or of all children.
     """
     return {_LEADER: f"{os.getpid()} {_started(os.getpid())}"}
+
+
+def led() -> bool:
+    """Whether this process belongs to another one, so that nobody is there who could call again.
+
+    Returns
+    -------
+    bool
+        Whether there is a leader other than this process.
+    """
+    number = os.environ.get(_LEADER, "").partition(" ")[0]
+    return number.isdecimal() and int(number) != os.getpid()
 
 
 def end_with_leader() -> None:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from helpers import paths
+from helpers import paths, processes
 from helpers.errors import NotThere, UserError
 
 FILE = "provenance.json"
@@ -205,7 +205,8 @@ def kept(
     tidy : callable, optional
         Removes what only an unfinished directory needs, once it is finished.
     wait : bool
-        Whether to wait for another process that makes the same result instead of raising.
+        Whether to wait for another process that makes the same result instead of raising. Processes
+        of a book (`processes.led`) always wait: another book may need the same result.
     speaks : bool
         Whether ``make`` itself announces what it does, because it knows how far an earlier call
         came.
@@ -224,7 +225,7 @@ def kept(
     if found := look():
         announce("reused", found)
         return found
-    with lock(directory(kind, name, recipe), wait=wait) as target:
+    with lock(directory(kind, name, recipe), wait=wait or processes.led()) as target:
         if found := look():  # finished while this process waited
             announce("reused", found)
             return found

@@ -5,11 +5,13 @@ from dataclasses import replace
 import ase.io
 import numpy as np
 import pytest
-from ase import units
+from ase import Atoms, units
 from ase.build import bulk
+from ase.neighborlist import neighbor_list
 from lj_runs import heating_run, holds_every_sample_once, interrupt
 
 from helpers import paths, provenance, settings, structures
+from helpers.frames import checks
 from helpers.md import (
     heating,
     lammps,
@@ -127,6 +129,20 @@ def test_an_exploded_run_says_so_and_keeps_what_it_has(potential, build, capfd):
     assert record["exploded"] == str(error.value)
     table = thermo.read(directory)  # ends before the row that was no physics
     assert len(table) == 0 or table["step"].iloc[-1] < record["steps"]
+
+
+def test_atoms_that_fall_into_each_other_end_a_run(monkeypatch):
+    folder = paths.shipped("runs", "atp-400Kps")
+    assert heating._collapse(folder) is None
+    monkeypatch.setattr(checks, "MINIMUM_DISTANCES", {("N", "Zn"): 1.8})
+    step, said = heating._collapse(folder)
+    frames = trajectory.read(folder)
+    assert step in frames.steps and f"step {step}: N-Zn at 1." in said
+    assert "(1.8 A): the potential has left physics" in said
+    before = frames.positions[frames.steps < step], frames.cells[frames.steps < step]
+    for positions, cell in zip(*before, strict=True):
+        atoms = Atoms(frames.symbols, positions, cell=cell, pbc=True)
+        assert len(neighbor_list("d", atoms, {("N", "Zn"): 1.8})) == 0
 
 
 def test_last_lines_of_a_dead_lammps(potential, build, monkeypatch):

@@ -155,6 +155,8 @@ def _configure(file: Path) -> None:
 
 def branch() -> str:
     """The branch that is checked out, ``main`` where git cannot say."""
+    if not shutil.which("git"):
+        return "main"
     said = subprocess.run(
         ["git", "branch", "--show-current"], cwd=paths.ROOT, capture_output=True, text=True
     )

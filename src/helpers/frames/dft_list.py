@@ -72,9 +72,9 @@ def listed() -> dict[str, dict[str, Frame]]:
             number = entry.get("frames", 0)
             try:
                 one = Frame(**fields)
-                made = [replace(one, frame=k) for k in range(number)] or [one]
             except Unfit as error:
                 raise document.blame(error, (system, name), fields) from None
+            made = [replace(one, frame=k) for k in range(number)] or [one]
             if number:
                 several.append([(f"{name}_{k:02d}", frame) for k, frame in enumerate(made)])
             else:

@@ -21,6 +21,8 @@ import numpy as np
 from ase import Atoms
 
 from helpers import paths, processes, provenance
+from helpers.errors import NotThere, Unfit
+from helpers.frames import checks
 from helpers.md import (
     force_field,
     fused,
@@ -38,6 +40,7 @@ from helpers.md.progress import ExplodedRun, Progress
 from helpers.md.protocol import HeatingRun
 from helpers.md.resume import DamagedRun
 from helpers.md.run import Run
+from helpers.observables import neighbors
 
 _LOG = "lammps.log"
 _INTEGRATING = "Per MPI rank memory allocation"  # what LAMMPS says where a run begins
@@ -227,6 +230,8 @@ def _made(
                 )
             except ExplodedRun as error:
                 exploded = str(error)
+        if not exploded and (found := _collapse(directory)):
+            progress.step, exploded = found
     _close(directory, heating, progress, exploded)
     return _facts(directory, heating, atoms, progress, ranks, threads, exploded) | {
         "fused": whole is not None
@@ -338,6 +343,36 @@ def _append(part: Path, whole: Path) -> None:
 
 
 # --- finishing ------------------------------------------------------------------------------
+
+
+def _collapse(directory: Path) -> tuple[int, str] | None:
+    """The first saved frame with two atoms nearer than any bond allows: its step, and what it is.
+
+    A potential that lacks a wall between two elements lets them fall into each other and goes on
+    without any other sign.
+    """
+    try:
+        frames = trajectory.read(directory)
+    except (NotThere, Unfit):  # none was saved
+        return None
+    symbols, kind = np.unique(frames.symbols, return_inverse=True)
+    limits = np.zeros((len(symbols), len(symbols)))
+    for (a, b), limit in checks.MINIMUM_DISTANCES.items():
+        for one, other in ((a, b), (b, a)):
+            limits[np.ix_(symbols == one, symbols == other)] = limit
+    everyone = np.arange(len(kind))
+    for step, positions, cell in zip(frames.steps, frames.positions, frames.cells, strict=True):
+        near = neighbors.pairs(positions, cell, everyone, everyone, limits.max() or 1.0)
+        allowed = limits[kind[near.i], kind[near.j]]
+        too_near = np.flatnonzero(near.distance < allowed)
+        if len(too_near):
+            worst = too_near[near.distance[too_near].argmin()]
+            pair = "-".join(sorted(symbols[kind[[near.i[worst], near.j[worst]]]]))
+            return int(step), (
+                f"step {step}: {pair} at {near.distance[worst]:.2f} A, nearer than any bond "
+                f"({allowed[worst]:g} A): the potential has left physics"
+            )
+    return None
 
 
 def _close(directory: Path, heating: HeatingRun, progress: Progress, exploded: str) -> None:

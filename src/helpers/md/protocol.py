@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
+from ase.neighborlist import neighbor_list
 
 from helpers import paths, provenance, structures, units
 from helpers.errors import Unfit
@@ -27,6 +28,7 @@ from helpers.md import force_field
 from helpers.md.force_field import ForceField
 
 COUPLINGS = ("iso", "aniso", "tri", "none")
+_NO_BOND_A = 2.5  # a molecule whose lengths are in bohr still has C-H at 2.1
 CLOSEST_A = 0.5  # shorter than any bond: H2 in its strongest vibrations stays above
 RELAXED = ("iso", "aniso", "tri", "atoms")
 HYDROGEN_U = float(atomic_masses[atomic_numbers["H"]])
@@ -441,6 +443,13 @@ def _refuse_wrong_cell(atoms: Atoms, file: Path) -> None:
             f"Zn(C3H3N2)2; are atoms missing?",
             flush=True,
         )
+    if not len(neighbor_list("i", atoms, _NO_BOND_A)):
+        print(
+            f"[structure] {paths.relative(file)}: no two atoms within {_NO_BOND_A:g} A, so "
+            f"there is no molecule in it; is the cell in A?",
+            flush=True,
+        )
+        return
     system = dpdata.System(atoms, fmt="ase/structure")
     loose = laws.loose_atoms(system)
     turned = laws.loose_atoms(system, transpose=True)
