@@ -8,9 +8,9 @@ from helpers.validation import calculators
 
 @pytest.mark.parametrize(
     "check, model, made",
-    [("volume", "atp", "volume-atp"), ("labels", "atp", "labels-reference"),
+    [("volume", "atp", "volume-atp"), ("labels", "atp", "labels-reference-of-atp"),
      ("elastic", "atp", "elastic-atp"), ("elastic", "reference", "elastic-reference"),
-     ("energy", "atp", "energy-atp")],
+     ("elastic", "round-5", "elastic-round-5"), ("energy", "atp", "energy-atp")],
 )  # fmt: skip
 def test_shipped_results_are_reused(check, model, made, monkeypatch, build, capsys):
     monkeypatch.delattr(calculators, "calculator")  # to make one would take minutes to hours
