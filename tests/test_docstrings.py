@@ -14,7 +14,7 @@ MODULES = {
     if file.name != "__init__.py"
 }
 #: Modules whose docstrings are not brought into this form yet; a new module is not added here.
-LATER = ("frames/correction.py",)
+LATER = ()
 
 
 def sections(doc: str) -> dict[str, str]:
