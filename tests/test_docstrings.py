@@ -14,18 +14,7 @@ MODULES = {
     if file.name != "__init__.py"
 }
 #: Modules whose docstrings are not brought into this form yet; a new module is not added here.
-LATER = (
-    "book/chapters.py", "book/dependencies.py", "book/execution.py", "book/extension.py",
-    "book/front.py", "book/jobs.py", "book/page.py", "book/page_check.py", "book/parameters.py",
-    "book/pdf.py", "book/render.py", "book/scripts.py", "book/what_is_checked.py",
-    "frames/correction.py", "frames/cp2k.py", "frames/cp2k_output.py", "frames/dataset.py",
-    "frames/dft_list.py", "frames/extxyz.py", "frames/files.py", "frames/formats.py",
-    "frames/importing.py", "frames/label_units.py", "frames/ligands.py", "frames/pair_law.py",
-    "frames/reference.py", "frames/sampling.py", "frames/summary.py", "frames/vasp.py",
-    "md/fused.py", "validation/boltzmann.py",
-    "observables/kissinger.py", "recipes/outcomes.py", "report/plots.py",
-    "report/plots_of_scattering.py", "report/structure_view.py", "yaml_file.py",
-)  # fmt: skip
+LATER = ()
 
 
 def sections(doc: str) -> dict[str, str]:

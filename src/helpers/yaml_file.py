@@ -49,7 +49,27 @@ class Model(BaseModel):
 
 
 def read(file: Path, error: type[UserError] = Unfit, *, numbered: bool = False) -> Document:
-    """The `Document` of a file, read once for as long as the file stays as it is."""
+    """A file of YAML, read once for as long as the file stays as it is.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    error : type of UserError
+        Class of the errors about the file.
+    numbered : bool
+        Whether keys may be whole numbers, too.
+
+    Returns
+    -------
+    Document
+        The file's content and the line of each part.
+
+    Raises
+    ------
+    UserError
+        As `Document`, of the class ``error``.
+    """
     try:
         state = (file.stat().st_mtime_ns, file.stat().st_size)
     except OSError:
@@ -68,16 +88,17 @@ class Document:
     Parameters
     ----------
     file : Path
-        what to read.
+        The file.
     error : type of UserError
-        what to raise of it.
+        Class of the errors about the file.
     numbered : bool
-        whether keys may be whole numbers, too.
+        Whether keys may be whole numbers, too.
 
     Raises
     ------
     UserError
-        the file is missing or no YAML; a key is there twice, is no text, or holds itself.
+        The file is missing or no YAML in UTF-8; a key is there twice or is no text; a part holds
+        itself, or there are more than 100000 parts.
     """
 
     def __init__(self, file: Path, error: type[UserError] = Unfit, numbered: bool = False):
@@ -109,7 +130,19 @@ class Document:
         return paths.relative(self.file)
 
     def where(self, place: Sequence = ()) -> str:
-        """``file, line n, a.b.c`` of the part at ``place``, or of the nearest one around it."""
+        """The place of a part, for messages.
+
+        Parameters
+        ----------
+        place : sequence of str or int
+            Keys and indices that lead to the part.
+
+        Returns
+        -------
+        str
+            ``file, line n, a.b.c``; the line is that of the nearest part around it if it is not in
+            the file.
+        """
         place = tuple(place)
         line = next(
             (
@@ -123,21 +156,22 @@ class Document:
         return ", ".join(filter(None, parts))
 
     def fit(self, model: type[BaseModel], content: Any, place: Sequence = ()) -> None:
-        """Judge ``content``, which stands at ``place``, by a model.
+        """Judge a part by a model.
 
         Parameters
         ----------
         model : type of BaseModel
-            fields, types and allowed values.
-        content
-            the part to judge, or one put together of several parts.
-        place : sequence
-            keys that lead to it, for the message.
+            Fields, types and allowed values.
+        content : object
+            The part to judge, or one put together of several parts.
+        place : sequence of str or int
+            Keys that lead to it, for the message.
 
         Raises
         ------
         UserError
-            what is wrong first: file, line, field, and what is allowed.
+            Something does not fit; the message says of the first fault the file, line, field, and
+            what is allowed.
         """
         try:
             model.model_validate(content)
@@ -150,7 +184,23 @@ class Document:
             raise self.error(f"{self.where((*place, *inside))}: {said}") from None
 
     def blame(self, error: Exception, place: Sequence, names: Iterable[str]) -> UserError:
-        """An error of ours about a part, with its place: that of the field that it begins with."""
+        """An error of ours about a part, with the place of the part.
+
+        Parameters
+        ----------
+        error : Exception
+            The error.
+        place : sequence of str or int
+            Keys that lead to the part.
+        names : iterable of str
+            Fields of the part; if the message begins with one of them, the place is that of the
+            field.
+
+        Returns
+        -------
+        UserError
+            The error to raise, of the class of this document.
+        """
         text = str(error)
         first = text.split(" ", 1)[0].rstrip(":,")
         field = (first,) if first in names and (*place, first) in self._lines else ()
@@ -203,19 +253,6 @@ def model_of(
 ) -> type[BaseModel]:
     """A model that judges what a dataclass is made of, as YAML writes it: lists for tuples.
 
-    Parameters
-    ----------
-    kind : type
-        a dataclass.
-    without : iterable of str
-        fields that a file may not give.
-    partial : bool
-        no field has to be there.
-    more
-        further fields, as `pydantic.create_model` takes them.
-
-    Examples
-    --------
     >>> from dataclasses import dataclass
     >>> @dataclass
     ... class Ramp:
@@ -223,6 +260,27 @@ def model_of(
     ...     steps: int = 10
     >>> {name: one.is_required() for name, one in model_of(Ramp).model_fields.items()}
     {'temperature_K': True, 'steps': False}
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass.
+    without : iterable of str
+        Fields that a file may not give.
+    partial : bool
+        Whether a file may leave out any field.
+    **more
+        Further fields, as `pydantic.create_model` takes them.
+
+    Returns
+    -------
+    type of BaseModel
+        The model; a field without default is required, others are refused.
+
+    Raises
+    ------
+    TypeError
+        ``kind`` is no dataclass.
     """
     if not is_dataclass(kind):
         raise TypeError(f"{kind} is no dataclass")
@@ -236,7 +294,20 @@ def model_of(
 
 
 def named(kind: Any, name: Any = Name) -> Any:
-    """The type of a map from names to parts of a kind."""
+    """The type of a map from names to parts of one kind.
+
+    Parameters
+    ----------
+    kind : type
+        Type of the parts.
+    name : type
+        Type of the names.
+
+    Returns
+    -------
+    type
+        ``dict[name, kind]``, for the annotation of a field.
+    """
     return dict.__class_getitem__((name, kind))
 
 

@@ -40,19 +40,47 @@ class BookError(UserError, RuntimeError):
 
 
 def names() -> list[str]:
-    """The chapters, in their order."""
+    """The chapters, in their order.
+
+    Returns
+    -------
+    list of str
+        Names of the notebooks without suffix, such as ``01_data``.
+    """
     return sorted(file.stem for file in paths.NOTEBOOKS.glob("[0-9]*.py"))
 
 
 def notebook(chapter: str) -> Path:
-    """The text source of a chapter; ``ChapterError`` when there is none of this name."""
+    """The text source of a chapter.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter.
+
+    Returns
+    -------
+    Path
+        Its py:percent notebook.
+
+    Raises
+    ------
+    ChapterError
+        There is no chapter of this name.
+    """
     if chapter not in names():
         raise ChapterError(unknown("chapter", chapter, names()))
     return paths.NOTEBOOKS / f"{chapter}.py"
 
 
 def profiles() -> list[str]:
-    """Names of the profiles in data/profiles."""
+    """Names of the profiles in ``data/profiles``.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
+    """
     return sorted(file.stem for file in paths.PROFILES.glob("*.yaml"))
 
 
@@ -61,11 +89,25 @@ def section(profile: str, chapter: str) -> dict:
 
     A chapter with a parameter ``profile`` gets the profile's name in it.
 
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+    chapter : str
+        Name of the chapter.
+
+    Returns
+    -------
+    dict of str to object
+        Parameter -> value; the chapter's own values take precedence over shared ones.
+
     Raises
     ------
     ChapterError
-        there is no such profile, or it has a section that no chapter, or a shared value that no
+        There is no such profile, or it has a section that no chapter, or a shared value that no
         chapter's parameter, answers to.
+    ParameterError
+        The parameters cell of a chapter is ill-written.
     """
     everything = _profile(profile).content or {}
     known = {c: [p.name for p in parameters.read(notebook(c))] for c in names()}
@@ -81,22 +123,95 @@ def section(profile: str, chapter: str) -> dict:
 
 
 def live(profile: str) -> bool:
-    """Whether chapters of this profile make what later ones read (``live: true`` in its file)."""
+    """Whether chapters of this profile make what later ones read (``live: true`` in its file).
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    bool
+        False if the profile does not say.
+
+    Raises
+    ------
+    ChapterError
+        There is no such profile, or its file is ill-written.
+    """
     return (_profile(profile).content or {}).get(LIVE, False)
 
 
 def runs(profile: str) -> dict:
-    """The section ``runs`` of a profile, as written (see `helpers.book.jobs`)."""
+    """The section ``runs`` of a profile, as written (see `helpers.book.jobs`).
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    dict of str to (dict or None)
+        Group or run -> what its jobs ask for; empty if the profile has no such section.
+
+    Raises
+    ------
+    ChapterError
+        There is no such profile, or its file is ill-written.
+    """
     return (_profile(profile).content or {}).get(RUNS) or {}
 
 
 def where(profile: str, *place: str) -> str:
-    """``file, line n, a.b`` of a part of a profile, for messages."""
+    """The place of a part of a profile, for messages.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+    *place : str
+        Keys that lead to the part.
+
+    Returns
+    -------
+    str
+        ``file, line n, a.b``.
+
+    Raises
+    ------
+    ChapterError
+        There is no such profile, or its file is ill-written.
+    """
     return _profile(profile).where(place)
 
 
 def settings(chapter: str, profile: str, overrides: Mapping | None = None) -> list[Setting]:
-    """Every parameter of a chapter with its value and source; refuses what is not allowed."""
+    """Every parameter of a chapter with its value and the origin of that value.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter.
+    profile : str
+        Name of the profile.
+    overrides : mapping of str to object, optional
+        Parameter -> value from the command line, which takes precedence over the profile.
+
+    Returns
+    -------
+    list of Setting
+        In the order of the parameters cell.
+
+    Raises
+    ------
+    ChapterError
+        There is no such chapter or profile.
+    ParameterError
+        A parameter is unknown, of a wrong type or not allowed; for a value of the profile the
+        message has its file and line.
+    """
     try:
         return parameters.settings(notebook(chapter), section(profile, chapter), overrides)
     except ParameterError as error:
@@ -108,17 +223,49 @@ def settings(chapter: str, profile: str, overrides: Mapping | None = None) -> li
 
 
 def values(chapter: str, profile: str, overrides: Mapping | None = None) -> dict:
-    """name -> value of every parameter of a chapter."""
+    """The value of every parameter of a chapter.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter.
+    profile : str
+        Name of the profile.
+    overrides : mapping of str to object, optional
+        As for `settings`.
+
+    Returns
+    -------
+    dict of str to object
+        Parameter -> value.
+
+    Raises
+    ------
+    ChapterError
+        As `settings`.
+    ParameterError
+        As `settings`.
+    """
     return {s.parameter.name: s.value for s in settings(chapter, profile, overrides)}
 
 
 def known_profile(name: str) -> str:
     """The name of a profile, which is also that of a folder in ``build/``.
 
+    Parameters
+    ----------
+    name : str
+        Name of the profile.
+
+    Returns
+    -------
+    str
+        The same name.
+
     Raises
     ------
     ChapterError
-        there is none of this name.
+        There is no profile of this name.
     """
     if name not in profiles():
         raise ChapterError(unknown("profile", name, profiles()))
@@ -149,4 +296,20 @@ class _Profile(yaml_file.Model):
 
 
 def unknown(what: str, name: str, known) -> str:
+    """Message about a name that is not known.
+
+    Parameters
+    ----------
+    what : str
+        Kind of the thing, such as ``chapter``.
+    name : str
+        The name.
+    known : iterable of str
+        The known names.
+
+    Returns
+    -------
+    str
+        ``no chapter 'x'; did you mean ...?; there are: ...``.
+    """
     return f"no {what} {name!r}{nearest(name, known)}; there are: " + ", ".join(known)

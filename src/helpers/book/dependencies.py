@@ -21,10 +21,20 @@ def modules(source: Path) -> list[Path]:
     Imports inside functions count, in any package. Only the text is read (by grimp); a package's
     own ``__init__`` holds a docstring and is left out.
 
+    Parameters
+    ----------
+    source : Path
+        The notebook.
+
+    Returns
+    -------
+    list of Path
+        Sorted files.
+
     Raises
     ------
     ChapterError
-        the notebook imports a module that ``helpers`` does not have.
+        The notebook imports a module that ``helpers`` does not have.
     """
     import grimp
     import jupytext
@@ -43,10 +53,25 @@ def modules(source: Path) -> list[Path]:
 def data(chapter: str, profile: str) -> list[Path]:
     """The shipped files that a chapter reads under a profile, from the header of its notebook.
 
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter.
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    list of Path
+        Sorted files, those inside declared folders included and hidden ones left out.
+
     Raises
     ------
     ChapterError
-        a declared file is not there, or a pattern names an unknown parameter.
+        A declared file is not there, a pattern names an unknown parameter, or there is no such
+        chapter or profile.
+    ParameterError
+        As `chapters.values`.
     """
     places = [paths.ROOT / place for place in _declared(chapter, profile)]
     files = (f for p in places if p.exists() for f in ([p] if p.is_file() else p.rglob("*")))

@@ -31,7 +31,29 @@ kernelapp.launch_new_instance()
 
 
 def target(chapter: str, profile: str, overrides: Mapping | None = None) -> Path:
-    """Where the executed notebook goes: the book's folder, or ``own/`` with own parameters."""
+    """The file of an executed chapter, in the book's folder or in ``own/`` with own parameters.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter.
+    profile : str
+        Name of the profile.
+    overrides : mapping of str to object, optional
+        Parameter -> value from the command line; the name of the file contains a key of all values.
+
+    Returns
+    -------
+    Path
+        The notebook, whether it exists or not.
+
+    Raises
+    ------
+    ChapterError
+        There are overrides, and there is no such chapter or profile.
+    ParameterError
+        An override is unknown, of a wrong type or not allowed.
+    """
     if not overrides:
         return paths.executed(profile, f"{chapter}.ipynb")
     label = provenance.key(chapters.values(chapter, profile, overrides))
@@ -39,20 +61,36 @@ def target(chapter: str, profile: str, overrides: Mapping | None = None) -> Path
 
 
 def execute(chapter: str, profile: str, overrides: Mapping | None = None) -> Path:
-    """Run a chapter under a profile, with overrides from the command line, and return the result.
+    """Run a chapter under a profile.
 
     The executed notebook appears in its place when every cell has run, never before. With
     ``overrides`` it goes to ``build/<profile>/own/``, so that the book holds the profile's values.
 
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter.
+    profile : str
+        Name of the profile.
+    overrides : mapping of str to object, optional
+        Parameter -> value from the command line.
+
+    Returns
+    -------
+    Path
+        The executed notebook, see `target`.
+
     Raises
     ------
     ParameterError
-        before anything runs: a parameter is unknown, of a wrong type or not allowed.
+        Before anything runs: a parameter is unknown, of a wrong type or not allowed.
+    NotThere
+        Before anything runs: a parameter names a set, potential, run or file that does not exist.
     ChapterError
-        no such chapter or profile; or a cell failed: ``chapter, cell [n], ErrorName: message``.
-        The broken notebook and its log are then in ``build/<profile>/failed/``.
+        There is no such chapter or profile; or a cell failed: ``chapter, cell [n], ErrorName:
+        message``. The broken notebook and its log are then in ``build/<profile>/failed/``.
     DirectoryBusy
-        the same chapter is being executed already.
+        The same chapter is being executed already.
     """
     import jupytext
     import nbformat

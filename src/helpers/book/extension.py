@@ -41,7 +41,23 @@ class ViewRenderer:
 
     @staticmethod
     def handle_mime(renderer, data, inline: bool):
-        """Nodes for our MIME types; None for any other, so that myst-nb does it."""
+        """Nodes for the MIME types of this book.
+
+        Parameters
+        ----------
+        renderer : myst_nb.core.render.NbElementRenderer
+            Renderer that calls this.
+        data : myst_nb.core.render.MimeData
+            One form of an output, with its MIME type and content.
+        inline : bool
+            Whether the output stands inside a line of text.
+
+        Returns
+        -------
+        list of docutils.nodes.Node, or None
+            One raw HTML node for a view, nothing for the numbers of a figure; None for any other
+            MIME type and inside a line, so that myst-nb renders it.
+        """
         if data.mime_type == figure_data.MIME:
             return []
         kind = _KINDS.get(data.mime_type)
@@ -153,7 +169,18 @@ def _link_to_sources(app, name, template, context, tree) -> None:
 
 
 def setup(app: Sphinx) -> dict:
-    """Sphinx calls this."""
+    """Register nodes, transforms and event handlers; called by Sphinx.
+
+    Parameters
+    ----------
+    app : sphinx.application.Sphinx
+        The application.
+
+    Returns
+    -------
+    dict of str to (str or bool)
+        Version of the extension, and that it may read and write in parallel.
+    """
     app.add_enumerable_node(
         TableFigure,
         "table",

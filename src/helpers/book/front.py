@@ -44,8 +44,14 @@ _PACKAGES = (
 class Front:
     """What is known when the pages are made.
 
-    profile: of this copy of the book. executed: chapter -> its executed notebook, in reading order.
-    folder: where the pages lie; pictures go to ``folder/generated``.
+    Attributes
+    ----------
+    profile : str
+        Profile of this copy of the book.
+    executed : dict of str to dict
+        Chapter -> its executed notebook (nbformat 4), in reading order.
+    folder : Path
+        Folder of the pages; pictures go to ``folder/generated``.
     """
 
     profile: str
@@ -56,6 +62,16 @@ class Front:
         """The chapter and the cell that carry ``#| label: ...``, if one does and shows something.
 
         A cell of a part that this profile lacks has its label, but no figure or table to lead to.
+
+        Parameters
+        ----------
+        label : str
+            Label of the figure or table.
+
+        Returns
+        -------
+        (str, dict) or None
+            Name of the chapter, and the cell; None if there is none.
         """
         for chapter, notebook in self.executed.items():
             for cell in notebook["cells"]:
@@ -70,7 +86,15 @@ class Front:
         return None
 
     def markdown(self) -> Iterator[tuple[str, str]]:
-        """(chapter, text) of every output that is Markdown."""
+        """Every output that is Markdown.
+
+        Yields
+        ------
+        chapter : str
+            Name of the chapter.
+        text : str
+            The Markdown.
+        """
         for chapter, notebook in self.executed.items():
             for cell in notebook["cells"]:
                 for out in cell.get("outputs", []):
@@ -85,10 +109,20 @@ def findings(front: Front) -> str:
     One row a claim: what the paper says, what came out here with the chapter that has the numbers,
     the verdict, and how sure it is.
 
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+
+    Returns
+    -------
+    str
+        Markdown.
+
     Raises
     ------
     BookError
-        no chapter states any.
+        No chapter states any.
     """
     says = {str(k): claim for k, claim in enumerate(paper.claims(), 1)}
     rows = []
@@ -118,7 +152,17 @@ def findings(front: Front) -> str:
 def figure(front: Front, label: str) -> str:
     """A figure of a chapter once more, with its caption and a link to where it belongs.
 
-    Where no chapter has it, a sentence says so in its place.
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+    label : str
+        Label of the figure.
+
+    Returns
+    -------
+    str
+        Markdown; a sentence that says so if no chapter has the figure, or it shows nothing.
     """
     found = front.cell(label)
     if found is None:
@@ -136,7 +180,25 @@ def figure(front: Front, label: str) -> str:
 
 
 def structure(front: Front, name: str) -> str:
-    """A cell of data/structures, to be turned."""
+    """A cell of ``data/structures`` as a figure that can be turned.
+
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+    name : str
+        Name of the cell.
+
+    Returns
+    -------
+    str
+        Markdown.
+
+    Raises
+    ------
+    UnknownStructure
+        There is no such cell.
+    """
     atoms = structures.load(name)
     view = structure_view.view(atoms, interactive=False)
     data = {
@@ -154,7 +216,19 @@ def structure(front: Front, name: str) -> str:
 
 
 def status(front: Front) -> str:
-    """When, how long, on what and with which result each chapter was executed."""
+    """When, how long, on what and with which result each chapter was executed.
+
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+
+    Returns
+    -------
+    str
+        Markdown: the profile, a table with a row for each chapter, and the versions of the
+        packages.
+    """
     rows = []
     for chapter, notebook in front.executed.items():
         made = notebook["metadata"].get("zif4", {})
@@ -212,6 +286,21 @@ def form(front: Front) -> str:
 
     It is made from the same ``parameters`` cells that are checked when a chapter runs; the page's
     script checks types, ranges and choices again before it writes anything.
+
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+
+    Returns
+    -------
+    str
+        Markdown with raw HTML.
+
+    Raises
+    ------
+    ParameterError
+        As `chapters.settings`.
     """
     known = {}
     for chapter in front.executed:
@@ -251,7 +340,18 @@ def form(front: Front) -> str:
 
 
 def counterparts(front: Front) -> str:
-    """The paper's figures and tables beside those of this book, with what is missing named."""
+    """The paper's figures and tables beside those of this book, with what is missing named.
+
+    Parameters
+    ----------
+    front : Front
+        The executed chapters; the pairs are in ``counterparts.yaml`` of its folder.
+
+    Returns
+    -------
+    str
+        Table in Markdown.
+    """
     table = yaml.safe_load((front.folder / "counterparts.yaml").read_text())
     rows = []
     for entry in table:
@@ -266,7 +366,23 @@ def counterparts(front: Front) -> str:
 
 
 def workflow(front: Front) -> str:
-    """The way from structures to pages as a drawing, counted from the recipes themselves."""
+    """The way from structures to pages as a drawing, counted from the recipes themselves.
+
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+
+    Returns
+    -------
+    str
+        Markdown.
+
+    Raises
+    ------
+    BadRecipe
+        A file of recipes is ill-written.
+    """
     sets, tests = catalogue.set_recipes(), catalogue.test_sets()
     potentials, runs = catalogue.potential_names(), catalogue.run_names()
     again = [name for name, r in sets.items() if r.sampler in potentials]
@@ -291,7 +407,18 @@ def workflow(front: Front) -> str:
 
 
 def changelog(front: Front) -> str:
-    """CHANGELOG.md of the repository, its title left out."""
+    """CHANGELOG.md of the repository, its title left out.
+
+    Parameters
+    ----------
+    front : Front
+        Not used; every function of `MAKERS` takes it.
+
+    Returns
+    -------
+    str
+        Markdown; a sentence that says so if there is no such file.
+    """
     file = paths.ROOT / "CHANGELOG.md"
     if not file.exists():
         return "No change has been written down yet: the repository has no `CHANGELOG.md`."
@@ -299,7 +426,18 @@ def changelog(front: Front) -> str:
 
 
 def citation(front: Front) -> str:
-    """CITATION.cff as BibTeX: the book, then whose work its data and potentials rest on."""
+    """CITATION.cff as BibTeX: the book, then whose work its data and potentials rest on.
+
+    Parameters
+    ----------
+    front : Front
+        Not used; every function of `MAKERS` takes it.
+
+    Returns
+    -------
+    str
+        Markdown with a heading and a BibTeX block for each entry.
+    """
     cff = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
     year = str(cff.get("date-released", datetime.now().year))[:4]
     address = settings.current().repository.strip() or cff.get("repository-code", "")

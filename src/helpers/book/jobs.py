@@ -28,9 +28,26 @@ class BadJob(UserError, ValueError):
 class Job:
     """What one heating run asks for.
 
-    ranks: of MPI; threads: of a rank; gpus: of the job; memory_GB: of the job. wall_time_h: after
-    which the queue may end the job. submissions: how often it may be submitted in all; that times
-    the wall time is what the run has.
+    Attributes
+    ----------
+    ranks : int
+        Number of MPI ranks.
+    threads : int
+        Threads of each rank.
+    memory_GB : float
+        Memory of the job, GB.
+    wall_time_h : float
+        Wall time after which the queue may end the job, h.
+    submissions : int
+        How often the job may be submitted in all; the run has this number times the wall time.
+    gpus : int
+        Number of GPUs of the job.
+
+    Raises
+    ------
+    BadJob
+        A number of ranks, threads or submissions is no positive whole number, that of GPUs is no
+        whole number from 0 up, or memory or wall time is not positive and finite.
     """
 
     ranks: int
@@ -51,7 +68,14 @@ class Job:
                 raise BadJob(f"{name} = {value!r} is not a positive number")
 
     def resources(self) -> dict[str, int]:
-        """As snakemake's Slurm executor calls them: minutes, megabytes, cores on the node."""
+        """The resources as snakemake's Slurm executor names them.
+
+        Returns
+        -------
+        dict of str to int
+            ``runtime`` (minutes), ``mem_mb`` (MB), ``cpus_per_task`` (cores on the node), and
+            ``gpu`` if any.
+        """
         return {
             "runtime": math.ceil(60 * self.wall_time_h), "mem_mb": round(1000 * self.memory_GB),
             "cpus_per_task": self.ranks * self.threads, **({"gpu": self.gpus} if self.gpus else {}),
@@ -59,17 +83,29 @@ class Job:
 
 
 def of(profile: str, names: list[str] | None = None) -> dict[str, Job]:
-    """run -> job, of all runs of a profile or of those with these names.
+    """The job of each run of a profile.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+    names : list of str, optional
+        Names of runs; by default all runs of the profile.
+
+    Returns
+    -------
+    dict of str to Job
+        Run -> job.
 
     Raises
     ------
     BadJob
-        the profile has no section ``runs``, or an entry of it makes no sense; a name that is none
-        of its runs.
+        The profile has no section ``runs``, an entry of it makes no sense, or a name is none of its
+        runs.
     catalogue.BadRecipe
-        an entry, or a name, that ``data/runs.yaml`` does not know.
+        ``data/runs.yaml`` does not know an entry or a name.
     chapters.ChapterError
-        no such profile.
+        There is no such profile.
     """
     section = chapters.runs(profile)
     if not section:

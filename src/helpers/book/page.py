@@ -43,14 +43,29 @@ _UNIT_IN_HEADER = re.compile(r"\(([^()<>]+)\)(?=\s*</th>)")
 
 
 def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
-    """The page of an executed chapter, as a notebook; CSV files go to ``data_folder``.
+    """The page of an executed chapter, as a notebook.
 
-    form: address of the page with the form of parameters, if the book has one.
+    Parameters
+    ----------
+    notebook : dict
+        The executed notebook (nbformat 4); it is not changed.
+    chapter : str
+        Name of the chapter.
+    data_folder : Path
+        Folder for the numbers of the figures, as CSV files; made if needed.
+    form : str
+        Address of the page with the form of parameters; empty if the book has none.
+
+    Returns
+    -------
+    dict
+        The notebook to be rendered.
 
     Raises
     ------
     Unfit
-        a ``#|`` line cannot be understood, or a label is used twice; the message names the cell.
+        A ``#|`` line cannot be understood, or a label is used twice; the message names the cell or
+        the chapter.
     """
     page = copy.deepcopy(notebook)
     made: list[str] = []
@@ -91,17 +106,57 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
 
 
 def is_table(output: dict) -> bool:
-    """Whether an output is shown as an HTML table."""
+    """Whether an output is shown as an HTML table.
+
+    Parameters
+    ----------
+    output : dict
+        Output of a cell (nbformat 4).
+
+    Returns
+    -------
+    bool
+        True if it is.
+    """
     return "<table" in "".join(output.get("data", {}).get("text/html", ""))
 
 
 def is_figure(output: dict) -> bool:
-    """Whether an output is shown as a picture, perhaps one that can be turned or looked into."""
+    """Whether an output is shown as a picture, perhaps one that can be turned or looked into.
+
+    Parameters
+    ----------
+    output : dict
+        Output of a cell (nbformat 4).
+
+    Returns
+    -------
+    bool
+        True if it is.
+    """
     return any(kind in output.get("data", {}) for kind in _FIGURES)
 
 
 def options(source: str) -> tuple[str, dict[str, str]]:
-    """Code without its leading ``#|`` lines, and what they say."""
+    """Separate the leading ``#|`` lines of a cell from its code.
+
+    Parameters
+    ----------
+    source : str
+        Text of the cell.
+
+    Returns
+    -------
+    code : str
+        The text without these lines.
+    options : dict of str to str
+        What they say: ``label``, ``caption``, ``alt`` and ``width``, as far as given.
+
+    Raises
+    ------
+    Unfit
+        A line is none of these options, or the label does not read ``fig-...`` or ``tbl-...``.
+    """
     lines, options, key = source.splitlines(), {}, None
     while lines and (match := _OPTION.match(lines[0])):
         text, goes_on = match[1].strip(), key is not None and match[1].startswith(" ")

@@ -14,16 +14,25 @@ from helpers.book import render
 
 
 def check(folder: Path) -> int:
-    """Look through a rendered book and return the number of figures in it.
+    """Look through a rendered book.
 
-    Every page of _toc.yml is there; every code cell of every chapter has run, is shown and shows
-    no error; no internal link or picture is broken; every figure decodes and has more than one
-    colour.
+    Every page of _toc.yml is there; every code cell of every chapter has run, is shown and shows no
+    error; no internal link or picture is broken; every figure decodes and has more than one colour.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the rendered book.
+
+    Returns
+    -------
+    int
+        Number of figures in the book.
 
     Raises
     ------
     BookError
-        with one line for each thing that is wrong.
+        Something is wrong; the message has one line for each thing.
     """
     folder = Path(folder).resolve()
     wrong: list[str] = []

@@ -35,7 +35,14 @@ _INTEGER = re.compile(r"[+-]?\d+(_\d+)*")
 class ParameterError(UserError, ValueError):
     """A parameter is unknown, of the wrong type or not allowed, or its cell is ill-written.
 
-    name, source: of the parameter that was given, and who gave it, where one was.
+    Parameters
+    ----------
+    message : str
+        What is wrong.
+    name : str
+        Name of the parameter that was given; empty if none was.
+    source : str
+        Who gave it: ``profile`` or ``command line``; empty if nobody did.
     """
 
     def __init__(self, message: str, name: str = "", source: str = ""):
@@ -47,8 +54,29 @@ class ParameterError(UserError, ValueError):
 class Parameter:
     """One entry of a ``parameters`` cell.
 
-    ``low``/``high`` bound a number (None: open); ``choices`` lists the allowed values (None: any).
-    For a list type they hold for every element.
+    Of a list, the bounds and the choices hold for every element.
+
+    Attributes
+    ----------
+    name : str
+        Name.
+    type : str
+        ``int``, ``float``, ``str``, ``bool``, or a list of one of the first three, such as
+        ``list[int]``.
+    default : object
+        Value in the notebook, of this type.
+    unit : str
+        Unit, as written between the brackets.
+    allowed : str
+        The allowed values, as written.
+    description : str
+        Meaning of the parameter.
+    low : float or None
+        Smallest allowed number; None if there is no lower bound.
+    high : float or None
+        Largest allowed number; None if there is no upper bound.
+    choices : tuple or None
+        The allowed values; None if they are not listed.
     """
 
     name: str
@@ -63,15 +91,26 @@ class Parameter:
 
     @property
     def is_list(self) -> bool:
+        """Whether the value is a list."""
         return self.type.startswith("list[")
 
     def parse(self, value):
-        """``value`` (a Python object from YAML, or text) as this parameter's type, checked.
+        """Convert a value to the type of this parameter, and check it.
+
+        Parameters
+        ----------
+        value : object
+            Python object from YAML, or text.
+
+        Returns
+        -------
+        object
+            The value; nothing is rounded.
 
         Raises
         ------
         ParameterError
-            the value is of another type, or outside the allowed values.
+            The value is of another type, or outside the allowed values.
         """
         if not self.is_list:
             return self._checked(_scalar(self._element, value, self))
@@ -97,7 +136,17 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Setting:
-    """A parameter, the value it gets, and who says so: default, profile or command line."""
+    """A parameter with the value that it gets.
+
+    Attributes
+    ----------
+    parameter : Parameter
+        The parameter.
+    value : object
+        Its value.
+    source : str
+        Origin of the value: ``default``, ``profile`` or ``command line``.
+    """
 
     parameter: Parameter
     value: object
@@ -105,12 +154,22 @@ class Setting:
 
 
 def read(notebook: Path) -> list[Parameter]:
-    """The parameters of a py:percent notebook, in their order.
+    """The parameters of a py:percent notebook.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook.
+
+    Returns
+    -------
+    list of Parameter
+        In the order of the cell.
 
     Raises
     ------
     ParameterError
-        no or several ``parameters`` cells, or a line that does not follow the grammar.
+        There are no or several ``parameters`` cells, or a line does not follow the grammar.
     """
     notebook = Path(notebook)
     cells = jupytext.read(notebook).cells
@@ -128,13 +187,27 @@ def read(notebook: Path) -> list[Parameter]:
 def settings(
     notebook: Path, profile: Mapping | None = None, overrides: Mapping | None = None
 ) -> list[Setting]:
-    """Every parameter of the notebook with its value and where that comes from.
+    """Every parameter of a notebook with its value and the origin of that value.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook.
+    profile : mapping of str to object, optional
+        Parameter -> value from a profile.
+    overrides : mapping of str to object, optional
+        Parameter -> value from the command line, which takes precedence.
+
+    Returns
+    -------
+    list of Setting
+        In the order of the cell.
 
     Raises
     ------
     ParameterError
-        an unknown name (with the nearest valid one), a wrong type, a value that is not allowed,
-        or an ill-written ``parameters`` cell.
+        A name is unknown (the message has the nearest valid one), a value has a wrong type or is
+        not allowed, or the ``parameters`` cell is ill-written.
     """
     known = {p.name: p for p in read(notebook)}
     chapter = Path(notebook).stem
@@ -156,17 +229,29 @@ def settings(
 
 
 def accepted(chapter: str, values: Mapping) -> dict:
-    """What a chapter's parameters mean, whoever set them: name -> value, checked.
+    """The values of a chapter's parameters, converted and checked, whoever set them.
 
     papermill without our runner hands a list that was given by ``-p`` over as text and checks
     nothing; a front-end leaves what was typed into the cell. A chapter that calls
     ``globals().update(parameters.accepted("01_data", globals()))`` behind its parameters gets
     lists, numbers in their ranges and known choices, or says which parameter is wrong.
 
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter.
+    values : mapping of str to object
+        Value of every parameter; other names are ignored.
+
+    Returns
+    -------
+    dict of str to object
+        Parameter -> value.
+
     Raises
     ------
     ParameterError
-        a value of the wrong type, or one that is not allowed; of lists it says how to hand them on.
+        A value has a wrong type or is not allowed; for a list the message says how to hand it on.
     """
     notebook = paths.NOTEBOOKS / f"{chapter}.py"
     result = {}

@@ -34,12 +34,22 @@ _LEFT_OUT = (
 
 
 def write(profile: str) -> Path:
-    """``build/<profile>/book.pdf`` of the rendered book.
+    """Print the rendered book.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    Path
+        ``build/<profile>/book.pdf``.
 
     Raises
     ------
     BookError
-        the book is not rendered, there is no Chromium, or it printed nothing.
+        The book is not rendered, there is no Chromium, or it printed nothing.
     """
     folder = render.html(profile)
     absent = [name for name in render.pages() if not (folder / f"{name}.html").is_file()]
@@ -82,7 +92,18 @@ def write(profile: str) -> Path:
 
 
 def one_page(folder: Path) -> str:
-    """The text of all pages in the order of _toc.yml as one page, which lies in ``folder``."""
+    """The text of all pages in the order of _toc.yml as one page.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the rendered book, in which the page is to lie.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     names = render.pages()
     parts = []
     for name in names:

@@ -28,17 +28,45 @@ _GENERATED = re.compile(r"^% generated: ([a-z_]+)(?: (\S+))?\s*$", re.M)
 
 
 def html(profile: str) -> Path:
-    """``build/<profile>/html``: the rendered book."""
+    """The folder of the rendered book.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    Path
+        ``build/<profile>/html``, whether it exists or not.
+    """
     return paths.BUILD / profile / "html"
 
 
 def log(profile: str) -> Path:
-    """What jupyter-book said."""
+    """The file with the messages of jupyter-book.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    Path
+        ``build/<profile>/jupyter-book.log``, whether it exists or not.
+    """
     return paths.BUILD / profile / "jupyter-book.log"
 
 
 def pages() -> list[str]:
-    """The documents of _toc.yml in reading order, without suffix."""
+    """The documents of _toc.yml in reading order.
+
+    Returns
+    -------
+    list of str
+        Paths from the root of the repository, without suffix.
+    """
     toc = yaml.safe_load((paths.ROOT / "_toc.yml").read_text())
 
     def walk(node):
@@ -56,7 +84,13 @@ def pages() -> list[str]:
 
 
 def sources() -> list[Path]:
-    """The files of the book that are not executed: its pages, pictures and configuration."""
+    """The files of the book that are not executed: its pages, pictures and configuration.
+
+    Returns
+    -------
+    list of Path
+        Sorted files.
+    """
     files = [f for f in (paths.ROOT / "book").rglob("*") if f.is_file()]
     more = ("_config.yml", "_toc.yml", "CITATION.cff", "CHANGELOG.md")
     return sorted([*files, *(paths.ROOT / name for name in more if (paths.ROOT / name).exists())])
@@ -68,11 +102,21 @@ def assemble(profile: str) -> Path:
     Chapters are turned into what is read (`helpers.book.page`). A line ``% generated: name`` of a
     page gives way to what `helpers.book.front` makes of the chapters under that name.
 
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    Path
+        ``build/<profile>/book-source``.
+
     Raises
     ------
     BookError
-        a chapter of _toc.yml has not been executed under this profile, or cannot be shown; a page
-        asks for what is not generated.
+        A chapter of _toc.yml has not been executed under this profile, or cannot be shown; a page
+        asks for what is not generated; the address of the repository is none.
     """
     folder = paths.BUILD / profile / "book-source"
     shutil.rmtree(folder, ignore_errors=True)
@@ -116,12 +160,17 @@ def _generated(made: front.Front, name: str, match: re.Match) -> str:
 
 
 def repository() -> str:
-    """The repository's address as the user gave it, or nothing.
+    """The repository's address as the user gave it in the settings.
+
+    Returns
+    -------
+    str
+        ``https://host/owner/name``; empty if none is given.
 
     Raises
     ------
     BookError
-        it is not the address of a repository.
+        It is not the address of a repository.
     """
     address = settings.current().repository.strip().rstrip("/").removesuffix(".git")
     if address and not re.fullmatch(r"https://[\w.-]+(/[\w.~-]+){2,}", address):
@@ -154,7 +203,13 @@ def _configure(file: Path) -> None:
 
 
 def branch() -> str:
-    """The branch that is checked out, ``main`` where git cannot say."""
+    """The branch of git that is checked out.
+
+    Returns
+    -------
+    str
+        Its name; ``main`` where git cannot say.
+    """
     if not shutil.which("git"):
         return "main"
     said = subprocess.run(
@@ -168,10 +223,21 @@ def build(profile: str) -> Path:
 
     The former book stays in place until the new one is complete.
 
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    Path
+        ``build/<profile>/html``.
+
     Raises
     ------
     BookError
-        jupyter-book warned or failed; the first warnings are in the message, all are in the log.
+        As `assemble`; or jupyter-book warned or failed: the first warnings are in the message, all
+        are in the log.
     """
     source = assemble(profile)
     command = [
@@ -226,7 +292,18 @@ def _leave_out_unused(folder: Path) -> None:
 
 
 def chapter_notebooks() -> list[str]:
-    """The chapters in _toc.yml, held to those in notebooks/."""
+    """The chapters of _toc.yml in reading order, checked against ``notebooks/``.
+
+    Returns
+    -------
+    list of str
+        Names of the chapters.
+
+    Raises
+    ------
+    BookError
+        _toc.yml and ``notebooks/`` do not have the same chapters.
+    """
     named = [Path(page).name for page in pages() if page.startswith("notebooks/")]
     if sorted(named) != chapters.names():
         raise BookError(

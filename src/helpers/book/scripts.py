@@ -54,10 +54,15 @@ _LOADER = """
 def ngl() -> str:
     """NGL as one script that sets ``window.NGL``, from the files that nglview gives JupyterLab.
 
+    Returns
+    -------
+    str
+        JavaScript.
+
     Raises
     ------
     BookError
-        nglview's wheel holds no NGL where it used to; its version is then too new or too old.
+        nglview's wheel holds no NGL where it used to: its version is too new or too old.
     """
     folder = Path(sys.prefix) / "share/jupyter/labextensions/nglview-js-widgets/static"
     chunks = {file: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.js"))}
@@ -83,14 +88,36 @@ def ngl() -> str:
 
 
 def plotly() -> str:
-    """plotly.js, minified, from plotly's wheel."""
+    """plotly.js, minified, from plotly's wheel.
+
+    Returns
+    -------
+    str
+        JavaScript.
+    """
     import plotly
 
     return (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_text("utf-8")
 
 
 def write(folder: Path) -> list[Path]:
-    """Put the shared scripts into ``folder`` (the book's ``_static``)."""
+    """Put the scripts that pages share into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder, ``_static`` of the book; made if needed.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    BookError
+        As `ngl`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, make in (("ngl.js", ngl), ("plotly.js", plotly)):

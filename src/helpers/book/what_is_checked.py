@@ -109,7 +109,13 @@ def file() -> Path:
 
 
 def page() -> str:
-    """The page as Markdown: each check with what it says."""
+    """The page: each check with its message.
+
+    Returns
+    -------
+    str
+        Markdown with a table for frames, files, structures and trajectories.
+    """
     lines = [_HEAD, *_section("Labelled frames (`make import`, `checks.check`)", _of_frames())]
     lines += _section("Files of labelled frames", _of_files())
     lines += _section("Structures that are heated", _of_structures())

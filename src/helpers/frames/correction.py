@@ -63,10 +63,20 @@ _GPA_PER_MEV_A3 = 1e-3 * units.EV_PER_A3_IN_GPA
 
 @dataclass(frozen=True)
 class Law:
-    """What DFT adds to the reference in one framework.
+    r"""What DFT adds to the reference in one framework.
 
-    coefficients: c_k in meV/atom per (A^3/atom)^k of D(v) = sum_k c_k (v - centre)^k / k!.
-    volumes: (smallest, largest) of the fit, A^3/atom. n_atoms: of the framework's cells.
+    .. math:: D(v) = \sum_k c_k (v - v_0)^k / k!
+
+    Attributes
+    ----------
+    n_atoms : int
+        Number of atoms of the framework's cells.
+    centre : float
+        v_0, A^3/atom.
+    coefficients : tuple of float
+        c_k, meV/atom per (A^3/atom)^k.
+    volumes : (float, float)
+        Smallest and largest volume of the fit, A^3/atom.
     """
 
     n_atoms: int
@@ -75,15 +85,48 @@ class Law:
     volumes: tuple[float, float]
 
     def energy(self, volume: np.ndarray) -> np.ndarray:
-        """D(v) in meV/atom at volumes in A^3/atom."""
+        """Energy of DFT minus that of the reference, D(v).
+
+        Parameters
+        ----------
+        volume : float or (F,) array
+            Volumes, A^3/atom.
+
+        Returns
+        -------
+        (F,) array
+            D, meV/atom.
+        """
         return _rows(volume, self.centre, len(self.coefficients) - 1) @ self.coefficients
 
     def slope(self, volume: np.ndarray) -> np.ndarray:
-        """D'(v) in meV/A^3 at volumes in A^3/atom."""
+        """Derivative of `energy` with respect to the volume, D'(v).
+
+        Parameters
+        ----------
+        volume : float or (F,) array
+            Volumes, A^3/atom.
+
+        Returns
+        -------
+        (F,) array
+            D', meV/A^3.
+        """
         return _slopes(volume, self.centre, len(self.coefficients) - 1) @ self.coefficients
 
     def pressure(self, volume: np.ndarray) -> np.ndarray:
-        """p_DFT - p_ref = -D'(v) in GPa at volumes in A^3/atom."""
+        """Pressure of DFT minus that of the reference, -D'(v).
+
+        Parameters
+        ----------
+        volume : float or (F,) array
+            Volumes, A^3/atom.
+
+        Returns
+        -------
+        (F,) array
+            Pressure, GPa.
+        """
         return -_GPA_PER_MEV_A3 * self.slope(volume)
 
 
@@ -103,11 +146,27 @@ def _slopes(volume, centre: float, degree: int) -> np.ndarray:
 
 
 def differences(framework: str, images: Sequence[Atoms] | None = None) -> pd.DataFrame:
-    """CP2K minus reference on the CP2K frames of a framework (or of ``images``), a row a frame.
+    """CP2K minus reference on the CP2K frames of a framework.
 
-    Columns: name, phase, temperature_K (NaN where unknown), volume_A3_per_atom,
-    energy_meV_per_atom, pressure_GPa = -tr(sigma)/3, deviatoric_GPa (root mean square of what of
-    the stress is no pressure), force_eV_per_A (root mean square).
+    Parameters
+    ----------
+    framework : str
+        Name of the framework.
+    images : sequence of ase.Atoms, optional
+        Frames as `cp2k.read` gives them; by default all of the framework.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame. Columns: name, phase, temperature_K (NaN where unknown),
+        volume_A3_per_atom, energy_meV_per_atom, pressure_GPa = -tr(sigma)/3, deviatoric_GPa (root
+        mean square of the components of the stress without its pressure), force_eV_per_A (root mean
+        square of the components).
+
+    Raises
+    ------
+    NotThere
+        As `cp2k.read`.
     """
     known = dft_list.listed().get(framework, {})
     rows = []
@@ -133,12 +192,26 @@ def differences(framework: str, images: Sequence[Atoms] | None = None) -> pd.Dat
 
 
 def fit(table: pd.DataFrame, degree: int, n_atoms: int) -> Law:
-    """The law of a degree that `differences` ask for, energies and pressures together.
+    """Fit a law to differences, energies and pressures together, by weighted least squares.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `differences`.
+    degree : int
+        Degree of the polynomial.
+    n_atoms : int
+        Number of atoms of the framework's cells, kept in the law.
+
+    Returns
+    -------
+    Law
+        The law.
 
     Raises
     ------
     Unfit
-        fewer frames than the degree needs.
+        There are fewer frames than the degree needs.
     """
     volume = table["volume_A3_per_atom"].to_numpy()
     if len(table) <= degree:
@@ -157,9 +230,24 @@ def fit(table: pd.DataFrame, degree: int, n_atoms: int) -> Law:
 
 
 def left_out(table: pd.DataFrame, degree: int) -> pd.DataFrame:
-    """The table with what each frame lies off a law fitted to the others.
+    """Distance of each frame from a law fitted to the others.
 
-    Further columns: energy_off_meV_per_atom, pressure_off_GPa, frame minus law.
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `differences`.
+    degree : int
+        Degree of the law.
+
+    Returns
+    -------
+    DataFrame
+        The table with further columns energy_off_meV_per_atom, pressure_off_GPa: frame minus law.
+
+    Raises
+    ------
+    Unfit
+        As `fit`.
     """
     off = []
     for i in range(len(table)):
@@ -173,7 +261,19 @@ def left_out(table: pd.DataFrame, degree: int) -> pd.DataFrame:
 
 
 def score(off: pd.DataFrame) -> dict[str, float]:
-    """Root mean squares of what `left_out` found, and both over their goals in one number."""
+    """Root-mean-square errors of frames left out.
+
+    Parameters
+    ----------
+    off : DataFrame
+        Result of `left_out`.
+
+    Returns
+    -------
+    dict of str to float
+        ``energy_meV_per_atom``, ``pressure_GPa``, and ``over_goals``: both in units of their goals,
+        added in quadrature.
+    """
     energy = float(np.sqrt(np.mean(off["energy_off_meV_per_atom"] ** 2)))
     pressure = float(np.sqrt(np.mean(off["pressure_off_GPa"] ** 2)))
     return {
@@ -184,7 +284,20 @@ def score(off: pd.DataFrame) -> dict[str, float]:
 
 
 def choose(table: pd.DataFrame) -> tuple[int, dict[int, dict]]:
-    """The degree that the rule at the top of this module takes, and the score of each."""
+    """The degree that the rule at the top of this module takes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `differences`.
+
+    Returns
+    -------
+    degree : int
+        The degree.
+    scores : dict of int to dict
+        `score` of each degree that the number of frames allows.
+    """
     scores = {d: score(left_out(table, d)) for d in DEGREES if d < len(table) - 1}
     best = min(s["over_goals"] for s in scores.values())
     return min(d for d, s in scores.items() if s["over_goals"] <= 1.05 * best), scores
@@ -307,14 +420,24 @@ def _plain(value):
 
 
 def laws(file: Path | None = None) -> dict[str, Law]:
-    """The fitted laws by framework, as ``data/correction.yaml`` (or ``file``) has them.
+    """The fitted laws.
+
+    Parameters
+    ----------
+    file : Path, optional
+        File of the laws; by default ``data/correction.yaml``.
+
+    Returns
+    -------
+    dict of str to Law
+        Framework -> law.
 
     Raises
     ------
-    FileNotFoundError
-        no such file; the message says how it is made.
+    NotThere
+        There is no such file; the message says how it is made.
     Unfit
-        an entry that is no law.
+        The file is no YAML, or an entry is no law.
     """
     file = Path(file or paths.CORRECTION)
     if not file.is_file():
@@ -337,22 +460,46 @@ def laws(file: Path | None = None) -> dict[str, Law]:
 
 
 def key(chosen: dict[str, Law]) -> str:
-    """What names the laws in a recipe: a hash of their numbers, as of every recipe."""
+    """Name of laws in a recipe.
+
+    Parameters
+    ----------
+    chosen : dict of str to Law
+        Framework -> law.
+
+    Returns
+    -------
+    str
+        Hash of their numbers, as of every recipe.
+    """
     return provenance.key({name: asdict(law) for name, law in chosen.items()})
 
 
 def corrected(
     system: dpdata.LabeledSystem, chosen: dict[str, Law], source: str = "these frames"
 ) -> dpdata.LabeledSystem:
-    """A copy of labelled frames with DFT's energies and virials, as far as the laws know them.
+    """Labelled frames with the energies and virials of DFT: E + N D(v) and W - V D'(v) 1.
 
-    E + N D(v) and W - V D'(v) 1; forces as they were. source: what the messages call the frames.
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames with the labels of the reference; they are not changed.
+    chosen : dict of str to Law
+        Framework -> law; the one with the frames' number of atoms is taken.
+    source : str
+        Origin of the frames, for messages.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        A copy; forces as they were.
 
     Raises
     ------
-    dataset.BadFrames
-        another composition than Zn(C3H3N2)2, a framework without a law, or volumes farther than
-        :data:`MARGIN` from those of the fit. Nearer ones are extrapolated, with a warning.
+    BadFrames
+        The frames have another composition than Zn(C3H3N2)2, no framework has their number of
+        atoms, or volumes are farther than :data:`MARGIN` from those of the fit. Nearer ones are
+        extrapolated, with a warning.
     """
     elements = np.array(system["atom_names"])[system["atom_types"]]
     law = _law_of(_counts(elements), chosen, source)
@@ -389,15 +536,29 @@ def _look_at_volumes(volume: np.ndarray, law: Law, source: str) -> None:
 def corrected_images(
     images: Sequence[Atoms], chosen: dict[str, Law], source: str = "these frames"
 ) -> list[Atoms]:
-    """As `corrected`, of labelled ASE structures of one framework.
+    """`corrected` for labelled ASE structures.
 
     What was relaxed, strained or kept with the reference's labels (elastic constants, E(V)) needs
     no label anew.
 
+    Parameters
+    ----------
+    images : sequence of ase.Atoms
+        Structures with energy, forces and stress of the reference; they are not changed.
+    chosen : dict of str to Law
+        As for `corrected`.
+    source : str
+        As for `corrected`.
+
+    Returns
+    -------
+    list of ase.Atoms
+        Copies with corrected energy (eV) and stress (eV/A^3), forces as they were.
+
     Raises
     ------
-    dataset.BadFrames
-        see `corrected`.
+    BadFrames
+        As `corrected`.
     """
     found = []
     for atoms in images:
@@ -442,7 +603,29 @@ def _law_of(counts: dict[str, int], chosen: dict[str, Law], source: str) -> Law:
 def load(
     name: str, part: str | None = None, chosen: dict[str, Law] | None = None
 ) -> dpdata.LabeledSystem:
-    """A set as `dataset.load` gives it; with laws, corrected if its labels are the reference's."""
+    """A set as `dataset.load` gives it, corrected if its labels are those of the reference.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+    part : str, optional
+        ``training`` or ``validation``; by default both, in this order.
+    chosen : dict of str to Law, optional
+        Framework -> law; by default nothing is corrected.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The frames.
+
+    Raises
+    ------
+    NotThere
+        As `dataset.load`.
+    BadFrames
+        As `dataset.load` and `corrected`.
+    """
     system = dataset.load(name, part)
     if not chosen or provenance.read(dataset.locate(name)).get("source") != reference.SOURCE:
         return system
@@ -450,22 +633,62 @@ def load(
 
 
 def write(name: str, chosen: dict[str, Law], directory: Path) -> None:
-    """A corrected copy of a set for ``dp train``: both parts, no provenance of its own."""
+    """Write a corrected copy of a set for ``dp train``: both parts, no provenance of its own.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+    chosen : dict of str to Law
+        Framework -> law.
+    directory : Path
+        Directory of the copy.
+
+    Raises
+    ------
+    NotThere
+        As `load`.
+    BadFrames
+        As `load`.
+    """
     for part in dataset.PARTS:
         load(name, part, chosen).to("deepmd/npy", str(directory / part), prec=np.float64,
                                     set_size=10**6)  # fmt: skip
 
 
 def keep(chosen: dict[str, Law], directory: Path) -> None:
-    """Leave the laws beside the potential that is trained on them, for :func:`of`."""
+    """Write laws beside the potential that is trained with them, for :func:`of`.
+
+    Parameters
+    ----------
+    chosen : dict of str to Law
+        Framework -> law.
+    directory : Path
+        Directory of the potential.
+    """
     plain = {name: _plain(asdict(law)) for name, law in chosen.items()}
     provenance.write_text(directory / paths.CORRECTION.name, yaml.safe_dump(plain))
 
 
 def of(potential: Path | None) -> dict[str, Law] | None:
-    """The laws that the labels of a potential were corrected by; None if they were not.
+    """The laws that the labels of a potential were corrected by.
 
-    Its errors are those against labels that are corrected in the same way.
+    The errors of the potential are those against labels that are corrected in the same way.
+
+    Parameters
+    ----------
+    potential : Path or None
+        Directory of the potential; None for a model file alone, which tells nothing of its labels.
+
+    Returns
+    -------
+    dict of str to Law, or None
+        Framework -> law; None if the labels were not corrected.
+
+    Raises
+    ------
+    Unfit
+        As `laws`.
     """
     if potential is None:  # a model file alone tells nothing of its labels
         return None

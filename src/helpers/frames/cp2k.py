@@ -58,12 +58,24 @@ class DFTFailed(UserError, RuntimeError):
 
 
 def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
-    """The input of one energy, forces and stress of ``atoms``; cutoff: plane waves, in Ry.
+    """The input of one calculation of energy, forces and stress.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure, periodic.
+    cutoff : float
+        Cutoff of the plane waves, Ry.
+
+    Returns
+    -------
+    str
+        Content of the input file.
 
     Raises
     ------
-    ValueError
-        an element other than C, H, N, Zn.
+    Unfit
+        There is an element other than C, H, N and Zn.
     """
     elements = sorted(set(atoms.symbols))
     if unknown := [e for e in elements if e not in _ELECTRONS]:
@@ -153,16 +165,37 @@ def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
 def label(
     structures: Sequence[Atoms], directory: Path, *, ranks: int = 1, cutoff: float = 600.0
 ) -> list[Atoms]:
-    """Structures with CP2K's energy, forces and stress attached, in input order.
+    """Structures with CP2K's energy, forces and stress attached.
 
     Every frame is a directory ``<key>`` of its input below ``directory``, written last of all
-    ``provenance.json``: killed, the same call goes on with the first unfinished frame. The info of
-    a frame gains ``dft_seconds`` and ``scf_steps``.
+    ``provenance.json``: killed, the same call goes on with the first unfinished frame.
+
+    Parameters
+    ----------
+    structures : sequence of ase.Atoms
+        The structures.
+    directory : Path
+        Folder for the calculations.
+    ranks : int
+        Number of MPI ranks.
+    cutoff : float
+        Cutoff of the plane waves, Ry.
+
+    Returns
+    -------
+    list of ase.Atoms
+        The structures in the same order, with energy (eV), forces (eV/A) and stress (eV/A^3); their
+        info gains ``dft_seconds`` and ``scf_steps``.
 
     Raises
     ------
     DFTFailed
-        see the class; the last lines of CP2K's output are in the message.
+        CP2K is not installed, died, or did not converge; the message has the last lines of its
+        output.
+    Unfit
+        As `cp2k_input`.
+    DirectoryBusy
+        Another process computes the same frame.
     """
     labelled = []
     for atoms in waiting.bar(structures, desc="CP2K", unit="frame"):
@@ -211,7 +244,18 @@ def launcher(program: str, ranks: int) -> list[str]:
 
 
 def has_slow_blas(program: str) -> bool:
-    """Whether a program is linked to a BLAS that is none of the fast ones (as ``ldd`` tells)."""
+    """Whether a program is linked to a BLAS that is none of the fast ones (as ``ldd`` tells).
+
+    Parameters
+    ----------
+    program : str
+        Path of the program.
+
+    Returns
+    -------
+    bool
+        True if it is linked to ``libblas`` and to none of OpenBLAS, MKL, BLIS and ATLAS.
+    """
     said = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
     return "libblas" in said and not re.search("openblas|mkl|blis|atlas", said)
 
@@ -285,21 +329,38 @@ def _stress(output: Path) -> np.ndarray:
 
 
 def systems() -> list[str]:
-    """Names of the systems with CP2K frames in ``data/dft``."""
+    """Names of the systems with CP2K frames in ``data/dft``.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
+    """
     return sorted(file.stem for file in paths.DFT.glob("*.extxyz"))
 
 
 def read(system: str) -> list[Atoms]:
-    """The CP2K frames of a system. Each says in its info where it comes from (``origin``).
+    """The CP2K frames of a system.
 
-    Atoms stand in the order of the type map. Where the reference knows the composition, its labels
-    stand beside: ``reference_energy`` and ``reference_stress`` in the info, ``reference_forces``
-    in the arrays.
+    Atoms are in the order of the type map.
+
+    Parameters
+    ----------
+    system : str
+        Name of the system.
+
+    Returns
+    -------
+    list of ase.Atoms
+        The frames with energy (eV), forces (eV/A) and stress (eV/A^3); the info says where each
+        comes from (``origin``). Where the reference knows the composition, its labels stand beside:
+        ``reference_energy`` and ``reference_stress`` in the info, ``reference_forces`` in the
+        arrays.
 
     Raises
     ------
-    FileNotFoundError
-        no such system; the message lists those there are.
+    NotThere
+        There is no such system; the message lists those there are.
     """
     file = paths.DFT / f"{system}.extxyz"
     if not file.is_file():
@@ -310,17 +371,38 @@ def read(system: str) -> list[Atoms]:
 
 
 def median_seconds() -> dict[str, float]:
-    """Wall time of a frame (s), the median of each system, as the machine that made it saw it."""
+    """Wall time of a CP2K frame on the machine that made it.
+
+    Returns
+    -------
+    dict of str to float
+        System -> median over its frames, s.
+    """
     return {name: float(np.median([a.info["dft_seconds"] for a in read(name)]))
             for name in systems()}  # fmt: skip
 
 
 def make(system: str) -> Path:
-    """The shipped frames of a system, labelled again by CP2K here: ``build/dft/<system>.extxyz``.
+    """Label the shipped frames of a system again by CP2K.
+
+    Parameters
+    ----------
+    system : str
+        Name of the system.
+
+    Returns
+    -------
+    Path
+        ``build/dft/<system>.extxyz``.
 
     Raises
     ------
+    NotThere
+        As `read`.
     DFTFailed
+        As `label`.
+    DirectoryBusy
+        As `label`.
     """
     target = paths.BUILD / "dft" / f"{system}.extxyz"
     labelled = label(read(system), paths.BUILD / "dft")

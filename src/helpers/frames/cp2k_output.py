@@ -37,15 +37,28 @@ _STRESS = re.compile(
 def read_point(path: Path) -> dpdata.LabeledSystem:
     """Cell, atoms, energy, forces and, where it is printed, virial of a single point.
 
-    Of a job that was started again into one file the last start counts. Kinds of atoms
-    (``&KIND N1``) are read as the element that CP2K prints beside them.
+    Of a job that was started again into one file the last start counts. Kinds of atoms (``&KIND
+    N1``) are read as the element that CP2K prints beside them.
+
+    Parameters
+    ----------
+    path : Path
+        Output of CP2K, compressed or not.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        One frame; A, eV, eV/A, virial in eV.
 
     Raises
     ------
     BadFrames
-        CP2K did not come to its end, several steps, something is not printed, an unknown unit.
+        CP2K did not come to its end, there are several steps, something is not printed, or a unit
+        is unknown.
     Unconverged
-        the electrons did not converge.
+        The electrons did not converge.
+    Unreadable
+        As `files.text`.
     """
     name, text = paths.relative(path), files.text(path)
     _inspect(text, name)
@@ -112,12 +125,24 @@ def _forces(text: str, n: int) -> np.ndarray | None:
 
 
 def cp2k_stress(path: Path) -> np.ndarray | None:
-    """Stress (3, 3) in eV/A^3 of an output of CP2K, positive for compression; None if it has none.
+    """Stress in an output of CP2K; of several the last.
+
+    Parameters
+    ----------
+    path : Path
+        Output of CP2K, compressed or not.
+
+    Returns
+    -------
+    (3, 3) array or None
+        Stress, eV/A^3, positive for compression; None if it is not printed.
 
     Raises
     ------
     BadFrames
-        its unit, which depends on the version of CP2K, is missing or not known here.
+        Its unit, which depends on the version of CP2K, is missing or not known here.
+    Unreadable
+        As `files.text`.
     """
     text = files.text(path)
     stress = _stress(text, paths.relative(path))
@@ -175,17 +200,35 @@ def _system(symbols, cells, coords, energies, forces, stress) -> dpdata.LabeledS
 def read_md(path: Path, *, virial: bool, notes: list[str]) -> dpdata.LabeledSystem:
     """The steps of a molecular dynamics run, by the files that CP2K writes beside its output.
 
-    path: the folder, or its output file. ``*-pos-*.xyz`` (A, energies in hartree) and
-    ``*-frc-*.xyz`` (hartree/bohr) have to be there; cells are those of ``*.cell`` or, where none is
-    written and the ensemble keeps it, of the output. The stress is that printed in the output
-    (``&FORCE_EVAL &PRINT &STRESS_TENSOR``). That of ``*.stress`` holds the kinetic part
-    sum_i m_i v_i v_i / V, which no potential has: it is taken away by ``*-vel-*.xyz``.
-    notes: see `formats.import_labelled`.
+    ``*-pos-*.xyz`` (A, energies in hartree) and ``*-frc-*.xyz`` (hartree/bohr) have to be there;
+    cells are those of ``*.cell`` or, where none is written and the ensemble keeps it, of the
+    output. The stress is that printed in the output (``&FORCE_EVAL &PRINT &STRESS_TENSOR``). That
+    of ``*.stress`` holds the kinetic part sum_i m_i v_i v_i / V, which no potential has: it is
+    taken away by ``*-vel-*.xyz``.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the run, or its output file.
+    virial : bool
+        Whether to look for the stress.
+    notes : list of str
+        Notes on steps that were left out and on the kinetic part are appended.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The steps that have positions and forces; A, eV, eV/A, virial in eV, if there is a stress.
 
     Raises
     ------
     BadFrames
-        a file is missing, cut off, or there twice; no cell; steps that do not belong together.
+        A file is missing, cut off, or there twice; there is no cell; steps do not belong together;
+        a unit is unknown.
+    Unconverged
+        The electrons of some steps did not converge.
+    Unreadable
+        As `files.text`.
     """
     path = Path(path)
     folder = path if path.is_dir() else path.parent

@@ -45,8 +45,18 @@ class BadFrames(UserError, ValueError):
 def names(imported: bool = True) -> list[str]:
     """Names of all finished sets, shipped (``data/frames``) or made here (``build/frames``).
 
-    A copy of a set that is split at random (:data:`RANDOM`) is no set of its own. imported: with
-    those that users brought; what a chapter does when no set is named must not depend on them.
+    A copy of a set that is split at random (:data:`RANDOM`) is no set of its own.
+
+    Parameters
+    ----------
+    imported : bool
+        Whether to include the sets that users imported; what a chapter does when no set is named
+        must not depend on them.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
     """
     found = set()
     for folder in (paths.shipped("frames"), paths.made("frames")):
@@ -57,7 +67,23 @@ def names(imported: bool = True) -> list[str]:
 
 
 def locate(path_or_name: str | Path) -> Path:
-    """Directory of a set: ``data/frames/<name>``, ``build/frames/<name>`` or a path as it is."""
+    """Directory of a set: ``data/frames/<name>``, ``build/frames/<name>`` or a path as it is.
+
+    Parameters
+    ----------
+    path_or_name : str or Path
+        Name of the set, or a directory.
+
+    Returns
+    -------
+    Path
+        The directory.
+
+    Raises
+    ------
+    NotThere
+        There is no such set.
+    """
     name = str(path_or_name)
     candidates = [Path(path_or_name)]
     if os.sep not in name:
@@ -69,14 +95,29 @@ def locate(path_or_name: str | Path) -> Path:
 
 
 def load(path_or_name: str | Path, part: str | None = None) -> dpdata.LabeledSystem:
-    """A set, or one part of it (``training`` or ``validation``; None: both, in this order).
+    """A set, or one part of it.
+
+    Parameters
+    ----------
+    path_or_name : str or Path
+        Name of the set, its directory, or the directory of a part.
+    part : str, optional
+        ``training`` or ``validation``; by default both, in this order.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The frames, all numbers in float64.
 
     Raises
     ------
-    FileNotFoundError
-        no such set or part, or a file of it is missing (named, with the remedy).
+    NotThere
+        There is no such set or part, or a file of it is missing (named, with the remedy).
+    Unfit
+        ``part`` is no part of a set.
     BadFrames
-        a truncated or inconsistent file (named, with the remedy); other elements.
+        A file is truncated or inconsistent (named, with the remedy), or a cell is left-handed;
+        there are elements outside the type map.
     """
     directory = locate(path_or_name)
     if part is None and (directory / "type.raw").is_file():
@@ -160,7 +201,25 @@ def _lacking(directory: Path) -> list[str]:
 
 
 def typed(system: dpdata.LabeledSystem, source) -> dpdata.LabeledSystem:
-    """The system in the order of TYPE_MAP: names, types and (stable) atoms."""
+    """Sort a system into the order of TYPE_MAP: names, types and (stable) atoms.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames; changed in place.
+    source : str or Path
+        Origin of the frames, for the message.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The same system.
+
+    Raises
+    ------
+    BadFrames
+        An element is outside the type map.
+    """
     present = {system["atom_names"][i] for i in np.unique(system["atom_types"])}
     unknown = sorted(present - set(structures.TYPE_MAP))
     if unknown:
@@ -178,6 +237,13 @@ def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
 
     The lattice is the same. DeePMD-kit takes the signed volume of a left-handed cell, loses
     neighbours across its faces and says nothing.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames; changed in place.
+    notes : list of str
+        A note is appended if a cell was changed.
     """
     left = np.linalg.det(system["cells"]) < 0
     if left.any():
@@ -186,7 +252,18 @@ def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
 
 
 def indices(where: Sequence[int]) -> str:
-    """Which frames, in the words of a message: the first five."""
+    """Some frames in the words of a message.
+
+    Parameters
+    ----------
+    where : sequence of int
+        Indices of the frames.
+
+    Returns
+    -------
+    str
+        ``index 0, 1, ...`` with the first five.
+    """
     return "index " + ", ".join(map(str, where[:5])) + (" ..." if len(where) > 5 else "")
 
 
@@ -202,16 +279,38 @@ def save(
 ) -> Path:
     """Write a set: ``training/``, ``validation/`` and ``provenance.json``, all or nothing.
 
-    Energies, boxes and virials are kept in float64, coordinates and forces in float32 (1e-6 A,
-    1e-6 eV/A). validation: mask (n_frames,). facts: plain data for the provenance
-    (``level_of_theory``, ``source``, ``sampling``, ``inputs`` ...).
+    Energies, cells and virials are kept in float64, coordinates and forces in float32 (1e-6 A, 1e-6
+    eV/A).
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    directory : Path
+        Directory of the set.
+    validation : (F,) array of bool
+        Mask of the validation frames.
+    description : str
+        A sentence on the set, for the provenance.
+    recipe : dict
+        All that determines the set, for the provenance and its key.
+    overwrite : bool
+        Whether to replace a set that is there.
+    **facts
+        Plain data for the provenance (``level_of_theory``, ``source``, ``sampling``, ``inputs``
+        ...).
+
+    Returns
+    -------
+    Path
+        The directory.
 
     Raises
     ------
-    FileExistsError
-        a set is there already and ``overwrite`` is not given.
+    AlreadyThere
+        The directory exists, and ``overwrite`` is not given.
     BadFrames
-        the mask does not fit, or a part would be empty.
+        The mask does not fit, or a part would be empty.
     """
     directory, validation = Path(directory), np.asarray(validation, dtype=bool)
     if validation.shape != (len(system),) or validation.all() or not validation.any():
@@ -241,7 +340,18 @@ def save(
 
 
 def joined(systems: list[dpdata.LabeledSystem]) -> dpdata.LabeledSystem:
-    """One system of all frames, in this order, with the virials and frame data that all have."""
+    """One system of all frames, in this order, with the virials and frame data that all have.
+
+    Parameters
+    ----------
+    systems : list of dpdata.LabeledSystem
+        The systems, of the same atoms; the first one takes the frames of the others.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The first of them.
+    """
     for key in ("virials", *FRAME_DATA):
         if not all(key in system.data for system in systems):
             for system in systems:
@@ -255,11 +365,31 @@ def joined(systems: list[dpdata.LabeledSystem]) -> dpdata.LabeledSystem:
 
 
 def split_blocks(n_frames: int, n_blocks: int = 10, validation_share: float = 0.2) -> np.ndarray:
-    """Mask (n_frames,) of the validation frames: whole blocks of consecutive frames.
+    """Validation frames as whole blocks of consecutive frames.
 
-    Consecutive frames of a run are near-copies of each other; drawn at random (as in the paper)
-    each validation frame has neighbours in training and the error that is measured is that of
-    memory. Validation blocks are spread evenly, at least one, never all.
+    Consecutive frames of a run are near-copies of each other: if validation frames are drawn at
+    random (as in the paper), each has neighbours in training, and the error measures memory.
+    Validation blocks are spread evenly, at least one, never all.
+
+    Parameters
+    ----------
+    n_frames : int
+        Number of frames.
+    n_blocks : int
+        Number of blocks.
+    validation_share : float
+        Share of the blocks that are for validation.
+
+    Returns
+    -------
+    (n_frames,) array of bool
+        Mask of the validation frames.
+
+    Raises
+    ------
+    Unfit
+        The share is not between 0 and 1, or there are fewer than two blocks or more blocks than
+        frames.
     """
     if not 0 < validation_share < 1:
         raise Unfit(f"validation_share is {validation_share}, wanted: between 0 and 1")
@@ -272,9 +402,28 @@ def split_blocks(n_frames: int, n_blocks: int = 10, validation_share: float = 0.
 
 
 def split_random(n_frames: int, validation_share: float = 0.2, seed: int = 1) -> np.ndarray:
-    """Mask (n_frames,) of validation frames drawn one by one, as in the paper: to show the leak.
+    """Validation frames drawn one by one, as in the paper: to show the leak.
 
     What the error of such frames is worth, `checks.nearest_training` tells.
+
+    Parameters
+    ----------
+    n_frames : int
+        Number of frames.
+    validation_share : float
+        Share of the frames that are for validation.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    (n_frames,) array of bool
+        Mask of the validation frames.
+
+    Raises
+    ------
+    Unfit
+        A part would be empty.
     """
     wanted = round(validation_share * n_frames)
     if not 0 < wanted < n_frames:
@@ -285,11 +434,27 @@ def split_random(n_frames: int, validation_share: float = 0.2, seed: int = 1) ->
 
 
 def per_frame(sets: Sequence[str]) -> pd.DataFrame:
-    """One row a frame of the given sets.
+    """Labels and conditions of all frames of some sets.
 
-    Columns: set, part, temperature_K, strain, step (NaN where the set does not know them),
-    n_atoms, density_g_cm3, energy_eV_per_atom, force_rms_eV_per_A (over atoms and components),
-    pressure_GPa = tr(W) / 3V (without the kinetic part; NaN in a set without virials).
+    Parameters
+    ----------
+    sets : sequence of str
+        Names of sets.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame. Columns: set, part, temperature_K, strain, step (NaN where the set
+        does not know them), n_atoms, density_g_cm3, energy_eV_per_atom, force_rms_eV_per_A (over
+        atoms and components), pressure_GPa = tr(W) / 3V (without the kinetic part; NaN in a set
+        without virials).
+
+    Raises
+    ------
+    NotThere
+        As `load`.
+    BadFrames
+        As `load`.
     """
     tables = []
     for name in sets:
@@ -319,16 +484,39 @@ def per_frame(sets: Sequence[str]) -> pd.DataFrame:
 
 
 def thinned(system: dpdata.LabeledSystem, n: int) -> dpdata.LabeledSystem:
-    """At most ``n`` frames of a system, evenly chosen, the first and the last among them."""
+    """A system with a limited number of frames, evenly chosen, the first and the last among them.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    n : int
+        Largest number of frames.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        At most ``n`` frames; the system itself if it has no more.
+    """
     if len(system) <= n:
         return system
     return system.sub_system(np.linspace(0, len(system) - 1, n).round().astype(int))
 
 
 def smallest() -> list[str]:
-    """Names of the sets with the fewest atoms a frame: what a live training can afford.
+    """Names of the sets with the fewest atoms per frame: what a live training can afford.
 
     Sets that users imported are none of them: they are trained on when they are named.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
+
+    Raises
+    ------
+    NotThere
+        There is no set at all.
     """
     size = {
         name: len((locate(name) / "training" / "type.raw").read_text().split())
@@ -342,9 +530,34 @@ def smallest() -> list[str]:
 def near_temperature(
     sets: Sequence[str], part: str, temperature_K: float, width_K: float, n_atoms: int
 ) -> dpdata.LabeledSystem | None:
-    """Frames of ``n_atoms`` atoms within ``width_K`` of a temperature; None if there are none.
+    """Frames of one number of atoms near a temperature.
 
     Sets without virials count only if no other has such frames.
+
+    Parameters
+    ----------
+    sets : sequence of str
+        Names of sets.
+    part : str
+        ``training`` or ``validation``.
+    temperature_K : float
+        Temperature, K.
+    width_K : float
+        Largest distance of a frame from it, K.
+    n_atoms : int
+        Number of atoms of a frame.
+
+    Returns
+    -------
+    dpdata.LabeledSystem or None
+        The frames; None if there are none.
+
+    Raises
+    ------
+    NotThere
+        As `load`.
+    BadFrames
+        As `load`.
     """
     found = []
     for name in sets:

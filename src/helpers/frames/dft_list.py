@@ -18,16 +18,37 @@ PHASES = ("crystal", "opening", "open", "melt", "glass")
 class Frame:
     """An entry of ``data/dft.yaml``.
 
-    phase: one of :data:`PHASES`, as whoever chose the frame sees it. Where it comes from is one of
-    ``structure`` (a name that `labelling.start_of` knows, with ``strain`` of all lengths), ``set``
-    (of
-    which ``frame`` counts the training part first, then the validation part), ``run`` (a heating
-    run; the frame nearest to ``temperature_K``) and ``bim``: so many imidazolates of ``structure``
-    exchanged for benzimidazolates, all lengths strained, and ``frame`` of molecular dynamics at
-    ``temperature_K`` by GFN1-xTB, 40 steps of 1 fs apart. An entry with ``frames`` is that
-    many of them, and such entries take turns. A frame of ``data/dft`` that is older than the
-    list has none of them. temperature_K: of the thermostat; taken from the set or run, and left out
-    where nobody says (the published glasses).
+    A frame comes from one of ``structure``, ``set``, ``run``, and ``structure`` with ``bim``. An
+    entry with ``frames`` is that many of them, and such entries take turns. A frame of ``data/dft``
+    that is older than the list has none of these.
+
+    Attributes
+    ----------
+    phase : str
+        One of :data:`PHASES`, as whoever chose the frame sees it.
+    structure : str
+        Name of a structure that `labelling.start_of` knows.
+    strain : float
+        Strain of all lengths of the structure.
+    set : str
+        Name of a set of frames.
+    frame : int
+        Index of a frame of the set, counted through the training part first, then the validation
+        part; with ``bim``, of frames of molecular dynamics by GFN1-xTB, 40 steps of 1 fs apart.
+    run : str
+        Name of a heating run, of which the frame nearest to ``temperature_K`` is taken.
+    bim : int
+        Number of imidazolates of the structure that are exchanged for benzimidazolates.
+    seed : int
+        Seed of the molecular dynamics.
+    temperature_K : float or None
+        Temperature of the thermostat, K; if None, that of the set or run, if it is known (it is not
+        for the published glasses).
+
+    Raises
+    ------
+    Unfit
+        The phase is none of :data:`PHASES`.
     """
 
     phase: str
@@ -54,12 +75,17 @@ class _List(yaml_file.Model):
 
 
 def listed() -> dict[str, dict[str, Frame]]:
-    """All entries of ``data/dft.yaml``: system -> name -> frame.
+    """All entries of ``data/dft.yaml``.
+
+    Returns
+    -------
+    dict of str to (dict of str to Frame)
+        System -> name -> frame, in the order of labelling.
 
     Raises
     ------
     Unfit
-        an entry that makes no sense; the message names it.
+        The file is missing or no YAML, or an entry makes no sense; the message names it.
     """
     document, found = yaml_file.read(paths.DFT_FRAMES), {}
     document.fit(_List, {"systems": document.content})

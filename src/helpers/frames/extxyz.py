@@ -51,8 +51,14 @@ _SYMMETRIC = 1e-3  # of the largest component: what the digits of a file leave o
 class Frame:
     """One frame as the file has it.
 
-    info: value by key of its header line. arrays: (N,) or (N, n) by the names of ``Properties``.
-    cell: (3, 3) rows, None without ``Lattice``.
+    Attributes
+    ----------
+    info : dict
+        Values by the keys of the header line; a key without value is True.
+    arrays : dict of str to ((N,) or (N, n) array)
+        Columns by the names of ``Properties``, in the units of the file.
+    cell : (3, 3) array or None
+        Cell vectors as rows, in the unit of the file; None without ``Lattice``.
     """
 
     info: dict
@@ -69,18 +75,42 @@ def from_extxyz(
     keys: Mapping[str, str] | None = None,
     notes: list[str] | None = None,
 ) -> dpdata.LabeledSystem:
-    """Every ``keep_every``-th frame of an extended-XYZ file, atoms sorted by type (stable).
+    """Labelled frames of an extended-XYZ file, atoms sorted by type (stable).
 
     Energy in eV, forces in eV/A, stress in eV/A^3 (W = -V sigma) or virial in eV, unless the header
-    or the end of a key names other units. keys: for ``energy``, ``forces``, ``stress`` or
-    ``virial`` the key that holds it, where the file does not leave one choice. virial: False does
-    without, and looks at none. notes: a list that takes what was read otherwise than it is written.
+    or the end of a key names other units.
+
+    Parameters
+    ----------
+    path : Path
+        The file, compressed or not.
+    keep_every : int
+        Keep every so many-th frame.
+    start : int
+        Index of the first frame.
+    stop : int, optional
+        Index behind the last frame; by default the end of the file.
+    virial : bool
+        Whether virials are required; if not, neither stress nor virial is read.
+    keys : mapping of str to str, optional
+        For ``energy``, ``forces``, ``stress`` or ``virial`` the key that holds it, where the file
+        leaves more than one choice.
+    notes : list of str, optional
+        Takes notes on what was read otherwise than it is written.
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The frames in right-handed cells; A, eV, eV/A, virial in eV.
 
     Raises
     ------
     BadFrames
-        the file is cut off or holds no frame; a frame lacks a label or leaves more than one choice;
-        stress and virial disagree; an unknown unit; frames of other atoms.
+        The file is cut off or holds no frame; a frame has no cell, lacks a label or leaves more
+        than one choice; stress and virial disagree; a unit is unknown; frames have other atoms than
+        the first, or such outside the type map.
+    Unreadable
+        As `files.text`.
     """
     path = Path(path)
     name, notes = paths.relative(path), [] if notes is None else notes
@@ -131,7 +161,20 @@ def from_extxyz(
 
 
 def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
-    """Write the frames back as ASE extxyz with energy, forces and stress = -W / V."""
+    """Write frames as extended XYZ of ASE, with energy, forces and stress = -W / V.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    path : Path
+        The file; replaced if it exists.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     from ase.calculators.singlepoint import SinglePointCalculator
     from ase.stress import full_3x3_to_voigt_6_stress
 
@@ -153,10 +196,22 @@ def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
 def read_frames(path: Path) -> Iterator[Frame]:
     """The frames of an extended-XYZ file, compressed or not, one after the other.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    Frame
+        The frame.
+
     Raises
     ------
     BadFrames
-        a line that does not fit, named by its number; the last frame is cut off.
+        A line, named by its number, does not fit, or the last frame is cut off.
+    Unreadable
+        As `files.text`.
     """
     name = paths.relative(path)
     lines = files.text(path).split("\n")

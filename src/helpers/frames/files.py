@@ -40,18 +40,41 @@ class Unreadable(Unfit):
 
 
 def plain_name(path: Path) -> str:
-    """The name without the ending of a compression: ``OUTCAR.gz`` is an ``OUTCAR``."""
+    """Name of a file without the ending of a compression: ``OUTCAR.gz`` is an ``OUTCAR``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        The name, without folder.
+    """
     path = Path(path)
     return path.name[: -len(path.suffix)] if path.suffix in SUFFIXES else path.name
 
 
 def head(path: Path, size: int = 20_000) -> str:
-    """The first ``size`` bytes of a file as text, unpacked; a byte that is no text becomes one.
+    """The beginning of a file as text, unpacked.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    size : int
+        Number of bytes.
+
+    Returns
+    -------
+    str
+        Text; a byte that is not valid UTF-8 becomes a replacement character.
 
     Raises
     ------
     Unreadable
-        see :func:`text`.
+        The file is an archive, of a compression that is not known here, or damaged.
     """
     with opened(path) as file:
         try:
@@ -68,10 +91,20 @@ def text(path: Path) -> str:
 
     Programs that wrote a host's or a user's name in Latin-1 are read as they meant it.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        Text with line ends of Unix.
+
     Raises
     ------
     Unreadable
-        an archive, a compression that is not known here, or a damaged one.
+        The file is an archive, compressed twice or in a way that is not known here, or damaged.
     """
     head(path, 1000)
     with opened(path) as file:
@@ -101,12 +134,22 @@ def _lines(text: str) -> str:
 
 @contextmanager
 def as_text(path: Path) -> Iterator[Path]:
-    """A path under which a parser finds the file as plain UTF-8: itself, or a copy for the while.
+    """A path under which a parser finds a file as plain text in UTF-8.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    Path
+        The file itself if it is plain, else a copy, which is removed at the end of the context.
 
     Raises
     ------
     Unreadable
-        see :func:`text`.
+        As `text`.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -127,12 +170,22 @@ def as_text(path: Path) -> Iterator[Path]:
 
 
 def opened(path: Path) -> BinaryIO:
-    """A file for reading, unpacked on the way.
+    """Open a file for reading, unpacked on the way.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    BinaryIO
+        The open file.
 
     Raises
     ------
     Unreadable
-        an archive, or a compression that is not known here.
+        The file is an archive, or of a compression that is not known here.
     """
     with open(path, "rb") as file:
         start = file.read(6)

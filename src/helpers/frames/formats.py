@@ -56,20 +56,42 @@ def import_labelled(
 ) -> dpdata.LabeledSystem:
     """Frames of the user's own calculation, in this book's type map and right-handed cells.
 
-    fmt: a member of :data:`FORMATS` or :data:`CP2K_MD`, or any labelled format of dpdata; guessed
-    from the first lines of the file. virial: whether it must be there. unconverged: a list that
-    takes the indices of frames whose electrons did not converge, which then are left out; without
-    it they are refused. keys: see `extxyz.from_extxyz`. notes: a list that takes what was
-    read otherwise than it is written (units, isotopes, left-handed cells). options: passed on to
-    dpdata (e.g. ``begin``, ``step``).
+    Parameters
+    ----------
+    path : Path
+        The file, compressed or not, or the folder of a run.
+    fmt : str, optional
+        A member of :data:`FORMATS` or :data:`CP2K_MD`, or any labelled format of dpdata; by default
+        guessed from the first lines of the file.
+    virial : bool
+        Whether virials are required; if not, they are left out.
+    unconverged : list of int, optional
+        Takes the indices of frames of VASP whose electrons did not converge, which then are left
+        out; by default they are refused.
+    keys : mapping of str to str, optional
+        See `extxyz.from_extxyz`.
+    notes : list of str, optional
+        Takes notes on what was read otherwise than it is written (units, isotopes, left-handed
+        cells).
+    **options
+        Options of the reader or of dpdata (e.g. ``begin``, ``step``).
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The frames; A, eV, eV/A, virial in eV.
 
     Raises
     ------
-    FileNotFoundError
-        no such file.
+    NotThere
+        There is no such file.
     BadFrames
-        unknown format, a truncated file, nothing readable in it, no virial, frames that did not
-        converge, enthalpies instead of energies, or an element outside the type map.
+        The format or an option is unknown, the file is truncated or holds nothing readable, there
+        is no virial, energies are enthalpies, or an element is outside the type map.
+    Unconverged
+        The electrons of some frames did not converge, or there is no converged frame.
+    Unreadable
+        As `files.text`.
     """
     path = Path(path)
     if not path.exists():
@@ -104,14 +126,24 @@ def import_labelled(
 
 
 def guess_format(path: Path) -> str:
-    """The member of :data:`FORMATS` that a file is, by its first lines and its name.
+    """The format of a file by its first lines and its name; compressed files are unpacked for it.
 
-    A compressed file is what it is unpacked.
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        A member of :data:`FORMATS`.
 
     Raises
     ------
     BadFrames
-        it is none of them.
+        It is none of them.
+    Unreadable
+        As `files.head`.
     """
     name = files.plain_name(path).lower()
     head = files.head(path) if path.is_file() else ""

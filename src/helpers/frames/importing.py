@@ -36,17 +36,31 @@ def labelled_files(
 ) -> list[tuple[Path, str]]:
     """The files to import below a folder with their formats, in natural order, or the file itself.
 
-    Of an OUTCAR and a vasprun.xml of one name, as many steps and one energy the latter is taken:
-    it has more digits. A folder of a molecular dynamics run of CP2K is taken as one. Files of no
-    known format are passed over, and so is a folder of a format that has folders of its own
-    (``cp2k/md``): it is handed on as it is. passed_over: a list that takes file and reason.
+    Of an OUTCAR and a vasprun.xml of one name, as many steps and one energy the latter is taken: it
+    has more digits. A folder of a molecular dynamics run of CP2K is taken as one. Files of no known
+    format are passed over. If the format has folders of its own (``cp2k/md``), the folder is handed
+    on as it is.
+
+    Parameters
+    ----------
+    source : Path
+        The file or folder.
+    fmt : str, optional
+        Format of the files to import; by default all known formats.
+    passed_over : list of dict, optional
+        Takes ``file`` and ``why`` of each file that was passed over.
+
+    Returns
+    -------
+    list of (Path, str)
+        Files, or folders of CP2K, and their formats.
 
     Raises
     ------
-    FileNotFoundError
-        there is no such file or folder.
-    dataset.BadFrames
-        nothing to import is in it.
+    NotThere
+        There is no such file or folder.
+    BadFrames
+        Nothing to import is in the folder, or the file is of no known format.
     """
     source = Path(source)
     passed_over = [] if passed_over is None else passed_over
@@ -99,12 +113,25 @@ def _below(source: Path) -> list[Path]:
 
 
 def reader_options(texts: Sequence[str]) -> dict:
-    """``["begin=10", "restart=true"]`` -> ``{"begin": 10, "restart": True}``, values as in YAML.
+    """Options of a reader as the command line gives them.
+
+    >>> reader_options(["begin=10", "restart=true"])
+    {'begin': 10, 'restart': True}
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Texts ``NAME=VALUE``, values as in YAML.
+
+    Returns
+    -------
+    dict of str to object
+        Name -> value.
 
     Raises
     ------
     Unfit
-        a text that is not NAME=VALUE.
+        A text is not ``NAME=VALUE``, or its value is no YAML.
     """
     result = {}
     for text in texts:
@@ -164,26 +191,61 @@ def import_set(
     options: Mapping | None = None,
     **limits,
 ) -> Path:
-    """The user's files -> the checked set ``build/frames/<name>``; returns its directory.
+    """Import the user's files as the checked set ``build/frames/<name>``.
 
-    sources: files, folders, or ``doi:<DOI>`` of a data record. Frames are joined in the order of
-    the files; copies of earlier frames (`checks.copies` within ``near_copy``, A) are left
-    out; validation gets whole blocks of what remains (:func:`dataset.split_blocks`). virial: False
-    lets files without it in. drop: leave unconverged and refused frames out instead of refusing
-    all. keys: of the labels of extended XYZ (`extxyz.from_extxyz`). options: for the reader of
-    another format of dpdata. calculator, limits: passed on to :func:`checks.check`, which here also
-    tests the laws that bind the labels. What was left out, passed over or read otherwise than it
-    is written, and why, is said and kept in the provenance.
+    Frames are joined in the order of the files; copies of earlier frames are left out; validation
+    gets whole blocks of what remains (:func:`dataset.split_blocks`). What was left out, passed over
+    or read otherwise than it is written, and why, is printed and kept in the provenance.
+
+    Parameters
+    ----------
+    sources : sequence of Path or str
+        Files, folders, or ``doi:<DOI>`` of a data record.
+    name : str
+        Name of the set: letters, digits and ``- _ + .``.
+    fmt : str, optional
+        Format of the files, see `formats.import_labelled`; by default guessed.
+    virial : bool
+        Whether virials are required; if not, they are left out.
+    drop : bool
+        Whether to leave out unconverged and refused frames instead of refusing all.
+    near_copy : float
+        Displacement below which a frame is a copy of an earlier one (`checks.copies`), A.
+    n_blocks : int
+        Number of blocks of the split.
+    validation_share : float
+        Share of the blocks that are for validation.
+    level_of_theory : str
+        Level of theory of the labels, for the provenance.
+    overwrite : bool
+        Whether to replace a set of this name that was made here.
+    calculator : Calculator, optional
+        See `checks.check`.
+    keys : mapping of str to str, optional
+        Keys of the labels of extended XYZ, see `extxyz.from_extxyz`.
+    options : mapping of str to object, optional
+        Options for the reader of the files.
+    **limits
+        Limits for `checks.check`, which here also tests the laws that bind the labels.
+
+    Returns
+    -------
+    Path
+        Directory of the set.
 
     Raises
     ------
-    FileExistsError
-        another set has this name and ``overwrite`` is not given, or it is a shipped one.
-    FileNotFoundError, ConnectionError
-        a source is not there.
-    dataset.BadFrames
-        see :func:`formats.import_labelled` and :func:`checks.check`; files of different
-        composition; fewer than two frames are left.
+    AlreadyThere
+        The set is a shipped one, or one of other files or options and ``overwrite`` is not given.
+    Unfit
+        The name is no name of a set, or the share of validation frames is not between 0 and 1.
+    NotThere
+        A file or folder does not exist.
+    Unreachable
+        As `fetch`.
+    BadFrames
+        As `formats.import_labelled` and `checks.check`; or the files differ in composition, or
+        fewer than two frames are left.
     """
     if paths.shipped("frames", name).exists():
         raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
@@ -335,10 +397,20 @@ def fetch(doi: str = PUBLIC_TRAJECTORIES) -> Path:
 
     Downloaded by pooch into ``build/downloads``; files that are there and whole stay.
 
+    Parameters
+    ----------
+    doi : str
+        DOI of the record.
+
+    Returns
+    -------
+    Path
+        The folder.
+
     Raises
     ------
-    ConnectionError
-        the record or one of its files cannot be had, or its content is not what it should be.
+    Unreachable
+        The record or one of its files cannot be had, or its content is not what it should be.
     """
     import pooch
 

@@ -38,19 +38,42 @@ _NAMES = {
 
 
 def quantity(word: str) -> str | None:
-    """The member of :data:`QUANTITIES` that a word of a header names, None if it is no label."""
+    """The quantity that a word of a header names.
+
+    Parameters
+    ----------
+    word : str
+        The word, in capital or small letters.
+
+    Returns
+    -------
+    str or None
+        A member of :data:`QUANTITIES`; None if it is no label.
+    """
     return next((q for q, names in _NAMES.items() if word.lower() in names), None)
 
 
 def factor(of: str, unit: str, where: str) -> float:
-    """What a number in ``unit`` is multiplied by to be in this book's unit.
+    """Factor that converts numbers into this book's unit: eV, A, eV/A or eV/A^3.
 
-    of: a member of :data:`QUANTITIES`; a virial is an energy. where: what the message names.
+    Parameters
+    ----------
+    of : str
+        A member of :data:`QUANTITIES`; a virial is an energy.
+    unit : str
+        Unit of the numbers.
+    where : str
+        Place of the unit, for the message.
+
+    Returns
+    -------
+    float
+        The factor.
 
     Raises
     ------
     BadFrames
-        the unit is not known for this quantity.
+        The unit is not known for this quantity.
     """
     found = _factor(of, _plain(unit))
     if found is None:
@@ -62,7 +85,20 @@ def factor(of: str, unit: str, where: str) -> float:
 
 
 def suffix(key: str, of: str) -> tuple[str, float] | None:
-    """Unit and factor that the end of a key names: ``stress_GPa``, ``energy[Ha]``; else None."""
+    """Unit that the end of a key names, as in ``stress_GPa`` or ``energy[Ha]``.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+    of : str
+        The quantity, a member of :data:`QUANTITIES`.
+
+    Returns
+    -------
+    (str, float) or None
+        The unit and its `factor`; None if the key names none.
+    """
     for separator in re.finditer(r"[_\-([]+", key):
         unit = key[separator.end() :].rstrip(")]")
         found = _factor(of, _plain(unit.replace("_", "/")))

@@ -20,10 +20,18 @@ _SIDE, _CH = 1.40, 1.09  # of a benzene ring
 
 
 def imidazolates(atoms: Atoms) -> list[dict[str, list[int]]]:
-    """The five-membered rings C3N2 of a cell, in the order of their lowest atom.
+    """The five-membered rings C3N2 of a cell, in the order of their atoms C2.
 
-    Of each: ``N`` (2), ``C2`` (1, between them), ``C45`` (2, bonded to each other), ``H45`` (the
-    hydrogens of those).
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure, periodic.
+
+    Returns
+    -------
+    list of dict
+        Indices of the atoms of each ring: ``N`` (2), ``C2`` (1, between them), ``C45`` (2, bonded
+        to each other), ``H45`` (the hydrogens of those).
     """
     i, j = neighbor_list("ij", atoms, _BOND)
     bonded = [[] for _ in atoms]
@@ -45,9 +53,23 @@ def imidazolates(atoms: Atoms) -> list[dict[str, list[int]]]:
 
 
 def benzo(atoms: Atoms, ring: dict[str, list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the four C and the four H that make a benzimidazolate of a ring, (4, 3) each.
+    """The atoms that make a benzimidazolate of a ring.
 
     A regular hexagon on the bond C4-C5, in the plane of the ring, away from it.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    ring : dict of str to list of int
+        One ring, from `imidazolates`.
+
+    Returns
+    -------
+    carbon : (4, 3) array
+        Positions of the new C, A.
+    hydrogen : (4, 3) array
+        Positions of the new H, A.
     """
     first = ring["C45"][0]
     p = atoms.positions[first]
@@ -66,7 +88,20 @@ def benzo(atoms: Atoms, ring: dict[str, list[int]]) -> tuple[np.ndarray, np.ndar
 
 
 def room(atoms: Atoms, ring: dict[str, list[int]]) -> float:
-    """Closest distance of the new atoms of `benzo` to any atom but those of the ring itself."""
+    """Closest distance of the new atoms of `benzo` to any atom but those of the ring itself.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    ring : dict of str to list of int
+        One ring, from `imidazolates`.
+
+    Returns
+    -------
+    float
+        Distance, A.
+    """
     new = Atoms("C4H4", np.concatenate(benzo(atoms, ring)), cell=atoms.cell, pbc=True)
     others = np.setdiff1d(np.arange(len(atoms)), np.concatenate(list(ring.values())))
     both = new + atoms[others]

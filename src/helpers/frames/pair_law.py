@@ -49,7 +49,26 @@ Basis = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndar
 
 
 def splines(i: np.ndarray, j: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """B-splines of each pair of elements; phi and its first two derivatives are 0 at the cutoff."""
+    """Cubic B-splines of each pair of elements, a `Basis`.
+
+    Their value and first two derivatives are 0 at `CUTOFF`.
+
+    Parameters
+    ----------
+    i : (P,) array of int
+        Element of the first atom of each pair, as index of TYPE_MAP.
+    j : (P,) array of int
+        Element of the second atom.
+    r : (P,) array
+        Distances, A.
+
+    Returns
+    -------
+    value : (P, K) array
+        Values; `SPLINES` columns for each pair of elements, zero in those of other pairs.
+    derivative : (P, K) array
+        Derivatives with respect to r, 1/A.
+    """
     step = CUTOFF / (SPLINES + 3)
     knots = step * np.arange(-3, SPLINES + 7)  # three more at both ends: full support in between
     basis = BSpline(knots, np.eye(SPLINES + 6)[:, 3:-3], 3)
@@ -64,7 +83,28 @@ def splines(i: np.ndarray, j: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np
 
 
 def tail(i: np.ndarray, j: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """-C6 r^-6 beyond the sight of the reference, in eV; one column."""
+    r"""Dispersion beyond the cutoff of the reference, a `Basis` of one column.
+
+    .. math:: -\sqrt{C_6^i C_6^j} \, r^{-6} t(r)
+
+    with t and the C6 (Grimme, J. Comput. Chem. 27, 1787 (2006)) at the top of this module.
+
+    Parameters
+    ----------
+    i : (P,) array of int
+        Element of the first atom of each pair, as index of TYPE_MAP.
+    j : (P,) array of int
+        Element of the second atom.
+    r : (P,) array
+        Distances, A.
+
+    Returns
+    -------
+    value : (P, 1) array
+        Energies, eV.
+    derivative : (P, 1) array
+        Derivatives with respect to r, eV/A.
+    """
     c6 = np.array([_C6[e] for e in TYPE_MAP]) * _J_NM6_IN_EV_A6
     on, rise = _step(r, *TAIL_ON)
     off_, fall = _step(r, *TAIL_OFF)
@@ -104,7 +144,20 @@ class Rows:
 
 
 def rows(atoms: Atoms, basis: Basis) -> Rows:
-    """The rows of a frame: sums over pairs, forces and stress as their exact derivatives."""
+    """The rows of a frame: sums over pairs, forces and stress as their exact derivatives.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure, periodic.
+    basis : Basis
+        `splines` or `tail`.
+
+    Returns
+    -------
+    Rows
+        The rows.
+    """
     i, j, r, vector = neighbor_list("ijdD", atoms, _REACH[basis])
     element = np.array([TYPE_MAP.index(s) for s in atoms.symbols])
     value, slope = basis(element[i], element[j], r)
@@ -122,7 +175,27 @@ def rows(atoms: Atoms, basis: Basis) -> Rows:
 
 @dataclass(frozen=True)
 class Frame:
-    """Rows of a CP2K frame, its normal equations (matrix, right side), and where it belongs."""
+    """A CP2K frame with its rows and normal equations.
+
+    Attributes
+    ----------
+    framework : str
+        Name of the framework.
+    phase : str
+        Phase of the frame, see `dft_list.PHASES`.
+    name : str
+        Name of the frame.
+    rows : Rows
+        Rows of the fit.
+    energy : float
+        Energy of CP2K minus that of the reference, eV/atom.
+    pressure : float
+        Pressure of CP2K minus that of the reference, eV/A^3.
+    matrix : (K + 1, K + 1) array
+        Matrix of the normal equations of the weighted energy, forces and stress.
+    right : (K + 1,) array
+        Their right side.
+    """
 
     framework: str
     phase: str
@@ -135,7 +208,25 @@ class Frame:
 
 
 def prepare(basis: Basis, frameworks: Sequence[str] = tuple(correction.FRAMEWORKS)) -> list[Frame]:
-    """All CP2K frames of the frameworks with reference labels beside, as weighted equations."""
+    """All CP2K frames of some frameworks that have reference labels, as weighted equations.
+
+    Parameters
+    ----------
+    basis : Basis
+        `splines` or `tail`.
+    frameworks : sequence of str
+        Names of the frameworks; by default all of `correction.FRAMEWORKS`.
+
+    Returns
+    -------
+    list of Frame
+        The frames.
+
+    Raises
+    ------
+    NotThere
+        A framework has no CP2K frames.
+    """
     found = []
     for framework in frameworks:
         images = cp2k.read(framework)
@@ -161,7 +252,20 @@ def prepare(basis: Basis, frameworks: Sequence[str] = tuple(correction.FRAMEWORK
 
 
 def solve(frames: Sequence[Frame], ridge: float) -> np.ndarray:
-    """Coefficients (K + 1,): ridge regression, columns by their size; the constant is free."""
+    """Ridge regression of all frames; columns are scaled by their size, and the constant is free.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        The frames.
+    ridge : float
+        Strength of the penalty on the scaled coefficients, divided by the number of frames.
+
+    Returns
+    -------
+    (K + 1,) array
+        Coefficients, eV, the constant last; for `tail` the first is the factor s.
+    """
     matrix, right = sum(f.matrix for f in frames), sum(f.right for f in frames)
     scale = np.sqrt(np.maximum(np.diag(matrix), 1e-30))
     scaled = matrix / np.outer(scale, scale)
@@ -172,14 +276,45 @@ def solve(frames: Sequence[Frame], ridge: float) -> np.ndarray:
 
 
 def off(frame: Frame, coefficients: np.ndarray) -> tuple[float, float]:
-    """(meV/atom, GPa) that a frame lies off the fit, frame minus law."""
+    """Distance of a frame from a fit, frame minus law.
+
+    Parameters
+    ----------
+    frame : Frame
+        The frame.
+    coefficients : (K + 1,) array
+        Result of `solve`.
+
+    Returns
+    -------
+    energy : float
+        meV/atom.
+    pressure : float
+        GPa.
+    """
     energy = frame.energy - (frame.rows.energy @ coefficients)[0]
     pressure = frame.pressure + (frame.rows.stress[:3] @ coefficients).mean()
     return 1e3 * energy, units.EV_PER_A3_IN_GPA * pressure
 
 
 def left_out(frames: Sequence[Frame], ridge: float, by: Callable[[Frame], str]) -> pd.DataFrame:
-    """Each group of frames predicted by the fit to all others, a row a frame."""
+    """Each group of frames predicted by the fit to all others.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        The frames.
+    ridge : float
+        As for `solve`.
+    by : callable
+        Takes a Frame and returns the name of its group.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame. Columns: framework, phase, name, energy_off_meV_per_atom,
+        pressure_off_GPa (frame minus law).
+    """
     found = []
     for group in dict.fromkeys(by(f) for f in frames):
         others = [f for f in frames if by(f) != group]
@@ -201,10 +336,14 @@ def left_out(frames: Sequence[Frame], ridge: float, by: Callable[[Frame], str]) 
 def compare() -> pd.DataFrame:
     """All laws on frames, phases and frameworks that were left out of their fits.
 
-    Columns: law (``volume``, ``splines``, ``tail``), left_out (``frame``, ``phase``,
-    ``framework``), judged_on (framework), ridge (NaN for the volume), frames,
-    energy_meV_per_atom, pressure_GPa (root mean squares). The law of the volume is one of each
-    framework: left out as a whole, a framework has none.
+    The law of the volume is one of each framework: left out as a whole, a framework has none.
+
+    Returns
+    -------
+    DataFrame
+        Columns: law (``volume``, ``splines``, ``tail``), left_out (``frame``, ``phase``,
+        ``framework``), judged_on (framework), ridge (NaN for the volume), frames,
+        energy_meV_per_atom, pressure_GPa (root mean squares).
     """
     result = []
     for framework in correction.FRAMEWORKS:
@@ -255,7 +394,13 @@ def _row(law: str, kind: str, framework: str, ridge: float, table: pd.DataFrame)
 
 
 def keep() -> Path:
-    """Write `compare` to ``data/bench/corrections.json``, for the chapter."""
+    """Write `compare` to ``data/bench/corrections.json``, for the chapter.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     return provenance.write_text(
         paths.DATA / "bench" / "corrections.json",
         compare().to_json(orient="records", indent=1) + "\n",

@@ -50,16 +50,21 @@ class ReferenceUnavailable(UserError, RuntimeError):
 
 
 def locate() -> Path:
-    """Path of the reference potential: a deployed ``.pth`` or a weights ``.npz``.
+    """The file of the reference potential.
 
     ``$ZIF4_REFERENCE`` names a folder that holds the deployed model, or weights (``.npz``) and
     architecture (``.yaml``). Without it the published file is fetched once by pooch, pinned by
     commit and sha256.
 
+    Returns
+    -------
+    Path
+        A deployed model ``.pth`` or weights ``.npz``.
+
     Raises
     ------
     ReferenceUnavailable
-        the folder lacks the files or holds others of these names, or the download failed.
+        The folder lacks the files or holds others of these names, or the download failed.
     """
     folder = settings.current().reference
     if folder:
@@ -120,17 +125,22 @@ def _load(path: Path):
 class Reference(Calculator):
     """ASE calculator of the reference potential.
 
-    The energy is the sum of ``atomic_energy`` in float64: a 272-atom cell is near -60,000 eV,
-    which float32 would round by milli-eV.
+    The energy is the sum of ``atomic_energy`` in float64: a 272-atom cell is near -60,000 eV, which
+    float32 would round by milli-eV.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The deployed model ``.pth`` or weights ``.npz``; by default that of `locate`.
+    threads : int, optional
+        Threads of torch, for the whole process; by default as they are.
+    **kwargs
+        Arguments of `ase.calculators.calculator.Calculator`.
 
     Raises
     ------
     ReferenceUnavailable
-        see :func:`locate`; or nequip/torch are not installed.
-    ValueError
-        an element the reference was not fitted to.
-    FloatingPointError
-        non-finite energy or forces.
+        As `locate`; or nequip or torch is not installed.
     """
 
     implemented_properties: ClassVar = ["energy", "forces", "stress"]
@@ -152,6 +162,24 @@ class Reference(Calculator):
         )
 
     def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        """Energy (eV), forces (eV/A) and stress (eV/A^3) of a structure, put into ``results``.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms, optional
+            The structure; by default that of the last call.
+        properties : list of str, optional
+            Not used: all properties are computed at once.
+        system_changes : list of str
+            What changed since the last call, for ASE's base class.
+
+        Raises
+        ------
+        Unfit
+            There is an element that the reference was not fitted to.
+        FloatingPointError
+            Energy, forces or stress are not finite.
+        """
         super().calculate(atoms, properties, system_changes)
         from nequip.data import AtomicData
 
@@ -174,9 +202,26 @@ def _voigt(stress: np.ndarray) -> np.ndarray:
 
 
 def label(structure: Atoms, calculator: Calculator | None = None) -> Atoms:
-    """A copy with energy (eV), forces (eV/A) and stress (eV/A^3) attached.
+    """Label a structure with energy, forces and stress.
 
-    calculator: whose labels they are (default: the reference).
+    Parameters
+    ----------
+    structure : ase.Atoms
+        The structure; it is not changed.
+    calculator : Calculator, optional
+        Calculator of the labels; by default the reference.
+
+    Returns
+    -------
+    ase.Atoms
+        A copy with energy (eV), forces (eV/A) and stress (eV/A^3) attached.
+
+    Raises
+    ------
+    ReferenceUnavailable
+        As `Reference`, by default.
+    Unfit
+        As `Reference.calculate`, by default.
     """
     atoms = structure.copy()
     calculator = calculator or Reference()

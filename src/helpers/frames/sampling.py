@@ -35,16 +35,39 @@ class Unphysical(UserError, RuntimeError):
 
 @dataclass(frozen=True)
 class Ramp:
-    """One sampling run.
+    """One sampling run of Langevin dynamics.
 
-    temperature_K, strain: (start, end) of a linear ramp; strain scales all three lengths of the
-    start structure. timestep_fs, hydrogen_mass_u, friction_per_fs: of the Langevin dynamics.
-    initial_temperature_K: of the velocities at the first step (default: twice the first
-    temperature, as half of it goes into the potential energy of a relaxed start).
-    keep_every: steps between frames kept; 1 where every step is a label of the reference.
-    thermostat: ``langevin``, or ``baoab`` (Leimkuhler and Matthews, Appl. Math. Res. Express 2013,
-    34: positions of harmonic bonds are distributed right at any stable step, so that 2 fs serve
-    for a g(r)); at constant strain only.
+    Attributes
+    ----------
+    steps : int
+        Number of steps.
+    temperature_K : (float, float)
+        Temperature at the start and the end of a linear ramp, K.
+    strain : (float, float)
+        Strain of all three lengths of the start structure at the start and the end of a linear
+        ramp.
+    seed : int
+        Seed of the random numbers.
+    timestep_fs : float
+        Time step, fs.
+    hydrogen_mass_u : float
+        Mass of hydrogen, u.
+    friction_per_fs : float
+        Friction, 1/fs.
+    initial_temperature_K : float or None
+        Temperature of the velocities at the first step, K; by default twice the first temperature,
+        as half of it goes into the potential energy of a relaxed start.
+    keep_every : int
+        Steps between frames kept; 1 where every step is a label of the reference.
+    thermostat : str
+        ``langevin``, or ``baoab`` at constant strain only (Leimkuhler and Matthews, Appl. Math.
+        Res. Express 2013, 34: positions of harmonic bonds are distributed correctly at any stable
+        step, so that 2 fs suffice for a g(r)).
+
+    Raises
+    ------
+    Unfit
+        The thermostat is unknown, or ``baoab`` with a ramp of the strain.
     """
 
     steps: int
@@ -68,7 +91,20 @@ class Ramp:
             )
 
     def at(self, step: int) -> tuple[float, float]:
-        """Temperature (K) and strain of ``step`` (0 ... steps)."""
+        """Conditions of a step.
+
+        Parameters
+        ----------
+        step : int
+            0 to ``steps``.
+
+        Returns
+        -------
+        temperature : float
+            Temperature, K.
+        strain : float
+            Strain of all lengths.
+        """
         x = step / max(self.steps, 1)
         (t0, t1), (s0, s1) = self.temperature_K, self.strain
         return t0 + x * (t1 - t0), s0 + x * (s1 - s0)
@@ -81,18 +117,34 @@ def run(
     path: Path,
     guard: Callable[[Atoms], str | None] | None = None,
 ) -> Path:
-    """Run ``ramp`` from ``start``; frames with the calculator's labels are appended to ``path``.
+    """Run a ramp; frames with the calculator's labels are appended to a file.
 
-    A killed run goes on from its last whole frame by the same call: the thermostat's random
-    numbers depend on (seed, step) alone. Returns ``path``.
+    A killed run goes on from its last whole frame by the same call: the thermostat's random numbers
+    depend on (seed, step) alone.
 
-    guard: looks at every frame before it is kept and says what is wrong with it, if anything;
-    needed where the calculator is itself a potential on trial.
+    Parameters
+    ----------
+    start : ase.Atoms
+        Structure of zero strain.
+    ramp : Ramp
+        The ramp.
+    calculator : Calculator
+        Calculator of the dynamics and of the labels.
+    path : Path
+        Extended-XYZ file of the frames.
+    guard : callable, optional
+        Takes every frame before it is kept and returns what is wrong with it, or None; needed where
+        the calculator is itself a potential on trial.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
     Unphysical
-        the guard objected; frames kept until then stay.
+        The guard objected; frames kept until then stay.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,9 +216,19 @@ def _resume(path: Path, ramp: Ramp, start: Atoms) -> tuple[Atoms, int, int]:
 
 
 def whole_frames(path: Path) -> list[Atoms]:
-    """All frames of an extxyz file that a call adds to, all of the same atoms; none without a file.
+    """All frames of an extended-XYZ file that a run appends to, all of the same atoms.
 
     A last frame that a kill cut off is cut off the file, too; the others stay as they were written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    list of ase.Atoms
+        The frames; none if there is no file.
     """
     if not Path(path).exists():
         return []
@@ -190,10 +252,27 @@ def relax(
     steps: int,
     only: str | None = None,
 ) -> Atoms:
-    """Relax positions at fixed cell by BFGS; every step's labelled frame goes to ``path``.
+    """Relax positions at fixed cell by BFGS; the labelled frame of every step is written to a file.
 
-    only: symbol of the one element that may move (for ``"H"``: X-ray C-H distances are short).
-    fmax: largest force left on a moving atom, eV/A. Returns the last frame.
+    Parameters
+    ----------
+    start : ase.Atoms
+        The structure; it is not changed.
+    calculator : Calculator
+        Calculator of the labels.
+    path : Path
+        Extended-XYZ file of the frames; replaced if it exists.
+    fmax : float
+        Largest force left on a moving atom, eV/A.
+    steps : int
+        Largest number of steps.
+    only : str, optional
+        Symbol of the one element that may move (for ``"H"``: X-ray C-H distances are short).
+
+    Returns
+    -------
+    ase.Atoms
+        The last frame with its labels, whether converged or not.
     """
     atoms = start.copy()
     if only:

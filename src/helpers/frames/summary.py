@@ -16,10 +16,19 @@ from helpers import structures, units
 
 
 def closest_distances(system: dpdata.LabeledSystem) -> pd.DataFrame:
-    """Closest distance (A) of each pair of elements in each frame, over periodic images.
+    """Closest distance of each pair of elements in each frame, over periodic images.
 
-    Rows: frames; columns ``C-C``, ``C-H`` ... in the order of TYPE_MAP. An atom and its own image
-    are no pair.
+    An atom and its own image are no pair.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    DataFrame
+        Distances, A; a row for each frame, columns ``C-C``, ``C-H`` ... in the order of TYPE_MAP.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -44,9 +53,21 @@ def closest_distances(system: dpdata.LabeledSystem) -> pd.DataFrame:
 
 
 def largest_neighbour_numbers(system: dpdata.LabeledSystem, cutoff: float) -> dict[str, int]:
-    """Largest number of neighbours of each element that any atom has within ``cutoff`` (A).
+    """Largest number of neighbours of each element that any atom has within a cutoff.
 
     This, and not the number of atoms in the cell, is what ``sel`` of a descriptor bounds.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+    cutoff : float
+        A.
+
+    Returns
+    -------
+    dict of str to int
+        Element -> number, for all elements of TYPE_MAP.
     """
     from ase.neighborlist import neighbor_list
 
@@ -61,7 +82,18 @@ def largest_neighbour_numbers(system: dpdata.LabeledSystem, cutoff: float) -> di
 
 
 def densities(system: dpdata.LabeledSystem) -> np.ndarray:
-    """Mass density (n_frames,) in g/cm3."""
+    """Mass density of each frame.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    (F,) array
+        Density, g/cm3.
+    """
     mass = sum(
         n * atomic_masses[atomic_numbers[e]]
         for e, n in zip(system["atom_names"], system["atom_numbs"], strict=True)
@@ -71,7 +103,18 @@ def densities(system: dpdata.LabeledSystem) -> np.ndarray:
 
 
 def force_rms(system: dpdata.LabeledSystem) -> dict[str, float]:
-    """Root mean square force component per element, and of ``all``, in eV/A."""
+    """Root-mean-square force component, over all atoms and for each element.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    dict of str to float
+        ``all`` or element -> component, eV/A.
+    """
     result = {"all": float(np.sqrt(np.mean(system["forces"] ** 2)))}
     for i, element in enumerate(system["atom_names"]):
         if (chosen := system["atom_types"] == i).any():
@@ -82,10 +125,19 @@ def force_rms(system: dpdata.LabeledSystem) -> dict[str, float]:
 def summary(system: dpdata.LabeledSystem) -> dict:
     """What a set holds, as plain data (units in the names).
 
-    Keys: n_frames, n_atoms, formula, temperature_K, strain, density_g_cm3,
-    energy_eV_per_atom, pressure_GPa (ranges ``[low, high]``; None where unknown),
-    energy_spread_meV_per_atom (standard deviation), force_rms_eV_per_A (per element and all),
-    force_max_eV_per_A, virial_rms_eV_per_atom, closest_A (per pair, over all frames).
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    dict
+        Keys: n_frames, n_atoms, formula, temperature_K, strain, density_g_cm3, energy_eV_per_atom,
+        pressure_GPa (ranges ``[low, high]``; None where unknown), energy_spread_meV_per_atom
+        (standard deviation), force_rms_eV_per_A (per element and all), force_max_eV_per_A (largest
+        component), virial_rms_eV_per_atom (None where unknown), closest_A (per pair, over all
+        frames).
     """
     n_atoms = system.get_natoms()
     energy = system["energies"] / n_atoms

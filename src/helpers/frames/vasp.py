@@ -31,7 +31,18 @@ class Unconverged(BadFrames):
 
 
 def is_outcar(head: str) -> bool:
-    """Whether the first lines of a file are those of an OUTCAR: the version of VASP comes first."""
+    """Whether a file is an OUTCAR: the version of VASP comes first.
+
+    Parameters
+    ----------
+    head : str
+        First lines of the file.
+
+    Returns
+    -------
+    bool
+        True if it is.
+    """
     return re.match(r"\s*vasp\.\d", head) is not None
 
 
@@ -46,15 +57,36 @@ def read(
 ) -> dpdata.LabeledSystem:
     """Labelled frames of a run; cells are turned to lower triangles, and made right-handed.
 
-    virial: whether stress is wanted; without, none is taken. unconverged, notes: see
-    `formats.import_labelled`. options: of dpdata (``begin``, ``step``).
+    Parameters
+    ----------
+    path : Path
+        OUTCAR or vasprun.xml, compressed or not.
+    fmt : str
+        A member of `FORMATS`.
+    virial : bool
+        Whether stress is required; if not, none is read.
+    unconverged : list of int, or None
+        Takes the indices of frames whose electrons did not converge, which then are left out; None
+        refuses them.
+    notes : list of str
+        A note is appended if a cell was left-handed.
+    **options
+        Options of dpdata (``begin``, ``step``).
+
+    Returns
+    -------
+    dpdata.LabeledSystem
+        The frames; A, eV, eV/A, virial in eV.
 
     Raises
     ------
     BadFrames
-        not of VASP, cut off, enthalpies (PSTRESS), no stress tensor (ISIF), few forces (NWRITE).
+        The file is not of VASP or cut off; it holds enthalpies (PSTRESS), no stress tensor (ISIF),
+        or the forces of some steps only (NWRITE).
     Unconverged
-        frames that took all NELM steps, if ``unconverged`` is None.
+        Frames took all NELM steps and ``unconverged`` is None, or there is no converged frame.
+    Unreadable
+        As `files.text`.
     """
     name = paths.relative(path)
     with files.as_text(path) as plain:
@@ -97,7 +129,29 @@ def read(
 
 
 def same_run(file: Path, fmt: str, other: Path, its: str) -> bool:
-    """Whether an OUTCAR and a vasprun.xml have as many steps with forces, and end alike."""
+    """Whether two outputs have as many steps with forces, and the same last energy.
+
+    Parameters
+    ----------
+    file : Path
+        OUTCAR or vasprun.xml.
+    fmt : str
+        Its format, a member of `FORMATS`.
+    other : Path
+        The other output.
+    its : str
+        Its format.
+
+    Returns
+    -------
+    bool
+        True if the free energies of the last steps agree within 1e-3 eV, too.
+
+    Raises
+    ------
+    Unreadable
+        As `files.text`.
+    """
     mine, theirs = _end(file, fmt), _end(other, its)
     return mine[0] == theirs[0] and bool(np.isclose(mine[1], theirs[1], rtol=0, atol=1e-3))
 

@@ -46,16 +46,29 @@ class FusedDiffers(UserError, RuntimeError):
 
 
 def proven(potential: str | Path, atoms: Atoms) -> tuple[Path, Path] | None:
-    """(library, weights) for `lammps.environment`, shown to be right for this potential; or None.
+    """The fused library and its weights, shown to be right for this potential.
 
     Once for a potential and machine: the library is compiled, and its energy and forces on
     ``atoms``, randomly displaced by 0.05 A, are compared with those of TensorFlow. Where it cannot
     be used a line says why, and TensorFlow is.
 
+    Parameters
+    ----------
+    potential : str or Path
+        Name, directory or model file of the potential.
+    atoms : ase.Atoms
+        Structure to compare on.
+
+    Returns
+    -------
+    (Path, Path) or None
+        Library and weights, for `lammps.environment`; None if the kernels are switched off, there
+        is no compiler, or the library cannot be used.
+
     Raises
     ------
     store.BadPotential
-        see `store.load`.
+        As `store.load`.
     """
     if settings.current().kernels == "off":
         return None
@@ -116,12 +129,22 @@ def _compared(compiler: str, library: Path, frozen: Path, atoms: Atoms) -> dict:
 def weights(potential: str | Path | Potential) -> Path:
     """The file of weights of a frozen potential, made once and reused in ``build/fused/<key>``.
 
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        The potential, or its name, directory or model file.
+
+    Returns
+    -------
+    Path
+        The file.
+
     Raises
     ------
     NotFused
-        another kind of descriptor or fitting net; the message says what is different.
+        The model has another kind of descriptor or fitting net; the message says what is different.
     store.BadPotential
-        see `store.load`.
+        As `store.load`.
     """
     frozen = store.load(potential)
     recipe = {
@@ -149,12 +172,22 @@ def weights(potential: str | Path | Potential) -> Path:
 
 
 def packed(model: dict) -> bytes:
-    """The weights as the library reads them; ``model``: DeePMD-kit's own serialised form.
+    """The weights as the library reads them.
+
+    Parameters
+    ----------
+    model : dict
+        The model in DeePMD-kit's own serialised form.
+
+    Returns
+    -------
+    bytes
+        Content of the file of weights.
 
     Raises
     ------
     NotFused
-        see `weights`.
+        As `weights`.
     """
     descriptor, fitting = model["descriptor"], model["fitting"]
     _check(model)
@@ -195,10 +228,24 @@ def packed(model: dict) -> bytes:
 
 
 def table(net: dict, low: float, rows: int) -> np.ndarray:
-    """Six coefficients of each interval and channel, (rows, 6, channels), of an embedding net.
+    """Coefficients of an embedding net, tabulated as polynomials of fifth order.
 
-    In powers of the distance x from the interval's lower end; value, slope and curvature are those
-    of the net at both ends h apart, so that forces are smooth.
+    In powers of the distance from the lower end of an interval of width `STEP`. Value, slope and
+    curvature are those of the net at both of its ends, so that forces are smooth.
+
+    Parameters
+    ----------
+    net : dict
+        The embedding net in DeePMD-kit's own serialised form.
+    low : float
+        Lower end of the first interval of the normalised s.
+    rows : int
+        Number of intervals.
+
+    Returns
+    -------
+    (rows, 6, channels) array
+        Coefficients in ascending powers, for each interval and channel.
     """
     at = low + STEP * np.arange(rows + 1)
     f, f1, f2 = _embedding(net, at)

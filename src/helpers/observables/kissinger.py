@@ -110,7 +110,14 @@ class RateLaw:
         return np.percentile(curves, [50 * (1 - confidence), 50 * (1 + confidence)], axis=0)
 
     def why_not_drawn(self) -> str:
-        """Why a curve of this law would say nothing, a sentence; "" where it may be drawn."""
+        """Why a curve of this law would say nothing.
+
+        Returns
+        -------
+        str
+            A sentence; empty if the activation energy is known well enough, to `KNOWN` of its
+            value.
+        """
         if np.isfinite(self.error) and self.error <= KNOWN * self.E_kJ_per_mol:
             return ""
         return (
@@ -183,18 +190,28 @@ def fit(
 
 
 def of_seeds(given: censored.Seeds, returned: Sequence[bool] = ()) -> RateLaw:
-    """The most likely law of seeds some of which do not fall (`censored.fit`).
+    """The most likely law of seeds some of which show no transition (`censored.fit`).
 
-    given: of one size of cell. returned: for each seed that fell, whether its density came back:
-    such a cell is in equilibrium between two states.
+    Parameters
+    ----------
+    given : censored.Seeds
+        Seeds of one size of cell.
+    returned : sequence of bool
+        For each seed that fell, whether its density came back: such a cell is in equilibrium
+        between two states. Empty if it is not known.
+
+    Returns
+    -------
+    RateLaw
+        The law.
 
     Raises
     ------
     TooFewPoints
-        falls at fewer than three rates, or no seed more than parameters.
+        There are falls at fewer than three rates, or fewer than four in all.
     NoLaw
-        a third of the seeds or more come back; E is not known to a half; the means of the rates
-        refuse the law (F-test, p < 0.05).
+        A third of the seeds or more come back; the relative error of E is above `KNOWN`; or the
+        means of the rates contradict the law (F-test, p < 0.05).
     """
     fell = given.of(given.fell)
     n_rates = len(np.unique(fell.rate_K_per_ps))

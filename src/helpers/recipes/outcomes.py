@@ -39,16 +39,26 @@ ABOUT = (
 
 
 def table(names: Iterable[str], trials: int = TRIALS) -> pd.DataFrame:
-    """The rows of these runs that are finished; of the others it is said that they are not.
+    """The rows of these runs as far as they are finished; the names of the others are printed.
 
-    Columns: as `of_runs`.
+    Parameters
+    ----------
+    names : iterable of str
+        Names of runs.
+    trials : int
+        As for `run_table.row`.
+
+    Returns
+    -------
+    DataFrame
+        As `of_runs`.
 
     Raises
     ------
     recipes.catalogue.BadRecipe
-        no such run.
+        There is no such run.
     Unfit
-        none of them is finished.
+        None of them is finished and has a ramp.
     """
     found = {name: runs.find(name) for name in names}
     if missing := [name for name, run in found.items() if run is None]:
@@ -111,7 +121,20 @@ def alike(run: Run, trials: int = TRIALS) -> pd.DataFrame:
 
 
 def of(folder: Run | Path, trials: int = TRIALS) -> dict | None:
-    """The row of a finished run, found or made; None where it ended before its ramp."""
+    """The row of a finished run, found or made.
+
+    Parameters
+    ----------
+    folder : Run or Path
+        The run, or its folder.
+    trials : int
+        As for `run_table.row`.
+
+    Returns
+    -------
+    dict or None
+        Column -> value, as `of_runs`; None if the run ended before its ramp.
+    """
     run = folder if isinstance(folder, Run) else Run.read(folder)
     key = provenance.key({"run": run.key, "estimators": _ESTIMATORS, "trials": trials})
     kept = _kept()
@@ -160,7 +183,20 @@ def _conditions(plan: HeatingRun) -> tuple:
 def motion(folder: Path) -> run_table.Motion:
     """Bonds and melt criterion of a run's trajectory, from its ramp alone.
 
-    A shipped trajectory is thinned: an event is known to a frame.
+    The melt criterion is met from the temperature on at which the root-mean-square displacement of
+    Zn stays above half of the shortest Zn-Zn distance of the first frame. A shipped trajectory is
+    thinned: the time of an event is known to the distance of two frames.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    run_table.Motion
+        Bonds, temperature of the criterion and highest temperature of the frames, K; empty with
+        fewer than ten frames.
     """
     path = trajectory.read(folder)
     ramp = thermo.read(folder, equilibration=False)

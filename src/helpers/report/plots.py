@@ -475,9 +475,22 @@ def mean_squared_displacements(moved: Mapping[float, tuple], elements: tuple[str
 def flow_chart(
     boxes: Sequence[tuple[str, str]], back: tuple[int, int, str] | None = None, ncols: int = 3
 ) -> bytes:
-    """PNG of boxes (title, text) joined by arrows, ``ncols`` in a row, the second row below.
+    """Image of boxes joined by arrows, row by row.
 
-    back: (from, to, text), one more arrow that leads back from one box to another of its row.
+    Parameters
+    ----------
+    boxes : sequence of (str, str)
+        Title and text of each box.
+    back : (int, int, str), optional
+        One more arrow that leads back within a row: index of the box where it begins and where it
+        ends, and its text.
+    ncols : int
+        Number of boxes in a row.
+
+    Returns
+    -------
+    bytes
+        PNG.
     """
     nrows = -(-len(boxes) // ncols)
     figure = Figure(figsize=(8.6, 1.75 * nrows), dpi=150)

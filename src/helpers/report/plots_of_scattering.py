@@ -181,7 +181,21 @@ def pair_distributions(cold: HeatedGlass, models: Mapping[str, Seen], r_max: flo
 def parts(one: Seen, cold: HeatedGlass, largest: int = 6, r_max: float = 8.0) -> Figure:
     """What each pair of elements adds to D(r): measured and sum above, the largest parts below.
 
-    one: the model. largest: so many parts. r_max: A.
+    Parameters
+    ----------
+    one : Seen
+        The model.
+    cold : HeatedGlass
+        The measurement at one temperature, from `HeatedGlass.at`.
+    largest : int
+        Number of pairs shown, those with the highest maximum.
+    r_max : float
+        Upper end of r, A.
+
+    Returns
+    -------
+    Figure
+        The two panels.
     """
     figure, (top, bottom) = _two_panels(_R, _D, _R, _D)
     near = (one.r > 0.9) & (one.r < r_max)

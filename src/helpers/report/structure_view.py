@@ -126,9 +126,14 @@ class StructureView:
         return widget
 
     def data(self) -> dict:
-        """What the page's script draws from: symbols, and of each frame its name, cell and atoms.
+        """What the page's script draws from.
 
-        Positions are whole numbers of 0.01 A, three for each atom; cells are in A.
+        Returns
+        -------
+        dict
+            ``kind``, ``title``, ``symbols``, ``colours`` of the elements, ``unit_cell`` (A), and
+            ``frames``, each with its name, cell (A) and positions: three whole numbers for each
+            atom, in 0.01 A.
         """
         return {
             "kind": "atoms",
@@ -181,7 +186,24 @@ def movie(
 
 
 class MovieView(StructureView):
-    """What ``movie`` returns: the still image has its first, middle and last frame."""
+    """Frames of a run to be displayed by Jupyter, from ``movie``.
+
+    The still image has its first, middle and last frame.
+
+    Parameters
+    ----------
+    frames : mapping of str to ase.Atoms
+        Name -> frame, in order of time; all of the same atoms.
+    title : str
+        Title of the image.
+    interactive : bool
+        Whether to show the widget next to the image.
+
+    Raises
+    ------
+    ValueError
+        There is no frame, or the frames differ in their atoms.
+    """
 
     def __init__(self, frames: Mapping[str, Atoms], title: str = "", interactive: bool = False):
         if not frames:
@@ -377,6 +399,8 @@ def still(
         Width, pixels.
     tilt_deg : (float, float)
         Rotation about the x and then the y axis of the page, degrees; (0, 0) looks down c.
+    legend : bool
+        Whether to name the colours of the elements.
 
     Returns
     -------

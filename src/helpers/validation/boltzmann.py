@@ -26,9 +26,18 @@ SURE = 3.0  # standard errors
 class Kinetic:
     """Kinetic energies against Boltzmann's distribution.
 
-    mean, width: mean and standard deviation of the kinetic energy over those of its
-    distribution, with standard errors. samples: independent ones. ok: both are 1 within ``SURE``
-    errors.
+    Attributes
+    ----------
+    mean : float
+        Mean of the kinetic energy divided by that of its distribution.
+    mean_error : float
+        Standard error of ``mean``.
+    width : float
+        Standard deviation of the kinetic energy divided by that of its distribution.
+    width_error : float
+        Standard error of ``width``.
+    samples : float
+        Number of independent samples.
     """
 
     mean: float
@@ -39,6 +48,7 @@ class Kinetic:
 
     @property
     def ok(self) -> bool:
+        """Whether mean and width are 1 within `SURE` standard errors."""
         return (
             abs(self.mean - 1) <= SURE * self.mean_error
             and abs(self.width - 1) <= SURE * self.width_error
@@ -52,12 +62,24 @@ def kinetic(kinetic_energy_eV, target_temperature_K, n_atoms: int) -> Kinetic:
     z has mean 0 and variance 1 at any temperature, so that ramps are judged as well; while one
     heats, the kinetic energy may lag behind its target, which shows in the mean.
 
-    kinetic_energy_eV, target_temperature_K: (M,) in order of time.
+    Parameters
+    ----------
+    kinetic_energy_eV : (M,) array
+        Kinetic energy in order of time, eV.
+    target_temperature_K : (M,) array
+        Target temperature at the same times, K.
+    n_atoms : int
+        Number of atoms N.
+
+    Returns
+    -------
+    Kinetic
+        Mean and width with their errors.
 
     Raises
     ------
     Unfit
-        fewer than ten samples, or arrays that do not fit.
+        There are fewer than ten samples, or the arrays differ in length.
     """
     K, T = np.asarray(kinetic_energy_eV, float), np.asarray(target_temperature_K, float)
     if K.shape != T.shape or K.ndim != 1 or len(K) < 10:
@@ -83,8 +105,17 @@ def kinetic(kinetic_energy_eV, target_temperature_K, n_atoms: int) -> Kinetic:
 class Pair:
     """Two runs against Boltzmann's ratio.
 
-    slope, error: of ln P2/P1 against the enthalpy, 1/eV. expected: -(beta2 - beta1). overlap:
-    share of the samples that could be of either run.
+    Attributes
+    ----------
+    slope : float
+        Slope of ln P2/P1 against the enthalpy, 1/eV.
+    error : float
+        Its standard error, 1/eV.
+    expected : float
+        Its value by Boltzmann's distribution, -(beta2 - beta1), 1/eV.
+    overlap : float
+        Mean of 4 p (1 - p), where p is the probability that a sample is of the second run: 1 for
+        equal distributions, 0 for separate ones.
     """
 
     slope: float
@@ -94,22 +125,33 @@ class Pair:
 
     @property
     def ok(self) -> bool:
+        """Whether the slope is the expected one within `SURE` standard errors."""
         return abs(self.slope - self.expected) <= SURE * self.error
 
 
 def pair(enthalpies_eV, temperatures_K) -> Pair:
     """Whether two runs at one pressure and two temperatures have Boltzmann's ratio.
 
-    The most likely slope of a logistic regression of which run a sample is of on its enthalpy
-    (at constant volume: energy, kinetic one included), which bins nothing; its error from Fisher's
-    information, widened by the root of the larger statistical inefficiency.
+    The slope is the most likely one of a logistic regression of the run of a sample on its enthalpy
+    (at constant volume: energy, kinetic one included), which needs no bins; its error follows from
+    Fisher's information, times the root of the larger statistical inefficiency.
 
-    enthalpies_eV: two arrays, (M1,) and (M2,), in order of time. temperatures_K: two.
+    Parameters
+    ----------
+    enthalpies_eV : ((M1,) array, (M2,) array)
+        Enthalpies of the whole cell in both runs, in order of time, eV.
+    temperatures_K : (float, float)
+        Temperatures of the runs, K.
+
+    Returns
+    -------
+    Pair
+        The slope and its expected value.
 
     Raises
     ------
     Unfit
-        the distributions hardly overlap (below 1 %), or one has fewer than ten samples.
+        The distributions hardly overlap (below 1 %), or one has fewer than ten samples.
     """
     first, second = (np.asarray(x, float) for x in enthalpies_eV)
     T1, T2 = temperatures_K
@@ -145,6 +187,18 @@ def spacing_K(temperature_K: float, heat_capacity_eV_per_K: float) -> float:
     r"""Distance of two temperatures whose enthalpies overlap best for `pair`.
 
     About two standard deviations of the enthalpy apart: :math:`2 \sqrt{k_B T^2 / C_p}` (Shirts
-    2013). heat_capacity_eV_per_K: of the whole cell.
+    2013).
+
+    Parameters
+    ----------
+    temperature_K : float
+        Temperature, K.
+    heat_capacity_eV_per_K : float
+        Heat capacity of the whole cell at constant pressure, eV/K.
+
+    Returns
+    -------
+    float
+        Distance, K.
     """
     return float(2 * temperature_K * np.sqrt(units.BOLTZMANN_EV_PER_K / heat_capacity_eV_per_K))
