@@ -125,11 +125,9 @@ def train(folder):
     unit = bulk("Zn", "fcc", a=3.85, cubic=True)
     unit.symbols = structures.TYPE_MAP
     triclinic = make_supercell(unit, [[2, 0, 0], [-2, 2, 0], [0, 1, 2]])
-    squeezed = lj_crystal(strain=-0.25)
     for name, atoms in {
         "crystal": lj_crystal(),
         "triclinic": triclinic,
-        "squeezed": squeezed,
     }.items():
         atoms.calc = None
         ase.io.write(folder / f"{name}.extxyz", atoms)

@@ -117,7 +117,8 @@ def test_ranks_change_nothing(whole, potential, build):
 
 
 def test_an_exploded_run_says_so_and_keeps_what_it_has(potential, build, capfd):
-    heated = heating_run(potential, "squeezed.extxyz")
+    volume = 0.75**3 * 3.85**3 / 4  # of the fcc solid with all lengths a quarter shorter
+    heated = heating_run(potential, volume_A3_per_atom=volume)
     with pytest.raises(progress.ExplodedRun, match=r"step \d+.*T = \d+ K.*is kept") as error:
         heating.run(heated, compress=False)
     assert "\n" not in str(error.value)
