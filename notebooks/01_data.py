@@ -514,10 +514,7 @@ pd.DataFrame(steps).describe().loc[["25%", "50%", "75%", "max"]]
 
 # %%
 theirs_K = np.array(paper.value("fpmd.temperatures_K").number)
-ours_K = [
-    *warm["temperature_K"],
-    np.inf,
-]  # an own set may not know its temperatures
+ours_K = [*warm["temperature_K"], np.inf]  # an own set may know none
 gaps = np.abs(theirs_K[:, None] - ours_K).min(axis=1)
 without = ", ".join(f"{T} K" for T in theirs_K[gaps >= 50]) or "none"
 mixed = beside_dft["system"].isin(["ZIF-8", "ZIF-62"])

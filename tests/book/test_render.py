@@ -264,3 +264,8 @@ def test_the_real_toc_names_every_chapter_and_every_page():
         for f in (REPOSITORY / "book").glob("*.md")
     }
     assert written == {p for p in render.pages() if p.startswith("book/")}
+
+
+def test_without_git_the_branch_is_main(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert render.branch() == "main"

@@ -1,5 +1,6 @@
 """CP2K: kinds and units of single points, and the files of a molecular dynamics run."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -84,3 +85,28 @@ def test_kinds_are_read_as_their_elements_and_a_cell_in_its_unit(tmp_path):
     (tmp_path / "bohr.out").write_text(bohr)
     ratio = formats.import_labelled(tmp_path / "bohr.out")["cells"] / plain["cells"]
     np.testing.assert_allclose(ratio[0].diagonal(), units.Bohr, rtol=1e-6)
+
+
+def test_units_that_the_output_names_are_read(tmp_path):
+    """CP2K since 2023 prints energies and forces in chosen units, and names them."""
+    text = (CP2K / "hcn.out").read_text()
+    plain = formats.import_labelled(CP2K / "hcn.out")
+    head, block = text.split(" ATOMIC FORCES in [a.u.]", 1)
+    block, tail = block.split(" SUM OF ATOMIC FORCES", 1)
+    rows = [line.split() for line in block.splitlines() if len(line.split()) == 6]
+    newer = " FORCES| Atomic forces [eV/angstrom]\n FORCES| Atom x y z |f|\n"
+    for row in (row for row in rows if row[0].isdigit()):
+        force = [float(x) * units.Hartree / units.Bohr for x in row[3:]]
+        newer += f" FORCES| {row[0]} {force[0]:.12f} {force[1]:.12f} {force[2]:.12f} 0.1\n"
+    other = re.sub(
+        r"energy \[a\.u\.\]:(\s+)(\S+)",
+        lambda m: f"energy [eV]:{m[1]}{float(m[2]) * units.Hartree:.12f}",
+        head + newer + tail,
+    )
+    (tmp_path / "other.out").write_text(other)
+    system = formats.import_labelled(tmp_path / "other.out")
+    np.testing.assert_allclose(system["energies"], plain["energies"], rtol=1e-8)
+    np.testing.assert_allclose(system["forces"], plain["forces"], atol=1e-8)
+    (tmp_path / "other.out").write_text(text.replace("energy [a.u.]", "energy [furlong]"))
+    with pytest.raises(dataset.BadFrames, match="'furlong' is no unit of energy"):
+        formats.import_labelled(tmp_path / "other.out")

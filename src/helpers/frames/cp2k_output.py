@@ -25,6 +25,9 @@ _THREE = rf"({_NUMBER})\s+({_NUMBER})\s+({_NUMBER})"
 _FORCE = ase_units.Hartree / ase_units.Bohr
 _HEADER = "CP2K| version string:"
 _ENERGY = re.compile(rf"^ *ENERGY\| Total FORCE_EVAL.*energy.*?\s({_NUMBER})\s*$", re.M)
+# Since 2023 units of print keys may be chosen, and are named.
+_ENERGY_UNIT = re.compile(r"^ *ENERGY\| Total FORCE_EVAL.*energy \[(.+?)\]", re.M)
+_FORCE_UNIT = re.compile(r"^ *FORCES\| Atomic forces \[(.+?)\]", re.M)
 _STRESS = re.compile(
     r"^ *STRESS\|.*tensor *(?:\[(.*?)\])?.*\n.*\n *STRESS\| +x +(.*)\n *STRESS\| +y +(.*)\n"
     r" *STRESS\| +z +(.*)$", re.M
@@ -84,7 +87,8 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
     stress = _stress(text, name)
     return _system(
         symbols, cell[None], coords[None] * (ase_units.Bohr if bohr else 1),
-        np.array(energy[-1:]) * ase_units.Hartree, forces[None] * _FORCE,
+        np.array(energy[-1:]) * _unit(text, _ENERGY_UNIT, "energy", name, ase_units.Hartree),
+        forces[None] * _unit(text, _FORCE_UNIT, "force", name, _FORCE),
         None if stress is None else stress[None],
     )  # fmt: skip
 
@@ -103,6 +107,12 @@ def _inspect(text: str, name: str) -> None:
             f"molecular dynamics give the folder, with *-pos-*.xyz and *-frc-*.xyz in it, and "
             f"--format cp2k/md"
         )
+
+
+def _unit(text: str, named: re.Pattern, of: str, name: str, usual: float) -> float:
+    """What the unit that the output names last is in ours; ``usual`` where it names none."""
+    found = named.findall(text)
+    return label_units.factor(of, found[-1], f"{name}: {of}") if found else usual
 
 
 def _cell(text: str, name: str) -> np.ndarray:
