@@ -225,8 +225,9 @@ def by_temperature(
     Returns
     -------
     DataFrame
-        A row for each range: from_K, to_K, frames, energy_bias_meV_per_atom = <E - E_ref> / N, and
-        the errors of `evaluation.ERRORS`.
+        A row for each range: from_K, to_K, frames, energy_bias_meV_per_atom = <E - E_ref> / N,
+        pressure_bias_GPa = <p - p_ref> (NaN without virials), and the errors of
+        `evaluation.ERRORS`.
 
     Raises
     ------
@@ -241,7 +242,8 @@ def by_temperature(
     low = statistics.bins(system.data["temperature_K"].ravel(), width_K, close_end=True)
     rows = []
     for start in np.unique(low):
-        found = evaluation.predict(name, system.sub_system(np.flatnonzero(low == start)))
+        some = system.sub_system(np.flatnonzero(low == start))
+        found = evaluation.predict(name, some)
         errors = found.metrics()
         bias = 1e3 * (found.energy - found.energy_reference).mean() / len(found.elements)
         rows.append(
@@ -250,10 +252,20 @@ def by_temperature(
                 "to_K": start + width_K,
                 "frames": errors["n_frames"],
                 "energy_bias_meV_per_atom": float(bias),
+                "pressure_bias_GPa": _pressure_bias(found, some["cells"]),
                 **{key: errors[key] for key in evaluation.ERRORS},
             }
         )
     return pd.DataFrame(rows)
+
+
+def _pressure_bias(found: evaluation.Prediction, cells: np.ndarray) -> float:
+    """Mean of potential minus label, GPa; NaN if the labels have no virial."""
+    if found.virial_reference is None:
+        return float("nan")
+    trace = np.trace(found.virial - found.virial_reference, axis1=1, axis2=2)
+    volume = np.abs(np.linalg.det(cells))
+    return float(np.mean(trace / (3 * volume)) * units.EV_PER_A3_IN_GPA)
 
 
 def bias_between(judged: pd.DataFrame, below_K: float, above_K: float) -> float:
