@@ -7,8 +7,8 @@ from pathlib import Path
 
 import dpdata
 
-from helpers.frames import dataset
-from helpers.potentials import evaluation
+from helpers.frames import correction, dataset
+from helpers.potentials import evaluation, store
 from helpers.recipes import catalogue
 from helpers.report import tables
 from helpers.validation import accuracy
@@ -71,11 +71,14 @@ def errors(
     dict of (str, int) to dict
         (framework, K) -> errors.
     """
-    found = {
-        ("ZIF-4", temperature): evaluation.evaluate(potential, dataset.thinned(system, n_frames))
-        for temperature, system in near.items()
-        if system is not None
-    }
+    laws, found = correction.of(store.load(potential).directory), {}
+    for temperature, system in near.items():
+        if system is None:
+            continue
+        some = dataset.thinned(system, n_frames)
+        if laws:  # labels as those that it was trained on
+            some = correction.corrected(some, laws, f"the frames near {temperature} K")
+        found["ZIF-4", temperature] = evaluation.evaluate(potential, some)
     beside_dft = accuracy.compare(potential).set_index("system")
     for framework in ("ZIF-62", "ZIF-8"):
         if framework in beside_dft.index:
