@@ -33,11 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0 when done, 1 with one line for each problem, 130 when interrupted.
     """
     processes.end_with_leader()
-    processes.at_home(paths.BUILD / "home")
     options = _parser().parse_args(arguments)
     for line in settings.misspelt():
         print(line, file=sys.stderr)
     try:
+        processes.at_home(paths.BUILD / "home")
         if "profile" in options:
             chapters.known_profile(options.profile)
         return options.do(options)

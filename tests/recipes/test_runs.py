@@ -99,7 +99,7 @@ def test_runs_of_another_kind_are_left_out_and_said(capsys):
     assert alike == [catalogue.run_recipe("atp-50Kps")]
     said = capsys.readouterr().out
     assert "test-20Kps has potential test, not round-5" in said
-    assert "DPMD-4K has supercell (3, 3, 3), not (1, 1, 1)" in said
+    assert "DPMD-4K has potential atp" in said and "supercell (3, 3, 3), not (1, 1, 1)" in said
 
 
 def test_unknown_names(capsys):
@@ -192,8 +192,9 @@ def test_shipped_trajectories_are_small():
     files = list(paths.shipped("runs").rglob("*"))
     assert sum(f.stat().st_size for f in files if f.is_file()) <= 60e6
     for file in (f for f in files if f.suffix == ".gz"):
+        begins = b"LAMMPS data file" if file.name == "end.data.gz" else b"ITEM: TIMESTEP\n"
         with gzip.open(file) as content:
-            assert content.readline() == b"ITEM: TIMESTEP\n"
+            assert content.readline().startswith(begins)
 
 
 def test_a_run_goes_on_from_itself_never(tmp_path, set_to):
