@@ -366,8 +366,9 @@ paper_rate, paper_Tf = rate_laws.of_paper()[0]
 means = censored.by_rate(run_table.seeds(counted))
 means = means.dropna(subset="scatter_K")  # one seed says nothing of it
 lower = means.query("rate_K_per_ps > @paper_rate and high_K < @paper_Tf")
-rates = ", ".join(f"{rate:g}" for rate in lower["rate_K_per_ps"]) or "no"
-print(f"Paper: {paper_Tf} K at {paper_rate} K/ps. Lower here: {rates} K/ps.")
+rates = ", ".join(f"{rate:g} K/ps" for rate in lower["rate_K_per_ps"])
+print(f"Paper: {paper_Tf} K at {paper_rate} K/ps.")
+print(f"Lower here: at {rates or 'no rate'}.")
 
 # %% [markdown]
 # ## A larger cell

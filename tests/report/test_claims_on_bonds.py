@@ -62,6 +62,12 @@ def test_bonds_right_rest_wrong(bonds, beyond, verdict):
     assert found.verdict == verdict and "at 1200 K" in found.here
 
 
+def test_one_snapshot_has_no_noise():
+    found = claims.bonds_right_rest_wrong(run(), AT_1200, distances((15.0, np.nan), (8.0, np.nan)))
+    assert found.verdict.startswith("cannot tell, since one snapshot")
+    assert "nan" not in found.here and "noise unknown" in found.here
+
+
 def test_a_run_that_lost_its_temperature_is_not_judged():
     found = claims.bonds_right_rest_wrong(run("too hot", heated=False), NOT, None)
     assert found.verdict.startswith("cannot be tested")

@@ -71,13 +71,18 @@ def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Fin
     right = whole["R, bonds"] < 2 * whole["noise, bonds"]
     wrong = whole["R, beyond"] > 2 * whole["noise, beyond"]
     holds = wrong and (right or whole["R, beyond"] > 1.5 * whole["R, bonds"])
+    verdict = "agrees" if holds else "is not what is seen here"
+    noise = [f"{whole[f'noise, {where}']:.0f} %" for where in ("bonds", "beyond")]
+    if np.isnan(whole[["noise, bonds", "noise, beyond"]].astype(float)).any():
+        verdict = "cannot tell, since one snapshot has no noise to compare the difference with"
+        noise = ["unknown", "unknown"]
     return Finding(
         claim,
-        "agrees" if holds else "is not what is seen here",
+        verdict,
         says,
         f"at {compared.temperature_K:.0f} K the total g(r) is {whole['R, bonds']:.0f} % off the "
-        f"reference in the bonds (noise {whole['noise, bonds']:.0f} %) and "
-        f"{whole['R, beyond']:.0f} % beyond 3 Å (noise {whole['noise, beyond']:.0f} %).",
+        f"reference in the bonds (noise {noise[0]}) and "
+        f"{whole['R, beyond']:.0f} % beyond 3 Å (noise {noise[1]}).",
         end,
     )
 
