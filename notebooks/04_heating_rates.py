@@ -407,9 +407,10 @@ if groups:
 #|   light as the paper's, and from which on does it fall?
 #| alt: Bundles of curves, one colour for each pressure and potential.
 pressed += [run for run in runs if run.rate in pressed.rates]
-if not pressed:
-    print("No other pressure is shown (parameter `pressure_runs`).")
-beside = pressed + earlier
+others = [run for run in runs if run.rate not in pressed.rates]
+beside = pressed + others + earlier if pressed or earlier else pressed
+if not beside:
+    print("No other pressure or potential is shown (`pressure_runs`).")
 plots_of_runs.under_pressure(beside) if beside else None
 
 # %%
