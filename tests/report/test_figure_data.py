@@ -50,6 +50,15 @@ def test_a_cloud_is_thinned_and_nothing_is_no_file():
     assert len(figure_data.table(figure)) <= figure_data.MOST_ROWS
 
 
+def test_axes_are_named_in_the_first_row_of_each_panel():
+    figure, panels = style.axes(("T", "K"), ("density", "g/cm3"), ncols=2)
+    for panel in panels:
+        panel.plot([1, 2, 3], [4.0, 5.0, 6.0])
+    read = pd.read_csv(io.StringIO(figure_data.csv(figure)))
+    assert read["x_is"].notna().tolist() == [True, False, False] * 2
+    assert set(read["y_is"].dropna()) == {"density (g/cm³)"} and read["y"].tolist() == [4, 5, 6] * 2
+
+
 def test_a_notebook_gets_it_with_the_picture():
     shell = InteractiveShell.instance()
     figure, ax = style.axes(("x", "-"), ("y", "-"))

@@ -47,7 +47,7 @@ def table(figure: Figure) -> pd.DataFrame:
 
 
 def csv(figure: Figure) -> str | None:
-    """`table` as text with six digits.
+    """`table` as text with six digits; what the axes are stands in the first row of each panel.
 
     Parameters
     ----------
@@ -60,6 +60,9 @@ def csv(figure: Figure) -> str | None:
         The text; None if the figure draws no numbers.
     """
     frame = table(figure)
+    if len(frame):  # in each of thousands of rows they would be most of the file
+        again = frame.duplicated(["panel", "x_is", "y_is"])
+        frame = frame.assign(x_is=frame["x_is"].mask(again, ""), y_is=frame["y_is"].mask(again, ""))
     return frame.to_csv(index=False, float_format="%.6g") if len(frame) else None
 
 
