@@ -383,10 +383,16 @@ for what, table in {"all frames": of_ZIF4, "labelled since": since}.items():
     print(f"ZIF-4, {what}: {tables_of_data.left(table)}")
 
 # %% [markdown]
-# Against CP2K, the reference alone makes wide cells too low in energy and pushes the cell apart: of
-# an open framework at 20 Å³/atom it thinks too well by some 4 meV/atom, which is 1.1 eV for a cell of
-# 272 atoms. A potential trained on such labels opens too easily. The recipes with
-# `corrected: true` in `data/potentials.yaml` are trained on corrected labels.
+# Against CP2K, the reference alone makes wide cells too low in energy and pushes the cell apart. A
+# potential trained on such labels opens too easily. The recipes with `corrected: true` in
+# `data/potentials.yaml` are trained on corrected labels. What the law adds to an open framework:
+
+# %%
+law, v = laws["ZIF-4"], 20.0  # Å³/atom
+meV, GPa = law.energy(v)[0], law.pressure(v)[0]
+eV = 1e-3 * law.n_atoms * meV
+print(f"At {v:g} Å³/atom: {meV:+.1f} meV/atom, {GPa:+.3f} GPa,")
+print(f"{eV:+.1f} eV for {law.n_atoms} atoms.")
 
 # %% [markdown]
 # ## The check

@@ -541,14 +541,14 @@ tables.side_by_side([*rows, at_start])
 # ### A hot melt
 #
 # No labelled frame of a crystal has two Zn near each other, so a potential may have no wall between
-# them and nobody notices, until a melt finds the hole. At 2300 K the earlier potential let two Zn fall
-# into each other. The frames on the way there, where the reference pushes them apart, were labelled
-# and are in the training of this one (`melts`).
+# them and nobody notices, until a melt finds the hole. Frames of such melts, up to where two Zn came
+# too near, are the set `melts`, on which `atp` is trained. That this closes the hole is not shown here:
+# a run in which atoms come nearer than any bond ends there and says so ([chapter
+# 4](04_heating_rates.ipynb)).
 
 # %%
 #| label: tbl-melts
-#| caption: Melts at 2300 K: time until two Zn are nearer than 2.2 Å, nearer than the
-#|   reference ever lets them.
+#| caption: Melts at 2300 K: time until two Zn are nearer than 2.2 Å.
 melts = peers.finished(hot_runs)
 tables_of_potentials.collapses(melts.values()) if melts else None
 

@@ -8,6 +8,7 @@ from helpers.benchmarks import architectures
 from helpers.errors import Unfit
 from helpers.frames import dataset, summary
 from helpers.recipes import catalogue
+from helpers.validation import accuracy
 
 
 @pytest.mark.parametrize("name", architectures.SETTINGS)
@@ -22,7 +23,7 @@ def test_a_setting_is_a_training_that_deepmd_takes(name, tmp_path, monkeypatch):
 
 
 def test_the_sets_that_judge_are_tests():
-    judged = {name for group in architectures.GROUPS.values() for name in group}
+    judged = {name for group in accuracy.TEST_SETS.values() for name in group}
     assert judged <= set(catalogue.test_sets())
     assert not judged & set(architectures.catalogue.group("compared"))
     assert summary.largest_neighbour_numbers(

@@ -26,16 +26,8 @@ from helpers.frames import correction, dataset
 from helpers.md import force_field, fused, lammps
 from helpers.potentials import conversion, evaluation, store, training
 from helpers.recipes import catalogue
+from helpers.validation import accuracy
 
-#: where an error is asked for: group -> test sets
-GROUPS = {
-    "crystal 300 K": ("test_0300", "reference_0300"),
-    "crystal 600-1500 K": ("test_0600_1500", "reference_1200"),
-    "crystal 2000-2500 K": ("test_2000", "test_2500"),
-    "open": ("heated_atp", "opening_test", "test_low_density"),
-    "melt": ("test_melt",),
-    "glass": ("glasses_test",),
-}
 COST_SET = "crystal_0300"  # of the two steps that a net needs to be timed
 JUDGED = 8  # frames of each test set
 STEPS = 8000
@@ -105,7 +97,7 @@ def errors(potential: str | Path) -> list[dict]:
         A row for each group.
     """
     laws, found = correction.of(store.load(potential).directory), []
-    for group, sets in GROUPS.items():
+    for group, sets in accuracy.TEST_SETS.items():
         said = [
             evaluation.evaluate(potential, dataset.thinned(correction.load(s, None, laws), JUDGED))
             for s in sets

@@ -402,7 +402,7 @@ def make(file: Path | None = None, *, refit: bool = False) -> Path:
 
 
 def _entries(file: Path) -> dict:
-    return yaml.safe_load(file.read_text())
+    return yaml_file.read(file, numbered=True).content
 
 
 def _plain(value):

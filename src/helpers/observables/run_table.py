@@ -40,7 +40,7 @@ class Motion:
     melt_K : float
         Result of `density_stages.stays_above`, K.
     end_K : float
-        Temperature of the last frame, K.
+        Highest temperature of the frames, K.
     """
 
     bonds: Bonds | None = None
