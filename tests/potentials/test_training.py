@@ -154,6 +154,20 @@ def test_the_key_follows_the_frames_not_their_name(lj_project, lj_recipe):
     assert provenance.key(replace(lj_recipe, seed=2).as_dict()) != before
 
 
+def test_favoured_sets_are_drawn_more_often_and_forces_judged_by_their_size(lj_project, lj_recipe):
+    """Two sets of as many frames, one favoured; what is not asked for leaves the key as it was."""
+    if "twin" not in dataset.names():
+        shutil.copytree(dataset.locate("lj"), paths.made("frames", "twin"))
+    plain = replace(lj_recipe, sets=("lj", "twin"))
+    assert "sys_probs" not in plain.input(lj_project, 1, 1)["training"]["training_data"]
+    assert not {"favoured", "relative_force"} & set(plain.as_dict())
+    chosen = replace(plain, favoured=("twin",), relative_force=0.5)
+    made = chosen.input(lj_project, 1, 1)
+    assert made["training"]["training_data"]["sys_probs"] == pytest.approx([0.25, 0.75])
+    assert made["loss"]["relative_f"] == 0.5
+    assert provenance.key(chosen.as_dict()) != provenance.key(plain.as_dict())
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -161,6 +175,8 @@ def test_the_key_follows_the_frames_not_their_name(lj_project, lj_recipe):
         ({"learning_rate": (1e-3, 0.0)}, "0 < stop <= start"),
         ({"sel": (1, 2, 3)}, "one number for each of"),
         ({"sets": "lj"}, "a tuple of names"),
+        ({"relative_force": -1.0}, "0 or more, in eV/A"),
+        ({"favoured": ("sheared",)}, "favoured has sheared, wanted: some of the sets"),
     ],
 )
 def test_a_wrong_recipe_is_refused_at_once(lj_recipe, change, message):

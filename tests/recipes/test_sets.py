@@ -6,6 +6,7 @@ import ase.io
 import numpy as np
 import pytest
 import yaml
+from ase import geometry
 
 from helpers import paths, provenance, structures
 from helpers.frames import dataset, sampling
@@ -193,6 +194,27 @@ def test_frames_of_a_run_end_where_two_atoms_come_too_close(tmp_path, monkeypatc
     labelling._take("atp-400Kps", tmp_path / "cut.extxyz", frames=5)
     assert "the frames before are kept" in capsys.readouterr().out
     assert len(sampling.whole_frames(tmp_path / "cut.extxyz")) < 4
+
+
+def test_the_nearest_zn_are_drawn_together_and_nothing_else_moves(tmp_path):
+    """The two stay on their line, about their middle; the other atoms are where they were."""
+    labelling._take("atp-400Kps", tmp_path / "free.extxyz", frames=9, from_K=1500)
+    labelling._take(
+        "atp-400Kps", tmp_path / "drawn.extxyz", frames=9, from_K=1500, zn_zn_A=[5.0, 4.0]
+    )
+    free = {f.info["step"]: f for f in ase.io.read(tmp_path / "free.extxyz", ":")}
+    drawn = ase.io.read(tmp_path / "drawn.extxyz", ":")
+    assert drawn
+    for frame, wanted in zip(drawn, [5.0, 4.0] * len(drawn), strict=False):
+        before = free[frame.info["step"]]
+        zinc = np.flatnonzero(frame.symbols == "Zn")
+        apart = [f.get_all_distances(mic=True)[np.ix_(zinc, zinc)] for f in (before, frame)]
+        nearest = [d[np.triu_indices(len(zinc), 1)].min() for d in apart]
+        assert nearest[1] == pytest.approx(min(wanted, nearest[0]), abs=1e-6)
+        moved = np.linalg.norm(
+            geometry.find_mic(frame.positions - before.positions, frame.cell)[0], axis=1
+        )
+        assert set(np.flatnonzero(moved > 1e-6)) <= set(zinc) and (moved > 1e-6).sum() in (0, 2)
 
 
 def test_labelled_frames_of_the_ladder_are_of_the_run_that_is_shipped():

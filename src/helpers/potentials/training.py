@@ -37,6 +37,8 @@ from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves,
 from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
 
+#: a frame of a favoured set is drawn so many times as often as another
+FAVOUR = 3.0
 _CORRECTED = "corrected"  # copies of the sets, as they are trained on
 
 
@@ -91,6 +93,12 @@ class Recipe:
     corrected : bool
         Train on the labels of the reference as corrected by `helpers.frames.correction`; the laws
         enter by their numbers.
+    relative_force : float
+        Shift c of the relative error of the force, eV/A: each atom's error counts as
+        ``|dF| / (|F| + c)``, so that the small forces of soft modes are not drowned by those of
+        hot frames (DeePMD-kit's ``relative_f``); 0 is the plain error.
+    favoured : tuple of str
+        Those of ``sets`` whose frames are drawn FAVOUR times as often as the others.
     """
 
     sets: tuple[str, ...]
@@ -112,6 +120,8 @@ class Recipe:
     seed: int = 1
     initial_potential: str = ""
     corrected: bool = False
+    relative_force: float = 0.0
+    favoured: tuple[str, ...] = ()
 
     def __post_init__(self):
         if isinstance(self.sets, str) or not self.sets:
@@ -124,9 +134,13 @@ class Recipe:
             raise Unfit(
                 f"learning_rate is {self.learning_rate}, wanted: (start, stop), 0 < stop <= start"
             )
+        if not 0 <= self.relative_force < np.inf:
+            raise Unfit(f"relative_force is {self.relative_force}, wanted: 0 or more, in eV/A")
         for name, value in vars(self).items():
             if isinstance(value, list):  # a notebook's parameters are lists
                 object.__setattr__(self, name, tuple(value))
+        if strangers := sorted(set(self.favoured) - set(self.sets)):
+            raise Unfit(f"favoured has {', '.join(strangers)}, wanted: some of the sets")
 
     def as_dict(self) -> dict:
         """The recipe as plain data, with sets and initial potential by their sha256.
@@ -149,6 +163,11 @@ class Recipe:
             plain["initial_potential"] = store.load(self.initial_potential).sha256
         if plain.pop("corrected"):  # left out where it is not wanted: older keys stay
             plain["correction"] = correction.key(correction.laws())
+        if not plain["relative_force"]:
+            del plain["relative_force"]  # likewise
+        plain["favoured"] = sorted(provenance.sha256(dataset.locate(s)) for s in self.favoured)
+        if not self.favoured:
+            del plain["favoured"]
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
@@ -237,6 +256,11 @@ class Recipe:
                 "max_ckpt_keep": 2,
             },
         }
+        if self.favoured:
+            drawn = [len(dataset.load(s, "training")) * self._weight(s) for s in folders]
+            result["training"]["training_data"]["sys_probs"] = [n / sum(drawn) for n in drawn]
+        if self.relative_force:
+            result["loss"]["relative_f"] = self.relative_force
         try:
             normalize(json.loads(json.dumps(result)))
         except Exception as error:  # dargs raises its own family of errors
@@ -244,6 +268,9 @@ class Recipe:
                 f"DeePMD-kit refuses this recipe: {str(error).strip().splitlines()[-1]}"
             ) from error
         return result
+
+    def _weight(self, name: str) -> float:
+        return FAVOUR if name in self.favoured else 1.0
 
 
 #: the fields of `Recipe` that give the nets their shape

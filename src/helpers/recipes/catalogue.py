@@ -41,7 +41,8 @@ class SetRecipe:
         ``strain`` (of all lengths), ``fmax`` (eV/A) and ``steps``; for both ``strain_voigt``, six
         strains of the cell of the start (xx, yy, zz, yz, xz, xy; shear as 2 e_ij, as in
         `helpers.validation.elastic`); for heating runs ``frames``, their number, evenly chosen from
-        the first one at ``from_K`` on.
+        the first one at ``from_K`` on, and ``zn_zn_A``, distances to which the two nearest Zn of
+        each frame are drawn, in turn.
     common : dict
         Fields that all runs share.
     keep_every : int
@@ -81,6 +82,7 @@ class _FromRun:
 
     frames: int
     from_K: float = 0.0
+    zn_zn_A: tuple[float, ...] = ()
 
 
 def set_recipes() -> dict[str, SetRecipe]:
@@ -268,6 +270,8 @@ def potential_entry(name: str, table: dict) -> tuple[str | None, dict]:
     if entry.pop("split", "block") == "random":
         wanted = [f"{name}{dataset.RANDOM}" for name in wanted]
     entry["sets"] = tuple(wanted)
+    if favoured := entry.get("favoured"):
+        entry["favoured"] = tuple(_spelt_out(favoured, table["groups"]))
     # by the set that was split: one split at random holds the same frames
     if tested := sorted({s.removesuffix(dataset.RANDOM) for s in wanted} & set(test_sets())):
         raise BadRecipe(f"potential {name!r} would be trained on its test: {', '.join(tested)}")

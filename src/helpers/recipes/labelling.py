@@ -10,6 +10,7 @@ Units: A, eV/A, K.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import ase.io
@@ -256,12 +257,15 @@ def _too_close(atoms: Atoms, limits: dict[tuple[str, str], float]) -> str | None
     return f"two atoms at {closest.min():.2f} A" if len(closest) else None
 
 
-def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
+def _take(
+    run: str, path: Path, *, frames: int, from_K: float = 0.0, zn_zn_A: Sequence[float] = ()
+) -> None:
     """Evenly chosen frames of a heating run, the first left out, as extxyz.
 
     A run whose potential left physics counts up to where two atoms came too close.
 
-    frames: how many, the first one counted; from_K: none before the run is this hot.
+    frames: how many, the first one counted; from_K: none before the run is this hot; zn_zn_A:
+    distances to which the two nearest Zn are drawn, one for each frame, in turn.
     """
     whole = runs.run(run).trajectory
     if not (hot := np.flatnonzero(whole.temperatures_K >= from_K)).size:
@@ -273,6 +277,10 @@ def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
         if said := _too_close(frame, RUN_DISTANCES):
             print(f"{run}, step {whole.steps[i]}: {said}: the frames before are kept", flush=True)
             break
+        if zn_zn_A:
+            _draw_together(frame, zn_zn_A[len(frames_) % len(zn_zn_A)])
+            if _too_close(frame, RUN_DISTANCES):
+                continue  # something lies between the two
         frame.wrap()
         frame.info = {
             "step": int(whole.steps[i]), "temperature_K": float(whole.temperatures_K[i]),
@@ -280,6 +288,19 @@ def _take(run: str, path: Path, *, frames: int, from_K: float = 0.0) -> None:
         }  # fmt: skip
         frames_.append(frame)
     ase.io.write(path, frames_, format="extxyz")
+
+
+def _draw_together(atoms: Atoms, distance_A: float) -> None:
+    """Move the two nearest Zn along their line until they are this far apart; not if they are."""
+    zinc = np.flatnonzero(atoms.symbols == "Zn")
+    apart = atoms.get_all_distances(mic=True)[np.ix_(zinc, zinc)]
+    np.fill_diagonal(apart, np.inf)
+    i, j = zinc[list(np.unravel_index(apart.argmin(), apart.shape))]
+    line = atoms.get_distance(i, j, mic=True, vector=True)
+    length = np.linalg.norm(line)
+    step = line / length * max(length - distance_A, 0.0) / 2
+    atoms.positions[i] += step
+    atoms.positions[j] -= step
 
 
 def _label(source: Path, target: Path, calculator: Calculator) -> None:
