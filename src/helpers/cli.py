@@ -168,6 +168,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("structure", help="name of a cell in data/structures")
     sub.add_argument("--hessian", help="for elastic: what `curvature` wrote, of a similar model")
     sub = command(
+        "universal",
+        _universal,
+        "models of everything, untrained, on the CP2K frames of a framework",
+        profile=False,
+    )
+    sub.add_argument("framework", nargs="?", default="ZIF-4", help="ZIF-4, Znim2-ABW ... (ZIF-4)")
+    sub = command(
         "keep-generations",
         _keep_generations,
         "keep the errors of potentials whose weights are not shipped",
@@ -615,6 +622,15 @@ def _validate(options) -> int:
             equation_of_state.relaxed_volumes(*of, labelled=labelled)
         )
     print(made if isinstance(made, Path) else made.round(3).to_string())
+    return 0
+
+
+def _universal(options) -> int:
+    from helpers.validation import universal
+
+    for name in universal.MODELS:
+        folder = universal.beside_cp2k(name, options.framework)
+        print(paths.relative(folder), universal.summary(universal.read(folder)))
     return 0
 
 
