@@ -119,12 +119,7 @@ class StructureView:
         """
         import nglview  # takes a second and needs ipywidgets: only where it is shown
 
-        widget = nglview.show_ase(self.atoms)
-        widget.clear_representations()
-        widget.add_ball_and_stick()
-        widget.add_unitcell()
-        widget.camera = "orthographic"
-        return widget
+        return _as_balls(nglview.show_ase(self.atoms))
 
     def data(self) -> dict:
         """What the page's script draws from.
@@ -245,12 +240,16 @@ class MovieView(StructureView):
     def widget(self):
         import nglview
 
-        widget = nglview.NGLWidget(nglview.ASETrajectory(list(self.frames.values())))
-        widget.clear_representations()
-        widget.add_ball_and_stick()
-        widget.add_unitcell()
-        widget.camera = "orthographic"
-        return widget
+        return _as_balls(nglview.NGLWidget(nglview.ASETrajectory(list(self.frames.values()))))
+
+
+def _as_balls(widget):
+    """An nglview widget with balls, sticks and the edges of the cell, without perspective."""
+    widget.clear_representations()
+    widget.add_ball_and_stick()
+    widget.add_unitcell()
+    widget.camera = "orthographic"
+    return widget
 
 
 def boxes(density, cell, *, title: str = "", interactive: bool | None = None) -> BoxView:

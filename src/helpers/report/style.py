@@ -167,9 +167,7 @@ def running_mean(values, window: int) -> np.ndarray:
     """
     values = np.asarray(values, float)
     if not 1 <= window <= values.size:
-        raise Unfit(
-            f"running mean over {window} of {values.size} samples; use 1..{values.size}"
-        )
+        raise Unfit(f"running mean over {window} of {values.size} samples; use 1..{values.size}")
     return pd.Series(values).rolling(window, center=True).mean().to_numpy()
 
 

@@ -490,9 +490,7 @@ def number(value, error: float | None = None) -> str:
 def _check(entry: Row) -> None:
     name = f"row {entry.quantity!r}"
     if entry.ours is None:
-        raise Unfit(
-            f"{name} has no value of ours; compute it, or say so with tables.NOT_COMPUTED"
-        )
+        raise Unfit(f"{name} has no value of ours; compute it, or say so with tables.NOT_COMPUTED")
     if isinstance(entry.ours, str):
         return
     values = entry.ours if isinstance(entry.ours, (tuple, list)) else (entry.ours,)
