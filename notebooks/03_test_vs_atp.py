@@ -69,7 +69,8 @@ bin_width: float = 0.05  # [A] 0.005..0.5 | bins of g(r)
 from helpers.book import parameters
 
 # what papermill injects as text becomes a list, a number, a truth value
-globals().update(parameters.accepted("03_test_vs_atp", globals()))
+given = parameters.accepted("03_test_vs_atp", globals())
+globals().update(given)
 
 # %% tags=["imports"]
 from dataclasses import replace
@@ -109,18 +110,7 @@ from helpers.validation import accuracy
 # $\sigma_T = T \sqrt{2 / (3N - 3)}$ of the target, as in equilibrium. A run that blows up does not.
 
 # %%
-cell = {"structure": structure, "supercell": tuple(supercell)}
-ramp = {
-    "temperature_start_K": temperature_start,
-    "temperature_end_K": temperature_end,
-    "heating_rate_K_per_ps": heating_rate,
-    "equilibration_ps": equilibration,
-}
-barostat = {"pressure_bar": pressure, "relaxed": relaxed}
-stops = {"segment_K": segment, "hold_ps": hold, "sample_ps": sample}
-steps = {"timestep_fs": timestep, "frame_every_ps": frame_every}
-cell |= {"potential": potential, "seed": seed}
-asked = protocol.HeatingRun(**cell, **ramp, **barostat, **stops, **steps)
+asked = protocol.asked(given)  # by the parameters of this page
 run = heating.run(asked, ranks=ranks, keep_exploded=True)
 
 # %%
@@ -354,7 +344,7 @@ tables.headed(snapshots.origins(fitting))
 #| label: tbl-frames
 #| caption: Frames within 150 K of a temperature.
 counts = {"reference frames": reference, "ATP frames": used}
-counts = {name: snapshots.stages(x, 300) for name, x in counts.items()}
+counts = {name: snapshots.by_temperature(x, 300) for name, x in counts.items()}
 tables_of_bonds.frames_by_temperature(counts)
 
 # %% [markdown]
@@ -369,9 +359,9 @@ tables_of_bonds.frames_by_temperature(counts)
 # %%
 half_width = min(window, temperature_step / 2)
 apart = snapshots.spaced(used, 0.1)
-stages = snapshots.stages(apart, temperature_step, half_width)
-stages = stages or {float(used.temperatures_K.mean()): used}
-rdfs = {T: how.rdfs(frames) for T, frames in stages.items()}
+warm = snapshots.by_temperature(apart, temperature_step, half_width)
+warm = warm or {float(used.temperatures_K.mean()): used}
+rdfs = {T: how.rdfs(frames) for T, frames in warm.items()}
 zn_n = {T: found["Zn", "N"] for T, found in rdfs.items()}
 
 # %% tags=["figure"]
@@ -509,7 +499,7 @@ print("; ".join(differs))
 #| caption: Mean squared displacements in windows of temperature, of Zn (lines) and
 #|   N (dots), on logarithmic axes.
 #| alt: One curve for each window, coloured by temperature.
-windows = snapshots.stages(heated, temperature_step, half_width)
+windows = snapshots.by_temperature(heated, temperature_step, half_width)
 moved = flow.displacements(windows)
 flows = flow.table(moved, ["Zn", "N"])
 if len(flows):
@@ -562,8 +552,8 @@ if atp:
 # and its place, when they are 0.2 Å wide?
 
 # %% tags=["solution", "hide-cell"]
-hottest = max(stages)
-wide = replace(how, bin_width_A=0.2).rdfs(stages[hottest])["Zn", "N"]
+hottest = max(warm)
+wide = replace(how, bin_width_A=0.2).rdfs(warm[hottest])["Zn", "N"]
 for one in [zn_n[hottest], wide]:
     peak = one.g[one.r < 3].argmax()
     print(f"g = {one.g[peak]:.1f} at {one.r[peak]:.2f} Å")

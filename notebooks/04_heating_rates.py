@@ -77,7 +77,8 @@ ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 from helpers.book import parameters
 
 # what papermill injects as text becomes a list, a number, a truth value
-globals().update(parameters.accepted("04_heating_rates", globals()))
+given = parameters.accepted("04_heating_rates", globals())
+globals().update(given)
 
 # %% tags=["imports"]
 from dataclasses import replace
@@ -103,7 +104,6 @@ from helpers.observables import (
     run_table,
 )
 from helpers.recipes import catalogue, outcomes, sets
-from helpers.recipes import rates as several
 from helpers.recipes import runs as by_name
 from helpers.report import (
     claims,
@@ -133,22 +133,14 @@ from helpers.validation import ensemble as disagreement
 # %%
 alike = {"structure": structure, "supercell": tuple(supercell)}
 alike |= {"potential": potential, "coupling": coupling}
-ramp = {
-    "temperature_start_K": temperature_start,
-    "temperature_end_K": temperature_end,
-    "heating_rate_K_per_ps": heating_rate or 1.0,  # each run its own
-    "equilibration_ps": equilibration,
-}
-stops = {"segment_K": segment, "hold_ps": hold, "sample_ps": sample}
-steps = {"timestep_fs": timestep, "frame_every_ps": frame_every}
-barostat = {"pressure_bar": pressure, "relaxed": relaxed}
-common = protocol.HeatingRun(**alike, **ramp, **barostat, **stops, **steps)
+# by the parameters of this page; below, each run gets a rate of its own
+common = protocol.asked(given, heating_rate_K_per_ps=heating_rate or 1.0)
 
 # %%
 own_rates = [heating_rate] if heating_rate else heating_rates
 names = [] if heating_rate else named_runs
 named = catalogue.runs_alike(names, **alike)
-plans = several.plans(common, own_rates, seeds, seeded_rates, named)
+plans = by_name.of_rates(common, own_rates, seeds, seeded_rates, named)
 asked = [heating.run(p, ranks=ranks, keep_exploded=True) for p in plans]
 runs = Runs(asked).heated()
 

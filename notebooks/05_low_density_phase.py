@@ -63,7 +63,8 @@ smoothing: float = 0.03  # [A] 0..0.2 | smearing of the Zn-N g(r) before its wid
 from helpers.book import parameters
 
 # what papermill injects as text becomes a list, a number, a truth value
-globals().update(parameters.accepted("05_low_density_phase", globals()))
+given = parameters.accepted("05_low_density_phase", globals())
+globals().update(given)
 
 # %% tags=["imports"]
 import numpy as np
@@ -105,24 +106,13 @@ from helpers.report import (
 # ## The run and its stages
 
 # %%
-cell = {"structure": structure, "supercell": tuple(supercell)}
-ramp = {
-    "temperature_start_K": temperature_start,
-    "temperature_end_K": temperature_end,
-    "heating_rate_K_per_ps": heating_rate,
-    "equilibration_ps": equilibration,
-}
-barostat = {"pressure_bar": pressure, "relaxed": relaxed}
-steps = {"timestep_fs": timestep, "frame_every_ps": frame_every}
-steps["seed"] = seed
-cell |= {"potential": potential}
-asked = protocol.HeatingRun(**cell, **ramp, **barostat, **steps)
+asked = protocol.asked(given)  # by the parameters of this page
 run = heating.run(asked, ranks=ranks, keep_exploded=True)
 
 # %%
-frames = run.trajectory
+heated = run.trajectory
 table = run.ramp if len(run.ramp) else run.thermo  # it may have exploded early
-T = frames.temperatures_K
+T = heated.temperatures_K
 ramped = table["target_temperature_K"], table["density_g_cm3"]
 
 # %% [markdown]
@@ -134,9 +124,9 @@ ramped = table["target_temperature_K"], table["density_g_cm3"]
 # Zn. $T_\mathrm{f}$, where the density begins to fall, is fitted on its own (chapter 4).
 
 # %%
-moved = displacement.rmsd(frames.positions, frames.symbols, cells=frames.cells)
-zinc = neighbors.select(frames.symbols, "Zn")
-first = frames.positions[0], frames.cells[0]
+moved = displacement.rmsd(heated.positions, heated.symbols, cells=heated.cells)
+zinc = neighbors.select(heated.symbols, "Zn")
+first = heated.positions[0], heated.cells[0]
 apart = neighbors.pairs(*first, zinc, zinc, 10.0).distance.min()
 melt = density_stages.stays_above(T, moved["Zn"], apart / 2)
 found = density_stages.find(*ramped, melt)
@@ -172,7 +162,7 @@ print(claims.densities(found))
 # %%
 #| label: tbl-stage-windows
 #| caption: The windows of temperature that are compared.
-windows = cut(frames, found, stage_edges)
+windows = cut(heated, found, stage_edges)
 tables_of_phase.windows(windows)
 
 # %% [markdown]
@@ -187,7 +177,7 @@ curves = {}
 for name, part in windows.items():
     pairs = zip(part.positions, part.cells, strict=True)
     curves[name] = rdf.rdfs(pairs, part.symbols, images=True)
-print(f"Half of this cell: {neighbors.widest_radius(frames.cells):.1f} Å.")
+print(f"Half of this cell: {neighbors.widest_radius(heated.cells):.1f} Å.")
 
 # %% tags=["figure"]
 #| label: fig-rdf-stages
@@ -250,8 +240,8 @@ interactive.maps(maps, first.edges[:2])
 #| label: fig-local-density
 #| caption: How many boxes have which density, in each window.
 #| alt: Humped curves, one for each window, and a dashed one for random atoms.
-n_atoms = len(frames.symbols)
-random = local_density.thrown_at_random(n_atoms, frames.cells, box_edge)
+n_atoms = len(heated.symbols)
+random = local_density.thrown_at_random(n_atoms, heated.cells, box_edge)
 ax = plots_of_phase.local_densities(local, random)
 
 # %% [markdown]
@@ -288,7 +278,7 @@ tables.headed(voids, index="window", decimals=1)
 #| label: fig-coordination-shares
 #| caption: Shares of Zn with x N within the cutoff, a running mean.
 #| alt: Stacked areas of the shares of Zn with none to six N.
-everything = frames.positions, frames.cells, frames.symbols
+everything = heated.positions, heated.cells, heated.symbols
 numbers = coordination.coordination_number(*everything, "Zn", "N", cutoff)
 names = ["0", "1", "2", "3", "4", "5", "6 or more"]
 shares = coordination.histogram(numbers, maximum=6)
@@ -328,7 +318,7 @@ ax = plots_of_phase.cutoffs(sensitive, cutoff)
 #| label: tbl-bonds
 #| caption: What became of the Zn–N bonds.
 limits = {"cutoff": cutoff, "release": release}
-bonds = ligand_exchange.bonds(*everything, frames.times_ps, T, **limits)
+bonds = ligand_exchange.bonds(*everything, heated.times_ps, T, **limits)
 tables_of_phase.bonds(bonds)
 
 # %% tags=["figure"]
@@ -407,8 +397,8 @@ tables.headed(ligand_exchange.table(seen))
 #| label: tbl-molecules
 #| caption: Whole and broken imidazolates.
 census = molecules.census(*everything)
-broken = molecules.spells(census.ligand_broken, frames.times_ps)
-clusters = molecules.spells(census.clusters > 0, frames.times_ps)
+broken = molecules.spells(census.ligand_broken, heated.times_ps)
+clusters = molecules.spells(census.clusters > 0, heated.times_ps)
 tables_of_phase.molecules(census, broken)
 
 # %%
@@ -423,11 +413,11 @@ tables.headed(formulas, decimals=4)
 #| caption: Broken imidazolates and loose hydrogen against temperature.
 #| alt: Three lines of shares against temperature.
 n_ligands = max(census.possible, 1)
-lasting = molecules.still_broken(broken, len(frames))
+lasting = molecules.still_broken(broken, len(heated))
 parts = {
     "imidazolates broken at the moment": census.broken / n_ligands,
     "imidazolates in a lasting break": lasting / n_ligands,
-    "H off C and N": census.hydrogen / max((frames.symbols == "H").sum(), 1),
+    "H off C and N": census.hydrogen / max((heated.symbols == "H").sum(), 1),
 }
 mean = {}
 for name, share in parts.items():
@@ -449,7 +439,7 @@ ax = plots_of_phase.shares(mean, "share")
 #| alt: Groups of bars by the number of Zn in a ring.
 nets = {}
 for name, part in windows.items():
-    last = np.searchsorted(frames.steps, part.steps[-1])
+    last = np.searchsorted(heated.steps, part.steps[-1])
     nets[name] = network.of_frame(bonds, int(last))
 rings = {name: network.rings(net) for name, net in nets.items()}
 ax = plots.ring_sizes(rings, len(bonds.metal))
@@ -505,7 +495,7 @@ for element, onset in onsets.items():
 # peak is skewed or merges with the next.
 
 # %%
-warm = snapshots.stages(frames, temperature_step)
+warm = snapshots.by_temperature(heated, temperature_step)
 bond, net = [], []
 for part in warm.values():
     pairs = zip(part.positions, part.cells, strict=True)
@@ -590,7 +580,7 @@ claims.numbers(findings)
 # %% tags=["solution", "hide-cell"]
 for lost_at in [3.0, 3.5, 4.0]:
     limits = {"cutoff": cutoff, "release": lost_at}
-    other = ligand_exchange.bonds(*everything, frames.times_ps, T, **limits)
+    other = ligand_exchange.bonds(*everything, heated.times_ps, T, **limits)
     outcomes = other.episodes["outcome"].value_counts()
     print(f"lost at {lost_at} Å: {outcomes.drop('end').sum()} bonds broken")
 
@@ -637,5 +627,5 @@ print("\n".join(why))
 # %%
 #| label: tbl-page-phase
 #| caption: How the run of this page was made.
-more = {"profile": profile, "atoms": n_atoms, "frames": len(frames)}
+more = {"profile": profile, "atoms": n_atoms, "frames": len(heated)}
 tables.of_run(run.name, run.provenance, more)

@@ -124,3 +124,11 @@ def test_structures_of_users_are_looked_at(tmp_path, capsys):
     assert read.get_masses()[read.symbols == "H"].max() < 1.01
     said = capsys.readouterr().out
     assert "the last of 2 frames" in said and "24 atoms of another mass" in said
+
+
+def test_a_note_on_a_file_is_printed_once(tmp_path, capsys):
+    atoms = structures.load("Znim2-ABW")
+    ase.io.write(tmp_path / "two.extxyz", [atoms, atoms])
+    for _ in range(2):
+        structures.read(tmp_path / "two.extxyz")
+    assert capsys.readouterr().out.count("[taken]") == 1

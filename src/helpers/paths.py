@@ -134,12 +134,12 @@ def executed(profile: str, chapter: str = "") -> Path:
     return settings.current().build / profile / "notebooks" / chapter
 
 
-def relative(path: Path) -> str:
+def relative(path: Path | str) -> str:
     """A path relative to the project's root, for messages and provenance.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         The path.
 
     Returns

@@ -9,6 +9,7 @@ composition, small enough for tests. ``data/structures/provenance.json`` gives t
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Iterable
@@ -205,24 +206,35 @@ def read(path: Path | str) -> Atoms:
             f"(a potential of imidazolates knows no ligands without H)"
         )
     if len(frames) > 1:
-        print(f"[taken] {name}: the last of {len(frames)} frames", flush=True)
+        note(f"[taken] {name}: the last of {len(frames)} frames")
     _refuse_unfit(atoms, name)
     usual = atoms.copy()
     usual.set_masses("defaults")
     own = ~np.isclose(atoms.get_masses(), usual.get_masses(), rtol=0.01)
     if own.any():
         share = usual.get_masses().sum() / atoms.get_masses().sum()
-        print(
+        note(
             f"[masses] {name}: {own.sum()} atoms of another mass than their element's "
             f"({', '.join(sorted({atoms.symbols[i] for i in np.flatnonzero(own)}))}) are heated "
-            f"with the usual one; densities are {share:.4f} times those of the file",
-            flush=True,
+            f"with the usual one; densities are {share:.4f} times those of the file"
         )
     usual.calc = None
     if np.linalg.det(usual.cell.array) < 0:
         usual.set_cell(usual.cell.array[[0, 2, 1]])  # the same lattice; programs want it so
-        print(f"[turned] {name}: left-handed cell, its last two vectors are swapped", flush=True)
+        note(f"[turned] {name}: left-handed cell, its last two vectors are swapped")
     return usual
+
+
+@functools.cache
+def note(text: str) -> None:
+    """Print what a reader should know of a file, once in a process however often it is read.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    """
+    print(text, flush=True)
 
 
 def _refuse_unfit(atoms: Atoms, name: str) -> None:

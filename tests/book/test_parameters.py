@@ -3,6 +3,7 @@ import pytest
 from helpers import paths
 from helpers.book import parameters
 from helpers.book.parameters import ParameterError
+from helpers.errors import UserError
 
 CELL = """
 # %% tags=["parameters"]
@@ -148,3 +149,13 @@ def test_what_papermill_hands_over_as_text_is_what_it_means():
         parameters.ParameterError, match="01_data: supercell: 'x' is not an int.*-y"
     ):
         parameters.accepted("01_data", own | {"supercell": "x"})
+
+
+def test_a_name_that_papermill_hands_over_is_looked_up_before_anything_runs():
+    own = {p.name: p.default for p in parameters.read(paths.NOTEBOOKS / "04_heating_rates.py")}
+    for name, value, said in (
+        ("potential", "atpp", "no potential 'atpp'; did you mean 'atp'"),
+        ("pressure_runs", ["pressur"], "no run 'pressur'"),
+    ):
+        with pytest.raises(UserError, match=said):
+            parameters.accepted("04_heating_rates", own | {name: value})

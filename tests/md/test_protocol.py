@@ -10,9 +10,29 @@ import pytest
 from lj_runs import heating_run
 
 from helpers import paths, provenance, structures
+from helpers.book import chapters
 from helpers.errors import UserError
 from helpers.md import protocol
 from helpers.observables import molecules
+
+
+@pytest.mark.parametrize("chapter", ["03_test_vs_atp", "04_heating_rates", "05_low_density_phase"])
+def test_a_parameter_of_a_chapter_is_the_field_of_its_unit(chapter):
+    used = chapters.settings(chapter, "small")
+    for parameter in (s.parameter for s in used if s.parameter.name in protocol.OF_A_CHAPTER):
+        unit = "" if parameter.unit == "-" else "_" + parameter.unit.replace("/", "_per_")
+        assert protocol.OF_A_CHAPTER[parameter.name] == parameter.name + unit
+
+
+def test_a_chapter_asks_for_a_run():
+    given = {
+        "structure": "ZIF-4", "potential": "atp", "temperature_start": 300.0, "ranks": 4,
+        "temperature_end": 900.0, "heating_rate": 0.0, "supercell": [2, 1, 1], "pressure": 1400.0,
+    }  # fmt: skip
+    asked = protocol.asked(given, heating_rate_K_per_ps=20.0)
+    assert asked == protocol.HeatingRun(
+        "ZIF-4", "atp", 300.0, 900.0, 20.0, supercell=(2, 1, 1), pressure_bar=1400.0
+    )
 
 
 def test_stages_follow_each_other():

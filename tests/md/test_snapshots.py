@@ -35,7 +35,7 @@ def test_near_says_what_there_is():
 
 
 def test_stages_cover_a_ramp_and_skip_gaps():
-    found = snapshots.stages(ramp([*range(300, 500, 5), *range(1000, 1101, 5)]), 100)
+    found = snapshots.by_temperature(ramp([*range(300, 500, 5), *range(1000, 1101, 5)]), 100)
     assert list(found) == [300, 400, 500, 1000, 1100]
     assert found[400.0].temperatures_K.min() == 350
 
@@ -82,7 +82,7 @@ def test_spaced_frames_are_that_far_apart():
 
 def test_without_frames_there_is_nothing_to_compare():
     none = ramp([300])[:0]
-    assert snapshots.stages(none, 100) == {}
+    assert snapshots.by_temperature(none, 100) == {}
     with pytest.raises(snapshots.NoSnapshots, match="there is none"):
         snapshots.near(none, 300)
     with pytest.raises(snapshots.NoSnapshots, match="no frames"):

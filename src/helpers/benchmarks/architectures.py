@@ -103,14 +103,8 @@ def errors(potential: str | Path) -> list[dict]:
             for s in sets
             if s in dataset.names()
         ]
-        if not said:
-            continue
-        weights = [e["n_frames"] for e in said]
-        bias = np.average([e["energy_bias_meV_per_atom"] for e in said], weights=weights)
-        found.append(
-            {"group": group, "frames": sum(weights), "energy_bias_meV_per_atom": float(bias)}
-            | evaluation.over_all(said)
-        )
+        if said:
+            found.append({"group": group} | evaluation.of_phase(said))
     return found
 
 

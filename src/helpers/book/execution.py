@@ -16,7 +16,7 @@ from pathlib import Path
 
 from helpers import paths, processes, provenance, settings, waiting
 from helpers.book import chapters, names
-from helpers.book.page import HEADER_TAG
+from helpers.book.page import HEADER_TAG, duration
 from helpers.book.parameters import Setting
 
 # As ipykernel_launcher, but it does not outlive the command that runs the chapter.
@@ -257,7 +257,7 @@ def _how_made(chapter: str, profile: str, used: list[Setting], begin: float, sec
     return "\n".join(
         [
             f"Profile `{profile}`, executed on {when} in "
-            f"{_duration(seconds)} on {machine['processor']}, {machine['cores']} cores, "
+            f"{duration(seconds)} on {machine['processor']}, {machine['cores']} cores, "
             f"{machine['memory_GiB']:.0f} GiB. Own values: "
             f'`make chapter CHAPTER={chapter} PROFILE={profile} ARGS="-p name value"`.',
             "",
@@ -286,7 +286,3 @@ def _as_text(used: list[Setting]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

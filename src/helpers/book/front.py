@@ -250,7 +250,7 @@ def status(front: Front) -> str:
         new = sum(line.startswith(("[made]", "[resumed]")) for line in said)
         rows.append(
             f"| [{chapter.replace('_', ' ')}](/notebooks/{chapter}.ipynb) | {_day(when)} "
-            f"| {_duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
+            f"| {page.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
             f"{warned or 'no'} warnings | {reused} reused, {new} made | {on} |"
         )
     versions = []
@@ -566,10 +566,6 @@ def _cell(text: str) -> str:
 
 def _day(when: str) -> str:
     return datetime.fromisoformat(when).strftime("%d %B %Y, %H:%M") if when else "not recorded"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
 def _author(author: dict) -> str:

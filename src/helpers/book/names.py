@@ -14,7 +14,7 @@ from helpers.errors import NotThere
 
 SETS = ("sets", "live_sets", "reference_sets")
 POTENTIALS = ("potential", "test_potential", "live_start", "ensemble")
-RUNS = ("named_runs", "larger_runs")
+RUNS = ("named_runs", "larger_runs", "pressure_runs", "earlier_runs", "held_run")
 FILES = ("own_file",)
 
 
@@ -42,7 +42,7 @@ def refuse_unknown(values: Mapping) -> None:
                 dataset.locate(one)
             elif name in POTENTIALS and one not in made_here:
                 store.load(one)
-            elif name in RUNS:
+            elif name in RUNS and one:
                 catalogue.run_recipe(one)
             elif name in FILES and one and not (paths.ROOT / Path(one)).exists():
                 raise NotThere(f"{name}: there is no file {one!r}; name it from {paths.ROOT}")

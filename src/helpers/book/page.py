@@ -105,6 +105,22 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
     return page
 
 
+def duration(seconds: float) -> str:
+    """A time for readers.
+
+    Parameters
+    ----------
+    seconds : float
+        The time, s.
+
+    Returns
+    -------
+    str
+        In s below two minutes, else in min.
+    """
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
 def is_table(output: dict) -> bool:
     """Whether an output is shown as an HTML table.
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import jupytext
 
 from helpers import paths
+from helpers.book import names
 from helpers.errors import UserError, nearest
 
 TAG = "parameters"
@@ -234,7 +235,8 @@ def accepted(chapter: str, values: Mapping) -> dict:
     papermill without our runner hands a list that was given by ``-p`` over as text and checks
     nothing; a front-end leaves what was typed into the cell. A chapter that calls
     ``globals().update(parameters.accepted("01_data", globals()))`` behind its parameters gets
-    lists, numbers in their ranges and known choices, or says which parameter is wrong.
+    lists, numbers in their ranges, known choices and names of what is there, or says which
+    parameter is wrong.
 
     Parameters
     ----------
@@ -252,15 +254,18 @@ def accepted(chapter: str, values: Mapping) -> dict:
     ------
     ParameterError
         A value has a wrong type or is not allowed; for a list the message says how to hand it on.
+    NotThere
+        There is no set, potential, run or file of a name that is not the default.
     """
-    notebook = paths.NOTEBOOKS / f"{chapter}.py"
+    known = read(paths.NOTEBOOKS / f"{chapter}.py")
     result = {}
-    for parameter in read(notebook):
+    for parameter in known:
         try:
             result[parameter.name] = parameter.parse(values[parameter.name])
         except ParameterError as error:
             hint = f"; by papermill: -y '{parameter.name}: [a, b]'" if parameter.is_list else ""
             raise ParameterError(f"{chapter}: {error}{hint}") from None
+    names.refuse_unknown({p.name: result[p.name] for p in known if result[p.name] != p.default})
     return result
 
 

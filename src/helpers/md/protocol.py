@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -41,6 +42,26 @@ _YOUNGER = (
 # Those of them that are no attribute of a run either while they have their default: the entries of
 # data/runs.yaml, which are held by their keys, then look as they did before.
 _UNSEEN = _YOUNGER[3:]
+
+#: parameter of a chapter -> field of `HeatingRun`, which has its unit in the name
+OF_A_CHAPTER = {
+    "structure": "structure",
+    "supercell": "supercell",
+    "potential": "potential",
+    "temperature_start": "temperature_start_K",
+    "temperature_end": "temperature_end_K",
+    "heating_rate": "heating_rate_K_per_ps",
+    "equilibration": "equilibration_ps",
+    "segment": "segment_K",
+    "hold": "hold_ps",
+    "sample": "sample_ps",
+    "coupling": "coupling",
+    "pressure": "pressure_bar",
+    "relaxed": "relaxed",
+    "timestep": "timestep_fs",
+    "frame_every": "frame_every_ps",
+    "seed": "seed",
+}
 
 
 @dataclass(frozen=True)
@@ -399,6 +420,30 @@ class HeatingRun:
         return recipe
 
 
+def asked(given: Mapping[str, object], **other: object) -> HeatingRun:
+    """The heating run that the parameters of a chapter ask for.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        Parameter -> value; parameters that are not in `OF_A_CHAPTER` are no part of a run.
+    **other
+        Fields of `HeatingRun` that the chapter sets otherwise.
+
+    Returns
+    -------
+    HeatingRun
+        The run; what the chapter has no parameter for has its default.
+
+    Raises
+    ------
+    Unfit
+        A value cannot be used.
+    """
+    fields_ = {OF_A_CHAPTER[name]: given[name] for name in OF_A_CHAPTER if name in given}
+    return HeatingRun(**fields_ | other)
+
+
 def structure(heating: HeatingRun) -> Atoms:
     """The initial structure of a run: as supercell, at its volume.
 
@@ -438,16 +483,14 @@ def _refuse_wrong_cell(atoms: Atoms, file: Path) -> None:
 
     counts = Counter(atoms.symbols)
     if counts != Counter({e: counts["Zn"] * n for e, n in structures.FORMULA_UNIT.items()}):
-        print(
+        structures.note(
             f"[structure] {paths.relative(file)}: {atoms.symbols} is no whole number of "
-            f"Zn(C3H3N2)2; are atoms missing?",
-            flush=True,
+            f"Zn(C3H3N2)2; are atoms missing?"
         )
     if not len(neighbor_list("i", atoms, _NO_BOND_A)):
-        print(
+        structures.note(
             f"[structure] {paths.relative(file)}: no two atoms within {_NO_BOND_A:g} A, so "
-            f"there is no molecule in it; is the cell in A?",
-            flush=True,
+            f"there is no molecule in it; is the cell in A?"
         )
         return
     system = dpdata.System(atoms, fmt="ase/structure")

@@ -314,7 +314,7 @@ def common(
     )
 
 
-def stages(
+def by_temperature(
     trajectory: Trajectory, step_K: float, width_K: float | None = None, n: int | None = None
 ) -> dict[float, Trajectory]:
     """Snapshots at every multiple of a temperature step that the trajectory passes.
@@ -326,14 +326,14 @@ def stages(
     step_K : float
         Step, K.
     width_K : float, optional
-        Half width of a stage, K; by default half a step.
+        Half width of the window of a temperature, K; by default half a step.
     n : int, optional
-        Largest number of frames of a stage.
+        Largest number of frames of a temperature.
 
     Returns
     -------
     dict of float to Trajectory
-        Temperature (K) -> frames; stages without frames are left out.
+        Temperature (K) -> frames; temperatures without frames are left out.
     """
     if not len(trajectory):
         return {}

@@ -105,7 +105,7 @@ def seen(
 
     Raises
     ------
-    ValueError
+    Unfit
         As `rdf.rdfs`, `scattering.from_g`, `radiation.weights` and `Transform`.
     """
     curves = rdf.rdfs(frames, symbols, r_max, bin_width, images=True)

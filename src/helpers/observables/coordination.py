@@ -35,7 +35,7 @@ def coordination_number(
 
     Raises
     ------
-    ValueError
+    Unfit
         The arrays do not fit together, hold NaN or no frame, or an element is absent.
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
@@ -122,7 +122,7 @@ def cutoff_sensitivity(
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``coordination_number``.
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import statistics
+from helpers.errors import Unfit
 
 NAMES = ("crystal", "pre-melt", "low density", "return", "dense", "melt")
 _SHORTEST = 3  # bins; two points are always a line
@@ -107,7 +108,7 @@ def find(
 
     Raises
     ------
-    ValueError
+    Unfit
         The arrays do not fit together or hold no finite number.
     """
     T, rho = _checked(temperature_K, density)
@@ -144,7 +145,7 @@ def course(
 
     Raises
     ------
-    ValueError
+    Unfit
         As `find`.
     """
     T, rho = _checked(temperature_K, density)
@@ -219,7 +220,7 @@ def onset(
 
     Raises
     ------
-    ValueError
+    Unfit
         The arrays do not fit together or hold no finite number.
     """
     T, values = _checked(temperature_K, values)
@@ -292,7 +293,7 @@ def table(found: list[Stage]) -> pd.DataFrame:
 def _checked(temperature_K, values):
     T, values = np.asarray(temperature_K, float), np.asarray(values, float)
     if T.shape != values.shape or T.ndim != 1 or not np.isfinite(T + values).any():
-        raise ValueError(
+        raise Unfit(
             f"temperatures {T.shape} and values {values.shape} do not fit: two arrays "
             "of the same length with finite numbers are needed"
         )

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from helpers import statistics
+from helpers.errors import Unfit
 from helpers.observables import density_stages, transition_of_seeds
 
 DROPS = (0.05, 0.10, 0.13)  # relative to the line of the crystal
@@ -88,12 +89,12 @@ def power(
 
     Raises
     ------
-    ValueError
+    Unfit
         The arrays do not fit together or hold no finite number.
     """
     T, rho, t = (np.asarray(a, float) for a in (temperature_K, density, time_ps))
     if T.shape != rho.shape or T.shape != t.shape or T.ndim != 1 or len(T) < 3:
-        raise ValueError(
+        raise Unfit(
             f"temperatures {T.shape}, densities {rho.shape} and times {t.shape} do not fit: three "
             "arrays of one length are needed"
         )

@@ -9,6 +9,7 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
 from helpers import structures
+from helpers.errors import Unfit
 
 
 def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.ndarray]:
@@ -38,7 +39,7 @@ def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.nda
 
     Raises
     ------
-    ValueError
+    Unfit
         Positions, symbols and cells do not fit together, there are no frames, or a value is NaN.
     """
     positions, symbols, mass, cells = _checked(positions, symbols, cells)
@@ -80,7 +81,7 @@ def msd(positions, symbols, cells=None) -> dict[str, np.ndarray]:
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``rmsd``.
     """
     positions, symbols, mass, cells = _checked(positions, symbols, cells)
@@ -155,14 +156,14 @@ def diffusion_coefficient(times_ps, squared, window=(0.2, 0.5)) -> Diffusion:
 
     Raises
     ------
-    ValueError
+    Unfit
         The window holds fewer than four lags, or the MSD is not finite.
     """
     t, y = np.asarray(times_ps, float), np.asarray(squared, float)
     inside = (t >= window[0] * t[-1]) & (t <= window[1] * t[-1]) & (t > 0)
     t, y = t[inside], y[inside]
     if len(t) < 4 or not (np.isfinite(t).all() and np.isfinite(y).all()):
-        raise ValueError(
+        raise Unfit(
             f"a diffusion coefficient needs four finite lags or more in the window, got {len(t)}: "
             "take more frames"
         )
@@ -179,20 +180,20 @@ def diffusion_coefficient(times_ps, squared, window=(0.2, 0.5)) -> Diffusion:
 def _checked(positions, symbols, cells):
     positions, symbols = np.asarray(positions, float), structures.elements(symbols)
     if positions.ndim != 3 or positions.shape[1:] != (len(symbols), 3):
-        raise ValueError(
+        raise Unfit(
             f"positions {positions.shape} and {len(symbols)} symbols do not fit: "
             "(frames, atoms, 3) is needed"
         )
     if not len(positions):
-        raise ValueError("no frames: the chosen range of the trajectory is empty")
+        raise Unfit("no frames: the chosen range of the trajectory is empty")
     if cells is not None:
         cells = np.asarray(cells, float)
         if cells.shape != (len(positions), 3, 3):
-            raise ValueError(
+            raise Unfit(
                 f"cells {cells.shape} do not fit {len(positions)} frames: (frames, 3, 3) is needed"
             )
     if not (np.isfinite(positions).all() and (cells is None or np.isfinite(cells).all())):
-        raise ValueError("positions or cells hold NaN or infinity: look at the run")
+        raise Unfit("positions or cells hold NaN or infinity: look at the run")
     if cells is not None:
         _refuse_wrapped(positions, cells)
     return positions, symbols, atomic_masses[[atomic_numbers[s] for s in symbols]], cells
@@ -211,7 +212,7 @@ def _refuse_wrapped(positions, cells) -> None:
             jumps = step > 0.5
             back = jumps & (np.abs(step - np.round(step)) < 0.2)
             if back.sum() > (jumps & ~back).sum():
-                raise ValueError(
+                raise Unfit(
                     f"{back.any(axis=1).sum()} atoms jump by up to {step.max():.2f} of a cell from "
                     f"frame {f - 1} to frame {f}: positions are wrapped into the cell; unwrap them "
                     f"first (trajectory.of_images(..., unwrap=True), NoJump of MDAnalysis)"

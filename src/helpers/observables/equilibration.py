@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import f as f_distribution
 
 from helpers import statistics
+from helpers.errors import Unfit
 
 SURE = 3.0  # standard errors
 CHANCE = 0.01  # of the F-test of the two halves
@@ -73,12 +74,12 @@ def judge(time_ps, values, target: float | None = None) -> Equilibration:
 
     Raises
     ------
-    ValueError
+    Unfit
         The arrays do not fit together, or a value is not finite.
     """
     t, x = np.asarray(time_ps, float), np.asarray(values, float)
     if t.shape != x.shape or t.ndim != 1 or not np.isfinite(x).all():
-        raise ValueError(
+        raise Unfit(
             f"times {t.shape} and values {x.shape} do not fit: two arrays of the same length with "
             "finite numbers are needed"
         )

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from helpers import units
+from helpers.errors import Unfit
 
 CONFIDENCE = 0.95
 
@@ -41,12 +42,12 @@ def poisson_limits(count, confidence: float = CONFIDENCE) -> tuple[np.ndarray, n
 
     Raises
     ------
-    ValueError
+    Unfit
         A count is negative.
     """
     count = np.asarray(count)
     if (count < 0).any():
-        raise ValueError(f"a number of events is not negative: {count.min()}")
+        raise Unfit(f"a number of events is not negative: {count.min()}")
     tail = (1 - confidence) / 2
     low = np.where(count > 0, chi2.ppf(tail, 2 * np.maximum(count, 1)) / 2, 0.0)
     high = np.where(count > 0, chi2.ppf(1 - tail, 2 * count + 2) / 2, -np.log(1 - confidence))

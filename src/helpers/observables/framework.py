@@ -34,7 +34,7 @@ def described(
 
     Raises
     ------
-    ValueError
+    Unfit
         see `coordination.coordination_number` and `network.rings`.
     """
     return (

@@ -23,6 +23,7 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 
 from helpers import units
+from helpers.errors import Unfit
 
 _GRID = 400
 
@@ -256,20 +257,20 @@ def isotherms(table: pd.DataFrame) -> list[Isotherm]:
 
     Raises
     ------
-    ValueError
+    Unfit
         A column or a value is missing, an error is not positive, or a temperature has fewer than
         four volumes.
     """
     needed = ["temperature_K", "volume_A3", "pressure_bar", "error_bar"]
     if missing := [name for name in needed if name not in table]:
-        raise ValueError(f"the table of pressures has no column {', '.join(missing)}")
+        raise Unfit(f"the table of pressures has no column {', '.join(missing)}")
     if not (np.isfinite(table[needed]).all().all() and (table["error_bar"] > 0).all()):
-        raise ValueError("every pressure needs a positive error, and no value may be missing")
+        raise Unfit("every pressure needs a positive error, and no value may be missing")
     found = []
     for temperature, rows in table.groupby("temperature_K"):
         joined = pd.DataFrame([_joined(v, same) for v, same in rows.groupby("volume_A3")])
         if len(joined) < 4:
-            raise ValueError(
+            raise Unfit(
                 f"{len(joined)} volumes at {temperature:g} K; a curve that may have a loop needs "
                 "four at least"
             )

@@ -9,6 +9,8 @@ import pandas as pd
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+from helpers.errors import Unfit
+
 _BONDS = {("Zn", "N"): 2.6, ("C", "N"): 1.65, ("C", "C"): 1.65, ("C", "H"): 1.35}  # A
 
 
@@ -31,7 +33,7 @@ def geometry(atoms: Atoms) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
+    Unfit
         A carbon atom is bonded to neither one nor two nitrogen atoms, so that the rings are not
         intact imidazolates.
     """
@@ -40,7 +42,7 @@ def geometry(atoms: Atoms) -> pd.DataFrame:
     nitrogens = np.bincount(i[kind[j] == "N"], minlength=len(atoms))
     carbon = np.flatnonzero(kind == "C")
     if wrong := [int(c) for c in carbon if nitrogens[c] not in (1, 2)]:
-        raise ValueError(
+        raise Unfit(
             f"{len(wrong)} carbon atoms (index {wrong[0]} ...) have neither one nor two nitrogens "
             f"within {_BONDS['C', 'N']} A: broken rings, or no imidazolates"
         )
@@ -81,7 +83,7 @@ def beside(atoms: Atoms, reference: Atoms) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``geometry``.
     """
     here, there = geometry(atoms), geometry(reference)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from helpers.errors import Unfit
 from helpers.observables import event_rates, molecules, neighbors
 
 
@@ -172,12 +173,12 @@ class Bonds:
 
         Raises
         ------
-        ValueError
+        Unfit
             The times of the frames are unknown or do not increase.
         """
         step = np.diff(self.times_ps)
         if not (np.isfinite(step).all() and (step > 0).all()):
-            raise ValueError(
+            raise Unfit(
                 "rates need the times of the frames, increasing; a trajectory without its "
                 "thermo.csv has none"
             )
@@ -305,14 +306,14 @@ def bonds(
 
     Raises
     ------
-    ValueError
+    Unfit
         The arrays do not fit together, there are no frames, a value is NaN, an element is absent,
         ``release`` is below ``cutoff``, or positions jump by half a cell between frames (wrapped,
         or not consecutive).
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     if release < cutoff:
-        raise ValueError(f"release {release} A is below the cutoff {cutoff} A")
+        raise Unfit(f"release {release} A is below the cutoff {cutoff} A")
     centers = neighbors.select(symbols, center)
     others = neighbors.select(symbols, neighbor)
     _refuse_jumps(positions[:, np.union1d(centers, others)], cells)
@@ -357,7 +358,7 @@ def _refuse_jumps(positions, cells) -> None:
         fractional = frame @ np.linalg.inv(cell)
         jump = 0.0 if previous is None else np.abs(fractional - previous).max()
         if jump > 0.5:
-            raise ValueError(
+            raise Unfit(
                 f"an atom moves by {jump:.2f} of a cell from one frame to the next: exchange needs "
                 "unwrapped positions of consecutive frames (trajectory.read gives them)"
             )

@@ -15,6 +15,7 @@ import pandas as pd
 from ase.data import atomic_masses, atomic_numbers
 
 from helpers import structures, units
+from helpers.errors import Unfit
 
 
 @dataclass(frozen=True)
@@ -201,22 +202,22 @@ def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDen
 
     Raises
     ------
-    ValueError
+    Unfit
         The shapes do not fit together, a value is NaN, there are no frames, or the edge is not
         positive.
     """
     positions, cells = np.asarray(positions, float), np.asarray(cells, float)
     if positions.ndim != 3 or cells.shape != (len(positions), 3, 3) or not len(positions):
-        raise ValueError(
+        raise Unfit(
             f"positions {positions.shape} and cells {cells.shape} do not fit: "
             "(frames, atoms, 3) and (frames, 3, 3) are needed, one frame at least"
         )
     if edge <= 0 or not (np.isfinite(positions).all() and np.isfinite(cells).all()):
-        raise ValueError("local density needs a positive edge and finite positions and cells")
+        raise Unfit("local density needs a positive edge and finite positions and cells")
     mass = None
     if symbols is not None:
         if len(symbols) != positions.shape[1]:
-            raise ValueError(f"{len(symbols)} symbols for {positions.shape[1]} atoms")
+            raise Unfit(f"{len(symbols)} symbols for {positions.shape[1]} atoms")
         mass = atomic_masses[[atomic_numbers[s] for s in structures.elements(symbols)]]
     length = np.linalg.norm(cells, axis=2).mean(axis=0)
     shape = np.maximum(1, np.rint(length / edge).astype(int))
@@ -263,7 +264,7 @@ def thrown_at_random(n_atoms: int, cells, edge: float = 5.0, seed: int = 0) -> L
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``local_density``.
     """
     cells = np.asarray(cells, float)

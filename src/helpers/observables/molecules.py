@@ -14,6 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from helpers import structures
+from helpers.errors import Unfit
 from helpers.observables import neighbors
 
 # A C-H bond at 2000 K swings by 0.08 A about 1.08 A and would now and then be longer than 1.2 times
@@ -72,7 +73,7 @@ def bonds(positions, cell, symbols, metal: str = "Zn") -> neighbors.Pairs:
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``neighbors.pairs``.
     """
     symbols = structures.elements(symbols)
@@ -114,7 +115,7 @@ def find(positions, cell, symbols, metal: str = "Zn") -> Molecules:
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``neighbors.pairs``.
     """
     symbols = structures.elements(symbols)
@@ -269,7 +270,7 @@ def census(positions, cells, symbols, metal: str = "Zn") -> Census:
 
     Raises
     ------
-    ValueError
+    Unfit
         The arrays do not fit together, there is no frame, or a value is NaN.
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
@@ -311,13 +312,13 @@ def spells(happens, times_ps) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
+    Unfit
         Frames and times do not fit together.
     """
     happens, times = np.asarray(happens, bool), np.asarray(times_ps, float)
     happens = happens[:, None] if happens.ndim == 1 else happens
     if times.shape != happens.shape[:1]:
-        raise ValueError(f"{len(happens)} frames and {len(times)} times do not fit")
+        raise Unfit(f"{len(happens)} frames and {len(times)} times do not fit")
     padded = np.pad(happens.T.astype(int), ((0, 0), (1, 1)))
     which, start = np.nonzero(np.diff(padded) == 1)
     end = np.nonzero(np.diff(padded) == -1)[1]

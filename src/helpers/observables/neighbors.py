@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from helpers.errors import Unfit
+
 
 class Pairs(NamedTuple):
     """Directed pairs, central atom to neighbour, as from ASE's ``neighbor_list("ijdS")``.
@@ -66,7 +68,7 @@ def pairs(positions, cell, centers, neighbors, r_max: float, shifts: bool = Fals
 
     Raises
     ------
-    ValueError
+    Unfit
         Positions or cell hold NaN, the cell has no volume, or ``r_max`` is not positive.
     """
     positions, cell = checked(positions, cell, r_max)
@@ -119,7 +121,7 @@ def closest(positions, cells, symbols, element: str, r_max: float = 6.0) -> np.n
 
     Raises
     ------
-    ValueError
+    Unfit
         As `frames` and `select`.
     """
     positions, cells, symbols = frames(positions, cells, symbols)
@@ -158,7 +160,7 @@ def histogram(positions, cell, kind, n_kinds: int, r_max: float, n_bins: int) ->
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``pairs``.
     """
     positions, cell = checked(positions, cell, r_max)
@@ -220,13 +222,13 @@ def select(symbols, element: str) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    Unfit
         There is no such atom.
     """
     symbols = np.asarray(symbols)
     found = np.flatnonzero(symbols == element)
     if not len(found):
-        raise ValueError(
+        raise Unfit(
             f"no atom of element {element!r} in the structure; it has {sorted(set(symbols))}"
         )
     return found
@@ -255,19 +257,19 @@ def frames(positions, cells, symbols) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
     Raises
     ------
-    ValueError
+    Unfit
         The shapes do not fit together, or there is no frame.
     """
     positions, cells = np.asarray(positions, float), np.asarray(cells, float)
     symbols = np.asarray(symbols)
     wanted = (len(positions), len(symbols), 3)
     if positions.shape != wanted or cells.shape != (len(positions), 3, 3):
-        raise ValueError(
+        raise Unfit(
             f"positions {positions.shape}, cells {cells.shape} and {len(symbols)} symbols do not "
             "fit; they must be (frames, atoms, 3), (frames, 3, 3) and one symbol an atom"
         )
     if not len(positions):
-        raise ValueError("no frames: the chosen range of the trajectory is empty")
+        raise Unfit("no frames: the chosen range of the trajectory is empty")
     order = SameOrder(symbols)
     for frame, cell in zip(positions, cells, strict=True):
         order.check(frame, cell)
@@ -303,7 +305,7 @@ class SameOrder:
 
         Raises
         ------
-        ValueError
+        Unfit
             The atoms are in another order than in the previous frame.
         """
         if abs(np.linalg.det(cell)) < 1e-6 or not np.isfinite(positions).all():
@@ -325,7 +327,7 @@ class SameOrder:
         if len(swapped) > 0.5 * len(gone):
             other[:] = found.j - len(step) != found.i
         if len(np.unique(found.i[other])) > 0.2 * len(step) or len(swapped) > 0.5 * len(gone):
-            raise ValueError(
+            raise Unfit(
                 f"frame {self._frame - 1} has its atoms in another order than the one before: "
                 f"{len(np.unique(found.i[other]))} of {len(step)} stand where another one was; "
                 f"sort the atoms alike in all frames (by their ids), or give each frame its symbols"
@@ -353,21 +355,21 @@ def checked(positions, cell, r_max: float = 1.0) -> tuple[np.ndarray, np.ndarray
 
     Raises
     ------
-    ValueError
+    Unfit
         NaN or infinity, a cell without volume, or a radius that is not positive.
     """
     positions = np.ascontiguousarray(positions, float)
     cell = np.ascontiguousarray(cell, float)
     if cell.size != 9 or np.isnan(cell).all():
-        raise ValueError(
+        raise Unfit(
             "the frame has no cell: a periodic one, (3, 3) in A, is needed; write it into the file"
         )
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
-        raise ValueError("positions or cell hold NaN or infinity: look at the frame's source")
+        raise Unfit("positions or cell hold NaN or infinity: look at the frame's source")
     if abs(np.linalg.det(cell)) < 1e-6:
-        raise ValueError(f"the cell {cell.tolist()} has no volume: a periodic cell is needed")
+        raise Unfit(f"the cell {cell.tolist()} has no volume: a periodic cell is needed")
     if not r_max > 0:
-        raise ValueError(f"r_max is {r_max} A; it must be positive")
+        raise Unfit(f"r_max is {r_max} A; it must be positive")
     return positions, cell
 
 

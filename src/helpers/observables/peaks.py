@@ -118,10 +118,7 @@ def first_peak(r, g, smoothing: float = 0.0, prominence: float = 0.1) -> Peak:
         There is no peak, fewer than three bins lie above half height, the peak is narrower than the
         smoothing, or it overlaps with the next one above half height.
     """
-    r, g = np.asarray(r, float), np.asarray(g, float)
-    bin_width = r[1] - r[0]
-    if smoothing:
-        g = gaussian_filter1d(g, smoothing / bin_width, mode="constant")
+    r, g, bin_width = _smoothed(r, g, smoothing)
     top, position, height = first_maximum(r, g, prominence)
     low, high = _run(g, top, height / 2)
     if high - low < 2:
@@ -180,10 +177,7 @@ def fitted_peak(r, g, smoothing: float = 0.0, prominence: float = 0.1) -> Peak:
     PeakNotResolved
         There is no peak, or no Gaussian fits it.
     """
-    r, g = np.asarray(r, float), np.asarray(g, float)
-    bin_width = r[1] - r[0]
-    if smoothing:
-        g = gaussian_filter1d(g, smoothing / bin_width, mode="constant")
+    r, g, bin_width = _smoothed(r, g, smoothing)
     top, position, height = first_maximum(r, g, prominence)
     smooth = gaussian_filter1d(g, max(1.0, 0.05 / bin_width), mode="constant")
     nexts = find_peaks(smooth, prominence=prominence * smooth.max())[0]
@@ -412,6 +406,15 @@ def _with_error(value, error) -> str:
     if not np.isfinite(value):
         return "–"
     return f"{value:.3f} ± {error:.3f}" if np.isfinite(error) else f"{value:.3f}"
+
+
+def _smoothed(r, g, smoothing: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Bin centres, g(r) smoothed by a Gaussian of this standard deviation, width of a bin; A."""
+    r, g = np.asarray(r, float), np.asarray(g, float)
+    bin_width = r[1] - r[0]
+    if smoothing:
+        g = gaussian_filter1d(g, smoothing / bin_width, mode="constant")
+    return r, g, bin_width
 
 
 def _run(g: np.ndarray, top: int, level: float) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from scipy.signal import find_peaks
 from scipy.stats import chi2
 
 from helpers import units
+from helpers.errors import Unfit
 from helpers.observables import peaks
 from helpers.observables.rdf import RDF
 
@@ -153,7 +154,7 @@ class PMF:
 
         Raises
         ------
-        ValueError
+        Unfit
             The convention is unknown.
         BarrierNotSampled
             There are fewer than ``min_counts`` pairs in the lowest window; the error carries the
@@ -162,7 +163,7 @@ class PMF:
             There is no first or no second peak.
         """
         if convention not in ("g", "distance"):
-            raise ValueError(f"convention {convention!r} is unknown; use 'g' or 'distance'")
+            raise Unfit(f"convention {convention!r} is unknown; use 'g' or 'distance'")
         kT = units.GAS_CONSTANT_KJ_PER_MOL_K * self.temperature_K
         smooth, pooled = self._smooth(window)
         r_bound, highest, second = found = self._peaks(smooth, window, r_second_max)
@@ -321,12 +322,12 @@ def pmf(r, g, temperature_K: float, ideal=None) -> PMF:
 
     Raises
     ------
-    ValueError
+    Unfit
         g is negative somewhere, or the temperature is not positive.
     """
     r, g = np.asarray(r, float), np.asarray(g, float)
     if temperature_K <= 0 or (g < 0).any():
-        raise ValueError("a potential of mean force needs T > 0 and g(r) >= 0")
+        raise Unfit("a potential of mean force needs T > 0 and g(r) >= 0")
     w = np.full(len(g), np.nan)
     w[g > 0] = -units.GAS_CONSTANT_KJ_PER_MOL_K * temperature_K * np.log(g[g > 0])
     return PMF(r, w, g, float(temperature_K), None if ideal is None else np.asarray(ideal, float))
@@ -349,7 +350,7 @@ def from_rdf(rdf: RDF, temperature_K: float) -> PMF:
 
     Raises
     ------
-    ValueError
+    Unfit
         The temperature is not positive.
     """
     found = pmf(rdf.r, rdf.g, temperature_K, rdf.ideal)
@@ -450,11 +451,11 @@ class FreeEnergyLine:
 
         Raises
         ------
-        ValueError
+        Unfit
             The line was not made by ``bootstrap``.
         """
         if self.samples is None:
-            raise ValueError("no resampled lines: make this line with pmf.bootstrap")
+            raise Unfit("no resampled lines: make this line with pmf.bootstrap")
         values = self.samples * [1, 1000]
         if temperature_K is not None:
             T = np.atleast_1d(np.asarray(temperature_K, float))

@@ -10,6 +10,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from helpers import structures
+from helpers.errors import Unfit
 from helpers.observables import neighbors
 
 BLOCKS = 16  # a run is kept as at least this many blocks, at most twice as many
@@ -97,11 +98,11 @@ class RDF:
 
         Raises
         ------
-        ValueError
+        Unfit
             There are fewer than two blocks.
         """
         if self.block_counts is None or len(self.block_share) < 2:
-            raise ValueError("resampling g(r) needs two frames or more")
+            raise Unfit("resampling g(r) needs two frames or more")
         rng = np.random.default_rng(seed)
         for _ in range(n):
             drawn = rng.integers(len(self.block_share), size=len(self.block_share))
@@ -181,7 +182,7 @@ class Accumulator:
 
     Raises
     ------
-    ValueError
+    Unfit
         ``r_max`` is no multiple of ``bin_width``.
     """
 
@@ -208,20 +209,20 @@ class Accumulator:
 
         Raises
         ------
-        ValueError
+        Unfit
             The number of atoms differs, a value is NaN, the cell has no volume, or ``r_max`` is
             beyond half the cell (unless ``images``).
         """
         positions, cell = neighbors.checked(positions, cell)
         if positions.shape != (len(self.symbols), 3):
-            raise ValueError(
+            raise Unfit(
                 f"positions {positions.shape} do not fit: ({len(self.symbols)}, 3) "
                 "is needed, one row for each symbol"
             )
         self._order.check(positions, cell)
         r_max, legal = self.edges[-1], neighbors.widest_radius(cell)
         if not self.images and r_max > legal * (1 + 1e-9):
-            raise ValueError(
+            raise Unfit(
                 f"r_max {r_max:g} A reaches beyond half the cell (frame {self.n_frames}); the "
                 f"largest legal value is {np.floor(legal * 1000) / 1000:.3f} A. With images=True "
                 "periodic images are counted there: then g(r) shows the period, too"
@@ -256,11 +257,11 @@ class Accumulator:
 
         Raises
         ------
-        ValueError
+        Unfit
             No frame was added.
         """
         if not self.n_frames:
-            raise ValueError("no frames: the chosen range of the trajectory is empty")
+            raise Unfit("no frames: the chosen range of the trajectory is empty")
         return RDFs(self)
 
 
@@ -310,7 +311,7 @@ class RDFs:
         else:
             for element in pair:
                 if element not in self._elements:
-                    raise ValueError(
+                    raise Unfit(
                         f"no atom of element {element!r} in the structure; it has "
                         f"{sorted(self._elements)}"
                     )
@@ -372,7 +373,7 @@ def rdfs(
 
     Raises
     ------
-    ValueError
+    Unfit
         Arrays do not fit together, a value is NaN, there are no frames, ``r_max`` is no multiple of
         ``bin_width`` or beyond half the cell (the message gives the largest allowed value).
     """
@@ -417,7 +418,7 @@ def rdf(
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``rdfs``, or an element is absent.
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
@@ -451,7 +452,7 @@ def deviation_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float
 
     Raises
     ------
-    ValueError
+    Unfit
         The bins differ.
     """
     _same_bins(one, reference)
@@ -481,7 +482,7 @@ def noise_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float = n
 
     Raises
     ------
-    ValueError
+    Unfit
         The bins differ.
     """
     _same_bins(one, reference)
@@ -490,7 +491,7 @@ def noise_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float = n
 
 def _same_bins(one, reference):
     if one.edges.shape != reference.edges.shape or not np.allclose(one.edges, reference.edges):
-        raise ValueError("the two g(r) have different bins: compute both with one r_max, bin_width")
+        raise Unfit("the two g(r) have different bins: compute both with one r_max, bin_width")
 
 
 def _percent(difference, reference, r_min, r_max):
@@ -520,5 +521,5 @@ def element_pairs(symbols) -> list[tuple[str, str]]:
 def _edges(r_max: float, bin_width: float) -> np.ndarray:
     n_bins = round(r_max / bin_width)
     if n_bins < 1 or not np.isclose(n_bins * bin_width, r_max):
-        raise ValueError(f"r_max {r_max} A is no multiple of the bin width {bin_width} A")
+        raise Unfit(f"r_max {r_max} A is no multiple of the bin width {bin_width} A")
     return np.linspace(0, r_max, n_bins + 1)

@@ -75,7 +75,7 @@ def row(
 
     Raises
     ------
-    ValueError
+    Unfit
         The arrays do not fit together or hold no finite number.
     """
     T, rho, t = (np.asarray(a, float) for a in (temperature_K, density, time_ps))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from helpers.errors import Unfit
 from helpers.observables import neighbors, rdf
 
 WINDOWS = ("step", "lorch")
@@ -63,12 +64,12 @@ class Partials:
 
         Raises
         ------
-        ValueError
+        Unfit
             An element is absent.
         """
         for element in pair:
             if element not in self.elements:
-                raise ValueError(
+                raise Unfit(
                     f"no atom of element {element!r} in the structure; it has "
                     f"{sorted(self.elements)}"
                 )
@@ -109,18 +110,18 @@ def from_g(r, g, density: float, Q, window: str = "step") -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    Unfit
         bins that do not begin at 0 or are not equidistant, a Q that is not positive, an unknown
         window.
     """
     r, Q = np.asarray(r, float), np.asarray(Q, float)
     width = 2 * r[0]
     if not np.allclose(np.diff(r), width, rtol=1e-3):
-        raise ValueError("r must hold the centres of equidistant bins that begin at r = 0")
+        raise Unfit("r must hold the centres of equidistant bins that begin at r = 0")
     if not (Q > 0).all():
-        raise ValueError("Q must be positive: S(0) is no property of a finite cell")
+        raise Unfit("Q must be positive: S(0) is no property of a finite cell")
     if window not in WINDOWS:
-        raise ValueError(f"no window {window!r}; there are: {', '.join(WINDOWS)}")
+        raise Unfit(f"no window {window!r}; there are: {', '.join(WINDOWS)}")
     inner, outer = r - width / 2, r + width / 2
     shell = 4 / 3 * np.pi * (outer**3 - inner**3)
     if window == "lorch":
@@ -148,7 +149,7 @@ def of_curves(curves: rdf.RDFs, Q, window: str = "lorch") -> Partials:
 
     Raises
     ------
-    ValueError
+    Unfit
         As `from_g`.
     """
     size, Q = len(curves.elements), np.asarray(Q, float)
@@ -200,12 +201,12 @@ def by_distances(
 
     Raises
     ------
-    ValueError
+    Unfit
         As `rdf.rdfs` and `from_g`.
     """
     if r_max is None:
         if not len(frames):
-            raise ValueError("no frames: the chosen range of the trajectory is empty")
+            raise Unfit("no frames: the chosen range of the trajectory is empty")
         r_max = bin_width * np.floor(
             neighbors.widest_radius([cell for _, cell in frames]) / bin_width
         )
@@ -243,12 +244,12 @@ def by_vectors(
 
     Raises
     ------
-    ValueError
+    Unfit
         Q not ascending or not positive, arrays that do not fit, NaN, no frames.
     """
     Q = np.asarray(Q, float)
     if not ((np.diff(Q) > 0).all() and Q[0] > 0 and len(Q) > 1):
-        raise ValueError("Q must be two or more positive values in ascending order")
+        raise Unfit("Q must be two or more positive values in ascending order")
     symbols = np.asarray(symbols).astype(str)
     elements = rdf.element_pairs(symbols)
     elements = [a for a, b in elements if a == b]
@@ -262,7 +263,7 @@ def by_vectors(
     for positions, cell in frames:
         positions, cell = neighbors.checked(positions, cell)
         if positions.shape != (len(symbols), 3):
-            raise ValueError(
+            raise Unfit(
                 f"positions {positions.shape} do not fit: ({len(symbols)}, 3) is "
                 "needed, one row for each symbol"
             )
@@ -274,7 +275,7 @@ def by_vectors(
         vectors += np.bincount(bins, minlength=len(Q))
         per_volume, n = per_volume + 1 / abs(np.linalg.det(cell)), n + 1
     if not n:
-        raise ValueError("no frames: the chosen range of the trajectory is empty")
+        raise Unfit("no frames: the chosen range of the trajectory is empty")
     fractions = counts / len(symbols)
     with np.errstate(invalid="ignore"):
         mean = total / vectors[:, None, None] / len(symbols)

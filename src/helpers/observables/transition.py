@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import f as f_distribution
 
 from helpers import statistics
+from helpers.errors import Unfit
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,12 @@ def transition_temperature(
 
     Raises
     ------
-    ValueError
+    Unfit
         There is no sample, or the arrays do not fit together.
     """
     temperature_K, density = np.asarray(temperature_K, float), np.asarray(density, float)
     if temperature_K.shape != density.shape or temperature_K.ndim != 1 or not len(density):
-        raise ValueError(
+        raise Unfit(
             f"temperatures {temperature_K.shape} and densities {density.shape} do not fit: two "
             "arrays of the same length, one sample at least, are needed"
         )

@@ -38,7 +38,7 @@ def transition_by_methods(temperature_K, density, n_bootstrap: int = 200) -> tra
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``transition.transition_temperature``.
     """
     whole = _by_methods(temperature_K, density, n_bootstrap)

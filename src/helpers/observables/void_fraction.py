@@ -7,6 +7,7 @@ from ase.data import atomic_numbers, vdw_radii
 from numba import njit
 
 from helpers import structures
+from helpers.errors import Unfit
 from helpers.observables import neighbors
 
 
@@ -37,18 +38,18 @@ def void_fraction(positions, cell, symbols, probe: float = 1.2, spacing: float =
 
     Raises
     ------
-    ValueError
+    Unfit
         NaN, a cell without volume, a spacing that is not positive, a negative probe radius, or an
         element without a van der Waals radius.
     """
     positions, cell = neighbors.checked(positions, cell)
     if spacing <= 0 or probe < 0:
-        raise ValueError(f"spacing {spacing} A must be positive, probe {probe} A not negative")
+        raise Unfit(f"spacing {spacing} A must be positive, probe {probe} A not negative")
     numbers = [atomic_numbers[s] for s in structures.elements(symbols)]
     radius = vdw_radii[numbers] + probe
     if np.isnan(radius).any():
         missing = sorted({s for s, r in zip(symbols, radius, strict=True) if np.isnan(r)})
-        raise ValueError(f"no van der Waals radius for {', '.join(missing)}")
+        raise Unfit(f"no van der Waals radius for {', '.join(missing)}")
     shape = np.maximum(1, np.ceil(np.linalg.norm(cell, axis=1) / spacing)).astype(np.int64)
     reach = radius[:, None] * np.linalg.norm(np.linalg.inv(cell), axis=0) * shape
     free = np.ones(tuple(shape), np.bool_)

@@ -183,6 +183,28 @@ def over_all(errors: list[dict]) -> dict[str, float]:
     return result
 
 
+def of_phase(errors: list[dict]) -> dict[str, float]:
+    """Errors over all frames of several sets of one phase.
+
+    Where two phases differ in their mean error of the energy, the balance between them is wrong by
+    that.
+
+    Parameters
+    ----------
+    errors : list of dict
+        `Prediction.metrics` of each set.
+
+    Returns
+    -------
+    dict of str to float
+        frames, energy_bias_meV_per_atom (mean of potential minus label), and those of `over_all`.
+    """
+    weights = [e["n_frames"] for e in errors]
+    bias = np.average([e["energy_bias_meV_per_atom"] for e in errors], weights=weights)
+    every = {"frames": sum(weights), "energy_bias_meV_per_atom": float(bias)}
+    return every | over_all(errors)
+
+
 def parity(predictions: dict[str, Prediction]) -> dict[str, tuple]:
     """Points of parity plots.
 

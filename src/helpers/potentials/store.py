@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -263,14 +263,14 @@ def ship(potential: str | Path | Potential, name: str) -> Potential:
 # ---------------------------------------------------------------- opening
 
 
-def check_potential(potential: str | Path | Potential, symbols: Sequence[str] | None = None):
+def check_potential(potential: str | Path | Potential, symbols: Iterable[str] | None = None):
     """Open a potential as ``deepmd.infer.DeepPot``.
 
     Parameters
     ----------
     potential : str, Path or Potential
         See `load`.
-    symbols : sequence of str, optional
+    symbols : iterable of str, optional
         Elements that it must know, such as ``atoms.get_chemical_symbols()``.
 
     Returns

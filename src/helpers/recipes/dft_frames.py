@@ -94,11 +94,10 @@ def _by_xtb(frame: Frame) -> Atoms:
         if not start.is_file():
             atoms = ligands.exchange(labelling.start_of(frame.structure), frame.bim)
             atoms.set_cell(atoms.cell.array * (1 + frame.strain), scale_atoms=True)
-            part = folder / "start.part"
             relaxed = sampling.relax(atoms, calculator, folder / "relaxation.extxyz", fmax=0.3,
                                      steps=100)  # fmt: skip
-            ase.io.write(part, relaxed, format="extxyz")
-            part.rename(start)
+            with provenance.replacing(start) as part:
+                ase.io.write(part, relaxed, format="extxyz")
         atoms = ase.io.read(start)
         atoms.calc = None
         wanted = XTB_FIRST + frame.frame * XTB_EVERY
@@ -174,11 +173,10 @@ def _is_zinc_imidazolate(atoms: Atoms) -> bool:
 def _put(system: str, labelled: Atoms) -> None:
     """Add a frame to the shipped ones, which stay as they are, and to their provenance, last."""
     target = paths.DFT / f"{system}.extxyz"
-    part = target.with_suffix(".part")
-    ase.io.write(part, labelled, format="extxyz")
-    if target.is_file():
-        part.write_bytes(target.read_bytes() + part.read_bytes())
-    part.replace(target)
+    with provenance.replacing(target) as part:
+        ase.io.write(part, labelled, format="extxyz")
+        if target.is_file():
+            part.write_bytes(target.read_bytes() + part.read_bytes())
     names = sorted(a.info["name"] for a in cp2k.read(system))
     known = provenance.read(paths.DFT)
     recipe = known["recipe"]

@@ -7,7 +7,6 @@ here in ``build/validation/outcomes.json``.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -233,8 +232,5 @@ def _kept() -> dict:
 
 def _keep(key: str, row: dict | None) -> None:
     file = paths.made("validation", FILE)
-    file.parent.mkdir(parents=True, exist_ok=True)
     kept = json.loads(file.read_text()) if file.is_file() else {}
-    part = file.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(kept | {key: row}, indent=1) + "\n")
-    part.replace(file)
+    provenance.write_text(file, json.dumps(kept | {key: row}, indent=1) + "\n")

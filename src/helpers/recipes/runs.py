@@ -1,15 +1,17 @@
-"""The runs of this book by name (data/runs.yaml): Table 3 of the paper, and our ladder."""
+"""The runs of this book by name (data/runs.yaml): those of the paper's Table 3, and our own."""
 
 from __future__ import annotations
 
 import json
 import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from helpers import paths, provenance
 from helpers.errors import AlreadyThere
 from helpers.md import heating, trajectory
+from helpers.md.protocol import HeatingRun
 from helpers.md.run import Run, Runs
 from helpers.recipes import catalogue
 
@@ -89,6 +91,43 @@ def alike(names: Iterable[str], ranks: int = 1, **wanted) -> Runs:
     plans = catalogue.runs_alike(names, **wanted)
     found = Runs(heating.run(plan, ranks=ranks, keep_exploded=True) for plan in plans)
     return found.heated() if found else found
+
+
+def of_rates(
+    common: HeatingRun,
+    rates_K_per_ps: Sequence[float],
+    seeds: Sequence[int],
+    seeded_K_per_ps: Sequence[float] = (),
+    named: Sequence[HeatingRun] = (),
+) -> list[HeatingRun]:
+    """A run for each rate and seed.
+
+    Parameters
+    ----------
+    common : HeatingRun
+        All that they share; its own rate and seed are not used.
+    rates_K_per_ps : sequence of float
+        Heating rates, K/ps.
+    seeds : sequence of int
+        Seeds of the initial velocities. Rates that are not in ``seeded_K_per_ps`` take the first
+        only.
+    seeded_K_per_ps : sequence of float
+        Rates with every seed, K/ps; if empty, all of them.
+    named : sequence of HeatingRun
+        Further runs; one of the same rate and seed replaces the one made here.
+
+    Returns
+    -------
+    list of HeatingRun
+        The runs.
+    """
+    found = {}
+    for rate in rates_K_per_ps:
+        of_rate = seeds if rate in (seeded_K_per_ps or rates_K_per_ps) else seeds[:1]
+        for seed in of_rate:
+            found[rate, seed] = replace(common, heating_rate_K_per_ps=rate, seed=seed)
+    found |= {(plan.heating_rate_K_per_ps, plan.seed): plan for plan in named}
+    return list(found.values())
 
 
 def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:

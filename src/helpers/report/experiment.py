@@ -167,7 +167,7 @@ def model(frames, symbols, kind: str = "x-ray", charges: Mapping[str, int] | Non
 
     Raises
     ------
-    ValueError
+    Unfit
         As `as_measured.seen`.
     """
     glass = heated_glass()

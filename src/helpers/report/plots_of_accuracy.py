@@ -28,7 +28,7 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
 
     Raises
     ------
-    ValueError
+    Unfit
         As ``plots_of_potentials.parity``.
     """
     figure, panels = style.axes(("", "-"), ("", "-"), ncols=len(quantities), width=4.2, height=4.0)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from helpers import units
+from helpers.errors import Unfit
 from helpers.report import style
 
 _POINTS_DRAWN = 20_000
@@ -56,23 +57,23 @@ def parity(
 
     Raises
     ------
-    ValueError
+    Unfit
         The shapes differ, there are no points, or a value is not finite.
     """
     reference, predicted = np.asarray(reference, float), np.asarray(predicted, float)
     if reference.shape != predicted.shape:
-        raise ValueError(
+        raise Unfit(
             f"parity of {quantity}: reference has shape {reference.shape}, "
             f"predicted {predicted.shape}"
         )
     reference, predicted = reference.ravel(), predicted.ravel()
     if not reference.size:
-        raise ValueError(f"parity of {quantity}: no points")
+        raise Unfit(f"parity of {quantity}: no points")
     if not (np.isfinite(reference).all() and np.isfinite(predicted).all()):
-        raise ValueError(f"parity of {quantity}: a value is not finite; find its frame first")
+        raise Unfit(f"parity of {quantity}: a value is not finite; find its frame first")
     groups = np.full(reference.size, "") if groups is None else np.asarray(groups).ravel()
     if groups.size != reference.size:
-        raise ValueError(f"parity of {quantity}: {groups.size} labels, {reference.size} points")
+        raise Unfit(f"parity of {quantity}: {groups.size} labels, {reference.size} points")
     if ax is None:
         _, ax = style.axes(
             (f"reference {quantity}", unit), (f"predicted {quantity}", unit), width=4.2, height=4.0
@@ -134,7 +135,7 @@ def learning_curves(lcurve: pd.DataFrame) -> Figure:
 
     Raises
     ------
-    ValueError
+    Unfit
         There is no column ``step``, or none of RMSE.
     """
     kinds = {
@@ -144,7 +145,7 @@ def learning_curves(lcurve: pd.DataFrame) -> Figure:
     }
     kinds = {k: v for k, v in kinds.items() if f"rmse_{k}_trn" in lcurve}
     if "step" not in lcurve or not kinds:
-        raise ValueError(
+        raise Unfit(
             f"learning curve has columns {', '.join(map(str, lcurve.columns))}; "
             f"needed: step and rmse_e_trn, rmse_f_trn or rmse_v_trn"
         )

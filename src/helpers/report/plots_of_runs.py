@@ -34,8 +34,8 @@ def colours(runs) -> dict[float, str]:
     return dict(zip(runs.rates, cycle(style.SERIES_COLOURS), strict=False))
 
 
-def draw(ax: Axes, runs, values: Mapping, quantity: str, unit: str, shown=None) -> Axes:
-    """Values of each run against temperature, samples pale and the running mean on top.
+def draw(ax: Axes, runs, tables: Mapping, column: str, quantity: str, unit: str) -> Axes:
+    """A column of each run's table against temperature, samples pale, the running mean on top.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ def draw(ax: Axes, runs, values: Mapping, quantity: str, unit: str, shown=None) 
         where to draw.
     runs : Runs
         all runs of the page, which give the colours.
-    values : mapping of Run to array
-        (M,), one for each row of ``run.sampled``.
+    tables : mapping of Run to DataFrame
+        the runs that are drawn, with a row for each target_temperature_K.
+    column : str
+        the column of the values.
     quantity, unit : str
         of the values.
-    shown : sequence of Run, optional
-        those that are drawn; by default all.
 
     Returns
     -------
@@ -56,14 +56,13 @@ def draw(ax: Axes, runs, values: Mapping, quantity: str, unit: str, shown=None) 
         the panel.
     """
     by_rate, named = colours(runs), set()
-    for run in runs if shown is None else shown:
-        temperature = run.sampled["target_temperature_K"]
+    for run, table in tables.items():
         style.against_temperature(
-            temperature,
-            values[run],
+            table["target_temperature_K"],
+            table[column],
             quantity,
             unit,
-            window=max(1, len(temperature) // 20),
+            window=max(1, len(table) // 20),
             name="" if run.rate in named else f"{run.rate:g} K/ps",
             colour=by_rate[run.rate],
             ax=ax,
@@ -175,8 +174,9 @@ def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
     figure, (above, middle, below) = style.axes(
         ("temperature", "K"), ("", "-"), nrows=3, width=7, height=2.3, sharex=True
     )
-    draw(above, runs, {run: run.sampled["density_g_cm3"]}, "density", "g/cm3", [run])
-    draw(middle, runs, enthalpies, "enthalpy", "eV/atom", [run])
+    table = {run: run.sampled.assign(enthalpy=enthalpies[run])}
+    draw(above, runs, table, "density_g_cm3", "density", "g/cm3")
+    draw(middle, runs, table, "enthalpy", "enthalpy", "eV/atom")
     below.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
     points = (capacity[column] for column in ("temperature_K", "cp_kB", "error_kB"))
     look = {"fmt": "o-", "ms": 3, "color": colours(runs)[run.rate]}
@@ -300,17 +300,4 @@ def deviations(runs, found: Mapping, limit_eV_per_A: float) -> Axes:
     ax.axhline(limit_eV_per_A, color="black", ls="--", lw=1, label="limit")
     melting = paper.value("stages.melting_K").number
     ax.axvline(melting, color="black", ls=":", lw=1, label="paper: H clusters above")
-    by_rate, named = colours(runs), set()
-    for run, table in found.items():
-        style.against_temperature(
-            table["target_temperature_K"],
-            table["max_eV_per_A"],
-            "largest force deviation",
-            "eV/A",
-            window=max(1, len(table) // 20),
-            name="" if run.rate in named else f"{run.rate:g} K/ps",
-            colour=by_rate[run.rate],
-            ax=ax,
-        )
-        named.add(run.rate)
-    return ax
+    return draw(ax, runs, found, "max_eV_per_A", "largest force deviation", "eV/A")

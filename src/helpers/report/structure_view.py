@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from helpers.errors import Unfit
 from helpers.report import style
 
 MIME = "application/vnd.zif4.structure+json"
@@ -57,7 +58,7 @@ def view(
 
     Raises
     ------
-    ValueError
+    Unfit
         There are no atoms, or a repetition is below 1.
     """
     return StructureView(atoms, repeat, title, front_end() if interactive is None else interactive)
@@ -79,15 +80,15 @@ class StructureView:
 
     Raises
     ------
-    ValueError
+    Unfit
         There are no atoms, or a repetition is below 1.
     """
 
     def __init__(self, atoms: Atoms, repeat=(1, 1, 1), title: str = "", interactive: bool = False):
         if len(atoms) == 0:
-            raise ValueError("there is no atom to show; load a structure first")
+            raise Unfit("there is no atom to show; load a structure first")
         if len(repeat) != 3 or min(repeat) < 1:
-            raise ValueError(f"repeat is {tuple(repeat)}; give three whole numbers >= 1")
+            raise Unfit(f"repeat is {tuple(repeat)}; give three whole numbers >= 1")
         self.atoms = atoms.repeat(tuple(int(n) for n in repeat))
         self.unit_cell = np.array(atoms.cell)
         self.title = title
@@ -118,12 +119,7 @@ class StructureView:
         """
         import nglview  # takes a second and needs ipywidgets: only where it is shown
 
-        widget = nglview.show_ase(self.atoms)
-        widget.clear_representations()
-        widget.add_ball_and_stick()
-        widget.add_unitcell()
-        widget.camera = "orthographic"
-        return widget
+        return _as_balls(nglview.show_ase(self.atoms))
 
     def data(self) -> dict:
         """What the page's script draws from.
@@ -201,17 +197,17 @@ class MovieView(StructureView):
 
     Raises
     ------
-    ValueError
+    Unfit
         There is no frame, or the frames differ in their atoms.
     """
 
     def __init__(self, frames: Mapping[str, Atoms], title: str = "", interactive: bool = False):
         if not frames:
-            raise ValueError("a movie has no frame; give at least one as name -> atoms")
+            raise Unfit("a movie has no frame; give at least one as name -> atoms")
         (name, first), *others = frames.items()
         for other, atoms in others:
             if not np.array_equal(atoms.numbers, first.numbers):
-                raise ValueError(
+                raise Unfit(
                     f"the atoms of frame {other!r} are not those of {name!r}; "
                     "a movie shows the same atoms in the same order"
                 )
@@ -244,12 +240,16 @@ class MovieView(StructureView):
     def widget(self):
         import nglview
 
-        widget = nglview.NGLWidget(nglview.ASETrajectory(list(self.frames.values())))
-        widget.clear_representations()
-        widget.add_ball_and_stick()
-        widget.add_unitcell()
-        widget.camera = "orthographic"
-        return widget
+        return _as_balls(nglview.NGLWidget(nglview.ASETrajectory(list(self.frames.values()))))
+
+
+def _as_balls(widget):
+    """An nglview widget with balls, sticks and the edges of the cell, without perspective."""
+    widget.clear_representations()
+    widget.add_ball_and_stick()
+    widget.add_unitcell()
+    widget.camera = "orthographic"
+    return widget
 
 
 def boxes(density, cell, *, title: str = "", interactive: bool | None = None) -> BoxView:

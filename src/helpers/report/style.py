@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers import units
+from helpers.errors import Unfit
 from helpers.report import figure_data
 from helpers.report.paper import Value
 
@@ -161,14 +162,12 @@ def running_mean(values, window: int) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    Unfit
         The window is below 1 or longer than the series.
     """
     values = np.asarray(values, float)
     if not 1 <= window <= values.size:
-        raise ValueError(
-            f"running mean over {window} of {values.size} samples; use 1..{values.size}"
-        )
+        raise Unfit(f"running mean over {window} of {values.size} samples; use 1..{values.size}")
     return pd.Series(values).rolling(window, center=True).mean().to_numpy()
 
 
@@ -213,7 +212,7 @@ def against_temperature(
 
     Raises
     ------
-    ValueError
+    Unfit
         The window is below 1 or longer than the series.
     """
     if ax is None:
@@ -253,11 +252,11 @@ def paper_line(ax: Axes, value: Value, axis: str = "y") -> Axes:
 
     Raises
     ------
-    ValueError
+    Unfit
         ``axis`` is neither "x" nor "y".
     """
     if axis not in ("x", "y"):
-        raise ValueError(f"axis is {axis!r}; use 'x' or 'y'")
+        raise Unfit(f"axis is {axis!r}; use 'x' or 'y'")
     draw = ax.axvline if axis == "x" else ax.axhline
     draw(value.number, color="black", linestyle="--", linewidth=1, label=f"paper, {value.place}")
     ax.legend(frameon=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from helpers import units
+from helpers.errors import Unfit
 from helpers.report import paper
 
 # Descriptions of sets and names of files are the users' own words: no table of a page, Styler or
@@ -142,14 +143,14 @@ def row(
 
     Raises
     ------
-    ValueError
+    Unfit
         ``unit`` is not the paper's.
     UnknownKey
         The paper's data have no such entry.
     """
     theirs = paper.value(key)
     if unit is not None and unit != theirs.unit:
-        raise ValueError(
+        raise Unfit(
             f"{key}: the paper's value is in {theirs.unit!r}, yours in {unit!r}; convert it first"
         )
     return Row(quantity or key, theirs.unit, theirs, ours, error, run)
@@ -198,12 +199,12 @@ def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
 
     Raises
     ------
-    ValueError
+    Unfit
         There are no rows, a value is None or not finite, an error is negative or not finite, or a
         number does not name the run it was computed from.
     """
     if not rows:
-        raise ValueError("side_by_side got no rows; pass at least one tables.row(...)")
+        raise Unfit("side_by_side got no rows; pass at least one tables.row(...)")
     for entry in rows:
         _check(entry)
     return Table(
@@ -489,18 +490,16 @@ def number(value, error: float | None = None) -> str:
 def _check(entry: Row) -> None:
     name = f"row {entry.quantity!r}"
     if entry.ours is None:
-        raise ValueError(
-            f"{name} has no value of ours; compute it, or say so with tables.NOT_COMPUTED"
-        )
+        raise Unfit(f"{name} has no value of ours; compute it, or say so with tables.NOT_COMPUTED")
     if isinstance(entry.ours, str):
         return
     values = entry.ours if isinstance(entry.ours, (tuple, list)) else (entry.ours,)
     if not all(isinstance(v, str) or math.isfinite(v) for v in values):
-        raise ValueError(f"{name}: ours is {entry.ours}; a table shows finite numbers only")
+        raise Unfit(f"{name}: ours is {entry.ours}; a table shows finite numbers only")
     if entry.error is not None and not (math.isfinite(entry.error) and entry.error >= 0):
-        raise ValueError(f"{name}: error is {entry.error}; give a finite one >= 0, or None")
+        raise Unfit(f"{name}: error is {entry.error}; give a finite one >= 0, or None")
     if not entry.run:
-        raise ValueError(f"{name} does not say what made {entry.ours}; give run=...")
+        raise Unfit(f"{name} does not say what made {entry.ours}; give run=...")
 
 
 def _plain(value) -> str:

@@ -141,9 +141,6 @@ TEST_SETS = {
 def by_phase(metrics: dict[str, dict]) -> pd.DataFrame:
     """Errors of a potential on test sets, by phase.
 
-    Where two phases differ in their mean error of the energy, the balance between them is wrong by
-    that.
-
     Parameters
     ----------
     metrics : dict of str to dict
@@ -152,21 +149,13 @@ def by_phase(metrics: dict[str, dict]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each phase of `TEST_SETS` that was judged: phase, frames,
-        energy_bias_meV_per_atom (mean of potential minus label), and the root mean squares over
-        frames of `evaluation.ERRORS`.
+        A row for each phase of `TEST_SETS` that was judged: phase, and `evaluation.of_phase`.
     """
     rows = []
     for phase, sets in TEST_SETS.items():
         judged = [metrics[s] for s in sets if metrics.get(s, {}).get("role") == "test"]
-        if not judged:
-            continue
-        weights = [errors["n_frames"] for errors in judged]
-        bias = np.average([e["energy_bias_meV_per_atom"] for e in judged], weights=weights)
-        rows.append(
-            {"phase": phase, "frames": sum(weights), "energy_bias_meV_per_atom": float(bias)}
-            | evaluation.over_all(judged)
-        )
+        if judged:
+            rows.append({"phase": phase} | evaluation.of_phase(judged))
     return pd.DataFrame(rows)
 
 
