@@ -210,7 +210,9 @@ print(json.dumps(told["model"], indent=1))
 
 # %% tags=["figure"]
 #| label: fig-live-learning
-#| caption: Learning curves of the live potential.
+#| caption: Learning curves of the live potential. Where the curves of
+#|   validation stay above those of training, more frames would help; where
+#|   both still fall at the end, more steps would.
 #| alt: Three noisy falling curves each for training and validation, of the errors
 #|   of energy, force and virial.
 learnt = learning_curves.read_lcurve(live)
@@ -274,7 +276,9 @@ tables_of_potentials.training(made, lineage)
 
 # %% tags=["figure"]
 #| label: fig-learning
-#| caption: Learning curves of its last training.
+#| caption: Learning curves of the last training of the potential that is
+#|   examined. The learning rate has decayed at the right end: what is flat
+#|   there would not fall with more steps of this training.
 #| alt: Three noisy falling curves each for training and validation, of the errors
 #|   of energy, force and virial.
 learnt = learning_curves.read_lcurve(shown)
@@ -430,8 +434,10 @@ for name, table in with_signs.items():
 
 # %% tags=["figure"]
 #| label: fig-volume
-#| caption: Energy against volume, atoms relaxed by the potential; the reference on
-#|   the same structures.
+#| caption: Energy against volume, atoms relaxed by the potential at each
+#|   volume, and the reference's energy of the same structures. Look at where
+#|   the minimum lies, and at the right end: it decides how cheaply the
+#|   framework opens.
 #| alt: Curves of energy against volume with a minimum, for the potential and the
 #|   reference.
 how = {"percent": volume_changes, "steps": relaxation_steps}
@@ -560,8 +566,10 @@ tables_of_potentials.collapses(melts.values()) if melts else None
 
 # %% tags=["figure"]
 #| label: fig-checkpoints
-#| caption: Errors of the checkpoints of the last training. What falls at the end
-#|   would fall further.
+#| caption: Errors of the checkpoints of the last training. A curve that still
+#|   falls at the right end says that more steps would help; test sets that
+#|   rise while validation falls would say that it learns its own frames by
+#|   heart.
 #| alt: Falling curves of the errors of energy, force and virial against the step,
 #|   for validation frames and for test sets.
 roles = {"watched": "test sets", "validation": "validation"}
@@ -640,6 +648,8 @@ print(f"largest change of a force: {np.abs(difference).max():.1e} eV/Å")
 # $L = p_E N e^2 + p_F f^2 + p_W N w^2$.)
 
 # %% tags=["solution", "hide-cell"]
+#| label: tbl-terms
+#| caption: Terms of the loss with the prefactors at the start and at the end.
 mean = evaluation.over_all(tests.to_dict("index").values())
 energy, force, virial = (mean[key] for key in evaluation.ERRORS)
 squares = {"energy": n_atoms * (energy / 1000) ** 2, "force": force**2}
