@@ -146,7 +146,7 @@ def findings(front: Front) -> str:
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
     said = (
         "*Decided*: the difference is larger than two standard errors of the runs or tests that "
-        "are named. *Open* (\"cannot tell\"): it is not, or no run covers the claim."
+        'are named. *Open* ("cannot tell"): it is not, or no run covers the claim.'
     )
     table = "\n".join([*head, *sorted(rows)])
     return f"{count}\n\n:::{{div}} claims\n\n{table}\n\n:::\n\n{said}"
@@ -484,7 +484,8 @@ def citation(front: Front) -> str:
     for reference in cff.get("references", []):
         entries.append(
             (
-                f"What they rest on: {reference.get('notes', 'a source')}",
+                f"What they rest on: {reference['authors'][0]['family-names']} et al. "
+                f"({reference['year']})",
                 "article",
                 f"{reference['authors'][0]['family-names']}{reference['year']}".lower(),
                 {
