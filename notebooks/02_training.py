@@ -352,11 +352,12 @@ tables.headed(by_element, index="set", decimals=3)
 # %% [markdown]
 # ## Table 1
 #
-# The paper's errors are those of its potential on its own VASP frames, drawn at random. Ours are on
-# trajectories in no training, near the same temperature, with as many atoms as the structure of this
-# page (validation blocks, where there are none). The frames and the reference differ, so the columns
-# say how well each potential does its own task. The RMS of our reference forces stands below: the
-# paper's 1.14 eV/Å is as large as the forces of a crystal at 300 K.
+# The paper's errors are those of its potential on its own VASP frames, drawn at random. Ours are
+# errors on trajectories that no potential was trained on, near the same temperature and with as
+# many atoms as the structure of this page; where there is no such trajectory, on validation blocks.
+# The frames and the reference differ, so the columns say how well each potential does its own task.
+# The RMS of our reference forces stands below: the paper's 1.14 eV/Å is as large as the forces of a
+# crystal at 300 K.
 #
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does: the published cell and one with every atom moved at random, not molecular
@@ -582,12 +583,13 @@ except FileNotFoundError as absent:
 # %% [markdown]
 # ## What a random split hides
 #
-# The paper draws its validation frames at random out of its molecular dynamics. The same small nets,
-# trained on the trajectories that the reference drove (frames one or two steps of 1 fs apart), once
-# with whole blocks set aside and once with frames drawn at random: what each calls its validation
-# error, and what both are worth on trajectories that neither has seen. What each understates its own
-# error by is the ratio of the two; the leak is the difference between the two splits. (Small nets,
-# few steps, one seed each: what the leak is for nets as large as the paper's was not tried.)
+# The paper draws its validation frames at random out of its molecular dynamics. What does that
+# hide? Two potentials with the same small nets are trained on the trajectories that the reference
+# drove (frames one or two steps of 1 fs apart): one with whole blocks of frames set aside, one with
+# frames drawn at random. Each is judged twice, by its own validation frames and by trajectories
+# that neither has seen. The ratio of the two errors says by how much a potential understates its
+# own error; the difference between the two ratios is the leak of the random split. (Small nets, few
+# steps, one seed each: nets as large as the paper's were not tried.)
 
 # %%
 #| label: tbl-split

@@ -344,10 +344,10 @@ if len(errors):
 # %% [markdown]
 # ## What the reference is
 #
-# Its frames are short-ranged in time: short-range order is at its temperature, the slow
-# rearrangement of the network is not. Frames that another potential sampled, or that began as
-# another structure, have its structures, whoever labelled them; the table says which are used here.
-# Only frames with as many atoms as the structure are.
+# Its runs are short: the order at short range has come to its temperature, the slow rearrangement
+# of the network has not. Frames that another potential sampled, or that started from another
+# structure, show what that potential or that start makes of it, whoever labelled them. The table
+# says which sets are used here; only frames with as many atoms as the structure of this page count.
 
 # %%
 #| label: tbl-reference

@@ -323,9 +323,10 @@ for name, reason in zip(table["name"], table["unsettled"], strict=True):
 tables_of_runs.power(sized)
 
 # %% [markdown]
-# Seeds that do not fall are no lower temperatures: they are *censored*, and the mean of a rate is
-# the most likely one of those that fell at $T_\mathrm{f}$ and those that had not by some
-# temperature, with one scatter of seeds for all rates.
+# A run that does not fall has no $T_\mathrm{f}$, but it says that $T_\mathrm{f}$ lies above the
+# temperature up to which a fall would have been seen: such a seed is *censored*. The mean of a rate
+# is the most likely one, given the seeds that fell and the bounds of those that did not, with one
+# scatter between seeds for all rates.
 
 # %%
 #| label: tbl-means

@@ -73,8 +73,8 @@ from helpers.report import experiment, plots_of_scattering, tables
 # %% [markdown]
 # ## The measurement
 #
-# What is measured is an intensity at each wave number $Q$. Without the scattering of the atoms one
-# by one, and divided by it, it is
+# What is measured is an intensity at each wave number $Q$. With the scattering of the single atoms
+# taken off, and divided by it, it is
 #
 # $$ F(Q) = \sum_{ab} w_{ab}(Q)\,[S_{ab}(Q) - 1], \qquad
 #    w_{ab} = \frac{c_a c_b f_a f_b}{\langle f^2\rangle}, $$
