@@ -41,7 +41,9 @@ _OPTION = re.compile(r"#\|\s?(.*)")
 _KEY = re.compile(r"(label|caption|alt|width):\s*(.*)")
 _LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
 #: lines that say how a result came here rather than what it is
-_MADE = re.compile(r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.*\|")
+_MADE = re.compile(
+    r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.*\||; what it computed is kept;"
+)
 _UNIT_IN_HEADER = re.compile(r"\(([^()<>]+)\)(?=\s*</th>)")
 
 
