@@ -80,7 +80,7 @@ from helpers.validation import accuracy
 # One row of `frames` is one snapshot: where it comes from, its temperature and density, its energy,
 # the size of its forces. `sampler` is what drove the atoms when the snapshot was taken: the
 # {term}`reference` itself, a relaxation, a finished heating run, or an earlier potential of this book
-# ({term}`round-0 <round-N>` to `round-3`).
+# ({term}`round-0 <round-N>`, `round-1` and so on).
 
 # %%
 chosen = sets or dataset.names(imported=False)
@@ -502,6 +502,9 @@ largest[largest > 15].sort_values()
 # blocks of this book with a split at random.
 
 # %% tags=["solution", "hide-cell"]
+#| label: tbl-nearest
+#| caption: Steps from a validation frame to the nearest training frame; a small
+#|   number means that the frame is hardly new.
 driven = frames.query("sampler == 'reference' and use != 'test'")
 blocks = driven.dropna(subset="step").sort_values("step")
 mixed = blocks["use"].sample(frac=1, random_state=0).to_numpy()

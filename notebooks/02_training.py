@@ -211,7 +211,9 @@ print(json.dumps(told["model"], indent=1))
 
 # %% tags=["figure"]
 #| label: fig-live-learning
-#| caption: Learning curves of the live potential.
+#| caption: Learning curves of the live potential. Where the curves of
+#|   validation stay above those of training, more frames would help; where
+#|   both still fall at the end, more steps would.
 #| alt: Three noisy falling curves each for training and validation, of the errors
 #|   of energy, force and virial.
 learnt = learning_curves.read_lcurve(live)
@@ -275,7 +277,9 @@ tables_of_potentials.training(made, lineage)
 
 # %% tags=["figure"]
 #| label: fig-learning
-#| caption: Learning curves of its last training.
+#| caption: Learning curves of the last training of the potential that is
+#|   examined. The learning rate has decayed at the right end: what is flat
+#|   there would not fall with more steps of this training.
 #| alt: Three noisy falling curves each for training and validation, of the errors
 #|   of energy, force and virial.
 learnt = learning_curves.read_lcurve(shown)
@@ -349,11 +353,12 @@ tables.headed(by_element, index="set", decimals=3)
 # %% [markdown]
 # ## Table 1
 #
-# The paper's errors are those of its potential on its own VASP frames, drawn at random. Ours are on
-# trajectories in no training, near the same temperature, with as many atoms as the structure of this
-# page (validation blocks, where there are none). The frames and the reference differ, so the columns
-# say how well each potential does its own task. The RMS of our reference forces stands below: the
-# paper's 1.14 eV/Å is as large as the forces of a crystal at 300 K.
+# The paper's errors are those of its potential on its own VASP frames, drawn at random. Ours are
+# errors on trajectories that no potential was trained on, near the same temperature and with as
+# many atoms as the structure of this page; where there is no such trajectory, on validation blocks.
+# The frames and the reference differ, so the columns say how well each potential does its own task.
+# The RMS of our reference forces stands below: the paper's 1.14 eV/Å is as large as the forces of a
+# crystal at 300 K.
 #
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does: the published cell and one with every atom moved at random, not molecular
@@ -457,8 +462,10 @@ tables.headed(models, index="model", columns=columns, decimals=2)
 
 # %% tags=["figure"]
 #| label: fig-volume
-#| caption: Energy against volume, atoms relaxed by the potential; the reference on
-#|   the same structures.
+#| caption: Energy against volume, atoms relaxed by the potential at each
+#|   volume, and the reference's energy of the same structures. Look at where
+#|   the minimum lies, and at the right end: it decides how cheaply the
+#|   framework opens.
 #| alt: Curves of energy against volume with a minimum, for the potential and the
 #|   reference.
 how = {"percent": volume_changes, "steps": relaxation_steps}
@@ -587,8 +594,10 @@ tables_of_potentials.collapses(melts.values()) if melts else None
 
 # %% tags=["figure"]
 #| label: fig-checkpoints
-#| caption: Errors of the checkpoints of the last training. What falls at the end
-#|   would fall further.
+#| caption: Errors of the checkpoints of the last training. A curve that still
+#|   falls at the right end says that more steps would help; test sets that
+#|   rise while validation falls would say that it learns its own frames by
+#|   heart.
 #| alt: Falling curves of the errors of energy, force and virial against the step,
 #|   for validation frames and for test sets.
 roles = {"watched": "test sets", "validation": "validation"}
@@ -601,12 +610,13 @@ except FileNotFoundError as absent:
 # %% [markdown]
 # ## What a random split hides
 #
-# The paper draws its validation frames at random out of its molecular dynamics. The same small nets,
-# trained on the trajectories that the reference drove (frames one or two steps of 1 fs apart), once
-# with whole blocks set aside and once with frames drawn at random: what each calls its validation
-# error, and what both are worth on trajectories that neither has seen. What each understates its own
-# error by is the ratio of the two; the leak is the difference between the two splits. (Small nets,
-# few steps, one seed each: what the leak is for nets as large as the paper's was not tried.)
+# The paper draws its validation frames at random out of its molecular dynamics. What does that
+# hide? Two potentials with the same small nets are trained on the trajectories that the reference
+# drove (frames one or two steps of 1 fs apart): one with whole blocks of frames set aside, one with
+# frames drawn at random. Each is judged twice, by its own validation frames and by trajectories
+# that neither has seen. The ratio of the two errors says by how much a potential understates its
+# own error; the difference between the two ratios is the leak of the random split. (Small nets, few
+# steps, one seed each: nets as large as the paper's were not tried.)
 
 # %%
 #| label: tbl-split
@@ -667,6 +677,8 @@ print(f"largest change of a force: {np.abs(difference).max():.1e} eV/Å")
 # $L = p_E N e^2 + p_F f^2 + p_W N w^2$.)
 
 # %% tags=["solution", "hide-cell"]
+#| label: tbl-terms
+#| caption: Terms of the loss with the prefactors at the start and at the end.
 mean = evaluation.over_all(tests.to_dict("index").values())
 energy, force, virial = (mean[key] for key in evaluation.ERRORS)
 squares = {"energy": n_atoms * (energy / 1000) ** 2, "force": force**2}

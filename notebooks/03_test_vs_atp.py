@@ -107,7 +107,7 @@ from helpers.validation import accuracy
 # The heating run of ATP is found if it was made before (also by another chapter), and else made now.
 # LAMMPS heats the crystal at zero pressure on one straight ramp of the thermostat's target. A frame
 # counts for a temperature only if the atoms have it, too: within four standard deviations
-# $\sigma_T = T \sqrt{2 / (3N - 3)}$ of the target, as in equilibrium. A run that blows up does not.
+# $\sigma_T = T \sqrt{2 / (3N - 3)}$ of the target, as in equilibrium.
 
 # %%
 asked = protocol.asked(given)  # by the parameters of this page
@@ -119,8 +119,8 @@ steady = snapshots.at_temperature(heated, run.thermo)
 used = steady if len(steady) else heated
 
 # %% [markdown]
-# The run of DPMD-Test differs in the potential alone. If it leaves physics on the way, it stops;
-# what it computed up to there is kept.
+# The run of DPMD-Test differs in the potential alone. If it explodes on the way (too hot, or two
+# atoms on top of each other), it stops, and what it computed up to there is kept.
 
 # %%
 test = None
@@ -192,7 +192,9 @@ if atp:
 
 # %% tags=["figure"]
 #| label: fig-rdf-pairs
-#| caption: The same for each pair of elements.
+#| caption: g(r) of each pair of elements, by the same runs as above. Where
+#|   the dashed line of the reference is covered, the potential has the same
+#|   structure; a gap beyond 3 Å is one of angles and rings, not of bonds.
 #| alt: Ten panels of g(r), one for each pair of C, H, N and Zn.
 pairs = rdf.element_pairs(used.symbols)
 if atp:
@@ -281,7 +283,8 @@ print(by_test)
 
 # %% tags=["figure"]
 #| label: fig-test-total
-#| caption: Total g(r) of DPMD-Test beside the reference (dashed).
+#| caption: Total g(r) of DPMD-Test beside the reference (dashed). Compare the
+#|   two sharp peaks of the bonds, below 3 Å, with what lies beyond.
 #| alt: Two curves of g(r) with sharp peaks below 3 Å and broad ones beyond.
 if went:
     title = f"all atoms; reference at {went.temperature_K:.0f} K"
@@ -289,7 +292,9 @@ if went:
 
 # %% tags=["figure"]
 #| label: fig-test-pairs
-#| caption: The same for each pair of elements.
+#| caption: g(r) of each pair of elements from DPMD-Test beside the reference
+#|   (dashed). Peaks that are shifted or lost are what a potential of 300 K
+#|   alone gets wrong.
 #| alt: Ten panels of g(r), one for each pair of C, H, N and Zn.
 if went:
     figure = plots.rdf_stages(went.curves, pairs, ncols=3, **look)
@@ -329,10 +334,10 @@ if len(errors):
 # %% [markdown]
 # ## What the reference is
 #
-# Its frames are short-ranged in time: short-range order is at its temperature, the slow
-# rearrangement of the network is not. Frames that another potential sampled, or that began as
-# another structure, have its structures, whoever labelled them; the table says which are used here.
-# Only frames with as many atoms as the structure are.
+# Its runs are short: the order at short range has come to its temperature, the slow rearrangement
+# of the network has not. Frames that another potential sampled, or that started from another
+# structure, show what that potential or that start makes of it, whoever labelled them. The table
+# says which sets are used here; only frames with as many atoms as the structure of this page count.
 
 # %%
 #| label: tbl-reference
@@ -366,7 +371,9 @@ zn_n = {T: found["Zn", "N"] for T, found in rdfs.items()}
 
 # %% tags=["figure"]
 #| label: fig-zn-n
-#| caption: Zn–N g(r) against temperature, and its valley enlarged.
+#| caption: Zn–N g(r), a line for each temperature (left), and the valley
+#|   between its two peaks enlarged (right). Bonds break where the valley
+#|   fills.
 #| alt: Left, two peaks at 2.0 and 4.2 Å, coloured by temperature; right, the
 #|   valley between them.
 ax = plots_of_bonds.valley(zn_n)
@@ -376,7 +383,9 @@ ax = plots_of_bonds.valley(zn_n)
 
 # %% tags=["figure"]
 #| label: fig-rdf-temperatures
-#| caption: g(r) of the pairs that carry the network, one temperature at a time.
+#| caption: g(r) of the pairs that carry the network, one temperature at a
+#|   time. Peaks get wider on heating; they vanish only where the order is
+#|   lost.
 #| alt: Curves of three pairs of elements at one temperature, with a slider.
 network = [("Zn", "N"), ("Zn", "Zn"), ("N", "N")]
 table = tables_of_bonds.curves(rdfs, network)
@@ -388,7 +397,8 @@ interactive.slider(table, "r_A", "g", step="temperature_K", by="pair")
 
 # %% tags=["figure"]
 #| label: fig-coordination
-#| caption: Number of N within r of a Zn.
+#| caption: Number of N within r of a Zn. The plateau at four is the intact
+#|   node; it slopes where the first and the second shell run into each other.
 #| alt: Curves that rise to a plateau of four at 2.3 Å and rise again beyond 3.5 Å.
 ax = plots_of_bonds.running_coordination(zn_n, "Zn–N")
 
@@ -455,8 +465,9 @@ tables_of_bonds.barriers(found, pairs_between)
 
 # %% tags=["figure"]
 #| label: fig-activation
-#| caption: Activation free energies (dots) and lower bounds (triangles) beside the
-#|   lines of Table 2.
+#| caption: Activation free energies (dots, with their errors) and lower
+#|   bounds (triangles) beside the lines of Table 2. A line that passes below
+#|   a triangle is excluded at that temperature.
 #| alt: Points of this book against temperature, and falling lines of the works in
 #|   Table 2.
 ax = plots_of_bonds.activation(found)
@@ -496,8 +507,9 @@ print("; ".join(differs))
 
 # %% tags=["figure"]
 #| label: fig-flow
-#| caption: Mean squared displacements in windows of temperature, of Zn (lines) and
-#|   N (dots), on logarithmic axes.
+#| caption: Mean squared displacements in windows of temperature, of Zn
+#|   (lines) and N (dots), on logarithmic axes. Atoms that rattle give a level
+#|   line, atoms that flow one that rises with slope 1.
 #| alt: One curve for each window, coloured by temperature.
 windows = snapshots.by_temperature(heated, temperature_step, half_width)
 moved = flow.displacements(windows)

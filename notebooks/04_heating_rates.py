@@ -147,7 +147,7 @@ runs = Runs(asked).heated()
 # %% [markdown]
 # A run that was made before, on this machine or shipped in `data/runs`, is found by its recipe
 # (structure, potential and all numbers that determine it) and used again; a run that was stopped goes
-# on from its last restart file. A run that left physics on its way up is used as far as it got.
+# on from its last restart file. A run that explodes on its way up is used as far as it got.
 # `data/runs.yaml` has the runs of this book and the paper's by name. Very slow runs (parameter
 # `named_runs`) may cover a part of the temperatures only, as the paper's own do.
 
@@ -162,11 +162,14 @@ curves = plots_of_runs.curves(runs, heat)
 
 # %% tags=["figure"]
 #| label: fig-density
-#| caption: Density of all runs against temperature, running means, one colour for
-#|   each rate. A crystal expands a little and steadily; a framework that opens
-#|   falls, one that collapses rises. The dashed line is the density of the
-#|   paper's crystal. A click in the legend switches a run off.
-#| alt: Density against temperature, a bundle of curves for each heating rate.
+#| caption: Density of all runs against temperature (running means), one
+#|   colour for each heating rate. The density of a crystal falls a little and
+#|   steadily, that of a framework that opens falls steeply, that of one that
+#|   collapses rises. Dashed: the paper's crystal; grey: where the paper,
+#|   heating more slowly, sees its low-density phase. A click in the legend
+#|   switches a run off.
+#| alt: Density against temperature, a bundle of curves for each heating rate, a
+#|   dashed horizontal line and a grey band for the paper.
 plots_of_runs.densities(curves)
 
 # %% [markdown]
@@ -217,8 +220,9 @@ tables_of_runs.thermostat(runs)
 
 # %% tags=["figure"]
 #| label: fig-enthalpy
-#| caption: Enthalpy of all runs against temperature, running means, beside a
-#|   classical harmonic crystal.
+#| caption: Enthalpy of all runs against temperature (running means), beside a
+#|   classical harmonic crystal. A curve that bends away from the line takes
+#|   up more heat than vibrations do; a step would be latent heat.
 #| alt: Curves that rise along a straight line.
 plots_of_runs.enthalpies(curves, start, end)
 
@@ -232,8 +236,10 @@ plots_of_runs.enthalpies(curves, start, end)
 
 # %% tags=["figure"]
 #| label: fig-slowest
-#| caption: The slowest run: density, enthalpy, and heat capacity with its standard
-#|   error; dashed, a classical harmonic crystal.
+#| caption: The slowest run: density, enthalpy, and heat capacity with its
+#|   standard error. A transition with latent heat would be a step in the
+#|   middle and a peak above the dashed line of the harmonic crystal at the
+#|   bottom, at the same temperature as a fall at the top.
 #| alt: Three panels above each other over the same temperatures.
 width = min(100.0, max((end - start) / 5, 1.0))
 capacity = {}
@@ -309,9 +315,10 @@ for name, reason in zip(table["name"], table["unsettled"], strict=True):
 tables_of_runs.power(sized)
 
 # %% [markdown]
-# Seeds that do not fall are no lower temperatures: they are *censored*, and the mean of a rate is
-# the most likely one of those that fell at $T_\mathrm{f}$ and those that had not by some
-# temperature, with one scatter of seeds for all rates.
+# A run that does not fall has no $T_\mathrm{f}$, but it says that $T_\mathrm{f}$ lies above the
+# temperature up to which a fall would have been seen: such a seed is *censored*. The mean of a rate
+# is the most likely one, given the seeds that fell and the bounds of those that did not, with one
+# scatter between seeds for all rates.
 
 # %%
 #| label: tbl-means
@@ -380,7 +387,9 @@ if not groups:
 
 # %% tags=["figure"]
 #| label: fig-cells
-#| caption: Density of cells of different size at the same rate.
+#| caption: Density of cells of different size at the same rate. A small cell
+#|   opens at once or not at all; a larger one may open part by part, which is
+#|   a slower fall.
 #| alt: One panel for each rate; the curve of the larger cell is smoother.
 if groups:
     figure = plots_of_runs.sizes(groups)
@@ -435,8 +444,9 @@ print(", ".join(f"{x.potential}: {x.label}" for x in peers) or "no peer")
 
 # %% tags=["figure"]
 #| label: fig-peer
-#| caption: Density and enthalpy of the crystal heated by the deep potential and by
-#|   ReaxFF.
+#| caption: Density (left) and enthalpy (right) of the crystal heated by the
+#|   deep potential and by ReaxFF. Where the curves part, the two disagree on
+#|   when the framework gives way.
 #| alt: Two panels with one curve for each potential.
 if peers:
     figure = plots_of_runs.peers(peers)
@@ -501,9 +511,9 @@ for run, table in compared.items():
     print(f"{run.label}: {trust}")
 
 # %% [markdown]
-# The slowest run by temperature: means over the frames of a range, and how often the atom on which
-# the potentials disagree most is of each element. By chance alone it would be H in 35 %, C in 35 %,
-# N in 24 % and Zn in 6 % of the frames, as Zn(im)₂ has them.
+# Where there is an ensemble, the slowest run is also listed by temperature: means over the frames of
+# a range, and how often the atom on which the potentials disagree most is of each element. By chance
+# alone it would be H in 35 %, C in 35 %, N in 24 % and Zn in 6 % of the frames, as Zn(im)₂ has them.
 
 # %%
 #| label: tbl-deviation
@@ -591,7 +601,8 @@ for row in own.dropna(subset="Tf_K").itertuples():
         )
 
 # %% [markdown]
-# Too dear means that the reference would open earlier, too cheap that it would open later.
+# Where the bias of the energy rises from the crystal to the low-density side, the potential makes
+# that side too dear and the reference would open earlier; where it falls, later.
 #
 # ## Table 3: the procedures
 #

@@ -29,7 +29,7 @@
 #
 # **You will learn** how a run is cut into stages; whether density is lost everywhere or in voids;
 # how to follow single bonds and ligands, and to give an upper limit where a short run saw none
-# break; which molecules are whole, how the network is knotted, and who sets out first.
+# break; which molecules are whole, how the network is connected, and which atoms move first.
 #
 # **It needs** one heating run, found or made as in [chapter 4](04_heating_rates.ipynb). Figures are
 # the counterparts of the paper's Figs. 4b–d, 5, 6a, S4 and S5.
@@ -182,8 +182,9 @@ print(f"Half of this cell: {neighbors.widest_radius(heated.cells):.1f} Å.")
 # %% tags=["figure"]
 #| label: fig-rdf-stages
 #| caption: g(r) in each window, total and of three pairs, with a band of one
-#|   standard error. Beyond half of the cell it meets the periodic images of what
-#|   it has seen before.
+#|   standard error. Look between the Zn–N peaks, where broken bonds are, and
+#|   at the Zn–Zn peaks behind the first, which are the order of the
+#|   framework. Beyond half of the cell, periodic images distort the curves.
 #| alt: Four panels of g(r), one curve for each window.
 shown = [None, ("Zn", "N"), ("Zn", "Zn"), ("Zn", "C")]
 figure = plots.rdf_stages(curves, shown)
@@ -219,6 +220,8 @@ print(f"{first.counts[0].size} boxes, edges {first.edges.round(2)} Å.")
 # %% tags=["figure"]
 #| label: fig-boxes
 #| caption: Mean density in the boxes of the window with the lowest density.
+#|   Boxes of one colour side by side are a region that is denser or emptier
+#|   than the rest.
 #| alt: A block of cubes, coloured by their density.
 thinnest = local[lowest]
 structure_view.boxes(thinnest.map(), thinnest.cell, title=lowest)
@@ -238,7 +241,9 @@ interactive.maps(maps, first.edges[:2])
 
 # %% tags=["figure"]
 #| label: fig-local-density
-#| caption: How many boxes have which density, in each window.
+#| caption: How many boxes have which density, in each window. A hump that
+#|   moves left has opened everywhere; a second hump near zero is a void; the
+#|   dashed line is chance.
 #| alt: Humped curves, one for each window, and a dashed one for random atoms.
 n_atoms = len(heated.symbols)
 random = local_density.thrown_at_random(n_atoms, heated.cells, box_edge)
@@ -276,7 +281,8 @@ tables.headed(voids, index="window", decimals=1)
 
 # %% tags=["figure"]
 #| label: fig-coordination-shares
-#| caption: Shares of Zn with x N within the cutoff, a running mean.
+#| caption: Shares of Zn with x N within the cutoff, a running mean. The band
+#|   of four narrows where nodes lose a neighbour.
 #| alt: Stacked areas of the shares of Zn with none to six N.
 everything = heated.positions, heated.cells, heated.symbols
 numbers = coordination.coordination_number(*everything, "Zn", "N", cutoff)
@@ -323,7 +329,9 @@ tables_of_phase.bonds(bonds)
 
 # %% tags=["figure"]
 #| label: fig-events
-#| caption: Events so far, and where the density falls. A cause would come before.
+#| caption: Bonds that broke, returned and were exchanged, counted from the
+#|   start, and where the density falls. A cause of the fall would have to
+#|   come before it.
 #| alt: Three staircases, and a band in which the density falls.
 ax = plots_of_phase.events(bonds, fall)
 
@@ -333,8 +341,9 @@ ax = plots_of_phase.events(bonds, fall)
 
 # %% tags=["figure"]
 #| label: fig-undercoordinated
-#| caption: Undercoordinated Zn by the paper's rule and by bonds that are followed.
-#|   The gap between the lines are bonds that are only stretched.
+#| caption: Undercoordinated Zn by the paper's rule and by bonds that are
+#|   followed. The gap between the two lines is Zn whose bonds are only
+#|   stretched.
 #| alt: Two curves of the share of undercoordinated Zn against temperature.
 under = {
     f"by the cutoff of {cutoff:g} Å": numbers,
@@ -370,7 +379,9 @@ for name, seen in {"break": "broken", "exchange": "exchanged"}.items():
 
 # %% tags=["figure"]
 #| label: fig-rates-of-bonds
-#| caption: Rates at which one bond breaks and is exchanged, with 95 % limits.
+#| caption: Rates at which one bond breaks and is exchanged, with 95 % limits;
+#|   open triangles are upper limits where nothing was seen. Points on a
+#|   straight line follow Arrhenius' law.
 #| alt: Points with error bars against 1000/T, and triangles where no event was
 #|   seen.
 begun = np.argmax(rate["broken"] > 0) if len(rate) else 0
@@ -410,7 +421,9 @@ tables.headed(formulas, decimals=4)
 
 # %% tags=["figure"]
 #| label: fig-molecules
-#| caption: Broken imidazolates and loose hydrogen against temperature.
+#| caption: Shares of broken imidazolates and of loose hydrogen against
+#|   temperature. The paper sees both above 1700 K; lines at zero say that all
+#|   ligands are whole.
 #| alt: Three lines of shares against temperature.
 n_ligands = max(census.possible, 1)
 lasting = molecules.still_broken(broken, len(heated))
@@ -435,7 +448,9 @@ ax = plots_of_phase.shares(mean, "share")
 
 # %% tags=["figure"]
 #| label: fig-rings
-#| caption: Rings of the network for each Zn, in the last snapshot of each window.
+#| caption: Rings of the network for each Zn, in the last snapshot of each
+#|   window. Rings of four and six are those of the crystal; where they get
+#|   fewer, the network has been cut or knotted anew.
 #| alt: Groups of bars by the number of Zn in a ring.
 nets = {}
 for name, part in windows.items():
@@ -466,7 +481,9 @@ for size in np.flatnonzero(start):
 
 # %% tags=["figure"]
 #| label: fig-displacement
-#| caption: Root-mean-square displacement of each element, and its onset (dotted).
+#| caption: Root-mean-square displacement of each element. The dotted lines
+#|   mark the onsets, where an element leaves the course of its vibration:
+#|   which is the leftmost?
 #| alt: One curve for each element, dotted lines at the onsets.
 onsets = {e: density_stages.onset(T, path) for e, path in moved.items()}
 step = temperature_step / 2
@@ -507,8 +524,9 @@ widths = pd.concat([*widths, peaks.track(warm, net, 3 * smoothing)])
 
 # %% tags=["figure"]
 #| label: fig-peak-widths
-#| caption: Width of the first Zn–N and Zn–Zn peaks, and the same over their
-#|   position. Dotted and grey: the paper's ranges.
+#| caption: Width of the first Zn–N and Zn–Zn peaks (left), and the same over
+#|   their position (right). Within each of the paper's ranges (dotted line,
+#|   grey), which of the two rises faster?
 #| alt: Widths of both peaks against temperature, left in Å, right as a ratio.
 figure = plots_of_phase.peak_widths(widths)
 

@@ -73,8 +73,8 @@ from helpers.report import experiment, plots_of_scattering, tables
 # %% [markdown]
 # ## The measurement
 #
-# What is measured is an intensity at each wave number $Q$. Without the scattering of the atoms one
-# by one, and divided by it, it is
+# What is measured is an intensity at each wave number $Q$. With the scattering of the single atoms
+# taken off, and divided by it, it is
 #
 # $$ F(Q) = \sum_{ab} w_{ab}(Q)\,[S_{ab}(Q) - 1], \qquad
 #    w_{ab} = \frac{c_a c_b f_a f_b}{\langle f^2\rangle}, $$
@@ -294,8 +294,9 @@ tables.headed(pd.DataFrame(described).T, index="model", decimals=2)
 
 # %% tags=["figure"]
 #| label: fig-quench
-#| caption: Density on the way up (heating run) and down (quenches that exist), as
-#|   running means.
+#| caption: Density on the way up (heating run) and down (quenches that
+#|   exist), as running means. A slower quench should end higher; the glass
+#|   transition is the bend on the way down.
 #| alt: Curves of density against temperature, one for each run.
 ways = peers.finished([heated_run, *quenches])
 density = {name: run.ramp for name, run in ways.items()}
@@ -340,6 +341,9 @@ print(
 # of the first model change when zinc scatters as Zn²⁺?
 
 # %% tags=["solution", "hide-cell"]
+#| label: tbl-ion
+#| caption: The first model against the measurement, with neutral and with ionic
+#|   form factors of zinc.
 ion = experiment.model(model.frames, model.symbols, charges=radiation.IONS)
 both = {"as above": first, "zinc as an ion": ion}
 as_measured.agreements(both, cold.D)[["model", whole, "scale"]].round(4)

@@ -21,9 +21,9 @@
 # # 7 Costs: what it takes on a home computer
 #
 # The paper says that a modest home computer can train such a potential, and that molecular dynamics
-# with it is a thousand times and more as fast as from first principles. This appendix has what was
-# measured here: a step of training, a step of molecular dynamics by several engines, what speed costs
-# in accuracy, and how far more training would bring the potential.
+# with it is more than a thousand times as fast as from first principles. This appendix has what was
+# measured here: a step of training, a step of molecular dynamics by several engines, what speed
+# costs in accuracy, and how far more training would bring the potential.
 #
 # **You will learn** what to spend on training and on running, and which setting costs what.
 #
@@ -82,8 +82,9 @@ for engine, reason in bench["absent"].items():
 
 # %% tags=["figure"]
 #| label: fig-speed
-#| caption: Simulated time in a day, by engine and size, on a logarithmic axis. Lines:
-#|   the paper's first-principles dynamics and its deep potential.
+#| caption: Simulated time in a day, by engine and size, on a logarithmic
+#|   axis: a longer bar is faster, one grid line tenfold. Vertical lines: the
+#|   paper's first-principles dynamics and its deep potential.
 #| alt: Horizontal bars for each engine on a logarithmic axis, and two vertical
 #|   lines.
 ax = plots_of_costs.speeds(speeds)
@@ -97,12 +98,12 @@ tables.headed(speeds)
 # %% [markdown]
 # ## What is fast must still be the potential that was trained
 #
-# Here are the largest and the RMS change of a force component, and the largest change of an energy,
-# against the same weights in double precision without tables: single precision, tables of different
-# steps (of the switched inverse distance in units of its standard deviation; runs use 0.01), and
-# LAMMPS with the loops of DeePMD-kit's wheel and with the native ones. The tables are of single
-# precision, too: how their error goes with the step shows whether the polynomials limit them, or the
-# digits.
+# The table shows how much forces (largest and RMS change of a component) and energies change
+# against the same weights in double precision without tables. Varied are the precision, the step of
+# the tables (of the switched inverse distance in units of its standard deviation; runs use 0.01),
+# and the loops in LAMMPS: those of DeePMD-kit's wheel or the native ones. The tables are in single
+# precision, too: how their error goes with the step shows whether the polynomials or the digits
+# limit them.
 
 # %%
 #| label: tbl-fidelity
@@ -114,9 +115,9 @@ tables.headed(record.fidelity_table(exact))
 # %% [markdown]
 # ## A step of training
 #
-# Real `dp train`, one thing changed at a time against the recipe of this book, frames of 272 atoms,
-# and the days that the paper's million steps would take so. The *spread* is that between intervals of
-# one training, the *load* that of the machine before it.
+# These are trainings by `dp train` on frames of 272 atoms, with one thing changed at a time against
+# the recipe of this book. The days are those that the paper's million steps would take. The
+# *spread* is that between intervals of one training, the *load* that of the machine before it.
 
 # %%
 #| label: tbl-training-speed

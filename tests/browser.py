@@ -18,6 +18,7 @@ _TOO_WIDE = """() => [...document.querySelectorAll("article *")].filter((e) => {
     return box.width > 0 && box.right > innerWidth + 1
         && !e.closest(".table-frame, pre, .pst-scrollable-table-container, mjx-container")
         && !e.closest(".zif4-view")
+        && !(e.matches("img") && getComputedStyle(e.parentElement).overflowX === "auto")
 }).map((e) => `${e.tagName}.${e.className}`).slice(0, 5)"""
 _UNNAMED = """() => {
     const wrong = [];

@@ -95,6 +95,9 @@ CELLS = (
     "# %% [markdown]\n# ## Plain figures and tables",
     "# %%\n_, ax = style.axes(('temperature', 'K'), ('density', 'g/cm3'))\n"
     "ax.plot(T, 1.2 - T / 1e4, label='a line')\nax.legend()",
+    "# %%\n#| label: fig-panels\n#| caption: Three panels.\n#| alt: Lines.\n"
+    "_, panels = style.axes(('T', 'K'), ('density', 'g/cm3'), ncols=3)\n"
+    "for ax in panels:\n    ax.plot(T, 1.2 - T / 1e4)",
     "# %%\n#| label: tbl-rates\n#| caption: Rates.\n"
     'pd.DataFrame({"rate (K/ps)": [1.0, 2.0], "density (g/cm3)": ["1.2 +- 0.1", "1.1"]})',
     '# %%\ntables.facts({f"a rather long name of entry {k}": k for k in range(30)}, "Many rows")',

@@ -212,6 +212,8 @@
     if (narrow) layout.legend = {...layout.legend, groupclick: "togglegroup"};
     if (narrow || (layout.sliders || []).length)
       layout.legend = {...layout.legend, orientation: "h", y: 1.02, yanchor: "bottom", x: 0};
+    for (const slider of layout.sliders || []) slider.pad = {t: narrow ? 75 : 50};  // below the axis' title
+    if (layout.yaxis.scaleanchor) layout.xaxis.constrain = layout.yaxis.constrain = "domain";
     for (const menu of layout.updatemenus || []) {
       menu.bgcolor = css("--pst-color-surface");
       menu.font = {color: theme.font.color};

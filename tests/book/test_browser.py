@@ -50,6 +50,16 @@ def test_what_turns_and_what_is_looked_into_is_drawn(book):
         assert not page.problems
 
 
+def test_a_figure_of_several_panels_keeps_its_size_on_a_phone_and_scrolls(book):
+    with opened() as visit:
+        for width, shrinks in ((WIDE, True), (NARROW, False)):
+            page = visit(book / CHAPTER, width=width)
+            figure, picture = (page.locator(f"#fig-panels{inside}") for inside in ("", " > img"))
+            sizes = [one.bounding_box()["width"] for one in (figure, picture)]
+            assert (sizes[1] <= sizes[0]) == shrinks and sizes[0] <= width
+            assert shrinks or sizes[1] > 800
+
+
 def test_all_code_opens_by_one_button(book):
     with opened() as visit:
         page = visit(book / CHAPTER)
@@ -107,7 +117,7 @@ def test_the_form_writes_the_command_and_refuses_what_is_not_allowed(book):
 def test_the_numbers_of_a_figure_can_be_had(book):
     page = (book / CHAPTER).read_text()
     files = re.findall(r'href="(\.\./_static/data/[\w-]+\.csv)"', page)
-    assert len(files) == 4  # three to look into, one plain
+    assert len(files) == 5  # three to look into, two plain
     text = (book / "notebooks" / files[0]).resolve().read_text()
     assert text.splitlines()[0] == "rate,seed,temperature_K,density_g_cm3,enthalpy_eV_per_atom"
 

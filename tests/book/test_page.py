@@ -1,5 +1,6 @@
 """What a reader sees of an executed chapter: each rule on a cell of its own."""
 
+import base64
 import copy
 
 import pytest
@@ -56,6 +57,14 @@ def test_what_a_cell_says_of_its_figure_is_number_caption_and_alternative_text(t
     assert figure_of(cell)["name"] == "fig-density"
     assert figure_of(cell)["caption"] == "The density falls: first slowly, then fast."
     assert cell["metadata"]["mystnb"]["image"] == {"alt": "A falling line.", "width": "80%"}
+
+
+@pytest.mark.parametrize("pixels, name", [(584, None), (716, "wide"), (1464, "widest")])
+def test_a_wide_picture_is_marked_for_phones(tmp_path, pixels, name):
+    start = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + pixels.to_bytes(4, "big") + bytes(60)
+    drawn = {"image/png": base64.b64encode(start).decode()}
+    (cell,) = of(code("draw()", shown(drawn)), tmp_path=tmp_path)
+    assert cell["metadata"]["mystnb"]["image"].get("classes") == name
 
 
 def test_a_figure_that_says_nothing_has_the_heading_above_it(tmp_path):

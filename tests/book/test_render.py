@@ -149,6 +149,13 @@ def test_the_check_passes_on_the_built_book(built):
     assert page_check.check(render.html("small")) == 1
 
 
+def test_the_notebook_to_download_is_the_chapter_as_written(built):
+    there = nbformat.read(render.html("small") / "_sources/notebooks/01_first.ipynb", 4)
+    code = [c for c in there.cells if c.cell_type == "code"]
+    assert code and not any(c.outputs or c.execution_count for c in code)
+    assert not any(c.metadata.get("tags") == ["injected-parameters"] for c in code)
+
+
 def figure(html):
     (file,) = (html / "_images").glob("*.png")
     return file
@@ -173,7 +180,7 @@ def edit(page, old, new):
 
 def edit_cell(change):
     def edit(html):
-        file = html / "_sources/notebooks/01_first.ipynb"
+        file = html.parent / "book-source/notebooks/01_first.ipynb"
         notebook = nbformat.read(file, 4)
         change([c for c in notebook.cells if c.cell_type == "code"][2])
         nbformat.write(notebook, file)

@@ -145,7 +145,7 @@ def test_a_low_density_and_how_many_seeds_melt():
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
     assert "8 of 9 seeds that can tell" in mixed.verdict
     for rows, verdict in (
-        ([], "cannot tell, since no seed would"), (SLOW[:1], "cannot tell, since one seed counts"),
+        ([], "cannot tell, since no seed would"), (SLOW[:1], "cannot tell from a single run"),
         (seeds(20.0, None, None), "no low-density state, though"),
     ):  # fmt: skip
         assert claims_on_rates.low_density(table(*rows)).verdict.startswith(verdict)
@@ -165,7 +165,7 @@ def at(breaks, exchanges=None):
         (SLOW, "here the low-density state forms with every Zn–N bond intact"),
         ([row | at(1100.0) for row in SLOW], "here the density has fallen before any ligand"),
         ([row | at(700.0, 800.0) for row in SLOW], "exchange comes first, as a cause must"),
-        (SLOW[:1], "cannot tell, since one seed counts"),
+        (SLOW[:1], "cannot tell from a single run"),
         (seeds(20.0, None), "cannot tell, since no seed that counts falls"),
     ],
 )

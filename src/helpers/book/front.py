@@ -141,12 +141,37 @@ def findings(front: Front) -> str:
             "no chapter states a finding on a claim; a page with '% generated: findings' wants "
             "them (helpers.report.claims)"
         )
+    decided = sum(row.endswith("| decided |") for row in rows)
+    count = f"Decided in this copy: {decided} of {len(rows)} verdicts on the paper's claims."
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
     said = (
         "*Decided*: the difference is larger than two standard errors of the runs or tests that "
-        "are named. *Open*: it is not, or no run covers the claim."
+        'are named. *Open* ("cannot tell"): it is not, or no run covers the claim.'
     )
-    return ":::{div} claims\n\n" + "\n".join([*head, *sorted(rows)]) + f"\n\n:::\n\n{said}"
+    table = "\n".join([*head, *sorted(rows)])
+    return f"{count}\n\n:::{{div}} claims\n\n{table}\n\n:::\n\n{said}"
+
+
+def finding(front: Front, claim: str) -> str:
+    """What the chapters conclude on something that is none of the paper's numbered claims.
+
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+    claim : str
+        First word of the finding.
+
+    Returns
+    -------
+    str
+        Markdown; empty if no chapter concludes anything on it.
+    """
+    for chapter, text in front.markdown():
+        if found := re.search(rf"^- (\*\*{re.escape(claim)}\b.*)$", text, re.M):
+            where = f"[chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)"
+            return f"{_cell(found[1])} ({where})"
+    return ""
 
 
 def figure(front: Front, label: str) -> str:
@@ -459,7 +484,8 @@ def citation(front: Front) -> str:
     for reference in cff.get("references", []):
         entries.append(
             (
-                f"What they rest on: {reference.get('notes', 'a source')}",
+                f"What they rest on: {reference['authors'][0]['family-names']} et al. "
+                f"({reference['year']})",
                 "article",
                 f"{reference['authors'][0]['family-names']}{reference['year']}".lower(),
                 {
@@ -478,9 +504,10 @@ def citation(front: Front) -> str:
     return "\n".join(parts)
 
 
-#: name of a line ``% generated: name`` -> what makes it; `figure` and `structure` take a word more
+#: name of a line ``% generated: name`` -> what makes it; some take a word more
 MAKERS: dict[str, Callable[..., str]] = {
     "findings": findings,
+    "finding": finding,
     "figure": figure,
     "structure": structure,
     "status": status,

@@ -16,6 +16,7 @@ Nothing of the results is changed, and the executed notebook stays as it is.
 from __future__ import annotations
 
 import ast
+import base64
 import copy
 import html
 import re
@@ -25,6 +26,7 @@ from pathlib import Path
 from helpers import units
 from helpers.book import parameters
 from helpers.errors import Unfit
+from helpers.report import interactive, structure_view
 
 HEADER_TAG = "how-made"
 IMPORTS = "imports"
@@ -32,13 +34,16 @@ _NOT_SHOWN = {"remove-cell", "remove_cell"}
 _SHOW_INPUT = "show-input"  # of a cell whose code is the point
 _FIGURES = ("image/png", "image/svg+xml", "image/jpeg")
 _DATA = "text/csv"
+_LOOKED_INTO = {structure_view.MIME, interactive.MIME}
 _LONG_LINES = 25
 _LONG_ROWS = 16
 _OPTION = re.compile(r"#\|\s?(.*)")
 _KEY = re.compile(r"(label|caption|alt|width):\s*(.*)")
 _LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
 #: lines that say how a result came here rather than what it is
-_MADE = re.compile(r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.*\|")
+_MADE = re.compile(
+    r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.*\||; what it computed is kept;"
+)
 _UNIT_IN_HEADER = re.compile(r"\(([^()<>]+)\)(?=\s*</th>)")
 
 
@@ -293,6 +298,8 @@ def _caption(cell, out, kind, options, chapter, heading, number, labels, data_fo
         settings["figure"]["caption_before"] = True
         return []
     settings["image"] = {"alt": _plain(alt)}
+    if across := _width_class(out["data"]):
+        settings["image"]["classes"] = across
     if width := options.get("width") if own else None:
         settings["image"]["width"] = width
     text = "".join(out["data"].pop(_DATA, ""))
@@ -305,6 +312,16 @@ def _caption(cell, out, kind, options, chapter, heading, number, labels, data_fo
         f"Numbers of this figure (CSV)</a></p>"
     )
     return [{"cell_type": "markdown", "metadata": {}, "source": link, "id": f"data-{label}"[:64]}]
+
+
+def _width_class(data: dict) -> str:
+    """How wide a picture is, as a class by which a phone scrolls it instead of shrinking it."""
+    if "image/png" not in data or set(data) & _LOOKED_INTO:
+        return ""
+    start = base64.b64decode("".join(data["image/png"])[:64])
+    pixels = int.from_bytes(start[16:20], "big")  # of a PNG's first block
+    steps = ((1200, "widest"), (900, "wider"), (640, "wide"))
+    return next((name for least, name in steps if pixels >= least), "")
 
 
 def _is_nothing(out: dict) -> bool:

@@ -58,7 +58,7 @@ def check(folder: Path) -> int:
 
 def _check_cells(folder: Path, chapter: str) -> list[str]:
     """Complaints about the cells of one chapter: as executed, and as shown."""
-    executed = folder / "_sources" / "notebooks" / f"{chapter}.ipynb"
+    executed = folder.parent / "book-source" / "notebooks" / f"{chapter}.ipynb"
     shown = folder / "notebooks" / f"{chapter}.html"
     if not executed.is_file() or not shown.is_file():
         return [f"{chapter}: its executed notebook or its page is missing"]

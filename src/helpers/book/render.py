@@ -263,6 +263,7 @@ def build(profile: str) -> Path:
         raise BookError(f"jupyter-book: {shown} (log: {paths.relative(log(profile))})")
     made = source / "_build" / "html"
     _leave_out_unused(made)
+    _sources_as_written(made)
     result = html(profile)
     shutil.rmtree(result, ignore_errors=True)
     made.rename(result)
@@ -270,7 +271,7 @@ def build(profile: str) -> Path:
 
 
 def _leave_out_unused(folder: Path) -> None:
-    """Remove what no page loads: parts of MathJax that its combined component holds, source maps.
+    """Remove what no page loads: parts of MathJax that its component holds, maps, translations.
 
     MathJax comes as a whole, 24 MB; the pages use one combined component and the fonts of that.
     Fonts come as woff2, too, which every browser with WebGL reads.
@@ -289,6 +290,19 @@ def _leave_out_unused(folder: Path) -> None:
     for unused in ("*.map", "*.ttf"):
         for file in (folder / "_static").rglob(unused):
             file.unlink()
+    shutil.rmtree(folder / "_static" / "locales", ignore_errors=True)  # read while rendering only
+
+
+def _sources_as_written(folder: Path) -> None:
+    """Put the chapters as they are written behind the button that downloads a notebook.
+
+    Sphinx copies the executed ones there, whose pictures the pages have already.
+    """
+    import jupytext
+
+    for chapter in chapter_notebooks():
+        written = jupytext.read(chapters.notebook(chapter))
+        jupytext.write(written, folder / "_sources" / "notebooks" / f"{chapter}.ipynb", fmt="ipynb")
 
 
 def chapter_notebooks() -> list[str]:

@@ -163,8 +163,8 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
         )
         for row in _rows(groups)
     )
-    counted = [f"{r.fell} of {r.runs} at {r.rate_K_per_ps:g} K/ps" for r in _rows(fell)]
-    here = f"seeds that fall: {', '.join(counted) or 'none'}"
+    counted = [f"{r.fell} of {r.runs} runs at {r.rate_K_per_ps:g} K/ps" for r in _rows(fell)]
+    here = f"the density falls in {', '.join(counted) or 'no run'}"
     last = fell["rate_K_per_ps"].max()
     faster = groups[groups["rate_K_per_ps"] > last]
     seen = faster[faster[column] >= detection.ENOUGH]
@@ -224,7 +224,8 @@ def _rate_dependence(table: pd.DataFrame) -> Finding:
             claim,
             "cannot tell, since four falls at three rates are needed",
             says,
-            f"number of falls: {seeds.fell.sum()}, of rates with one: {n_rates}.",
+            f"the density falls in {seeds.fell.sum()} of {len(table)} runs, at {n_rates} of "
+            f"{table['rate_K_per_ps'].nunique()} rates.",
             numbers,
         )
     if trend.probability >= SIGNIFICANT:
@@ -334,7 +335,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
     if not tells:
         verdict = "cannot tell, since no seed would have shown a fall"
     elif tells < 2:
-        verdict = "cannot tell, since one seed counts"
+        verdict = "cannot tell from a single run"
     elif fell.empty:
         verdict = "no low-density state, though a fall of 10 % would have been found"
     else:
@@ -385,7 +386,7 @@ def _exchange(table: pd.DataFrame) -> Finding:
     elif n >= ENOUGH_SEEDS and exchanges["before"] == n:
         verdict = "exchange comes first, as a cause must; that it is the cause is not shown by this"
     elif n < 2:
-        verdict = "cannot tell, since one seed counts"
+        verdict = "cannot tell from a single run"
     else:
         verdict = (
             f"every Zn–N bond is intact when the fall has ended in {breaks['after']} of {n} seeds, "
@@ -397,9 +398,10 @@ def _exchange(table: pd.DataFrame) -> Finding:
         "Claim (4), ligand exchange as its cause",
         verdict,
         "ligand exchange makes the low-density state; exchanges are not counted.",
-        f"the first break comes after the fall in {breaks['after']}, before it in "
-        f"{breaks['before']}, and within its errors in {breaks['unclear']} of {n} seeds; the first "
-        f"exchange after it in {exchanges['after']}, before it in {exchanges['before']}.",
+        f"of {n} runs that fall, the first bond breaks before the fall has ended in "
+        f"{breaks['before']}, after it in {breaks['after']}, within its errors in "
+        f"{breaks['unclear']}; the first ligand is exchanged before in {exchanges['before']}, "
+        f"after in {exchanges['after']}.",
         tuple(
             Number(f"{row.name}: end of the fall, first break, first exchange", "K",
                    f"{row.fallen_K:.0f}, {_or_above(row.first_break_K, row.first_break_above_K)}, "

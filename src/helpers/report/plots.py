@@ -83,8 +83,9 @@ def rdf_stages(
         A panel for each pair.
     """
     nrows = -(-len(pairs) // ncols)
+    size = {"width": 10 / ncols, "height": 6 / ncols}
     figure, panels = style.axes(
-        ("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols, width=4.4, height=2.8, squeeze=False
+        ("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols, squeeze=False, **size
     )
     for panel, pair in zip(panels.flat, pairs, strict=False):
         for k, (stage, found) in enumerate(curves.items()):

@@ -31,12 +31,19 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
     Unfit
         As ``plots_of_potentials.parity``.
     """
-    figure, panels = style.axes(("", "-"), ("", "-"), ncols=len(quantities), width=4.2, height=4.0)
+    figure, panels = style.axes(("", "-"), ("", "-"), ncols=len(quantities), width=3.3, height=3.4)
     for ax, (quantity, unit) in zip(panels, quantities, strict=True):
         reference, predicted, groups = points[quantity]
         plots_of_potentials.parity(reference, predicted, quantity, unit, ax=ax, groups=groups)
         ax.set_xlabel(style.label(f"reference {quantity}", unit))
         ax.set_ylabel(style.label(f"predicted {quantity}", unit))
+    first = panels[0].get_legend_handles_labels()
+    for ax in panels:  # one legend of the sets, under all panels
+        if ax.get_legend() and ax.get_legend_handles_labels()[1] == first[1]:
+            ax.get_legend().remove()
+    look = {"ncols": 5, "fontsize": 8, "markerscale": 3}
+    for handle in figure.legend(*first, loc="outside lower center", **look).legend_handles:
+        handle.set_alpha(1)
     return figure
 
 
@@ -61,7 +68,7 @@ def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         "force_rmse_eV_per_A": ("force RMSE", "eV/A"),
         "virial_rmse_meV_per_atom": ("virial RMSE", "meV/atom"),
     }
-    figure, panels = style.axes(("steps", "-"), ("", "-"), ncols=3, width=4.2, height=3.2)
+    figure, panels = style.axes(("steps", "-"), ("", "-"), ncols=3, width=3.3, height=3.0)
     for ax, (column, said) in zip(panels, errors.items(), strict=True):
         for role, rows in curve.groupby("role"):
             ax.semilogy(rows["step"], rows[column], "o-", label=names[role])

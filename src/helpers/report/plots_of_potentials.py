@@ -150,7 +150,7 @@ def learning_curves(lcurve: pd.DataFrame) -> Figure:
             f"needed: step and rmse_e_trn, rmse_f_trn or rmse_v_trn"
         )
     figure, panels = style.axes(
-        ("step", "-"), ("", "-"), ncols=len(kinds), width=3.6, height=3.2, squeeze=False
+        ("step", "-"), ("", "-"), ncols=len(kinds), width=3.3, height=3.0, squeeze=False
     )
     for panel, (kind, (quantity, unit, factor)) in zip(panels.flat, kinds.items(), strict=True):
         for part, name, colour in (("trn", "training", 0), ("val", "validation", 1)):

@@ -104,7 +104,7 @@ def curves(runs, enthalpies: Mapping) -> pd.DataFrame:
 
 
 def densities(table: pd.DataFrame) -> Interactive:
-    """Density of all runs against temperature; dashed: that of the paper's crystal.
+    """Density of all runs against temperature; the paper's crystal (dashed) and low density (band).
 
     Parameters
     ----------
@@ -117,12 +117,14 @@ def densities(table: pd.DataFrame) -> Interactive:
         seeds and rates to be switched on and off.
     """
     theirs = paper.value("stages.density_crystal_g_per_cm3")
+    low, high = (paper.value(f"stages.low_density_{end}_K") for end in ("start", "end"))
     return interactive.lines(
         table,
         "temperature_K",
         "density_g_cm3",
         by=["rate_K_per_ps", "seed"],
         levels={f"paper, {theirs.place}": theirs.number},
+        bands={"paper: low density": (low.number, high.number)},
     )
 
 

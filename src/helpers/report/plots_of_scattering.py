@@ -270,12 +270,9 @@ def down_and_up(tables: Mapping[str, pd.DataFrame]) -> Axes:
 
 
 def _two_panels(x: Sequence[str], y: Sequence[str], x2: Sequence[str], y2: Sequence[str]):
-    figure = plt.figure(figsize=(6.4, 6.4), dpi=110, layout="constrained")
-    with plt.rc_context(style.STYLE):
-        panels = figure.subplots(2, 1)
-    for panel, (across, up) in zip(panels, ((x, y), (x2, y2)), strict=True):
-        panel.set_xlabel(style.label(*across))
-        panel.set_ylabel(style.label(*up))
+    figure, panels = style.axes(x, y, nrows=2, width=6.4, height=3.2)
+    panels[1].set_xlabel(style.label(*x2))
+    panels[1].set_ylabel(style.label(*y2))
     return figure, panels
 
 

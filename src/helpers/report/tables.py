@@ -194,8 +194,8 @@ def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
     Returns
     -------
     Table
-        Columns: quantity, unit, the paper's value and its place, value of this book with its error,
-        and what it was computed from.
+        Columns: quantity, unit, the paper's value, that of this book with its error, the place of
+        the first in the paper, and what the second was computed from.
 
     Raises
     ------
@@ -213,8 +213,8 @@ def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
                 "quantity": [r.quantity for r in rows],
                 "unit": [units.pretty(r.unit) for r in rows],
                 "paper": [NOT_GIVEN if r.paper is None else _plain(r.paper.number) for r in rows],
-                "place": ["" if r.paper is None else r.paper.place for r in rows],
                 "this book": [number(r.ours, r.error) for r in rows],
+                "place": ["" if r.paper is None else r.paper.place for r in rows],
                 "made by": [r.run for r in rows],
             }
         ),
