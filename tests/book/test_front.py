@@ -46,7 +46,7 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
     assert rows[1][4:6] == [" **holds** ", " decided "]
     assert "1122 ± 52 K" in rows[2][3] and rows[2][5] == " open "
     assert front.findings(made).startswith("Decided in this copy: 1 of 2 verdicts")
-    said = "**Motion: none.** Paper: x. Here: y. ([chapter 4](/notebooks/04_heating_rates.ipynb))\n"
+    said = "**Motion: none.** Paper: x. Here: y. ([chapter 4](/notebooks/04_heating_rates.ipynb))"
     assert front.finding(made, "Motion") == said
     assert front.finding(made, "Decomposition") == ""
 

@@ -171,7 +171,7 @@ def finding(front: Front, claim: str) -> str:
     for chapter, text in front.markdown():
         if found := re.search(rf"^- (\*\*{re.escape(claim)}\b.*)$", text, re.M):
             where = f"[chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)"
-            return f"{_cell(found[1])} ({where})\n"
+            return f"{_cell(found[1])} ({where})"
     return ""
 
 
