@@ -214,7 +214,7 @@ tables_of_runs.thermostat(runs)
 #
 # At constant pressure $P$ the heat that goes into the cell is its enthalpy
 # $H = E_\mathrm{kin} + E_\mathrm{pot} + PV$ (here $P = 0$, the pressure of the barostat). It is shown
-# per atom and counted from the first row, which is put on the dashed line: the straight
+# per atom and counted from the first row, which is put on the straight line
 # $3 k_\mathrm{B}(T - T_\mathrm{start})$ of a classical harmonic crystal. Heat that is taken up
 # without a rise of temperature is a step.
 

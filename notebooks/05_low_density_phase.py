@@ -449,8 +449,8 @@ ax = plots_of_phase.shares(mean, "share")
 # %% tags=["figure"]
 #| label: fig-rings
 #| caption: Rings of the network for each Zn, in the last snapshot of each
-#|   window. Rings of four and six are those of the crystal; where they get
-#|   fewer, the network has been cut or knotted anew.
+#|   window. Where a later window has fewer rings than the first, the network
+#|   has been cut; where it has others, it has been joined anew.
 #| alt: Groups of bars by the number of Zn in a ring.
 nets = {}
 for name, part in windows.items():

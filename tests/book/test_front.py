@@ -39,7 +39,10 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
     rows = [line.split("|") for line in front.findings(made).splitlines() if line.startswith("| ")]
     assert [row[1].strip() for row in rows[1:]] == ["1", "3"]
     assert "accurate over a wide temperature range" in rows[1][2]
-    assert "4 to 9 % of 1.2 eV/Å. ([chapter 4](/notebooks/04_heating_rates.ipynb))" in rows[1][3]
+    assert (
+        "*accurate:* 4 to 9 % of 1.2 eV/Å. ([chapter 4](/notebooks/04_heating_rates.ipynb))"
+        in rows[1][3]
+    )
     assert rows[1][4:6] == [" **holds** ", " decided "]
     assert "1122 ± 52 K" in rows[2][3] and rows[2][5] == " open "
     assert front.findings(made).startswith("Decided in this copy: 1 of 2 verdicts")

@@ -132,9 +132,10 @@ def findings(front: Front) -> str:
             theirs = claim.says if claim else match["paper"] or ""
             place = f" ({claim.place})" if claim else ""
             where = f"[chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)"
+            here = f"*{_cell(match['what'].strip())}:* {_cell(_short(match['here']))} ({where})"
             rows.append(
-                f"| {match['number']} | {_cell(theirs + place)} | {_cell(_short(match['here']))} "
-                f"({where}) | **{_cell(match['verdict'])}** | {_how_sure(match['verdict'])} |"
+                f"| {match['number']} | {_cell(theirs + place)} | {here} "
+                f"| **{_cell(match['verdict'])}** | {_how_sure(match['verdict'])} |"
             )
     if not rows:
         raise BookError(
@@ -148,7 +149,7 @@ def findings(front: Front) -> str:
         "*Decided*: the difference is larger than two standard errors of the runs or tests that "
         'are named. *Open* ("cannot tell"): it is not, or no run covers the claim.'
     )
-    table = "\n".join([*head, *sorted(rows)])
+    table = "\n".join([*head, *sorted(rows, key=lambda row: row[:4])])  # by number, as concluded
     return f"{count}\n\n:::{{div}} claims\n\n{table}\n\n:::\n\n{said}"
 
 

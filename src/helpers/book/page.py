@@ -44,7 +44,7 @@ _LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
 _MADE = re.compile(
     r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.*\||; what it computed is kept;"
 )
-_UNIT_IN_HEADER = re.compile(r"\(([^()<>]+)\)(?=\s*</th>)")
+_UNIT_AT_END = re.compile(r"\(([^()<>]+)\)(?=\s*</t[hd]>)")
 
 
 def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
@@ -336,9 +336,9 @@ def _is_nothing(out: dict) -> bool:
 
 
 def _readable(table: str | Sequence[str]) -> str:
-    """A table in a frame that scrolls; units in its headers as read; folded when it is long."""
+    """A table in a frame that scrolls; units in brackets as read; folded when it is long."""
     text = "".join(table)
-    text = _UNIT_IN_HEADER.sub(lambda m: f"({units.pretty(m[1])})", text)
+    text = _UNIT_AT_END.sub(lambda m: f"({units.pretty(m[1])})", text)
     text = text.replace(" +/- ", " ± ").replace(" +- ", " ± ")
     text = re.sub(r"<th(?![^>]*scope)([^>]*class=\"[^\"]*col_heading)", r'<th scope="col"\1', text)
     framed = (

@@ -24,7 +24,7 @@ from helpers.errors import Unfit, nearest
 _NOT_SHOWN = {"remove-cell", "remove_cell"}
 TAGS_WITHOUT_INPUT = _NOT_SHOWN | {"remove-input", "remove_input"}
 #: a line of a page that gives way to what `helpers.book.front` makes of the executed chapters
-_GENERATED = re.compile(r"^% generated: ([a-z_]+)(?: (\S+))?\s*$", re.M)
+_GENERATED = re.compile(r"^% generated: ([a-z_]+)(?: (\S+))?[ \t]*$", re.M)
 
 
 def html(profile: str) -> Path:

@@ -398,8 +398,8 @@ def _exchange(table: pd.DataFrame) -> Finding:
         "Claim (4), ligand exchange as its cause",
         verdict,
         "ligand exchange makes the low-density state; exchanges are not counted.",
-        f"of {n} runs that fall, the first bond breaks before the fall has ended in "
-        f"{breaks['before']}, after it in {breaks['after']}, within its errors in "
+        f"{n} {'run falls' if n == 1 else 'runs fall'}; the first bond breaks before that has "
+        f"ended in {breaks['before']}, after it in {breaks['after']}, within its errors in "
         f"{breaks['unclear']}; the first ligand is exchanged before in {exchanges['before']}, "
         f"after in {exchanges['after']}.",
         tuple(

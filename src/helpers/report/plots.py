@@ -83,7 +83,8 @@ def rdf_stages(
         A panel for each pair.
     """
     nrows = -(-len(pairs) // ncols)
-    size = {"width": 10 / ncols, "height": 6 / ncols}
+    width = min(4.4, 10 / ncols)
+    size = {"width": width, "height": 0.63 * width}
     figure, panels = style.axes(
         ("r", "A"), ("g(r)", "-"), nrows=nrows, ncols=ncols, squeeze=False, **size
     )

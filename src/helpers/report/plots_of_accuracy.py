@@ -75,6 +75,7 @@ def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         ax.yaxis.set_major_formatter("{x:.3g}")
         ax.yaxis.set_minor_formatter("{x:.3g}")
         ax.set_ylabel(style.label(*said))
+        ax.locator_params(axis="x", nbins=4)
     panels[0].legend()
     return figure
 

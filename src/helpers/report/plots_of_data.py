@@ -168,11 +168,14 @@ def split(frames: pd.DataFrame, uses: Sequence[str]) -> Axes:
         The panel.
     """
     ordered = frames.dropna(subset=["step"])
-    _, ax = style.axes(("step of the sampling run", "-"), ("", "-"), width=7, height=6)
+    height = 1 + 0.17 * ordered["set"].nunique()  # names below each other, not over each other
+    _, ax = style.axes(("step of the sampling run", "-"), ("", "-"), width=7, height=height)
     for use in uses:
         rows = ordered[ordered["use"] == use]
         ax.plot(rows["step"], rows["set"], "|", markersize=7, label=use)
     ax.set_xscale("symlog", linthresh=100)
+    ax.tick_params(axis="y", labelsize=8)
+    ax.margins(y=0.02)
     ax.legend(**_BESIDE)
     return ax
 

@@ -370,6 +370,8 @@ def headed(
         frame = frame.rename_axis(index).reset_index()
     if columns is not None:
         frame = frame[list(columns)].rename(columns=columns)
+    if "unit" in frame:
+        frame = frame.assign(unit=frame["unit"].map(units.pretty))
     cells = {column: [_cell(v, decimals) for v in frame[column].astype(object)] for column in frame}
     return Table(pd.DataFrame(cells).rename(columns=header), caption)
 
