@@ -124,3 +124,17 @@ def test_structures_of_users_are_looked_at(tmp_path, capsys):
     assert read.get_masses()[read.symbols == "H"].max() < 1.01
     said = capsys.readouterr().out
     assert "the last of 2 frames" in said and "24 atoms of another mass" in said
+
+
+def test_sites_of_a_pdb_that_are_occupied_in_parts_are_refused(tmp_path):
+    sound = structures.load("Znim2-ABW")
+    sound.set_array("occupancy", np.where(np.arange(68) == 5, 0.5, 1.0))
+    ase.io.write(tmp_path / "mine.pdb", sound)
+    with pytest.raises(ValueError, match="5 is occupied in parts .0.5"):
+        structures.read(tmp_path / "mine.pdb")
+
+
+def test_a_framework_atom_t1_is_no_tritium():
+    assert structures.element("T") == structures.element("D2") == "H"
+    with pytest.raises(ValueError, match="'T1' is no element"):
+        structures.element("T1")

@@ -123,7 +123,7 @@ def element(label: str) -> str:
         return ISOTOPES.get(text, text)
     match = _LABEL.fullmatch(text)
     for found in (match[1], match[1].capitalize()) if match else ():
-        if found in ISOTOPES or (found in atomic_numbers and found != "X"):
+        if (found in ISOTOPES and found != "T") or (found in atomic_numbers and found != "X"):
             return ISOTOPES.get(found, found)
     said = f"{label!r} is no element" if text else "an atom has no element"
     raise Unfit(f"{said}; write the symbol (C, H, N, Zn ...) of each atom")
@@ -246,6 +246,13 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
             raise Unfit(
                 f"{name}: site {site} is occupied in parts ({share}); choose one ordered structure"
             )
+    shares = atoms.arrays.get("occupancy")  # of a PDB; all zero where its writer knew none
+    if shares is not None and ((shares > 0) & (shares < 0.999)).any():
+        i = int(np.flatnonzero((shares > 0) & (shares < 0.999))[0])
+        raise Unfit(
+            f"{name}: {atoms.symbols[i]} {i} is occupied in parts ({shares[i]:g}); choose one "
+            f"ordered structure"
+        )
     if (atoms.numbers == 0).any():
         raise Unfit(f"{name} has atoms without an element (X); write the symbol of each atom")
     from ase.neighborlist import neighbor_list
