@@ -28,6 +28,7 @@ ISOTOPES = {"D": "H", "T": "H"}  # symbols that IUPAC keeps for heavy hydrogen
 # Shorter than this share of the sum of covalent radii no bond is, however hot: two atoms in one
 # place, a second copy of a molecule, coordinates in another unit.
 _OVERLAP = 0.5
+_LOOSE = 0.05  # share of H
 _LONGEST_BOND_OF_H = 1.6  # A, to anything but a metal, in hot frames too
 _LABEL = re.compile(r"\d*([A-Za-z]{1,2})(?:[\d_+\-.*'()].*)?")
 
@@ -68,8 +69,8 @@ def file(name: str) -> Path:
     path = paths.STRUCTURES / f"{name}.extxyz"
     if not path.is_file():
         raise UnknownStructure(
-            f"no structure {name!r} in {paths.relative(paths.STRUCTURES)}{nearest(name, names())} "
-            f"(there are: {', '.join(names())})"
+            f"no structure {name!r} in {paths.relative(paths.STRUCTURES)}, and no such file"
+            f"{nearest(name, names())} (there are: {', '.join(names())})"
         )
     return path
 
@@ -283,7 +284,8 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
         )
     hydrogen = np.flatnonzero(atoms.symbols == "H")
     bound = pairs("i", _LONGEST_BOND_OF_H)
-    if len(alone := np.setdiff1d(hydrogen, bound)):
+    alone = np.setdiff1d(hydrogen, bound)
+    if len(alone) > _LOOSE * len(hydrogen):  # fewer: an atom is missing, as the run says
         raise Unfit(
             f"{name}: {len(alone)} of {len(hydrogen)} H have no atom within "
             f"{_LONGEST_BOND_OF_H:g} A (H {alone[0]}): the cell is not that of the atoms, or both "
