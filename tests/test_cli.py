@@ -115,3 +115,10 @@ def test_a_variable_of_make_is_one_word_of_the_shell(target, variable, place):
     words = shlex.split(said.stdout.splitlines()[-1])
     assert words[place] == hostile and words[1] == target
     assert not (paths.ROOT / "pwned").exists()
+
+
+def test_runs_are_listed_though_the_potential_of_one_is_not_here(capsys):
+    assert cli.main(["runs", "--list"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"atp-100Kps .* steps  data/runs/atp-100Kps\n", said)
+    assert "steps  not finished here: no potential 'round-2'\n" in said
