@@ -12,10 +12,15 @@ JOBS    ?= 1
 EXECUTOR ?= local
 RUNS    ?=
 NAME    ?=
-WORKERS ?= $(shell expr $$(nproc) + 1)
+ifndef WORKERS
+WORKERS := $(shell expr $$(nproc) + 1)
+endif
 FROM    ?=
 PORT    ?= 8000
 REPOSITORY ?=
+
+# A value as one word of the shell, whatever is in it. ARGS, FROM and PYTEST are words of a command.
+quoted = '$(subst ','\'',$(value $(1)))'
 
 ENV  := build/env
 UV   := build/tools/bin/uv
@@ -32,19 +37,19 @@ help: ## list these targets
 
 .PHONY: book
 book: $(ENV)/.synced ## execute what is stale, render, check: build/PROFILE/html (PROFILE=small REPOSITORY=https://...)
-	@$(ZIF4) book --profile '$(PROFILE)' --jobs '$(JOBS)'
+	@$(ZIF4) book --profile $(call quoted,PROFILE) --jobs $(call quoted,JOBS)
 
 .PHONY: serve
 serve: $(ENV)/.synced ## show the book in a browser: http://localhost:8000 (PORT=8000)
-	@test -f 'build/$(PROFILE)/html/index.html' \
-	    || { echo 'the book of profile $(PROFILE) is not built yet: make book PROFILE=$(PROFILE)' >&2; exit 1; }
-	@echo 'http://localhost:$(PORT)  (Ctrl-C ends it)'
-	@$(ENV)/bin/python -m http.server --bind 127.0.0.1 --directory 'build/$(PROFILE)/html' '$(PORT)' >/dev/null 2>&1 \
-	    || { code=$$?; test $$code -gt 128 || echo 'port $(PORT) is taken: make serve PORT=8001' >&2; exit $$code; }
+	@test -f build/$(call quoted,PROFILE)/html/index.html \
+	    || { echo the book of profile $(call quoted,PROFILE) is not built yet: make book PROFILE=$(call quoted,PROFILE) >&2; exit 1; }
+	@echo http://localhost:$(call quoted,PORT) ' (Ctrl-C ends it)'
+	@$(ENV)/bin/python -m http.server --bind 127.0.0.1 --directory build/$(call quoted,PROFILE)/html $(call quoted,PORT) >/dev/null 2>&1 \
+	    || { code=$$?; test $$code -gt 128 || echo port $(call quoted,PORT) 'is taken: make serve PORT=8001' >&2; exit $$code; }
 
 .PHONY: pdf
 pdf: $(ENV)/.synced ## the whole book as build/PROFILE/book.pdf (Debian: chromium)
-	@$(ZIF4) pdf --profile '$(PROFILE)'
+	@$(ZIF4) pdf --profile $(call quoted,PROFILE)
 
 .PHONY: lab
 lab: $(ENV)/.synced ## open the chapters as notebooks in JupyterLab
@@ -55,39 +60,39 @@ lab: $(ENV)/.synced ## open the chapters as notebooks in JupyterLab
 
 .PHONY: chapter
 chapter: $(ENV)/.synced ## execute one chapter: CHAPTER=04_heating_rates ARGS="-p heating_rate 50"
-	@$(ZIF4) chapter --profile '$(PROFILE)' $(ARGS) -- '$(CHAPTER)'
+	@$(ZIF4) chapter --profile $(call quoted,PROFILE) $(ARGS) -- $(call quoted,CHAPTER)
 
 .PHONY: parameters
 parameters: $(ENV)/.synced ## list the parameters of one chapter: CHAPTER=04_heating_rates
-	@$(ZIF4) parameters --profile '$(PROFILE)' -- '$(CHAPTER)'
+	@$(ZIF4) parameters --profile $(call quoted,PROFILE) -- $(call quoted,CHAPTER)
 
 .PHONY: import
 import: $(ENV)/.synced ## own OUTCAR, vasprun.xml, CP2K, extxyz as a set: NAME=mine FROM="run1 run2/OUTCAR"
-	@$(ZIF4) import $(ARGS) -- '$(NAME)' $(FROM)
+	@$(ZIF4) import $(ARGS) -- $(call quoted,NAME) $(FROM)
 
 .PHONY: frames
 frames: $(ENV)/.synced ## make a set of labelled frames again: SET=crystal_0300 (recipes: data/sets.yaml)
-	@$(ZIF4) frames $(ARGS) -- '$(SET)'
+	@$(ZIF4) frames $(ARGS) -- $(call quoted,SET)
 
 .PHONY: potential
 potential: $(ENV)/.synced ## train a potential: POTENTIAL=atp (recipes: data/potentials.yaml)
-	@$(ZIF4) potential -- '$(POTENTIAL)'
+	@$(ZIF4) potential -- $(call quoted,POTENTIAL)
 
 .PHONY: evaluate
 evaluate: $(ENV)/.synced ## errors of a potential on every set, into its metrics.json: POTENTIAL=atp
-	@$(ZIF4) evaluate -- '$(POTENTIAL)'
+	@$(ZIF4) evaluate -- $(call quoted,POTENTIAL)
 
 .PHONY: run
 run: $(ENV)/.synced ## make, resume or reuse a heating run: RUN=atp-100Kps (recipes: data/runs.yaml)
-	@$(ZIF4) run $(ARGS) -- '$(RUN)'
+	@$(ZIF4) run $(ARGS) -- $(call quoted,RUN)
 
 .PHONY: runs
 runs: $(ENV)/.synced ## make the heating runs of a profile: PROFILE=full EXECUTOR=slurm ARGS=--dry-run (RUNS="a b")
-	@$(ZIF4) runs --profile '$(PROFILE)' --executor '$(EXECUTOR)' $(ARGS) -- $(RUNS)
+	@$(ZIF4) runs --profile $(call quoted,PROFILE) --executor $(call quoted,EXECUTOR) $(ARGS) -- $(foreach one,$(RUNS),$(call quoted,one))
 
 .PHONY: ship-run
 ship-run: $(ENV)/.synced ## put a finished heating run into data/runs, thinned: RUN=atp-100Kps
-	@$(ZIF4) ship-run $(ARGS) -- '$(RUN)'
+	@$(ZIF4) ship-run $(ARGS) -- $(call quoted,RUN)
 
 .PHONY: dft
 dft: $(ENV)/.synced ## label by CP2K (Debian: cp2k libopenblas0-serial) data/dft again, or ARGS="--new ZIF-4"
@@ -99,11 +104,11 @@ correction: $(ENV)/.synced ## fit what CP2K adds to the reference: data/correcti
 
 .PHONY: check
 check: $(ENV)/.synced ## look through the rendered book for errors, broken links, empty figures
-	@$(ZIF4) check --profile '$(PROFILE)'
+	@$(ZIF4) check --profile $(call quoted,PROFILE)
 
 .PHONY: test
 test: lint ## lint, unit tests, and the smoke book of all chapters, live (PYTEST="-k rdf" selects)
-	@$(ENV)/bin/pytest -n '$(WORKERS)' --dist loadfile --no-loadscope-reorder $(PYTEST)
+	@$(ENV)/bin/pytest -n $(call quoted,WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 .PHONY: test-slurm
 test-slurm: $(ENV)/.synced ## heating runs through a real Slurm on this machine (Debian: slurm-wlm, munge)

@@ -3,7 +3,9 @@
 import errno
 import os
 import re
+import shlex
 import signal
+import subprocess
 
 import pytest
 import yaml
@@ -99,3 +101,24 @@ def test_an_evaluation_on_a_set_without_virials_is_printed(monkeypatch, capsys):
     monkeypatch.setattr(accuracy, "evaluate", lambda name: {"mine": errors})
     assert cli.main(["evaluate", "atp"]) == 0
     assert capsys.readouterr().out.split()[-2:] == ["-", "meV/atom"]
+
+
+@pytest.mark.parametrize("target, variable, place", [
+    ("run", "RUN", -1), ("book", "PROFILE", 3), ("book", "JOBS", -1), ("chapter", "CHAPTER", -1),
+    ("import", "NAME", -1), ("frames", "SET", -1), ("evaluate", "POTENTIAL", -1),
+    ("runs", "EXECUTOR", 5),
+])  # fmt: skip
+def test_a_variable_of_make_is_one_word_of_the_shell(target, variable, place):
+    hostile = "x' || touch pwned; '$(shell touch pwned) `touch pwned`"
+    command = ["make", "-n", "-o", "build/env/.synced", target, f"{variable}={hostile}"]
+    said = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    words = shlex.split(said.stdout.splitlines()[-1])
+    assert words[place] == hostile and words[1] == target
+    assert not (paths.ROOT / "pwned").exists()
+
+
+def test_runs_are_listed_though_the_potential_of_one_is_not_here(capsys):
+    assert cli.main(["runs", "--list"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"atp-100Kps .* steps  data/runs/atp-100Kps\n", said)
+    assert "steps  not finished here: no potential 'round-2'\n" in said

@@ -216,3 +216,13 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
         part.write_text("half of the ne")
         raise ZeroDivisionError
     assert file.read_text() == "old" and list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", "", '{"a":' * 5000, "\x00"])
+def test_a_broken_record_is_left_out_by_name_and_once(build, capsys, text):
+    folder = paths.made("runs", "broken")
+    folder.mkdir(parents=True)
+    (folder / provenance.FILE).write_text(text)
+    assert not [*provenance.finished("runs"), *provenance.finished("runs")]
+    said = capsys.readouterr().out
+    assert said.count("left out:") == 1 and "broken/provenance.json is broken" in said

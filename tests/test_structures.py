@@ -1,5 +1,7 @@
 """ZIF-4's cell against what is known of it, and supercells."""
 
+import tracemalloc
+
 import ase.io
 import numpy as np
 import pytest
@@ -106,6 +108,8 @@ def test_structures_of_users_are_looked_at(tmp_path, capsys):
         (lambda a: a.set_pbc((True, True, False)), "not periodic in all directions"),
         (lambda a: a.extend(sound[:3]), "3 pairs of atoms overlap"),
         (lambda a: a.positions.__setitem__((0, 0), np.nan), "NaN or infinity"),
+        (lambda a: a.set_cell(a.cell / 0.529, scale_atoms=True), "24 of 24 H have no atom within"),
+        (lambda a: a.set_cell(a.cell.array.T), "of 24 H have no atom within"),
     ):
         atoms = sound.copy()
         change(atoms)
@@ -132,3 +136,36 @@ def test_a_note_on_a_file_is_printed_once(tmp_path, capsys):
     for _ in range(2):
         structures.read(tmp_path / "two.extxyz")
     assert capsys.readouterr().out.count("[taken]") == 1
+
+
+def test_sites_of_a_pdb_that_are_occupied_in_parts_are_refused(tmp_path):
+    sound = structures.load("Znim2-ABW")
+    sound.set_array("occupancy", np.where(np.arange(68) == 5, 0.5, 1.0))
+    ase.io.write(tmp_path / "mine.pdb", sound)
+    with pytest.raises(ValueError, match="5 is occupied in parts .0.5"):
+        structures.read(tmp_path / "mine.pdb")
+
+
+def test_a_framework_atom_t1_is_no_tritium():
+    assert structures.element("T") == structures.element("D2") == "H"
+    with pytest.raises(ValueError, match="'T1' is no element"):
+        structures.element("T1")
+
+
+def test_a_byte_order_mark_is_named(tmp_path):
+    ase.io.write(tmp_path / "mine.cif", structures.load("Znim2-ABW"))
+    marked = b"\xef\xbb\xbf" + (tmp_path / "mine.cif").read_bytes()
+    (tmp_path / "mine.cif").write_bytes(marked)
+    with pytest.raises(ValueError, match="byte-order mark: save it as UTF-8 without one"):
+        structures.read(tmp_path / "mine.cif")
+
+
+def test_a_huge_cell_takes_no_memory(tmp_path):
+    few = structures.load("Znim2-ABW")
+    few.set_cell(few.cell.array * 50)  # of which one has cut the molecules open
+    ase.io.write(tmp_path / "mine.extxyz", few)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="H have no atom within"):
+        structures.read(tmp_path / "mine.extxyz")
+    assert tracemalloc.get_traced_memory()[1] < 1e8
+    tracemalloc.stop()

@@ -47,6 +47,8 @@ WRONG = """
 |import a --option x {file}|import a --option n=[ {file}|import a --option n=1 {file}
 |import a --energy-key E {file}|import a --forces-key energy {file}
 |import a --stoichiometry none {file}|import a --against nosuch {file}
+|bench-train --steps 99999999999999999999|validate elastic atp ZIF-4 --hessian {other}
+|validate elastic atp ZIF-4 --hessian /nowhere.npy|chapter 01_data -p sets data/structures
 |html --profile ../x|html --profile nosuch|check --profile nosuch|check --profile ../../etc
 """
 

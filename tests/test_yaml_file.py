@@ -31,6 +31,7 @@ BAD = {
     "part:\n  steps: 1\n  steps: 2\n": r"line 3: part.steps is there twice \(first in line 2\)",
     "part: &a [*a]\n": "line 1, part.0 holds itself",
     "part: [1\n": "line 2: .*mend it there",
+    "[" * 3000: "is nested too deep; write it flat",
     "1: {}\n": "line 1: the key '1' is no text; put it between quotes",
     "yes: {}\n": "line 1: the key 'yes' is no text",
     "- a\n- b\n": r"\['a', 'b'\] is not a map, name: value",

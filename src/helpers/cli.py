@@ -284,10 +284,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_LARGEST = 2**31 - 1
+
+
 def _whole(text: str) -> int:
-    """A whole number from 1 up, of the command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    """A whole number from 1 up, of the command line, that fits where programs put it."""
+    if not text.isdecimal() or not 1 <= int(text[:20]) <= _LARGEST:
+        upto = f" to {_LARGEST}" if text.isdecimal() and text.strip("0") else " up"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1{upto}")
     return int(text)
 
 
@@ -529,13 +533,16 @@ def _runs(options) -> int:
 
 
 def _state_of_run(name: str) -> str:
+    from helpers.potentials import store
     from helpers.recipes import catalogue, runs
 
-    found = runs.find(name)
-    return (
-        f"{name:20s} {catalogue.run_recipe(name).total_steps:8d} steps  "
-        f"{paths.relative(found.directory) if found else 'not finished here'}"
-    )
+    steps = catalogue.run_recipe(name).total_steps
+    try:
+        found = runs.find(name)
+        state = paths.relative(found.directory) if found else "not finished here"
+    except store.BadPotential as error:  # that of an earlier round, whose weights are not shipped
+        state = f"not finished here: {str(error).partition(' (')[0].partition(';')[0]}"
+    return f"{name:20s} {steps:8d} steps  {state}"
 
 
 def _dft(options) -> int:
@@ -610,7 +617,15 @@ def _validate(options) -> int:
 
     of = options.model, options.structure
     if options.check == "elastic":
-        guess = np.load(options.hessian) if options.hessian else None
+        guess = None
+        if options.hessian:
+            try:
+                guess = np.load(options.hessian)
+            except (OSError, ValueError, EOFError) as error:
+                raise errors.Unfit(
+                    f"{options.hessian} is no array of numpy ({error}); give the file that "
+                    f"`zif4 validate curvature` names"
+                ) from error
         made = elastic.elastic_constants(*of, hessian=guess)
     elif options.check == "energy":
         made = energy_conservation.energy_in_time(*of)

@@ -40,6 +40,9 @@ _PACKAGES = (
 )
 
 
+_told: set[str] = set()  # once is enough: a command may look through all results many times
+
+
 class DirectoryBusy(UserError, RuntimeError):
     """Another process works in this directory."""
 
@@ -105,7 +108,7 @@ def sha256(path: Path) -> str:
 def finished(kind: str) -> Iterator[tuple[Path, dict]]:
     """Each finished directory of a kind, made here or shipped.
 
-    A directory whose ``provenance.json`` is broken does not count as finished and is reported.
+    A directory whose ``provenance.json`` is broken does not count as finished; it is reported once.
 
     Parameters
     ----------
@@ -124,7 +127,9 @@ def finished(kind: str) -> Iterator[tuple[Path, dict]]:
             try:
                 yield file.parent, read(file.parent)
             except NoProvenance as broken:
-                print(f"left out: {broken}", flush=True)
+                if str(broken) not in _told:
+                    print(f"left out: {broken}", flush=True)
+                _told.add(str(broken))
 
 
 def find(kind: str, recipe: dict) -> Path | None:
@@ -409,7 +414,7 @@ def read(directory: Path) -> dict:
         if not isinstance(record, dict):
             raise ValueError(f"a {type(record).__name__} where a record should be")
         return record
-    except ValueError as error:  # no JSON, or no text at all
+    except (ValueError, RecursionError) as error:  # no JSON, no text, or nested without end
         raise NoProvenance(
             f"{paths.relative(file)} is broken ({error}); restore it from git, or remove its "
             f"directory to have the result made again"

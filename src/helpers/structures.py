@@ -29,6 +29,8 @@ ISOTOPES = {"D": "H", "T": "H"}  # symbols that IUPAC keeps for heavy hydrogen
 # Shorter than this share of the sum of covalent radii no bond is, however hot: two atoms in one
 # place, a second copy of a molecule, coordinates in another unit.
 _OVERLAP = 0.5
+_LOOSE = 0.05  # share of H
+_LONGEST_BOND_OF_H = 1.6  # A, to anything but a metal, in hot frames too
 _LABEL = re.compile(r"\d*([A-Za-z]{1,2})(?:[\d_+\-.*'()].*)?")
 
 
@@ -68,8 +70,8 @@ def file(name: str) -> Path:
     path = paths.STRUCTURES / f"{name}.extxyz"
     if not path.is_file():
         raise UnknownStructure(
-            f"no structure {name!r} in {paths.relative(paths.STRUCTURES)}{nearest(name, names())} "
-            f"(there are: {', '.join(names())})"
+            f"no structure {name!r} in {paths.relative(paths.STRUCTURES)}, and no such file"
+            f"{nearest(name, names())} (there are: {', '.join(names())})"
         )
     return path
 
@@ -124,7 +126,7 @@ def element(label: str) -> str:
         return ISOTOPES.get(text, text)
     match = _LABEL.fullmatch(text)
     for found in (match[1], match[1].capitalize()) if match else ():
-        if found in ISOTOPES or (found in atomic_numbers and found != "X"):
+        if (found in ISOTOPES and found != "T") or (found in atomic_numbers and found != "X"):
             return ISOTOPES.get(found, found)
     said = f"{label!r} is no element" if text else "an atom has no element"
     raise Unfit(f"{said}; write the symbol (C, H, N, Zn ...) of each atom")
@@ -192,10 +194,13 @@ def read(path: Path | str) -> Atoms:
             f"symbol (H for deuterium)"
         ) from error
     except Exception as error:  # the readers of ASE raise whatever a file makes them stumble over
+        with open(path, "rb") as start:
+            marked = start.read(3).startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"))
         raise Unfit(
-            f"{name} is no structure that ASE reads ({type(error).__name__}: {error}); give an "
-            f"extended XYZ, CIF or POSCAR"
-        ) from error
+            f"{name} is no structure that ASE reads ({type(error).__name__}: {error}); "
+            + ("it begins with a byte-order mark: save it as UTF-8 without one" if marked
+               else "give an extended XYZ, CIF or POSCAR")
+        ) from error  # fmt: skip
     if not frames:
         raise Unfit(f"{name} holds no structure; give an extended XYZ, CIF or POSCAR")
     atoms = frames[-1]
@@ -258,22 +263,45 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
             raise Unfit(
                 f"{name}: site {site} is occupied in parts ({share}); choose one ordered structure"
             )
+    shares = atoms.arrays.get("occupancy")  # of a PDB; all zero where its writer knew none
+    if shares is not None and ((shares > 0) & (shares < 0.999)).any():
+        i = int(np.flatnonzero((shares > 0) & (shares < 0.999))[0])
+        raise Unfit(
+            f"{name}: {atoms.symbols[i]} {i} is occupied in parts ({shares[i]:g}); choose one "
+            f"ordered structure"
+        )
     if (atoms.numbers == 0).any():
         raise Unfit(f"{name} has atoms without an element (X); write the symbol of each atom")
-    from ase.neighborlist import neighbor_list
+    from ase.neighborlist import primitive_neighbor_list
+
+    def pairs(what: str, cutoff):
+        """Of ASE, in no more bins than atoms: those of a huge cell would fill the memory."""
+        return primitive_neighbor_list(
+            what, atoms.pbc, atoms.cell.array, atoms.positions, cutoff, atoms.numbers,
+            max_nbins=max(len(atoms), 8),
+        )  # fmt: skip
 
     reach = {
-        (a, b): _OVERLAP * (covalent_radii[atomic_numbers[a]] + covalent_radii[atomic_numbers[b]])
-        for a in set(atoms.symbols)
-        for b in set(atoms.symbols)
+        (a, b): _OVERLAP * (covalent_radii[a] + covalent_radii[b])
+        for a in set(atoms.numbers.tolist())
+        for b in set(atoms.numbers.tolist())
     }
-    i, j, d = neighbor_list("ijd", atoms, reach)
+    i, j, d = pairs("ijd", reach)
     if len(i):
         k = int(d.argmin())
         raise Unfit(
             f"{name}: {len(i) // 2 or 1} pairs of atoms overlap, {atoms.symbols[i[k]]} {i[k]} and "
             f"{atoms.symbols[j[k]]} {j[k]} at {d[k]:.2f} A; remove the second copy, or check the "
             f"unit of the cell"
+        )
+    hydrogen = np.flatnonzero(atoms.symbols == "H")
+    bound = pairs("i", _LONGEST_BOND_OF_H)
+    alone = np.setdiff1d(hydrogen, bound)
+    if len(alone) > _LOOSE * len(hydrogen):  # fewer: an atom is missing, as the run says
+        raise Unfit(
+            f"{name}: {len(alone)} of {len(hydrogen)} H have no atom within "
+            f"{_LONGEST_BOND_OF_H:g} A (H {alone[0]}): the cell is not that of the atoms, or both "
+            f"are not in A; mend it"
         )
 
 

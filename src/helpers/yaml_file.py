@@ -114,6 +114,8 @@ class Document:
             self.content = None if root is None else loader.construct_document(root)
         except FileNotFoundError:
             raise error(f"{self.name} is missing; restore it from git") from None
+        except RecursionError:
+            raise error(f"{self.name} is nested too deep; write it flat") from None
         except UnicodeDecodeError as broken:
             raise error(f"{self.name} is no text in UTF-8 ({broken}); save it as such") from None
         except yaml.YAMLError as broken:

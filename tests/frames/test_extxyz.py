@@ -125,6 +125,8 @@ def test_any_unit_order_and_handedness_gives_the_right_numbers(
     ("dft_energy=-3.5", "energy under more than one key: energy, dft_energy.*--energy-key"),
     ('REF_stress="1 2 3 4 5 6"', "stress under more than one key: stress, REF_stress"),
     ('virial="1 0 0 0 1 0 0 0 1"', "stress and virial of frame 0 do not belong together"),
+    ('REF_virial="1 0 0 0 1 0 0 0 1"', "stress and REF_virial of frame 0 are not of one calc"),
+    ("s_unit=GPa", "s_unit=GPa and not of what"),
 ])  # fmt: skip
 def test_what_may_mean_two_things_is_refused_with_the_option(some, tmp_path, info, message):
     (tmp_path / "x.extxyz").write_text(written(some, info=info))
@@ -259,3 +261,45 @@ def test_a_cell_and_an_energy_under_other_names_are_told(some, tmp_path):
     (tmp_path / "x.extxyz").write_text(written(some, keys={"energy": "energy_per_atom"}))
     with pytest.raises(dataset.BadFrames, match="energy_per_atom is an energy an atom"):
         formats.import_labelled(tmp_path / "x.extxyz", keys={"energy": "energy_per_atom"})
+
+
+@pytest.mark.parametrize("pbc, periodic", [
+    ('"1 1 1"', True), ("T", True), ('"True True True"', True), ("[T, T, T]", True),
+    ('"0 0 0"', False), ('"1 1 0"', False), ('"T T 0"', False), ('"yes yes no"', False),
+    ("none", False), ("0", False),
+])  # fmt: skip
+def test_boundaries_are_read_however_they_are_spelt(some, tmp_path, pbc, periodic):
+    text = written(some).replace('pbc="T T T"', f"pbc={pbc}")
+    (tmp_path / "x.extxyz").write_text(text)
+    if periodic:
+        assert len(formats.import_labelled(tmp_path / "x.extxyz")) == N_FRAMES
+        return
+    with pytest.raises(dataset.BadFrames, match="frame 0 has no periodic cell"):
+        formats.import_labelled(tmp_path / "x.extxyz")
+
+
+@pytest.mark.parametrize("old, new, message", [
+    ("pos:R:3:forces:R:3", "pos:R:3:forces:R:2", "has 7 columns, Properties tells of 6; which"),
+    ("pos:R:3:forces:R:3", "pos:R:3:pos:R:3", "Properties tells of pos twice"),
+])  # fmt: skip
+def test_columns_that_are_not_told_are_refused(some, tmp_path, old, new, message):
+    (tmp_path / "x.extxyz").write_text(written(some).replace(old, new))
+    with pytest.raises(dataset.BadFrames, match=message):
+        formats.import_labelled(tmp_path / "x.extxyz")
+
+
+def test_short_names_of_units_and_exponents_of_fortran_are_read(some, right, tmp_path):
+    text = written(some, info="E_unit=Ry f_units=meV/Ang formula_units=4 charge_unit=e",
+                   scale=(ENERGY["Ry"], FORCE["meV/Ang"], 1))  # fmt: skip
+    exponents = re.sub(r"(\d\.\d{10})(?= |$)", r"\1D+00", text, flags=re.M)
+    assert exponents.count("D+00") == N_FRAMES * 68 * 6
+    (tmp_path / "x.extxyz").write_text(exponents)
+    assert_same(formats.import_labelled(tmp_path / "x.extxyz"), right, atol=1e-5)
+
+
+def test_a_key_with_the_unit_of_something_else_is_refused():
+    assert label_units.suffix("energy_mHa", "energy")[1] == pytest.approx(1e-3 * units.Hartree)
+    assert label_units.suffix("dft_energy", "energy") is None
+    for key, of in (("virial_GPa", "virial"), ("energy_pa", "energy"), ("stress_ev", "stress")):
+        with pytest.raises(dataset.BadFrames, match=f"is no unit of {of}"):
+            label_units.suffix(key, of)

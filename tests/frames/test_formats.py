@@ -1,5 +1,6 @@
 """Outputs of other programs: labels keep their meaning on every way in, the unfit are refused."""
 
+import gzip
 import re
 from pathlib import Path
 
@@ -237,6 +238,7 @@ def test_the_stress_of_cp2k_is_read_in_the_unit_that_it_names(tmp_path, unit, pe
     (lambda text: text + text, "holds 2 steps, .*--format cp2k/md"),
     (lambda text: text.replace("STRESS|", ""), "holds no virial; .*STRESS_TENSOR ANALYTICAL"),
     (lambda text: text.replace("ATOMIC COORDINATES", ""), "no coordinates; .*PRINT_LEVEL MEDIUM"),
+    (lambda text: text.replace(" 0.720000 ", " ******** "), "a line that is not as CP2K writes it"),
 ])  # fmt: skip
 def test_an_unfit_output_of_cp2k_is_refused_with_the_remedy(tmp_path, change, message):
     (tmp_path / "cp2k.out").write_text(change((CP2K / "hcn.out").read_text()))
@@ -247,3 +249,26 @@ def test_an_unfit_output_of_cp2k_is_refused_with_the_remedy(tmp_path, change, me
 def test_an_unconverged_cp2k_run_is_refused():
     with pytest.raises(formats.Unconverged, match="did not converge; raise MAX_SCF"):
         formats.import_labelled(CP2K / "hcn_unconverged.out")
+
+
+def test_exponents_of_fortran_in_an_output_of_cp2k(tmp_path):
+    text = (CP2K / "hcn.out").read_text()
+    (tmp_path / "d.out").write_text(text.replace("-16.167596777947093", "-1.6167596777947093D+01"))
+    here, there = (formats.import_labelled(f) for f in (tmp_path / "d.out", CP2K / "hcn.out"))
+    np.testing.assert_allclose(here["energies"], there["energies"], rtol=1e-12)
+
+
+def test_binary_files_and_what_dpdata_does_not_look_for(images, extxyz, tmp_path):
+    ase.io.write(tmp_path / "x.traj", images)
+    packed = tmp_path / "x.traj.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "x.traj").read_bytes()))
+    for file in (tmp_path / "x.traj", packed):
+        system = formats.import_labelled(file, "ase/traj")
+        np.testing.assert_allclose(system["energies"], formats.from_extxyz(extxyz)["energies"])
+    (tmp_path / "pw.out").write_text("     convergence NOT achieved after 100 iterations\n")
+    with pytest.raises(formats.Unconverged, match="'convergence NOT achieved'.*--drop"):
+        formats.import_labelled(tmp_path / "pw.out", "qe/pw/scf")
+    with pytest.raises(dataset.BadFrames, match="did you mean 'deepmd/npy'"):
+        formats.import_labelled(tmp_path / "x.traj", "deepmd/nyp")
+    with pytest.raises(dataset.BadFrames, match="several systems from 'deepmd/npy/mixed'"):
+        formats.import_labelled(tmp_path / "x.traj", "deepmd/npy/mixed")

@@ -211,3 +211,23 @@ def test_runs_behind_links_and_runs_of_as_many_steps_are_all_read(here, images):
     ]  # fmt: skip
     vasp_writer.vasprun(images[:8], here / "elsewhere" / "vasprun.xml")
     assert [f.name for f, _ in importing.labelled_files(here / "runs")] == ["vasprun.xml"]
+
+
+def test_one_structure_with_two_labels_is_refused(here, images):
+    """One of them would be left out as a copy, whichever is right."""
+    other = []
+    for atoms in images[:8]:
+        again = atoms.copy()
+        labels = atoms.calc.results
+        again.calc = SinglePointCalculator(again, **(labels | {"energy": labels["energy"] + 0.5}))
+        other.append(again)
+    ase.io.write(here / "pbe.extxyz", images[:8])
+    ase.io.write(here / "scan.extxyz", other)
+    with pytest.raises(dataset.BadFrames, match="frame 0 of .*scan.* frame 0 of .*pbe.*two calc"):
+        importing.import_set([here / "pbe.extxyz", here / "scan.extxyz"], "mine")
+
+
+@pytest.mark.parametrize("name", [".", "..", ".hidden", "-x", "a/b", "a b", ""])
+def test_names_of_sets(here, name):
+    with pytest.raises(ValueError, match="is no name of a set"):
+        importing.import_set([here / "x.extxyz"], name)

@@ -69,6 +69,8 @@ def test_heat_hold_sample():
     "change, word",
     [
         ({"temperature_end_K": 0.0}, "temperature_end_K = 0.0 must be positive"),
+        ({"seed": 0}, "seed = 0 is not from 1"),
+        ({"seed": 2**31}, "seed = 2147483648 is not from 1"),
         ({"pressure_bar": float("nan")}, "pressure_bar = nan must be a number"),
         ({"hydrogen_mass_u": 0.0}, "positive"),
         ({"relaxed": "cell"}, "iso, aniso, tri, atoms or nothing"),

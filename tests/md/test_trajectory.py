@@ -352,3 +352,18 @@ def test_times_of_no_unit_that_cannot_be_ps_are_left_out(tmp_path, capsys):
     crystal_dump(file, [0, 1000], before="ITEM: TIME\n{step}\n")
     assert np.isnan(trajectory.read(file).times_ps).all()
     assert "fs rather than ps" in capsys.readouterr().out
+
+
+def test_lengths_in_nm_are_refused_and_a_byte_order_mark_is_not(tmp_path):
+    file = tmp_path / trajectory.FILE
+    frames = dump(file, ORTHOGONAL)
+    text = file.read_text()
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    np.testing.assert_allclose(trajectory.read(file).positions[0], frames[0].positions, atol=1e-6)
+    small = re.sub(r"\S+e[+-]\d\d", lambda m: repr(float(m[0]) / 10), text)
+    file.write_text(small)
+    with pytest.raises(UserError, match="5.05 atoms in an A.3; lengths are not in A"):
+        trajectory.read(file)
+    frames[0].set_cell(frames[0].cell.array / 10)
+    with pytest.raises(UserError, match="frame 0 has 5.05 atoms in an A.3"):
+        trajectory.of_images(frames[:1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from helpers import paths
+from helpers import paths, provenance
 from helpers.errors import NotThere
 
 SETS = ("sets", "live_sets", "reference_sets")
@@ -39,7 +39,7 @@ def refuse_unknown(values: Mapping) -> None:
     for name, value in values.items():
         for one in value if isinstance(value, list) else [value]:
             if name in SETS:
-                dataset.locate(one)
+                provenance.read(dataset.locate(one))  # a folder of another kind is no set
             elif name in POTENTIALS and one not in made_here:
                 store.load(one)
             elif name in RUNS and one:

@@ -398,7 +398,7 @@ def _unbalanced(system) -> Iterator[tuple[str, None]]:
 def _other_virial(system) -> Iterator[tuple[str, None]]:
     """By the forces inside of molecules; fewer frames or a weak correlation tell nothing."""
     found = binding.molecular_virial(system)
-    sure = 0.7 if found.n_frames >= 5 else 0.75
+    sure, surely, beyond = (0.7, 0.7, 0.15) if found.n_frames >= 5 else (0.75, 0.9, 0.35)
     if abs(found.correlation) > sure and not 0.4 < found.slope < 2.5:
         yield (
             f"the virial swings by {found.slope:.3g} times that of the forces inside of molecules "
@@ -406,7 +406,7 @@ def _other_virial(system) -> Iterator[tuple[str, None]]:
             f"(W = -V sigma) or is not in eV",
             None,
         )
-    elif found.n_frames >= 5 and found.reordered > max(0.7, found.in_place + 0.15):
+    elif found.n_frames >= 4 and found.reordered > max(surely, found.in_place + beyond):
         yield (
             f"the components of the virial swing with the forces inside of molecules in another "
             f"order (correlation {found.in_place:.2f} in place, {found.reordered:.2f} as "

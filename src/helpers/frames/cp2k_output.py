@@ -6,7 +6,9 @@ in a unit that it names.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import dpdata
@@ -15,7 +17,7 @@ from ase import units as ase_units
 from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 
 from helpers import paths, structures
-from helpers.errors import Unfit
+from helpers.errors import Unfit, UserError
 from helpers.frames import files, label_units
 from helpers.frames.dataset import BadFrames
 from helpers.frames.vasp import Unconverged
@@ -34,9 +36,28 @@ _STRESS = re.compile(
 )  # fmt: skip
 
 
+def _in_words(read: Callable) -> Callable:
+    """What a damaged line makes a reader stumble over, as a refusal that names the file."""
+
+    @functools.wraps(read)
+    def reader(path: Path, **options):
+        try:
+            return read(path, **options)
+        except UserError:
+            raise
+        except (ValueError, IndexError, KeyError) as error:
+            raise BadFrames(
+                f"{paths.relative(Path(path))} has a line that is not as CP2K writes it ({error}): "
+                f"it was damaged, run it again or leave it out"
+            ) from error
+
+    return reader
+
+
 # ---------------------------------------------------------------- single points
 
 
+@_in_words
 def read_point(path: Path) -> dpdata.LabeledSystem:
     """Cell, atoms, energy, forces and, where it is printed, virial of a single point.
 
@@ -81,7 +102,7 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
     forces = _forces(text, len(rows))
     if forces is None:
         raise BadFrames(f"{name} holds no forces of all atoms; run CP2K with &FORCES ON")
-    energy = [float(value) for value in _ENERGY.findall(text)]
+    energy = [files.number(value) for value in _ENERGY.findall(text)]
     if not energy:
         raise BadFrames(f"{name} holds no energy; run CP2K with RUN_TYPE ENERGY_FORCE")
     stress = _stress(text, name)
@@ -155,8 +176,7 @@ def cp2k_stress(path: Path) -> np.ndarray | None:
         As `files.text`.
     """
     text = files.text(path)
-    stress = _stress(text, paths.relative(path))
-    return None if stress is None else stress
+    return _stress(text, paths.relative(path))
 
 
 def _stress(text: str, name: str) -> np.ndarray | None:
@@ -207,6 +227,7 @@ def _system(symbols, cells, coords, energies, forces, stress) -> dpdata.LabeledS
 # ---------------------------------------------------------------- molecular dynamics
 
 
+@_in_words
 def read_md(path: Path, *, virial: bool, notes: list[str]) -> dpdata.LabeledSystem:
     """The steps of a molecular dynamics run, by the files that CP2K writes beside its output.
 
@@ -336,7 +357,7 @@ def _xyz(file: Path) -> dict[int, tuple[list[str], float, np.ndarray]]:
         except ValueError as error:
             raise BadFrames(f"{name}: step {step[1]} holds no three numbers an atom") from error
         frames[int(step[1])] = (
-            [row[0] for row in rows], float(energy[1]) if energy else np.nan, numbers
+            [row[0] for row in rows], files.number(energy[1]) if energy else np.nan, numbers
         )  # fmt: skip
         at += 2 + n
     return frames
@@ -374,7 +395,7 @@ def _columns(file: Path, n: int) -> dict[int, np.ndarray]:
 
 def _printed_stress(text: str, energies: np.ndarray, name: str) -> np.ndarray | None:
     """Stress (n, 3, 3) in eV/A^3 of the steps, found in the output by their energies (hartree)."""
-    marks = [(m.start(), float(m[1])) for m in _ENERGY.finditer(text)]
+    marks = [(m.start(), files.number(m[1])) for m in _ENERGY.finditer(text)]
     tensors = [(m.start(), _tensor(m, name)) for m in _STRESS.finditer(text)]
     if not tensors:
         return None

@@ -120,7 +120,12 @@ def from_extxyz(
         if i >= start and (stop is None or i < stop) and (i - start) % keep_every == 0
     ]
     if not frames:
-        raise BadFrames(f"{name} holds no frame in {start}:{stop}:{keep_every}")
+        chosen_ones = (start, stop, keep_every) != (0, None, 1)
+        raise BadFrames(
+            f"{name} holds no frame"
+            + (f" in {start}:{stop}:{keep_every}; choose others" if chosen_ones else
+               ", it is empty; name another file")
+        )  # fmt: skip
     symbols = [_symbols(frame, f"{name}: frame {i}", notes) for i, frame in enumerate(frames)]
     wanted = Counter(symbols[0].tolist())
     for i, (frame, mine) in enumerate(zip(frames, symbols, strict=True)):
@@ -132,7 +137,8 @@ def from_extxyz(
         _refuse_no_cell(frame, f"{name}: frame {i}")
     if any((mine != symbols[0]).any() for mine in symbols):
         notes.append("atoms in another order in some frames: sorted by element in each")
-    chosen = _choose(frames, keys or {}, virial, name, notes)
+    keys = keys or {}
+    chosen = _choose(frames, keys, virial, name, notes)
     scale = _scales(frames, chosen, name, notes)
     order = [sorted(range(len(s)), key=lambda i, s=s: _rank(s[i])) for s in symbols]
     first = symbols[0][order[0]]
@@ -150,6 +156,8 @@ def from_extxyz(
         * np.array([f.arrays[chosen["forces"]][o] for f, o in zip(frames, order, strict=True)]),
     }
     virials = _virials(frames, chosen, scale, data["cells"], name)
+    if virials is not None and not keys.get("stress") and not keys.get("virial"):
+        _refuse_other_tensor(frames, chosen, virials, data["cells"], name)
     if virials is not None:
         data["virials"] = virials
     for key in FRAME_DATA:
@@ -250,23 +258,39 @@ def _frame(header: str, rows: list[str], where: str) -> Frame:
     fields = layout.split(":") if layout else ["species", "S", "1", "pos", "R", "3"]
     if len(fields) % 3 or not all(x.isdigit() for x in fields[2::3]):
         raise BadFrames(f"{where}: Properties={layout} is not name:kind:columns in turn")
+    if twice := [x for x, n in Counter(fields[::3]).items() if n > 1]:
+        raise BadFrames(f"{where}: Properties tells of {twice[0]} twice; name each column once")
     widths = [int(x) for x in fields[2::3]]
     table = [row.split() for row in rows]
-    if bad := [i for i, row in enumerate(table) if len(row) < sum(widths)]:
+    if bad := [i for i, row in enumerate(table) if len(row) != sum(widths)]:
+        found = len(table[bad[0]])
         raise BadFrames(
-            f"{where}: atom {bad[0]} has {len(table[bad[0]])} columns, Properties tells of "
-            f"{sum(widths)}; the frame was cut off: finish the run or cut it out"
-        )
+            f"{where}: atom {bad[0]} has {found} columns, Properties tells of {sum(widths)}; "
+            + ("the frame was cut off: finish the run or cut it out" if found < sum(widths) else
+               "which column is which is not known: name all of them in Properties")
+        )  # fmt: skip
     arrays, column = {}, 0
     for key, kind, width in zip(fields[::3], fields[1::3], widths, strict=True):
         part = [row[column : column + width] for row in table]
         try:
-            values = np.array(part, dtype={"R": float, "I": int}.get(kind.upper(), str))
+            values = _column(part, kind.upper())
         except (ValueError, OverflowError) as error:
-            raise BadFrames(f"{where}: {key} of an atom is no number ({error})") from error
+            raise BadFrames(
+                f"{where}: {key} of an atom is no number ({error}); mend the line, or cut the "
+                f"frame out if the run diverged there"
+            ) from error
         arrays[key] = values[:, 0] if width == 1 else values
         column += width
     return Frame(info, arrays, cell)
+
+
+def _column(part: list[list[str]], kind: str) -> np.ndarray:
+    try:
+        return np.array(part, dtype={"R": float, "I": int}.get(kind, str))
+    except ValueError:
+        if kind != "R":
+            raise
+    return np.array([[files.number(word) for word in row] for row in part])
 
 
 _PAIR = re.compile(
@@ -300,7 +324,7 @@ def _value_of(text: str):
     try:
         numbers = [
             int(word) if re.fullmatch(r"[-+]?\d{1,15}", word)
-            else float(word.lower().replace("d", "e"))  # Fortran's exponents
+            else files.number(word)
             for word in words
         ]  # fmt: skip
     except ValueError:
@@ -351,8 +375,9 @@ def _formula(symbols: np.ndarray) -> str:
 
 
 def _refuse_no_cell(frame: Frame, where: str) -> None:
-    key = _named(frame.info, "pbc")
-    text = str(frame.info[key]).lower() if key else ""
+    key = _named(frame.info, "pbc", "periodic")
+    told = re.findall(r"[^\s,\[\]\"'.]+", str(frame.info[key]).lower()) if key else []
+    periodic = all(word in ("t", "true", "1", "y", "yes", "xyz") for word in told)
     other = [k for k in frame.info if k.lower() in ("cell", "box", "h", "lattice_vectors")
              and np.shape(frame.info[k]) == (9,)]  # fmt: skip
     if frame.cell is None and other:
@@ -360,7 +385,7 @@ def _refuse_no_cell(frame: Frame, where: str) -> None:
             f"{where}: the cell is called {other[0]}; extended XYZ calls it Lattice (vectors one "
             f"after the other): rename it"
         )
-    if frame.cell is None or "f" in text.replace("false", "f") or _volume(frame.cell) < 1e-6:
+    if frame.cell is None or not periodic or _volume(frame.cell) < 1e-6:
         raise BadFrames(
             f'{where} has no periodic cell; write it into the file (Lattice="..." pbc="T T T"), '
             f"a molecule in a box wide enough"
@@ -515,7 +540,9 @@ def _scales(frames: list[Frame], chosen: dict, name: str, notes: list[str]) -> d
     scale = dict.fromkeys(label_units.QUANTITIES, 1.0)
     said = {}
     for i, frame in enumerate(frames):
-        mine = {k: str(v) for k, v in frame.info.items() if _UNIT_KEY.fullmatch(k)}
+        mine = {
+            k: v for k, v in frame.info.items() if isinstance(v, str) and _UNIT_KEY.fullmatch(k)
+        }
         if i and mine != said:
             raise BadFrames(
                 f"{name}: frame {i} names other units ({mine or 'none'}) than the first "
@@ -563,9 +590,10 @@ def _quantity_of(key: str, info: Mapping) -> str | None:
     if _NO_LABEL.search("_".join(words)):
         return None
     found = [of for word in words if (of := label_units.quantity(word))]
-    if not found and words[-1].lower() == "pressure" and "pressure" not in info:
-        return "?"
-    return found[-1] if found else None
+    if found:
+        return found[-1]
+    own = {key.lower() for key in info} - {key.lower()}  # dipole_unit beside a dipole, and so on
+    return None if words[-1].lower() in own | label_units.NO_LABELS else "?"
 
 
 def _virials(frames, chosen, scale, cells, name: str) -> np.ndarray | None:
@@ -580,9 +608,7 @@ def _virials(frames, chosen, scale, cells, name: str) -> np.ndarray | None:
     if "stress" in by:
         by["stress"] *= -np.abs(np.linalg.det(cells))[:, None, None]
     if len(by) == 2:
-        size = np.abs(by["virial"]).max(axis=(1, 2))
-        off = np.abs(by["stress"] - by["virial"]).max(axis=(1, 2))
-        bad = np.flatnonzero(~(off <= 1e-3 * size + 1e-4))
+        bad = _differing(by["stress"], by["virial"])
         if len(bad):
             i = int(bad[0])
             ratio = (by["stress"][i] * by["virial"][i]).sum() / (by["virial"][i] ** 2).sum()
@@ -592,6 +618,33 @@ def _virials(frames, chosen, scale, cells, name: str) -> np.ndarray | None:
                 f"({KEYS['stress']} {chosen['stress']} or {KEYS['virial']} {chosen['virial']})"
             )
     return by.get("stress", by.get("virial"))
+
+
+def _differing(mine: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Indices of frames whose virials (F, 3, 3) differ by more than the digits of a file."""
+    off = np.abs(mine - other).max(axis=(1, 2))
+    return np.flatnonzero(~(off <= 1e-3 * np.abs(other).max(axis=(1, 2)) + 1e-4))
+
+
+def _refuse_other_tensor(frames, chosen, virials, cells, name: str) -> None:
+    """Refuse a second tensor under an unusual name (stress, REF_virial) that is not the same."""
+    for label in {"stress", "virial"} - set(chosen):
+        read = next(iter({"stress", "virial"} & set(chosen)))
+        for key in _candidates(label, frames[0]):
+            if not all(_has_shape(label, frame, key) for frame in frames):
+                continue
+            unit = label_units.suffix(key, label) or ("", 1.0)
+            other = unit[1] * np.array(
+                [_tensor(f.info[key], f"{name}: {key} of frame {i}") for i, f in enumerate(frames)]
+            )
+            if label == "stress":
+                other *= -np.abs(np.linalg.det(cells))[:, None, None]
+            if len(bad := _differing(other, virials)):
+                raise BadFrames(
+                    f"{name}: {chosen[read]} and {key} of frame {bad[0]} are not of one "
+                    f"calculation (W = -V sigma), one may be a prediction: say which is the label "
+                    f"({KEYS[read]} {chosen[read]} or {KEYS[label]} {key})"
+                )
 
 
 def _tensor(value, where: str) -> np.ndarray:

@@ -106,6 +106,10 @@ def text(path: Path) -> str:
     Unreadable
         The file is an archive, compressed twice or in a way that is not known here, or damaged.
     """
+    return _text(_content(path))
+
+
+def _content(path: Path) -> bytes:
     head(path, 1000)
     with opened(path) as file:
         try:
@@ -114,11 +118,45 @@ def text(path: Path) -> str:
             raise _damaged(path, error) from error
     if content.startswith((*_OPEN, *_REFUSED)):
         raise Unreadable(f"{paths.relative(path)} is compressed twice; unpack it first")
+    return content
+
+
+def _text(content: bytes) -> str:
     try:
-        found = _decoded(content)
+        return _decoded(content)
     except UnicodeDecodeError:
-        found = _lines(content.decode("latin-1"))
-    return found
+        return _lines(content.decode("latin-1"))
+
+
+def _is_binary(content: bytes) -> bool:
+    """By its beginning: a text that a crash left zeros in is none."""
+    return b"\0" in content[:1000] and not content.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
+def number(word: str) -> float:
+    """The number of a word, in Fortran's way of writing it too.
+
+    >>> number("-1.5D-02")
+    -0.015
+
+    Parameters
+    ----------
+    word : str
+        The word.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    if "_" in word:  # which Python takes for a separator of digits
+        raise ValueError(f"could not convert string to float: {word!r}")
+    return float(word.lower().replace("d", "e"))
 
 
 def _decoded(content: bytes, errors: str = "strict") -> str:
@@ -134,7 +172,7 @@ def _lines(text: str) -> str:
 
 @contextmanager
 def as_text(path: Path) -> Iterator[Path]:
-    """A path under which a parser finds a file as plain text in UTF-8.
+    """A path under which a parser finds a file unpacked, text as UTF-8 and binary as it is.
 
     Parameters
     ----------
@@ -153,8 +191,12 @@ def as_text(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     content = path.read_bytes()
+    packed = content.startswith((*_OPEN, *_REFUSED))
+    if _is_binary(content) and not packed:
+        yield path
+        return
     try:
-        if b"\r" not in content and not content.startswith((*_OPEN, *_REFUSED, b"\xef\xbb\xbf")):
+        if b"\r" not in content and not packed and not content.startswith(b"\xef\xbb\xbf"):
             content.decode()
             yield path
             return
@@ -163,7 +205,8 @@ def as_text(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="zif4-text-"))
     try:
         copy = folder / plain_name(path)
-        copy.write_text(text(path), encoding="utf-8")
+        content = _content(path)
+        copy.write_bytes(content if _is_binary(content) else _text(content).encode())
         yield copy
     finally:
         shutil.rmtree(folder)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import dpdata
 import numpy as np
+from dpdata.format import Format
 
 from helpers import structures
-from helpers.errors import NotThere, Unfit, nearest
+from helpers.errors import NotThere, Unfit, UserError, nearest
 from helpers.frames import cp2k_output, dataset, files, vasp
 from helpers.frames.cp2k_output import cp2k_stress
 from helpers.frames.dataset import BadFrames
@@ -37,6 +38,12 @@ CP2K_MD = ("cp2k/md", "cp2kdata/md", "cp2k/aimd_output")
 _ALIASES = {"outcar": "vasp/outcar", "xml": "vasp/xml", "cp2kdata/e_f": "cp2k/output"}
 
 
+# What other programs print of electrons that did not converge; dpdata does not look for it.
+_UNCONVERGED = re.compile(
+    rb"convergence NOT achieved|convergence has NOT been achieved|SCF_NOT_CONV"
+    rb"|SELF-CONSISTENCY CYCLE DID NOT CONVERGE"
+    rb"|SCF NOT CONVERGED|Convergence failure -- run terminated", re.I
+)  # fmt: skip
 _OPTIONS = {
     "extxyz": {"keep_every", "start", "stop"},
     "vasp/outcar": {"begin", "step"},
@@ -181,6 +188,14 @@ def _true_elements(system: dpdata.LabeledSystem, path: Path, notes: list[str]) -
     system.data["atom_numbs"] = [int((types == i).sum()) for i in range(len(names))]
 
 
+def _refuse_unconverged(plain: Path, path: Path, fmt: str) -> None:
+    if found := _UNCONVERGED.search(plain.read_bytes()):
+        raise Unconverged(
+            f"{path} ({fmt}) says {found[0].decode()!r}: its electrons did not converge; compute "
+            f"it again, or leave the file out (zif4 import --drop)"
+        )
+
+
 def _through_dpdata(path: Path, fmt: str, **options) -> dpdata.LabeledSystem:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -189,13 +204,18 @@ def _through_dpdata(path: Path, fmt: str, **options) -> dpdata.LabeledSystem:
                 system = dpdata.LabeledSystem(str(path), fmt=fmt, **options)
             else:
                 with files.as_text(path) as plain:
+                    _refuse_unconverged(plain, path, fmt)
                     system = dpdata.LabeledSystem(str(plain), fmt=fmt, **options)
         except NotImplementedError as error:
+            known = Format.get_formats()
             raise BadFrames(
-                f"dpdata knows no labelled format {fmt!r}{nearest(fmt, (*FORMATS, *CP2K_MD))}; a "
-                f"plugin of dpdata may bring it ({error})"
+                f"dpdata reads several systems from {fmt!r}, here a set is one system; let dpdata "
+                f"convert each to deepmd/npy (dpdata.MultiSystems)"
+                if fmt in known and "doesn't support" in str(error)
+                else f"dpdata knows no labelled format {fmt!r}{nearest(fmt, (*known, *CP2K_MD))}; "
+                f"a plugin of dpdata may bring it"
             ) from error
-        except Unfit:
+        except UserError:
             raise
         except Exception as error:  # its parsers raise whatever the file makes them stumble over
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -247,10 +247,13 @@ def import_set(
         As `formats.import_labelled` and `checks.check`; or the files differ in composition, or
         fewer than two frames are left.
     """
+    if re.fullmatch(r"\w[\w.+-]*", name) is None:
+        raise Unfit(
+            f"{name!r} is no name of a set; use letters, digits, '_', and behind the first one "
+            f"'-', '+', '.'"
+        )
     if paths.shipped("frames", name).exists():
         raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
-    if re.fullmatch(r"[\w.+-]+", name) is None:
-        raise Unfit(f"{name!r} is no name of a set; use letters, digits, '-', '_', '+', '.'")
     places = [fetch(s[4:]) if str(s).startswith("doi:") else Path(s) for s in sources]
     passed_over: list[dict] = []
     chosen = [found for place in places for found in labelled_files(place, fmt, passed_over)]
@@ -296,7 +299,10 @@ def import_set(
     if dropped:
         provenance.announce("left out", target, f"{len(dropped)} frames: not converged")
     for within, what in ((checks.SAME, "copies"), (near_copy, "near-copies")):
-        if (bad := checks.copies(system, within) >= 0).any():
+        of = checks.copies(system, within)
+        if within == checks.SAME:
+            _refuse_other_labels(system, of, origin)
+        if (bad := of >= 0).any():
             leave_out(bad, f"{what} of earlier frames (closer than {within:g} A)")
     while drop and len(system):
         judged = checks.objections(system, virial=virial, laws=True, sources=_files(origin),
@@ -330,6 +336,21 @@ def import_set(
         shown = "these frames cannot tell" if value is None else f"{value:g}"
         print(f"  {law}: {shown} (wanted: {_WANTED[law]})", flush=True)
     return target
+
+
+def _refuse_other_labels(system, of: np.ndarray, origin: Sequence[tuple[str, int]]) -> None:
+    """Refuse a structure that is there twice with different labels: one of them would be lost."""
+    for i in np.flatnonzero(of >= 0):
+        energy = (system["energies"][i] - system["energies"][of[i]]) / system.get_natoms()
+        force = np.abs(system["forces"][i] - system["forces"][of[i]]).max()
+        if abs(energy) > 1e-3 or force > 0.1:
+            (file, frame), (other, earlier) = origin[i], origin[of[i]]
+            raise dataset.BadFrames(
+                f"frame {frame} of {file} is the structure of frame {earlier} of {other} with "
+                f"other labels (energies {1e3 * energy:.3g} meV/atom apart, forces up to "
+                f"{force:.2g} eV/A): they are of two calculations; import one of them, or both "
+                f"under two names"
+            )
 
 
 def _labels(found: Sequence[Path]) -> list[str]:

@@ -14,6 +14,7 @@ from helpers.frames.dataset import BadFrames
 
 _ENERGY = {
     "ev": 1.0, "mev": 1e-3, "kev": 1e3,
+    **dict.fromkeys(("mhartree", "mha"), 1e-3 * ase_units.Hartree), "mry": 1e-3 * ase_units.Rydberg,
     **dict.fromkeys(("hartree", "ha", "eh", "a.u.", "au"), ase_units.Hartree),
     **dict.fromkeys(("rydberg", "ry"), ase_units.Rydberg),
     "kcal/mol": 4.184 / units.EV_IN_KJ_PER_MOL, "kj/mol": 1 / units.EV_IN_KJ_PER_MOL,
@@ -30,11 +31,18 @@ _PRESSURE_GPA = {
 #: quantities of a header and what a unit of theirs is made of
 QUANTITIES = ("energy", "force", "stress", "virial", "length", "position", "cell")
 _NAMES = {
-    "energy": ("energy", "energies"), "force": ("force", "forces"), "stress": ("stress",),
+    "energy": ("energy", "energies", "ener", "e", "etot"),
+    "force": ("force", "forces", "frc", "f"), "stress": ("stress", "stresses", "sigma"),
     "virial": ("virial", "virials"),
-    "length": ("length", "distance"), "cell": ("cell", "lattice"),
+    "length": ("length", "distance", "dist", "len"), "cell": ("cell", "lattice", "box"),
     "position": ("position", "positions", "pos", "coord", "coords", "coordinate", "coordinates"),
 }  # fmt: skip
+#: what else has units, and is read nowhere
+NO_LABELS = frozenset(
+    "angle band charge charges dipole dipoles field frequency gap hessian magmom magmoms mass "
+    "masses moment moments polarizability polarization q quadrupole spin spins temp temperature "
+    "time timestep vel velocities velocity".split()
+)
 
 
 def quantity(word: str) -> str | None:
@@ -98,12 +106,27 @@ def suffix(key: str, of: str) -> tuple[str, float] | None:
     -------
     (str, float) or None
         The unit and its `factor`; None if the key names none.
+
+    Raises
+    ------
+    BadFrames
+        The key names a unit of another quantity.
     """
+    other = ""
     for separator in re.finditer(r"[_\-([]+", key):
         unit = key[separator.end() :].rstrip(")]")
-        found = _factor(of, _plain(unit.replace("_", "/")))
-        if separator.start() and len(unit) > 1 and found:
+        if not separator.start() or len(unit) < 2:
+            continue
+        plain = _plain(unit.replace("_", "/"))
+        if found := _factor(of, plain):
             return unit, found
+        if any(_factor(one, plain) for one in QUANTITIES):
+            other = other or unit
+    if other:
+        raise BadFrames(
+            f"{key} names {other!r}, which is no unit of {of}; write it under the name of what it "
+            f"is, or without a unit if it is in eV, eV/A or eV/A^3"
+        )
     return None
 
 

@@ -187,8 +187,8 @@ def _labelled(plain: Path, fmt: str, name: str, options: dict) -> dict:
     for warning in said:
         if any(word in str(warning.message) for word in _CUT):
             raise BadFrames(
-                f"{name}: {warning.message}. The run was cut off: finish it, or cut off what is "
-                f"left of its last step"
+                f"{name}: {warning.message}. The run was cut off or a line is damaged: finish it, "
+                f"or cut that step out"
             )
     return data
 

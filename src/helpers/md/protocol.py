@@ -224,6 +224,8 @@ class HeatingRun:
         ):
             if not getattr(self, name) >= 0:
                 raise Unfit(f"{name} = {getattr(self, name)} must not be negative")
+        if not 1 <= self.seed < 2**31:
+            raise Unfit(f"seed = {self.seed} is not from 1 to 2147483647, which LAMMPS takes")
         if not self.temperature_end_K > 0:
             raise Unfit(f"temperature_end_K = {self.temperature_end_K} must be positive")
         constant = self.temperature_end_K == self.temperature_start_K

@@ -292,6 +292,7 @@ def of_images(
             raise Unfit(f"frame {f} has no cell that is periodic in all directions; write one")
         if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
             raise Unfit(f"frame {f} holds NaN or infinity; look at the run")
+        _refuse_dense(len(atoms), atoms.cell.array, f"frame {f}")
         fractional = atoms.positions @ np.linalg.inv(atoms.cell.array)
         if unwrap and before is not None:
             fractional = fractional - np.round(fractional - before)
@@ -423,6 +424,7 @@ class _Frame:
     has_unit: bool
 
 
+_DENSEST = 2.0  # atoms in an A^3; diamond has 0.18
 _LONGEST_STEP_PS = 0.02  # no run with atoms takes a step of 20 fs
 
 
@@ -440,7 +442,7 @@ def _frames(file: Path) -> Iterator[_Frame]:
     """Every whole frame of a dump, atoms by their ids."""
     name = paths.relative(file)
     unit, step = "", None
-    with files.opened(file) as raw, io.TextIOWrapper(raw) as handle:
+    with files.opened(file) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as handle:
         try:
             head = _head(handle)
             while head is not None:
@@ -528,6 +530,7 @@ def _frame(head: dict, rows: list[str], name: str, unit: str) -> _Frame:
         }
     except ValueError as error:
         raise Unfit(f"{where}: {error}; the file was damaged, cut that frame out") from error
+    _refuse_dense(len(table), cell * length, where)
     positions = _unwrapped(numbers, origin, cell, where)
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise Unfit(f"{where} holds NaN or infinity; the run exploded, cut it before")
@@ -609,3 +612,12 @@ def _box(kind: str, lines: list[str], where: str, length: float) -> tuple[np.nda
     if not abs(np.linalg.det(cell * length)) > 1e-9:
         raise Unfit(f"{where}: the box has no volume")
     return origin, cell
+
+
+def _refuse_dense(n: int, cell: np.ndarray, where: str) -> None:
+    """Refuse lengths in nm: no matter has so many atoms in a box (A)."""
+    if n > _DENSEST * (volume := abs(float(np.linalg.det(cell)))):
+        raise Unfit(
+            f"{where} has {n / volume:.3g} atoms in an A^3; lengths are not in A: name their unit "
+            f"(dump_modify units yes), or convert them"
+        )
