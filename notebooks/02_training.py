@@ -576,13 +576,14 @@ tables.side_by_side([*rows, at_start])
 #
 # No labelled frame of a crystal has two Zn near each other, so a potential may have no wall between
 # them and nobody notices, until a melt finds the hole. Frames of such melts, up to where two Zn came
-# too near, are the set `melts`, on which `atp` is trained. That this closes the hole is not shown here:
-# a run in which atoms come nearer than any bond ends there and says so ([chapter
-# 4](04_heating_rates.ipynb)).
+# too near, are the set `melts`; in `zinc_pairs` the two nearest Zn of hot frames are drawn together, to
+# where the reference says how they repel each other. `atp` is trained on both. Whether that was enough,
+# melts of its own tell. A run in which atoms come nearer than any bond ends there and says so.
 
 # %%
 #| label: tbl-melts
-#| caption: Melts at 2300 K: time until two Zn are nearer than 2.2 Å.
+#| caption: Melts at 2300 K, by an earlier potential and by this one: time until
+#|   two Zn are nearer than 2.2 Å.
 melts = peers.finished(hot_runs)
 tables_of_potentials.collapses(melts.values()) if melts else None
 
