@@ -42,7 +42,8 @@ class SetRecipe:
         strains of the cell of the start (xx, yy, zz, yz, xz, xy; shear as 2 e_ij, as in
         `helpers.validation.elastic`); for heating runs ``frames``, their number, evenly chosen from
         the first one at ``from_K`` on, and ``zn_zn_A``, distances to which the two nearest Zn of
-        each frame are drawn, in turn.
+        each frame are drawn, in turn; frames with a force above ``worth_force_eV_per_A`` are left
+        out (25 by default).
     common : dict
         Fields that all runs share.
     keep_every : int
@@ -83,6 +84,7 @@ class _FromRun:
     frames: int
     from_K: float = 0.0
     zn_zn_A: tuple[float, ...] = ()
+    worth_force_eV_per_A: float = 25.0
 
 
 def set_recipes() -> dict[str, SetRecipe]:

@@ -127,13 +127,14 @@ def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
             sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
         else:
             source = folder / "sampled.extxyz"
+            worth = options.pop("worth_force_eV_per_A", WORTH_FORCE)
             if plan.sampler == "runs":
                 _take(run, source, **options)
             elif not (folder / "sampled").is_file():
                 start = _begin(options, calculator)
                 _explore(plan.sampler, start, _ramp(options), source)
                 (folder / "sampled").touch()
-            _label(source, part, calculator or reference.Reference())
+            _label(source, part, calculator or reference.Reference(), worth)
         part.rename(final)
     return final
 
@@ -303,11 +304,14 @@ def _draw_together(atoms: Atoms, distance_A: float) -> None:
     atoms.positions[j] -= step
 
 
-def _label(source: Path, target: Path, calculator: Calculator) -> None:
+def _label(
+    source: Path, target: Path, calculator: Calculator, worth_force: float = WORTH_FORCE
+) -> None:
     """Frames of ``source`` with the reference's labels appended to ``target``, from where it ends.
 
     The first frame of a sampling run is its start, which is no news; frames whose label shows
-    that the sampler was lost are left out, and the first whose error is beyond all use ends it.
+    that the sampler was lost (a force above ``worth_force``, eV/A) are left out, and the first
+    whose error is beyond all use ends it.
     """
     done = sampling.whole_frames(target)
     target.touch()
@@ -323,5 +327,5 @@ def _label(source: Path, target: Path, calculator: Calculator) -> None:
             labelled.info["dp_force_rmse"] = float(np.sqrt(np.mean(error**2)))
         if labelled.info.get("dp_force_rmse", 0) > WORTH_ERROR:
             break
-        if np.abs(labelled.get_forces()).max() < WORTH_FORCE:
+        if np.abs(labelled.get_forces()).max() < worth_force:
             ase.io.write(target, labelled, format="extxyz", append=True)
