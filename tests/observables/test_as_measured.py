@@ -1,5 +1,7 @@
 """A model seen as a measurement: parts, floors, and its agreement with a curve of its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,19 @@ def test_F_has_no_ripples_of_the_end_of_g(crystal):
     one, _ = crystal
     assert scattering.WINDOWS == ("step", "lorch")
     assert np.abs(np.diff(one.F, 2)[Q[1:-1] > 8]).max() < 0.05
+
+
+def test_error_of_samples_is_the_jackknife_of_their_mean(crystal):
+    one, _ = crystal
+    rng = np.random.default_rng(1)
+    noisy = [replace(one, D=one.D + rng.normal(0, 0.3, len(r))) for _ in range(8)]
+    mean = as_measured.together(noisy)
+    np.testing.assert_allclose(mean.D, np.mean([sample.D for sample in noisy], axis=0))
+    assert mean.n_frames == 8 and mean.half_cell_A == one.half_cell_A
+    found = as_measured.errors({"many": noisy, "alone": [one]}, one.D).set_index("model")
+    table = as_measured.agreements({"many": mean}, one.D).iloc[0]
+    assert found.loc["many", "Rw"] == pytest.approx(table["Rw 1-10 A"])
+    # the mean of eight is nearer than any of them, and its error is not that of one
+    single = as_measured.agreements({str(k): s for k, s in enumerate(noisy)}, one.D)["Rw 1-10 A"]
+    assert 0 < found.loc["many", "Rw error"] < found.loc["many", "Rw"] < single.min()
+    assert found.loc["alone", "samples"] == 1 and np.isnan(found.loc["alone", "Rw error"])

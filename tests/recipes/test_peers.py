@@ -30,3 +30,16 @@ def test_runs_that_are_there_and_runs_that_are_not(capsys):
     assert len(end.frames) == 3
     np.testing.assert_array_equal(end.frames[-1][0], frames.positions[-1])
     assert len(peers.end_of(found["atp-20Kps"], 10**6).frames) == len(frames)
+
+
+def test_seeds_of_a_name_and_how_dense_they_ended(capsys):
+    found = peers.seeds(["atp-20Kps", "", "quench-of-nothing"])
+    assert [run.seed for run in found["atp-20Kps"]] == [1, 2, 3]
+    assert "quench-of-nothing" in capsys.readouterr().out
+    ends = peers.ends(found)
+    assert list(ends["seed"]) == [1, 2, 3] and set(ends["rate_K_per_ps"]) == {20.0}
+    last = found["atp-20Kps"][0].ramp["density_g_cm3"].iloc[-1]
+    assert ends["density_g_cm3"][0] == pytest.approx(last)
+    assert peers.ends({}).empty
+    both = peers.together([peers.of_structures(["glass01"]), peers.of_structures(["glass02"])])
+    assert len(both.frames) == 2

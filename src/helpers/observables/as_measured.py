@@ -9,7 +9,7 @@ is what was computed, and its order at long distances is that of the repetition,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -174,6 +174,73 @@ def agreements(models: Mapping[str, Seen], measured, ranges=RANGES_A) -> pd.Data
         row["scale"] = found.scale
         factor, stretched = pair_distribution.stretched(one.r, one.D, measured, *ranges[-1])
         rows.append(row | {"stretch": factor, "Rw stretched": stretched.Rw})
+    return pd.DataFrame(rows)
+
+
+def together(samples: Sequence[Seen]) -> Seen:
+    """What a measurement shows of several samples of one material in its beam: their mean.
+
+    Parameters
+    ----------
+    samples : sequence of Seen
+        The samples, one at least, all on the points of the measurement.
+
+    Returns
+    -------
+    Seen
+        The mean of all curves; half of the narrowest cell, and the frames of all.
+    """
+    first = samples[0]
+    return replace(
+        first,
+        F=np.mean([one.F for one in samples], axis=0),
+        D=np.mean([one.D for one in samples], axis=0),
+        parts={p: np.mean([one.parts[p] for one in samples], axis=0) for p in first.parts},
+        floors={p: float(np.mean([one.floors[p] for one in samples])) for p in first.floors},
+        density=float(np.mean([one.density for one in samples])),
+        half_cell_A=min(one.half_cell_A for one in samples),
+        n_frames=sum(one.n_frames for one in samples),
+    )
+
+
+def errors(models: Mapping[str, Sequence[Seen]], measured, low=1.0, high=10.0) -> pd.DataFrame:
+    """R_w of models of several independent samples, with its standard error by the jackknife.
+
+    The mean curve of the samples is compared, as in `agreements`, and once more without each of
+    them in turn: R_w of one sample alone would count its own noise as misfit.
+
+    Parameters
+    ----------
+    models : mapping of str to sequence of Seen
+        Name -> samples.
+    measured : (R,) array
+        D(r), 1/A^2.
+    low, high : float
+        Range, A.
+
+    Returns
+    -------
+    DataFrame
+        model, samples, Rw and Rw error, Rw stretched and its error (as in `agreements`); errors
+        are NaN of a single sample.
+    """
+    rows = []
+    for name, samples in models.items():
+        r, D = samples[0].r, np.array([one.D for one in samples])
+        n = len(D)
+        parts = [D.mean(axis=0)]
+        parts += [np.delete(D, k, axis=0).mean(axis=0) for k in range(n) if n > 1]
+        row = {"model": name, "samples": n}
+        for which, found in {
+            "Rw": [pair_distribution.agreement(r, d, measured, low, high).Rw for d in parts],
+            "Rw stretched": [
+                pair_distribution.stretched(r, d, measured, low, high)[1].Rw for d in parts
+            ],
+        }.items():
+            without = np.array(found[1:])
+            row[which] = found[0]
+            row[f"{which} error"] = np.sqrt((n - 1) * without.var()) if n > 1 else np.nan
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

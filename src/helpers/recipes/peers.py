@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from helpers import structures
 from helpers.errors import Unfit
@@ -100,3 +102,72 @@ def finished(names: Iterable[str]) -> dict[str, Run]:
     if missing := [name for name, run in found.items() if run is None]:
         print(f"not computed yet: {', '.join(missing)}")
     return {name: run for name, run in found.items() if run is not None}
+
+
+def seeds(names: Iterable[str]) -> dict[str, list[Run]]:
+    """The finished seeds of runs; of what is not there one line says so.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of data/runs.yaml without their seed: "quench-400Kps" stands for itself and for
+        "quench-400Kps-seed1" and so on. Empty names are passed over.
+
+    Returns
+    -------
+    dict
+        name -> its finished runs, one at least, in the order of data/runs.yaml.
+    """
+    known, found, missing = catalogue.run_names(), {}, []
+    for name in filter(None, names):
+        alike = [one for one in known if re.fullmatch(re.escape(name) + r"(-seed\d+)?", one)]
+        made = [run for run in map(runs.find, alike) if run is not None]
+        if made:
+            found[name] = made
+        if not made:
+            missing.append(name)
+        elif len(made) < len(alike):
+            missing.append(f"{len(alike) - len(made)} of {len(alike)} seeds of {name}")
+    if missing:
+        print(f"not computed yet: {', '.join(missing)}")
+    return found
+
+
+def together(samples: Sequence[Model]) -> Model:
+    """Samples of the same atoms as snapshots of one system.
+
+    Parameters
+    ----------
+    samples : sequence of Model
+        The samples, one at least.
+
+    Returns
+    -------
+    Model
+        All their snapshots.
+    """
+    return Model([frame for one in samples for frame in one.frames], samples[0].symbols)
+
+
+def ends(quenched: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
+    """What each run was when it had come to its last temperature.
+
+    Parameters
+    ----------
+    quenched : mapping of str to sequence of Run
+        Result of `seeds`.
+
+    Returns
+    -------
+    DataFrame
+        quench, rate_K_per_ps, atoms, seed, and density_g_cm3, the mean over the time in which the
+        thermostat was at the last temperature.
+    """
+    rows = []
+    for name, many in quenched.items():
+        for run in many:
+            off = (run.ramp["target_temperature_K"] - run.recipe.temperature_end_K).abs()
+            at_end = run.ramp["density_g_cm3"][off <= off.min() + 1e-6]
+            rows.append((name, run.rate, run.atoms, run.seed, float(at_end.mean())))
+    columns = ["quench", "rate_K_per_ps", "atoms", "seed", "density_g_cm3"]
+    return pd.DataFrame(rows, columns=columns)

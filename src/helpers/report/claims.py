@@ -4,7 +4,8 @@ A difference counts if it is larger than two standard errors; if an error is mis
 verdict is that the run cannot tell. The paper's numbers come from `helpers.report.paper`. A finding
 is three sentences: the verdict, what the paper says, and what is found here. Its other numbers go
 into a table below it (`numbers`). The claims of chapter 3 are in `claims_on_bonds`,
-those on heating rates, from many runs, in `claims_on_rates`.
+those on heating rates, from many runs, in `claims_on_rates`, those on the glass in
+`claims_on_glass`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Finding:
     verdict : str
         The verdict in a few words.
     paper : str
-        What the paper says, a sentence.
+        What the paper says, a sentence; empty where it says nothing.
     here : str
         What is found here, a sentence.
     numbers : tuple of Number
@@ -73,7 +74,8 @@ class Finding:
     numbers: tuple[Number, ...] = ()
 
     def __str__(self) -> str:
-        return f"**{self.claim}: {self.verdict}.** Paper: {self.paper} Here: {self.here}"
+        paper = f"Paper: {self.paper} " if self.paper else ""
+        return f"**{self.claim}: {self.verdict}.** {paper}Here: {self.here}"
 
 
 def markdown(findings: Sequence[Finding]) -> str:
@@ -112,6 +114,8 @@ def numbers(findings: Sequence[Finding]) -> tables.Table:
             row |= {"unit": units.pretty(number.unit), "paper": number.paper}
             rows.append(row | {"this book": number.here})
     columns = ["claim", "quantity", "unit", "paper", "this book"]
+    if rows and not any(one.paper for one in findings):  # the paper is silent on all of them
+        columns.remove("paper")
     return tables.headed(pd.DataFrame(rows, columns=columns))
 
 

@@ -176,6 +176,35 @@ def model(frames, symbols, kind: str = "x-ray", charges: Mapping[str, int] | Non
     )
 
 
+def models(
+    samples: Mapping[str, Sequence], charges: Mapping[str, int] | None = None
+) -> dict[str, list[Seen]]:
+    """What this measurement would have shown of each sample of several models.
+
+    Parameters
+    ----------
+    samples : mapping of str to sequence of peers.Model
+        Name of a model -> its samples, anything that has ``frames`` and ``symbols`` as `model`
+        takes them.
+    charges : dict of str to int, optional
+        See `radiation.amplitudes`.
+
+    Returns
+    -------
+    dict
+        name -> F(Q) and D(r) of each sample.
+
+    Raises
+    ------
+    Unfit
+        As `as_measured.seen`.
+    """
+    return {
+        name: [model(one.frames, one.symbols, charges=charges) for one in many]
+        for name, many in samples.items()
+    }
+
+
 def routes(frames, symbols, Q, ends: Sequence[float] = ()) -> dict[str, np.ndarray]:
     """F(Q) of a model by all routes there are, to see what the size of its cell does.
 

@@ -1,0 +1,224 @@
+"""Conclusions of the chapter on the glass, which the paper does not have.
+
+A difference between two means counts if Welch's t-test gives it less than 5 % by chance, so that
+two seeds must differ far more than their scatter and many only a little. One seed tells nothing of
+how far seeds differ: the verdict is then that it cannot be told.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import ttest_ind_from_stats
+
+from helpers.report import tables
+from helpers.report.claims import Finding, Number
+
+SIGNIFICANT = 0.05  # probability of chance
+_NONE = "cannot tell, since no quench is computed"
+_ONE_SEED = "cannot tell, since one seed does not say how far seeds differ"
+
+
+def nearest(fits: pd.DataFrame) -> Finding:
+    """Which model of a page comes nearest to the measured D(r).
+
+    Parameters
+    ----------
+    fits : DataFrame
+        Result of ``as_measured.errors``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    asis, stretched = (fits.loc[fits[which].idxmin()] for which in ("Rw", "Rw stretched"))
+    same = asis["model"] == stretched["model"]
+    verdict = f"{asis['model']}" + (
+        "" if same else f" as it is, {stretched['model']} once distances are stretched"
+    )
+    return Finding(
+        "Nearest to the measured glass",
+        verdict,
+        "",
+        f"R_w over 1–10 Å is {asis['Rw']:.2f} for {asis['model']} as it is, and "
+        f"{stretched['Rw stretched']:.2f} for {stretched['model']} with all distances times one "
+        "factor.",
+        tuple(
+            Number(f"R_w of {row['model']}, as it is; stretched", "-", _both(row))
+            for _, row in fits.iterrows()
+        ),
+    )
+
+
+def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
+    """Whether our glass is as near to the measured one as another model.
+
+    The slowest quench with two seeds or more is taken (of equal rates the largest cell), before
+    any R_w is looked at.
+
+    Parameters
+    ----------
+    fits : DataFrame
+        Result of ``as_measured.errors``; quenches by their names.
+    ends : DataFrame
+        Result of ``peers.ends``.
+    peer : str
+        The other model.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    claim = f"Our glass beside the {peer}"
+    if ends.empty:
+        return Finding(claim, _NONE, "", f"{peer} have nothing of ours beside them.")
+    theirs = fits.set_index("model").loc[peer]
+    found = fits.merge(_by_quench(ends), left_on="model", right_on="quench")
+    found = found.sort_values(["rate_K_per_ps", "atoms"], ascending=[True, False])
+    several = found[found["seeds"] > 1]
+    ours = (several if len(several) else found).iloc[0]
+    known = len(several) and theirs["samples"] > 1
+    verdict = _ONE_SEED
+    if known:
+        verdict = {
+            -1: "it is nearer to the measurement",
+            0: "cannot tell, they differ by no more than their samples do",
+            1: "it is farther from the measurement",
+        }[_differs(*_of(ours, "Rw"), *_of(theirs, "Rw"))]
+    elif len(several):
+        verdict = f"cannot tell, since the {peer} are one sample"
+    return Finding(
+        claim,
+        verdict,
+        "",
+        f"R_w over 1–10 Å is {tables.number(*_of(ours, 'Rw')[:2])} for {ours['model']} "
+        f"({_seeds(ours['seeds'])}) and {tables.number(*_of(theirs, 'Rw')[:2])} for the {peer}.",
+        tuple(
+            Number(f"R_w of {row['model']} ({_seeds(row['seeds'])}), as it is; stretched", "-",
+                   _both(row))
+            for _, row in found.iterrows()
+        ),
+    )  # fmt: skip
+
+
+def density_by_rate(ends: pd.DataFrame) -> Finding:
+    """Whether a slower quench ends as a denser glass.
+
+    Cells of one size are compared, those of the size that has most rates with two seeds or more.
+
+    Parameters
+    ----------
+    ends : DataFrame
+        Result of ``peers.ends``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    claim = "A slower quench makes a denser glass"
+    if ends.empty:
+        return Finding(claim, _NONE, "", "no density of a glass of ours is known.")
+    rates = _by_quench(ends)
+    of_size = dict(iter(rates.groupby("atoms")))
+    rows = max(of_size.values(), key=lambda r: ((r["seeds"] > 1).sum(), len(r), r["seeds"].sum()))
+    rows = rows.sort_values("rate_K_per_ps", ascending=False)
+    several = rows[rows["seeds"] > 1]
+    if len(rows) < 2:
+        verdict = "cannot tell, since one rate is computed"
+    elif len(several) < 2:
+        verdict = "cannot tell, since one seed at a rate does not say how far seeds differ"
+    else:
+        fast, slow = several.iloc[0], several.iloc[-1]
+        verdict = {
+            1: "agrees",
+            0: "cannot tell, rates differ by no more than seeds do",
+            -1: "does not agree, the slower one is less dense",
+        }[_differs(*_of(slow, "density"), *_of(fast, "density"))]
+    shown = several if len(several) > 1 else rows
+    said = [
+        f"{tables.number(*_of(row, 'density')[:2])} g/cm³ at {row['rate_K_per_ps']:g} K/ps "
+        f"({_seeds(row['seeds'])})"
+        for _, row in shown.iterrows()
+    ]
+    return Finding(
+        claim,
+        verdict,
+        "",
+        f"the density at the end is {', '.join(said)}, in cells of {rows['atoms'].iloc[0]} atoms.",
+        tuple(
+            Number(f"density of {row['quench']} ({_seeds(row['seeds'])})", "g/cm3",
+                   tables.number(*_of(row, "density")[:2]))
+            for _, row in rates.iterrows()
+        ),
+    )  # fmt: skip
+
+
+def on_heating(peaks: pd.DataFrame) -> Finding:
+    """What becomes of the first peak of the measured F(Q) on heating.
+
+    Parameters
+    ----------
+    peaks : DataFrame
+        Result of ``experiment.first_peaks``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    cold, hot = peaks.iloc[0], peaks.iloc[-1]
+    low = peaks.loc[peaks["ratio"] < 0.5, "temperature_C"]
+    first = low.min()
+    held = f"holds up to {hot['temperature_C']:g} °C"
+    return Finding(
+        "Order from one Zn to the next, on heating",
+        held if low.empty else f"less than half of it is left at {first:g} °C",
+        "",
+        f"from {cold['temperature_C']:g} to {hot['temperature_C']:g} °C the first peak of the "
+        f"measured F(Q) moves from {cold['position_per_A']:.2f} to {hot['position_per_A']:.2f} "
+        f"1/Å and its width goes from {cold['fwhm_per_A']:.2f} to {hot['fwhm_per_A']:.2f} 1/Å.",
+        (
+            Number("height of the first peak over that of the ligand, hottest against coldest",
+                   "-", f"{hot['ratio']:.2f}"),
+        ),
+    )  # fmt: skip
+
+
+def _by_quench(ends: pd.DataFrame) -> pd.DataFrame:
+    """One row for each quench: seeds, mean density and its standard error (none of one seed)."""
+    of_quench = ends.groupby(["quench", "rate_K_per_ps", "atoms"], sort=False)["density_g_cm3"]
+    rows = of_quench.agg(seeds="size", density="mean", spread="std").reset_index()
+    return rows.assign(**{"density error": rows["spread"] / np.sqrt(rows["seeds"])})
+
+
+def _of(row: pd.Series, name: str) -> tuple[float, float | None, int]:
+    """A mean, its standard error (None if unknown), and the number of samples."""
+    error = row[f"{name} error"]
+    n = row["seeds"] if "seeds" in row else row["samples"]
+    return row[name], float(error) if np.isfinite(error) else None, int(n)
+
+
+def _differs(a: float, a_error: float, n_a: int, b: float, b_error: float, n_b: int) -> int:
+    """Sign of a - b by Welch's t-test; 0 where chance may have made the difference."""
+    if not (a_error or b_error):
+        return int(np.sign(a - b))
+    spread = [error * np.sqrt(n) for error, n in ((a_error, n_a), (b_error, n_b))]
+    chance = ttest_ind_from_stats(a, spread[0], n_a, b, spread[1], n_b, equal_var=False).pvalue
+    return int(np.sign(a - b)) if chance < SIGNIFICANT else 0
+
+
+def _seeds(n: int) -> str:
+    return "one seed" if n == 1 else f"{n} seeds"
+
+
+def _both(row: pd.Series) -> str:
+    samples = int(row["samples"])
+    errors = [row[f"{name} error"] if samples > 1 else None for name in ("Rw", "Rw stretched")]
+    said = [
+        tables.number(row[name], error) if error is not None else f"{row[name]:.2f}"
+        for name, error in zip(("Rw", "Rw stretched"), errors, strict=True)
+    ]
+    return "; ".join(said)

@@ -1,0 +1,110 @@
+"""What the chapter on the glass concludes, with no quench, one seed, and several."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.report import claims
+from helpers.report import claims_on_glass as glass
+
+PEER = "ab-initio glasses"
+
+
+def ends(**densities):
+    """Ends of quenches: ``q400=[1.2, 1.3]`` are two seeds at 400 K/ps."""
+    rows = [
+        (name, float(name[1:].split("_")[0]), 2176 if "_" in name else 272, seed, density)
+        for name, of in densities.items()
+        for seed, density in enumerate(of, start=1)
+    ]
+    columns = ["quench", "rate_K_per_ps", "atoms", "seed", "density_g_cm3"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def fits(*ours):
+    """R_w of the ab-initio glasses, 0.55 +- 0.02, a crystal, and of (name, samples, R_w, error)."""
+    rows = [
+        (PEER, 5, 0.55, 0.02, 0.30, 0.02),
+        ("crystal", 1, 0.49, np.nan, 0.36, np.nan),
+        *((name, n, Rw, error, Rw / 2, error) for name, n, Rw, error in ours),
+    ]
+    columns = ["model", "samples", "Rw", "Rw error", "Rw stretched", "Rw stretched error"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_nearest_as_it_is_and_stretched():
+    assert glass.nearest(fits()).verdict == (
+        f"crystal as it is, {PEER} once distances are stretched"
+    )
+    assert glass.nearest(fits(("q25", 1, 0.2, np.nan))).verdict == "q25"
+
+
+@pytest.mark.parametrize(
+    "ours, made, verdict",
+    [
+        ((), {}, "cannot tell, since no quench"),
+        ((("q400", 1, 0.2, np.nan),), {"q400": [1.2]}, "cannot tell, since one seed"),
+        ((("q400", 4, 0.35, 0.02),), {"q400": [1.2] * 4}, "it is nearer"),
+        ((("q400", 4, 0.75, 0.02),), {"q400": [1.2] * 4}, "it is farther"),
+        ((("q400", 4, 0.53, 0.02),), {"q400": [1.2] * 4}, "cannot tell, they differ"),
+        # the slowest with several seeds counts, not the nearest, not the slowest of all
+        (
+            (("q400", 4, 0.2, 0.01), ("q100", 3, 0.9, 0.01), ("q25", 1, 0.1, np.nan)),
+            {"q400": [1.2] * 4, "q100": [1.2] * 3, "q25": [1.2]},
+            "it is farther",
+        ),
+    ],
+)
+def test_our_glass_beside_the_ab_initio_ones(ours, made, verdict):
+    assert glass.our_glass(fits(*ours), ends(**made), PEER).verdict.startswith(verdict)
+
+
+def test_a_single_sample_of_the_peer_has_no_spread():
+    one = fits(("q400", 4, 0.2, 0.01))
+    one.loc[0, ["samples", "Rw error", "Rw stretched error"]] = 1, np.nan, np.nan
+    said = glass.our_glass(one, ends(q400=[1.2] * 4), PEER)
+    assert said.verdict == f"cannot tell, since the {PEER} are one sample"
+
+
+@pytest.mark.parametrize(
+    "made, verdict",
+    [
+        ({}, "cannot tell, since no quench"),
+        ({"q400": [1.20, 1.21, 1.22]}, "cannot tell, since one rate"),
+        ({"q400": [1.2], "q100": [1.4]}, "cannot tell, since one seed"),
+        ({"q400": [1.2, 1.21], "q100": [1.4]}, "cannot tell, since one seed"),
+        ({"q400": [1.20, 1.21, 1.22], "q100": [1.40, 1.41, 1.42]}, "agrees"),
+        ({"q400": [1.40, 1.41, 1.42], "q100": [1.20, 1.21, 1.22]}, "does not agree"),
+        ({"q400": [1.20, 1.30], "q100": [1.25, 1.38]}, "cannot tell, rates differ"),
+        # sizes are not mixed: two rates of 272 atoms count, one of 2176 does not
+        ({"q400": [1.20, 1.21, 1.22], "q100": [1.40, 1.41, 1.42], "q25_2": [1, 1.01]}, "agrees"),
+    ],
+)
+def test_density_by_rate(made, verdict):
+    assert glass.density_by_rate(ends(**made)).verdict.startswith(verdict)
+
+
+def test_first_peak_on_heating():
+    peaks = pd.DataFrame(
+        {
+            "temperature_C": [31.0, 535.0, 589.0],
+            "position_per_A": [1.12, 1.2, 1.34],
+            "fwhm_per_A": [0.37, 0.4, 0.52],
+            "ratio": [1.0, 0.45, 0.3],
+        }
+    )
+    assert "at 535 °C" in glass.on_heating(peaks).verdict
+    assert glass.on_heating(peaks.iloc[:1]).verdict == "holds up to 31 °C"
+
+
+def test_at_most_three_sentences_and_a_table_without_the_silent_paper():
+    made = ends(q400=[1.20, 1.21, 1.22], q100=[1.40, 1.41, 1.42])
+    fit = fits(("q400", 3, 0.4, 0.02), ("q100", 3, 0.4, 0.02))
+    found = [glass.nearest(fit), glass.our_glass(fit, made, PEER), glass.density_by_rate(made)]
+    for one in found:
+        text = str(one).replace("**", "")
+        assert "Paper:" not in text
+        assert len(re.findall(r"[.?!](?= [A-Z]|$)", text)) <= 3, text
+    assert "paper" not in claims.numbers(found).frame
