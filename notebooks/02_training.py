@@ -435,18 +435,11 @@ for name, table in with_signs.items():
 #| caption: Untrained models and this book's potential on the CP2K frames of ZIF-4.
 #|   A slope of the forces below 1 is a model that is too soft. Slope and scatter are
 #|   those of the energy error against the volume.
-columns = {
-    "frames": "frames",
-    "force_rmse_eV_per_A": "force error (eV/Å)",
-    "force_slope": "slope of the forces",
-    "energy_slope_meV_per_A3": "slope of the energy (meV/Å³)",
-    "energy_scatter_meV_per_atom": "scatter (meV/atom)",
-    "pressure_off_GPa": "pressure (GPa)",
-    "core_us_per_atom_step": "cost (core-µs an atom)",
-}
 rows = universal.kept() | {potential: universal.by_potential(potential)}
 models = pd.DataFrame({name: universal.summary(found) for name, found in rows.items()}).T
-tables.headed(models, index="model", columns=columns, decimals=2)
+tables.headed(
+    models, index="model", columns=tables_of_potentials.UNTRAINED, decimals=2
+)
 
 # %% [markdown]
 # ## In use

@@ -12,6 +12,17 @@ from helpers.observables import neighbors
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
 
+#: columns of ``universal.summary``, as a reader finds them
+UNTRAINED = {
+    "frames": "frames",
+    "force_rmse_eV_per_A": "force error (eV/Å)",
+    "force_slope": "slope of the forces",
+    "energy_slope_meV_per_A3": "slope of the energy (meV/Å³)",
+    "energy_scatter_meV_per_atom": "scatter (meV/atom)",
+    "pressure_off_GPa": "pressure (GPa)",
+    "core_us_per_atom_step": "cost (core-µs an atom)",
+}
+
 
 def architecture(recipe, start: str = "", run: str = "live") -> Table:
     """Descriptor, networks and training steps of a recipe next to the paper's.
