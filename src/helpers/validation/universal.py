@@ -10,8 +10,8 @@ Of each frame: the root mean square error of the forces; their slope
 
 .. math:: s = \sum F \cdot F_\mathrm{DFT} / \sum F_\mathrm{DFT} \cdot F_\mathrm{DFT}
 
-(below 1 the model is too soft); energy and pressure; and the processor time that it took. The programs are
-the optional extra ``universal``, of which the book shows kept results.
+(below 1 the model is too soft); energy and pressure; and the processor time that it took. The
+programs are the optional extra ``universal``, of which the book shows kept results.
 
 Units: eV, A, GPa, s.
 """
