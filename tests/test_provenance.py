@@ -226,3 +226,10 @@ def test_a_broken_record_is_left_out_by_name_and_once(build, capsys, text):
     assert not [*provenance.finished("runs"), *provenance.finished("runs")]
     said = capsys.readouterr().out
     assert said.count("left out:") == 1 and "broken/provenance.json is broken" in said
+
+
+@pytest.mark.parametrize("recipe", ["", '"recipe": "x", '])
+def test_a_record_without_a_recipe_is_broken(tmp_path, recipe):
+    (tmp_path / provenance.FILE).write_text(f'{{{recipe}"kind": "runs"}}')
+    with pytest.raises(provenance.NoProvenance, match="it has no recipe"):
+        provenance.read(tmp_path)

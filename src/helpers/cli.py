@@ -408,7 +408,12 @@ def _snakemake(*arguments: str) -> int:
 
 def _chapter(options) -> int:
     try:
-        file = execution.execute(options.chapter, options.profile, dict(options.overrides))
+        own = dict(options.overrides)
+        for s in chapters.settings(options.chapter, options.profile, own) if own else ():
+            text = own.get(s.parameter.name, "[")
+            if s.parameter.is_list and not text.strip().startswith("["):
+                print(f"{s.parameter.name}: {text!r} is taken as the list {s.value!r}")
+        file = execution.execute(options.chapter, options.profile, own)
     except chapters.ChapterError as error:
         _note(options.profile, error)
         raise

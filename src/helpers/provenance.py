@@ -413,6 +413,8 @@ def read(directory: Path) -> dict:
         record = json.loads(file.read_text())
         if not isinstance(record, dict):
             raise ValueError(f"a {type(record).__name__} where a record should be")
+        if record.get("kind") in paths.KINDS and not isinstance(record.get("recipe"), dict):
+            raise ValueError("it has no recipe")
         return record
     except (ValueError, RecursionError) as error:  # no JSON, no text, or nested without end
         raise NoProvenance(

@@ -258,8 +258,12 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
             f'it so (pbc="T T T"), a molecule or a slab with vacuum around it'
         )
     for site, share in (atoms.info.get("occupancy") or {}).items():
-        known = all(isinstance(x, (int, float)) for x in share.values())
-        if not known or len(share) > 1 or any(abs(x - 1) > 1e-3 for x in share.values()):
+        if unknown := [x for x in share.values() if not isinstance(x, (int, float))]:
+            raise Unfit(
+                f"{name}: the occupancy of site {site} is {unknown[0]!r}, no number; write 1 where "
+                f"a site is full, or leave the column out"
+            )
+        if len(share) > 1 or any(abs(x - 1) > 1e-3 for x in share.values()):
             raise Unfit(
                 f"{name}: site {site} is occupied in parts ({share}); choose one ordered structure"
             )

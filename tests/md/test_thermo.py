@@ -79,3 +79,22 @@ def test_a_row_that_is_cut_off_is_no_data(run, finished):
     file.write_text("".join(rows))
     with pytest.raises(ValueError, match="damaged: row 3 of 4 is cut off"):
         thermo.read(run)
+
+
+@pytest.mark.parametrize("cell", ["1.2e", "", "x"])
+def test_a_cell_that_is_no_number_is_no_data(run, cell):
+    """pandas reads "1.2e" as a number and an empty cell as NaN."""
+    file = run / thermo.FILE
+    rows = file.read_text().splitlines(keepends=True)
+    cells = rows[-2].split(",")
+    rows[-2] = ",".join([*cells[:5], cell, *cells[6:]])
+    file.write_text("".join(rows))
+    assert len(thermo.whole_rows(file)) == 2
+    with pytest.raises(ValueError, match="damaged: row 3 of 4"):
+        thermo.read(run)
+
+
+def test_a_table_without_a_line_is_refused(run):
+    (run / thermo.FILE).write_text("")
+    with pytest.raises(ValueError, match="is empty"):
+        thermo.read(run)

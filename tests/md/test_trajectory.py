@@ -367,3 +367,18 @@ def test_lengths_in_nm_are_refused_and_a_byte_order_mark_is_not(tmp_path):
     frames[0].set_cell(frames[0].cell.array / 10)
     with pytest.raises(UserError, match="frame 0 has 5.05 atoms in an A.3"):
         trajectory.of_images(frames[:1])
+
+
+def test_a_finished_run_whose_trajectory_is_cut_off_is_refused(tmp_path):
+    plain, packed = tmp_path / "plain", tmp_path / f"{trajectory.FILE}.gz"
+    dump(plain, ORTHOGONAL)
+    whole = gzip.compress(plain.read_bytes())
+    plain.unlink()
+    packed.write_bytes(whole)
+    (tmp_path / "provenance.json").write_text("{}")
+    assert trajectory.read(packed).steps.tolist() == [40, 80, 120]
+    packed.write_bytes(whole[:-40])
+    with pytest.raises(ValueError, match="cut off .*, and its run is finished"):
+        trajectory.read(packed)
+    (tmp_path / "provenance.json").unlink()
+    assert len(trajectory.read(packed)) < 4

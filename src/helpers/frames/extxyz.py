@@ -139,6 +139,8 @@ def from_extxyz(
         notes.append("atoms in another order in some frames: sorted by element in each")
     keys = keys or {}
     chosen = _choose(frames, keys, virial, name, notes)
+    if rest := _not_read(frames, chosen):
+        notes.append(f"not read: {', '.join(rest)}")
     scale = _scales(frames, chosen, name, notes)
     order = [sorted(range(len(s)), key=lambda i, s=s: _rank(s[i])) for s in symbols]
     first = symbols[0][order[0]]
@@ -469,6 +471,18 @@ def _choose(
         if key not in _USUAL[label]:
             notes.append(f"{label} is read from {key}")
     return chosen
+
+
+def _not_read(frames: list[Frame], chosen: Mapping[str, str]) -> list[str]:
+    """Keys and columns of the frames that nothing is made of: a second energy may be among them."""
+    used = {*chosen.values(), *FRAME_DATA}
+    usual = {"pos", "positions", "species", "symbols", "element", "elements", "z", "numbers",
+             "pbc", "periodic"}  # fmt: skip
+    there = dict.fromkeys(key for frame in frames for key in (*frame.info, *frame.arrays))
+    return [
+        key for key in there
+        if key not in used and key.lower() not in usual and not _UNIT_KEY.fullmatch(key)
+    ]  # fmt: skip
 
 
 def _one(label: str, frame: Frame, where: str) -> str | None:

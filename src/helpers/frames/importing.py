@@ -322,6 +322,13 @@ def import_set(
         provenance.announce("without virial", target, "what is trained on this set alone knows no "
                             "pressure; do not use it in NPT")  # fmt: skip
     measured = _measured(system)
+    if measured["energy against work of the forces"] is None:
+        energy = np.median(system["energies"])
+        provenance.announce(
+            "not judged", target, f"these frames lie too far apart to hold energies to forces: see "
+            f"to it that {energy:.6g} eV is the energy of all {system.get_natoms()} atoms (not of "
+            f"one, nor in another unit), or import some successive frames of the run with them"
+        )  # fmt: skip
     dataset.save(
         system, target,
         dataset.split_blocks(len(system), min(n_blocks, len(system)), validation_share),

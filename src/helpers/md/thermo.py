@@ -58,7 +58,7 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     NotThere
         There is no table yet: the run was never started, or stopped within its first 0.1 ps.
     Unfit
-        The file is not such a table, or its steps do not increase.
+        The file is not such a table, a cell holds no number, or its steps do not increase.
     """
     file = _file(run)
     table = pd.read_csv(io.StringIO(_whole(file)), comment="#")
@@ -128,16 +128,23 @@ def _whole(file: Path) -> str:
     Raises
     ------
     Unfit
-        another row is cut off, or the last one of a run that is finished.
+        the file is empty, another row is cut off, or the last one of a run that is finished.
     """
-    text = file.read_text()
+    text = file.read_text(errors="replace")
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith("#")]
     growing = not (file.parent / provenance.FILE).is_file()
     if growing and len(lines) > 1 and not lines[-1].endswith("\n"):
         lines.pop()
-    width = lines[0].count(",") if lines else 0
+    if not lines:
+        raise Unfit(
+            f"{paths.relative(file)} is empty; "
+            + ("wait for its first row, or start the run again" if growing else
+               "restore it, or remove the run's directory and run it again")
+        )  # fmt: skip
+    width = lines[0].count(",")
     for number, line in enumerate(lines, start=1):
-        if line.count(",") != width or not line.endswith("\n"):
+        whole = line.count(",") == width and line.endswith("\n")
+        if not whole or (number > 1 and not _numbers(line)):
             raise Unfit(
                 f"{paths.relative(file)} is damaged: row {number} of {len(lines)} is cut off "
                 f"({line[:30].strip()!r}); restore it, or remove the run's directory and run it "
@@ -162,10 +169,22 @@ def whole_rows(file: Path) -> list[str]:
     list of str
         The rows.
     """
-    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-    return [
-        x for x in lines if x[0].isdigit() and x.endswith("\n") and x.count(",") == len(COLUMNS) - 1
-    ]
+    text = file.read_text(errors="replace") if file.exists() else ""
+    return [x for x in text.splitlines(keepends=True) if x.endswith("\n") and _is_row(x)]
+
+
+def _is_row(line: str) -> bool:
+    step, *others = line.split(",")
+    return step.isdecimal() and len(others) == len(COLUMNS) - 1 and _numbers(line)
+
+
+def _numbers(line: str) -> bool:
+    """Whether every cell is a number; pandas would read "1.2e" as one, and "" as NaN."""
+    try:
+        [float(cell) for cell in line.split(",")]
+    except ValueError:
+        return False
+    return True
 
 
 def truncate(file: Path, step: int) -> None:

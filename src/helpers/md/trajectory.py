@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from helpers import paths
+from helpers import paths, provenance
 from helpers.errors import NotThere, Unfit
 from helpers.frames import files
 from helpers.md import thermo
@@ -136,7 +136,7 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
 
     Times and target temperatures come from ``thermo.csv`` next to the file; without it times are
     those of the dump (``ITEM: TIME``) or NaN, and temperatures NaN. An incomplete last frame is
-    left out. Of steps that are there twice, because a run was started again, the last ones count.
+    left out, except of a finished run, which is refused. Of steps that are there twice, because a run was started again, the last ones count.
     Atoms are in the order of their ids, if the dump has ids.
 
     Parameters
@@ -158,7 +158,7 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
     Unfit
         The file is not a dump; it has no elements, or no unwrapped positions and nothing to unwrap
         by; it is not periodic, or in units without a length; it holds no complete frame, NaN, a
-        damaged line, or two runs; atoms appear, disappear, change element or, without ids, their
+        damaged line, or two runs; it is cut off and of a finished run; atoms appear, disappear, change element or, without ids, their
         order; ``thermo.csv`` has no row.
     """
     file = _file(run)
@@ -445,7 +445,7 @@ def _frames(file: Path) -> Iterator[_Frame]:
     with files.opened(file) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as handle:
         try:
             head = _head(handle)
-            while head is not None:
+            while head:
                 if "UNITS" in head:  # once, before the first frame
                     unit = head["UNITS"][1][0].strip()
                     if unit not in _UNITS:
@@ -458,16 +458,19 @@ def _frames(file: Path) -> Iterator[_Frame]:
                 if len(rows) < n and any(row.startswith("ITEM:") for row in rows):
                     raise _damaged(name, step)
                 if len(rows) < n or not rows or not rows[-1].endswith("\n"):
+                    _ends_early(file, step)
                     return
                 step = _whole(head, "TIMESTEP", name)
                 yield _frame(head, rows, name, unit)
                 head = _head(handle)
             if any(line.startswith("ITEM: TIMESTEP") for line in handle):
                 raise _damaged(name, step)
+            if head is None:
+                _ends_early(file, step)
         except UnicodeDecodeError as error:
             raise Unfit(f"{name} is no text; give a text dump of LAMMPS ({error})") from error
         except files.DAMAGE:
-            return  # a kill cut the compressed file off
+            _ends_early(file, step)  # a kill cut the compressed file off
 
 
 def _damaged(name: str, step: int | None) -> Unfit:
@@ -478,8 +481,19 @@ def _damaged(name: str, step: int | None) -> Unfit:
     )
 
 
+def _ends_early(file: Path, step: int | None) -> None:
+    """A frame is cut off: LAMMPS may be writing it, but not in a run that is finished."""
+    if (file.parent / provenance.FILE).is_file():
+        after = "before its first frame ends" if step is None else f"after step {step}"
+        raise Unfit(
+            f"{paths.relative(file)} is cut off {after}, and its run is finished; restore it from "
+            f"git or a copy, or remove the run's directory and run it again"
+        )
+
+
 def _head(handle) -> dict[str, tuple[str, list[str]]] | None:
-    """ITEM -> (what else its line says, its lines) up to ATOMS; None where no whole one follows."""
+    """ITEM -> (what else its line says, its lines) up to ATOMS; empty at the end of the file,
+    None where something else follows."""
     items: dict[str, tuple[str, list[str]]] = {}
     lines = {"TIMESTEP": 1, "UNITS": 1, "TIME": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3}
     for line in handle:
@@ -496,7 +510,7 @@ def _head(handle) -> dict[str, tuple[str, list[str]]] | None:
         items[name] = (text[len(name) :], list(itertools.islice(handle, lines[name])))
         if len(items[name][1]) < lines[name]:
             return None
-    return None
+    return None if items else {}
 
 
 def _whole(head: dict, item: str, name: str) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
-from helpers import paths
-from helpers.errors import NotThere
+from helpers import paths, provenance
+from helpers.errors import NotThere, Unfit
 from helpers.potentials import store
 from helpers.potentials.store import Potential
 
@@ -46,7 +47,8 @@ def read_learning(potential: str | Path | Potential) -> pd.DataFrame:
 def read_lcurve(path: Path | Potential) -> pd.DataFrame:
     """``lcurve.out`` of a training as a table.
 
-    Steps that were repeated after a restart are given once; an incomplete last line is left out.
+    Steps that were repeated after a restart are given once; a line that a kill cut off is left
+    out.
 
     Parameters
     ----------
@@ -64,18 +66,26 @@ def read_lcurve(path: Path | Potential) -> pd.DataFrame:
     ------
     NotThere
         There is no such file.
+    Unfit
+        The file has no row, and its potential is finished.
     """
     path = Path(path)
     path = path / "lcurve.out" if path.is_dir() else path
     if not path.is_file():
         raise NotThere(f"{paths.relative(path)} is missing; train first")
     columns, rows = [], []
-    for line in path.read_text().splitlines(keepends=True):
+    for line in path.read_text(errors="replace").splitlines(keepends=True):
         if line.startswith("#"):
             if "step" in line:
                 columns = line[1:].split()
         elif line.endswith("\n") and len(line.split()) == len(columns):
-            rows.append([float(number) for number in line.split()])
+            with suppress(ValueError):
+                rows.append([float(number) for number in line.split()])
+    if not rows and (path.parent / provenance.FILE).is_file():
+        raise Unfit(
+            f"{paths.relative(path)} is damaged: it has no row, and its training is finished; "
+            f"restore it, or remove the directory and train again"
+        )
     table = pd.DataFrame(rows, columns=columns or ["step"])
     table["step"] = table["step"].astype(int)
     # After a restart the steps behind the checkpoint are written again.
