@@ -136,8 +136,9 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
 
     Times and target temperatures come from ``thermo.csv`` next to the file; without it times are
     those of the dump (``ITEM: TIME``) or NaN, and temperatures NaN. An incomplete last frame is
-    left out, except of a finished run, which is refused. Of steps that are there twice, because a run was started again, the last ones count.
-    Atoms are in the order of their ids, if the dump has ids.
+    left out, except of a finished run, which is refused. Of steps that are there twice, because a
+    run was started again, the last ones count. Atoms are in the order of their ids, if the dump has
+    ids.
 
     Parameters
     ----------
@@ -158,8 +159,8 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
     Unfit
         The file is not a dump; it has no elements, or no unwrapped positions and nothing to unwrap
         by; it is not periodic, or in units without a length; it holds no complete frame, NaN, a
-        damaged line, or two runs; it is cut off and of a finished run; atoms appear, disappear, change element or, without ids, their
-        order; ``thermo.csv`` has no row.
+        damaged line, or two runs; it is cut off and of a finished run; atoms appear, disappear,
+        change element or, without ids, their order; ``thermo.csv`` has no row.
     """
     file = _file(run)
     frames = _each_step_once(file, _frames(file))[::every]
@@ -492,8 +493,10 @@ def _ends_early(file: Path, step: int | None) -> None:
 
 
 def _head(handle) -> dict[str, tuple[str, list[str]]] | None:
-    """ITEM -> (what else its line says, its lines) up to ATOMS; empty at the end of the file,
-    None where something else follows."""
+    """ITEM -> (what else its line says, its lines) up to ATOMS.
+
+    Empty at the end of the file, None where something else follows.
+    """
     items: dict[str, tuple[str, list[str]]] = {}
     lines = {"TIMESTEP": 1, "UNITS": 1, "TIME": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3}
     for line in handle:
