@@ -436,9 +436,10 @@ for name, table in with_signs.items():
 #|   A slope of the forces below 1 is a model that is too soft. Slope and scatter are
 #|   those of the energy error against the volume.
 rows = universal.kept() | {potential: universal.by_potential(potential)}
-models = pd.DataFrame({name: universal.summary(found) for name, found in rows.items()}).T
+models = {name: universal.summary(found) for name, found in rows.items()}
+columns = tables_of_potentials.UNTRAINED
 tables.headed(
-    models, index="model", columns=tables_of_potentials.UNTRAINED, decimals=2
+    pd.DataFrame(models).T, index="model", columns=columns, decimals=2
 )
 
 # %% [markdown]

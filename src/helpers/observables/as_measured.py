@@ -230,7 +230,7 @@ def errors(models: Mapping[str, Sequence[Seen]], measured, low=1.0, high=10.0) -
         n = len(D)
         parts = [D.mean(axis=0)]
         parts += [np.delete(D, k, axis=0).mean(axis=0) for k in range(n) if n > 1]
-        row = {"model": name, "samples": n}
+        row: dict[str, object] = {"model": name, "samples": n}
         for which, found in {
             "Rw": [pair_distribution.agreement(r, d, measured, low, high).Rw for d in parts],
             "Rw stretched": [

@@ -23,7 +23,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -241,7 +241,11 @@ class Recipe:
                 "limit_pref_v": self.prefactor_virial[1],
             },
             "training": {
-                "training_data": {"systems": systems["training"], "batch_size": self.batch},
+                "training_data": {
+                    "systems": systems["training"],
+                    "batch_size": self.batch,
+                    **self._shares(folders),
+                },
                 "validation_data": {
                     "systems": systems["validation"],
                     "batch_size": self.batch,
@@ -256,9 +260,6 @@ class Recipe:
                 "max_ckpt_keep": 2,
             },
         }
-        if self.favoured:
-            drawn = [len(dataset.load(s, "training")) * self._weight(s) for s in folders]
-            result["training"]["training_data"]["sys_probs"] = [n / sum(drawn) for n in drawn]
         if self.relative_force:
             result["loss"]["relative_f"] = self.relative_force
         try:
@@ -269,8 +270,13 @@ class Recipe:
             ) from error
         return result
 
-    def _weight(self, name: str) -> float:
-        return FAVOUR if name in self.favoured else 1.0
+    def _shares(self, names: Collection[str]) -> dict[str, list[float]]:
+        """How often the frames of each set are drawn, if that is not by their number alone."""
+        if not self.favoured:
+            return {}
+        weight = [FAVOUR if name in self.favoured else 1.0 for name in names]
+        drawn = [w * len(dataset.load(s, "training")) for w, s in zip(weight, names, strict=True)]
+        return {"sys_probs": [n / sum(drawn) for n in drawn]}
 
 
 #: the fields of `Recipe` that give the nets their shape

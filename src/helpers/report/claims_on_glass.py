@@ -201,8 +201,12 @@ def _of(row: pd.Series, name: str) -> tuple[float, float | None, int]:
     return row[name], float(error) if np.isfinite(error) else None, int(n)
 
 
-def _differs(a: float, a_error: float, n_a: int, b: float, b_error: float, n_b: int) -> int:
+def _differs(
+    a: float, a_error: float | None, n_a: int, b: float, b_error: float | None, n_b: int
+) -> int:
     """Sign of a - b by Welch's t-test; 0 where chance may have made the difference."""
+    if a_error is None or b_error is None:
+        return 0
     if not (a_error or b_error):
         return int(np.sign(a - b))
     spread = [error * np.sqrt(n) for error, n in ((a_error, n_a), (b_error, n_b))]

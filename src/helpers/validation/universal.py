@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import BaseCalculator, Calculator
 
 from helpers import paths, provenance, units, waiting
 from helpers.errors import NotThere
@@ -83,7 +83,7 @@ MODELS = {
 }
 
 
-def calculator(name: str) -> Calculator:
+def calculator(name: str) -> BaseCalculator:
     """The ASE calculator of a model, with dispersion.
 
     Parameters
@@ -93,7 +93,7 @@ def calculator(name: str) -> Calculator:
 
     Returns
     -------
-    ase.calculators.calculator.Calculator
+    ase.calculators.calculator.BaseCalculator
         The calculator.
 
     Raises
@@ -114,7 +114,8 @@ def calculator(name: str) -> Calculator:
         return model.begin()
     from dftd3.ase import DFTD3
 
-    return SumCalculator([model.begin(), DFTD3(method="PBE", damping="d3zero")])
+    parts: list[Calculator] = [model.begin(), DFTD3(method="PBE", damping="d3zero")]
+    return SumCalculator(parts)
 
 
 def beside_cp2k(name: str, framework: str = "ZIF-4") -> Path:
@@ -205,7 +206,7 @@ def _short(name: str) -> str:
     return name.split(" ")[0]
 
 
-def _each_frame(images: Sequence[Atoms], own: Calculator, file: Path) -> None:
+def _each_frame(images: Sequence[Atoms], own: BaseCalculator, file: Path) -> None:
     """Add a row for each frame that the file does not have yet."""
     done = set(read(file.parent)["name"]) if file.is_file() else set()
     for image in waiting.bar(images, desc="frames", unit="frame"):
@@ -215,14 +216,14 @@ def _each_frame(images: Sequence[Atoms], own: Calculator, file: Path) -> None:
         row.to_csv(file, mode="a", header=not file.is_file(), index=False)
 
 
-def against(image: Atoms, own: Calculator) -> dict:
+def against(image: Atoms, own: BaseCalculator) -> dict:
     """One frame by a calculator, beside the labels that it carries.
 
     Parameters
     ----------
     image : ase.Atoms
         The frame, with energy, forces and stress.
-    own : ase.calculators.calculator.Calculator
+    own : ase.calculators.calculator.BaseCalculator
         The calculator.
 
     Returns
