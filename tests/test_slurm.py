@@ -219,7 +219,8 @@ def cluster():
 # --- the runs -------------------------------------------------------------------------------
 
 RUNS = """\
-defaults: {structure: Znim2-ABW, potential: atp, temperature_start_K: 300, timestep_fs: 2.0}
+defaults: {structure: Znim2-ABW, potential: atp, temperature_start_K: 300, timestep_fs: 2.0,
+           hydrogen_mass_u: 3.024}
 groups:
   tiny:
     fields: {thermo_every_ps: 0.02, frame_every_ps: 0.04}
