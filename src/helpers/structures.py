@@ -30,6 +30,7 @@ ISOTOPES = {"D": "H", "T": "H"}  # symbols that IUPAC keeps for heavy hydrogen
 # place, a second copy of a molecule, coordinates in another unit.
 _OVERLAP = 0.5
 _LOOSE = 0.05  # share of H
+_NEAR_IN_BOHR = 2.6  # C-H of 1.1 A, written as 2.1 bohr, is nearer than that
 _LONGEST_BOND_OF_H = 1.6  # A, to anything but a metal, in hot frames too
 _LABEL = re.compile(r"\d*([A-Za-z]{1,2})(?:[\d_+\-.*'()].*)?")
 
@@ -301,7 +302,9 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
     hydrogen = np.flatnonzero(atoms.symbols == "H")
     bound = pairs("i", _LONGEST_BOND_OF_H)
     alone = np.setdiff1d(hydrogen, bound)
-    if len(alone) > _LOOSE * len(hydrogen):  # fewer: an atom is missing, as the run says
+    # where no H is near anything, not even in bohr, there are no molecules that could be cut
+    molecules = np.isin(hydrogen, pairs("i", _NEAR_IN_BOHR)).any()
+    if molecules and len(alone) > _LOOSE * len(hydrogen):  # fewer: an atom is missing, the run says
         raise Unfit(
             f"{name}: {len(alone)} of {len(hydrogen)} H have no atom within "
             f"{_LONGEST_BOND_OF_H:g} A (H {alone[0]}): the cell is not that of the atoms, or both "

