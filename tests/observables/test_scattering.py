@@ -205,19 +205,22 @@ def test_round_trip_from_g_to_S_and_back():
 
 
 def test_freud_finds_the_same(melt):
-    """freud's Direct, which draws its vectors by chance, of all atoms of a melt alike."""
+    """freud's Direct, which draws its vectors by chance, so many of them, of all atoms alike."""
     positions, cell = melt[0][0]
     system = (
         freud.box.Box.from_matrix(cell.T),
         (positions - cell.sum(axis=0) / 2).astype(np.float32),
     )
     direct = freud.diffraction.StaticStructureFactorDirect(
-        bins=20, k_max=6.0, k_min=1.0, num_sampled_k_points=4000
+        bins=20,
+        k_max=6.0,
+        k_min=1.0,
+        num_sampled_k_points=40000,  # drawn by chance: 4,000 once gave 0.967
     )
     direct.compute(system)
     momenta = direct.bin_centers.astype(float)
     ours = scattering.by_vectors([(positions, cell)], ["C"] * len(positions), momenta)["C", "C"]
-    assert np.corrcoef(ours, direct.S_k)[0, 1] > 0.94  # freud draws: 0.967 to 0.99
+    assert np.corrcoef(ours, direct.S_k)[0, 1] > 0.97
     assert np.abs(ours / direct.S_k - 1)[momenta > 2].max() < 0.25
     assert np.mean(ours / direct.S_k) == pytest.approx(1, abs=0.05)
 
