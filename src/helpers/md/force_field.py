@@ -1,7 +1,16 @@
-"""What gives the forces of a run, as LAMMPS needs it: a deep potential, or ReaxFF.
+r"""What gives the forces of a run, as LAMMPS needs it: a deep potential, or ReaxFF.
 
 A heating run names it by one word (`HeatingRun.potential`); `of` makes a `ForceField` of that word,
 and nothing behind it asks which of the two it is.
+
+A deep potential knows nothing of atoms nearer than in its frames, and may attract where the real
+ones repel. One whose recipe has ``zinc_wall_A`` = (a, b) runs in LAMMPS with the repulsion of two
+screened nuclei between Zn and Zn (Ziegler, Biersack and Littmark; LAMMPS ``pair_style zbl``),
+
+.. math:: E(r) = \frac{Z^2 e^2}{4\pi\epsilon_0 r}\,\phi(r/d) + S(r), \qquad r < b,
+
+with the universal screening function phi, and S, constant below a, such that energy, force and
+curvature are zero at b. Where no two Zn come nearer than b it changes nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +18,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
+
+from ase.data import atomic_numbers
 
 from helpers.md import model_deviation, reaxff
 from helpers.potentials import conversion, store
@@ -26,11 +37,14 @@ class ForceField(ABC):
         name of the model file beside LAMMPS' input, which so names no path of this machine.
     can_compare : bool
         whether further force fields of its kind can be evaluated along a run.
+    zinc_wall_A : (float, float) or ()
+        where two Zn repel each other besides, A; see this module.
     """
 
     atom_style: str
     link: str
     can_compare: bool
+    zinc_wall_A: tuple[float, ...] = ()
 
     @property
     @abstractmethod
@@ -102,12 +116,16 @@ class DeepPotential(ForceField):
     def sha256(self) -> str:
         return store.load(self.potential).sha256
 
+    @property
+    def zinc_wall_A(self) -> tuple[float, ...]:
+        return store.load(self.potential).zinc_wall_A
+
     def model(self, symbols: Iterable[str], *, tabulated: bool = True) -> Path:
         store.check_potential(self.potential, sorted(set(symbols)))
         return conversion.compress(self.potential) if tabulated else store.load(self.potential).file
 
     def lines(self, model: Path | str, *others: Path | str, every: int = 0) -> list[str]:
-        return deepmd_lines(model, *others, every=every)
+        return deepmd_lines(model, *others, every=every, zinc_wall_A=self.zinc_wall_A)
 
 
 class ReaxFF(ForceField):
@@ -143,7 +161,9 @@ def _written(model: Path | str) -> str:
     return str(model.resolve()) if isinstance(model, Path) else model
 
 
-def deepmd_lines(model: Path | str, *others: Path | str, every: int = 0) -> list[str]:
+def deepmd_lines(
+    model: Path | str, *others: Path | str, every: int = 0, zinc_wall_A: tuple[float, ...] = ()
+) -> list[str]:
     """Input lines of a deep potential, for any model file that DeePMD-kit's plugin reads.
 
     Parameters
@@ -154,6 +174,8 @@ def deepmd_lines(model: Path | str, *others: Path | str, every: int = 0) -> list
         See `ForceField.lines`.
     every : int
         See `ForceField.lines`.
+    zinc_wall_A : (float, float) or ()
+        Distances a and b of this module's equation, A; () is no wall.
 
     Returns
     -------
@@ -161,7 +183,14 @@ def deepmd_lines(model: Path | str, *others: Path | str, every: int = 0) -> list
         The lines.
     """
     compared = ["out_freq", str(every), "out_file", model_deviation.FILE] if others else []
+    deep = " ".join(["deepmd", *map(_written, (model, *others)), *compared])
+    elements = " ".join(TYPE_MAP)
+    if not zinc_wall_A:
+        return [f"pair_style {deep}", f"pair_coeff * * {elements}"]
+    inner, outer = zinc_wall_A
+    zinc, charge = TYPE_MAP.index("Zn") + 1, atomic_numbers["Zn"]
     return [
-        " ".join(["pair_style deepmd", *map(_written, (model, *others)), *compared]),
-        f"pair_coeff * * {' '.join(TYPE_MAP)}",
+        f"pair_style hybrid/overlay {deep} zbl {inner:g} {outer:g}",
+        f"pair_coeff * * deepmd {elements}",
+        f"pair_coeff {zinc} {zinc} zbl {charge} {charge}",
     ]

@@ -411,6 +411,8 @@ class HeatingRun:
             "structure": provenance.sha256(_structure_file(self.structure)),
             "potential": self.force_field.sha256,
         }
+        if wall := self.force_field.zinc_wall_A:
+            recipe["zinc_wall_A"] = list(wall)
         if self.ensemble:
             members = [force_field.of(potential).sha256 for potential in self.ensemble]
             if len({recipe["potential"], *members}) <= len(members):

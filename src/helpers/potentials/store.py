@@ -104,6 +104,11 @@ class Potential:
         return self.provenance["recipe"]
 
     @property
+    def zinc_wall_A(self) -> tuple[float, ...]:
+        """Where two Zn repel each other besides, A; () of a model file alone and mostly."""
+        return tuple(self.provenance.get("recipe", {}).get("zinc_wall_A", ()))
+
+    @property
     def metrics(self) -> dict:
         """Errors by set, from ``metrics.json`` as it is now; empty if there is none."""
         file = self.directory / METRICS if self.directory else None

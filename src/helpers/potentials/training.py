@@ -99,6 +99,9 @@ class Recipe:
         hot frames (DeePMD-kit's ``relative_f``); 0 is the plain error.
     favoured : tuple of str
         Those of ``sets`` whose frames are drawn FAVOUR times as often as the others.
+    zinc_wall_A : (float, float) or ()
+        Not of the training but of LAMMPS' runs with it: two Zn nearer than the second distance (A)
+        repel each other besides, see `helpers.md.force_field`; () is no such wall.
     """
 
     sets: tuple[str, ...]
@@ -122,6 +125,7 @@ class Recipe:
     corrected: bool = False
     relative_force: float = 0.0
     favoured: tuple[str, ...] = ()
+    zinc_wall_A: tuple[float, ...] = ()
 
     def __post_init__(self):
         if isinstance(self.sets, str) or not self.sets:
@@ -141,6 +145,10 @@ class Recipe:
                 object.__setattr__(self, name, tuple(value))
         if strangers := sorted(set(self.favoured) - set(self.sets)):
             raise Unfit(f"favoured has {', '.join(strangers)}, wanted: some of the sets")
+        if self.zinc_wall_A and not (
+            len(self.zinc_wall_A) == 2 and 0 < self.zinc_wall_A[0] < self.zinc_wall_A[1]
+        ):
+            raise Unfit(f"zinc_wall_A is {self.zinc_wall_A}, wanted: two rising distances in A")
 
     def as_dict(self) -> dict:
         """The recipe as plain data, with sets and initial potential by their sha256.
@@ -168,6 +176,8 @@ class Recipe:
         plain["favoured"] = sorted(provenance.sha256(dataset.locate(s)) for s in self.favoured)
         if not self.favoured:
             del plain["favoured"]
+        if not self.zinc_wall_A:
+            del plain["zinc_wall_A"]
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
