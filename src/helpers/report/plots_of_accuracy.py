@@ -99,3 +99,25 @@ def energy_of_volume(curves: Mapping[str, pd.DataFrame]) -> Axes:
         ax.plot(curve["volume_percent"], curve["energy_meV_per_atom"], "o-", label=name)
     ax.legend()
     return ax
+
+
+def forces_between(table: pd.DataFrame) -> Axes:
+    """Force that drives the two nearest Zn of each frame apart, against their distance.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``close_pairs.forces_along`` (A, eV/A).
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("Zn–Zn distance", "A"), ("force between the two", "eV/A"))
+    ax.axhline(0, color="0.6", lw=0.8)
+    ax.plot(table["distance_A"], table["reference"], "o", mfc="none", label="reference")
+    ax.plot(table["distance_A"], table["potential"], "x", label="potential")
+    ax.plot(table["distance_A"], table["with_wall"], "+", label="potential and wall")
+    ax.legend()
+    return ax

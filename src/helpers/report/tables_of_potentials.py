@@ -12,6 +12,8 @@ from helpers.observables import neighbors
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
 
+_WALL_A = 4.0  # where the wall of `atp` begins, in data/potentials.yaml
+
 #: columns of ``universal.summary``, as a reader finds them
 UNTRAINED = {
     "frames": "frames",
@@ -118,7 +120,8 @@ def collapses(runs: Iterable, nearer_A: float = 2.2) -> Table:
     -------
     Table
         A row for each run: potential, temperature (K), seed, the time until the two are as near
-        (ps; "> t" if they never are), and the shortest distance before (Å).
+        (ps; "> t" if they never are), the shortest distance before (Å), and how many frames before
+        have two Zn nearer than 4 Å (%), where the wall of `atp` begins (`helpers.md.force_field`).
     """
     rows = []
     for run in runs:
@@ -133,6 +136,7 @@ def collapses(runs: Iterable, nearer_A: float = 2.2) -> Table:
             "seed": run.seed,
             "collapse after (ps)": f"{time[near[0]]:.1f}" if len(near) else f"> {time[-1]:.1f}",
             "shortest Zn–Zn before (Å)": f"{before.min():.2f}" if len(before) else "none",
+            "frames below 4 Å (%)": f"{100 * (before < _WALL_A).mean():.1f}" if len(before) else "",
         })  # fmt: skip
     return tables.headed(pd.DataFrame(rows))
 
