@@ -122,6 +122,34 @@ def networks(nets: Mapping[str, object]) -> Table:
     return tables.headed(pd.DataFrame(rows), decimals=2)
 
 
+def melts(judged: Mapping[str, tuple]) -> Table:
+    """What became of the crystal in each melt.
+
+    Parameters
+    ----------
+    judged : mapping of str to (Run, Melt)
+        Result of ``peers.melts``.
+
+    Returns
+    -------
+    Table
+        A row for each run.
+    """
+    rows = []
+    for name, (run, found) in judged.items():
+        rows.append({
+            "run": name,
+            "temperature (K)": f"{run.recipe.temperature_end_K:.0f}",
+            "time (ps)": f"{run.thermo['time_ps'].iloc[-1]:.0f}",
+            "density (g/cm³)": f"{run.ramp['density_g_cm3'].mean():.3f}",
+            "N on another Zn (%)": f"{100 * found.exchanged:.0f}",
+            "Zn moved (Å)": f"{found.zn_rmsd_A:.1f}",
+            "frames with Zn nearer than 4 Å (%)": f"{100 * found.close_share:.1f}",
+            "a melt": "yes" if found.trusted else "no",
+        })  # fmt: skip
+    return tables.headed(pd.DataFrame(rows))
+
+
 def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
     """How much each peak widens.
 
