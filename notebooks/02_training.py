@@ -585,7 +585,7 @@ tables.side_by_side([*rows, at_start])
 #|   repels too much.
 #| alt: Forces along the line between two Zn against their distance, from 2.2 to 3.4 Å.
 pairs = close_pairs.forces_along(shown, ["zinc_pairs", "zinc_pairs_nearer"])
-plots_of_accuracy.forces_between(pairs).figure
+ax = plots_of_accuracy.forces_between(pairs)
 
 # %% [markdown]
 # The wall keeps a run alive; it does not make such a moment right. Melts show how often there is one.

@@ -1,13 +1,12 @@
-"""Is a hot run a melt: has it forgotten the crystal that it was?
+"""Whether a hot run is a melt: has it forgotten the crystal that it was.
 
-A clock does not tell: what counts is that ligands have found other metal atoms (book/estimators.md).
+A clock does not tell: what counts is that ligands have found other metal atoms
+(book/estimators.md).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
 
 from helpers.observables import displacement, ligand_exchange, neighbors
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers import structures
+from helpers import statistics, structures
 from helpers.errors import Unfit
 from helpers.md.run import Run
 from helpers.observables import melt
 from helpers.recipes import catalogue, runs
+
+_BLOCKS = 5
+_AXES = ("cell_a_A", "cell_b_A", "cell_c_A")
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,36 @@ def of_melts(
     if left:
         print(f"shown, but in no verdict, since the melt before is none: {', '.join(left)}")
     return {name: many for name, many in kept.items() if many}
+
+
+def at_rest(rested: Mapping[str, Run]) -> pd.DataFrame:
+    """Volume of runs at one temperature and pressure.
+
+    Parameters
+    ----------
+    rested : mapping of str to Run
+        Result of `finished`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each run: run, temperature_K, pressure_MPa, density_g_cm3, volume_A3 with
+        error_A3 (of five block means), and the lengths of the cell cell_a_A, cell_b_A, cell_c_A.
+    """
+    rows = []
+    for name, run in rested.items():
+        sampled = run.sampled
+        blocks = statistics.block_means(sampled["volume_A3"].to_numpy(), _BLOCKS)
+        rows.append({
+            "run": name,
+            "temperature_K": run.recipe.temperature_end_K,
+            "pressure_MPa": run.recipe.pressure_bar / 10,
+            "density_g_cm3": float(sampled["density_g_cm3"].mean()),
+            "volume_A3": float(sampled["volume_A3"].mean()),
+            "error_A3": float(blocks.std(ddof=1) / _BLOCKS**0.5),
+            **{axis: float(sampled[axis].mean()) for axis in _AXES},
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def together(samples: Sequence[Model]) -> Model:

@@ -331,7 +331,8 @@ _ENDINGS = {  # of column names -> unit, the longest first
     "meV_per_atom": "meV/atom", "eV_per_atom": "eV/atom",
     "ns_per_day": "ns/day", "s_per_step": "s/step", "kB_per_atom": "kB/atom", "eV_per_A": "eV/A",
     "kJ_mol": "kJ/mol", "K_per_ps": "K/ps", "percent": "%", "g_cm3": "g/cm3", "per_ns": "1/ns",
-    "A2": "A^2", "MiB": "MiB", "GPa": "GPa", "ps": "ps", "ns": "ns", "K": "K", "A": "A",
+    "A2": "A^2", "A3": "A^3", "MiB": "MiB", "GPa": "GPa", "MPa": "MPa", "ps": "ps", "ns": "ns",
+    "K": "K", "A": "A",
 }  # fmt: skip
 _WORDS = {"rmse": "RMSE", "rms": "RMS", "n": "number of", "dF": "ΔF‡"}  # in names of columns
 

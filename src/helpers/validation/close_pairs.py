@@ -1,4 +1,4 @@
-"""Do two atoms that come too near repel each other, and as much as the reference says?
+"""Whether two atoms that come too near repel each other as much as the reference says.
 
 Units: A, eV/A.
 """
@@ -71,7 +71,7 @@ def forces_along(
                 continue
             first = int(np.argmin(near.distance))
             i, j = near.i[first], near.j[first]
-            image = near.shift[first] @ system["cells"][frame]
+            image = np.asarray(near.shift)[first] @ system["cells"][frame]
             apart = system["coords"][frame][i] - system["coords"][frame][j] - image
             n = apart / near.distance[first]
             rows.append({
@@ -110,16 +110,14 @@ def wall(zinc_wall_A: Sequence[float], distances_A: Sequence[float]) -> np.ndarr
     LammpsDied
         LAMMPS ended with an error.
     """
-    distances_A = np.asarray(distances_A, float)
-    forces = np.zeros(len(distances_A))
+    distance = np.asarray(distances_A, float)
+    forces = np.zeros(len(distance))
     if not zinc_wall_A:
         return forces
     inner, outer = zinc_wall_A
     charge = atomic_numbers["Zn"]
     lines = [f"pair_style zbl {inner:g} {outer:g}", f"pair_coeff * * {charge} {charge}"]
-    for k in np.flatnonzero(distances_A < outer):
-        pair = Atoms(
-            "Zn2", [[0, 0, 0], [distances_A[k], 0, 0]], cell=[_ALONE_A] * 3, pbc=True
-        )
+    for k in np.flatnonzero(distance < outer):
+        pair = Atoms("Zn2", [[0, 0, 0], [distance[k], 0, 0]], cell=[_ALONE_A] * 3, pbc=True)
         forces[k] = lammps.single_point(pair, lines)[1][1, 0]
     return forces
