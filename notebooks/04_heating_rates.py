@@ -467,7 +467,7 @@ tables.headed(pd.DataFrame(rows), decimals=2) if peers else None
 
 # %%
 for peer in peers:
-    before = peer.thermo.query("stage == 0")["temperature_K"]
+    before = peer.thermo.query("segment == 0")["temperature_K"]
     at_start = structures.density(protocol.structure(peer.recipe))
     if len(before):
         print(

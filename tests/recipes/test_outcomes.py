@@ -47,4 +47,4 @@ def test_runs_that_are_alike_are_found_and_what_was_before_the_ramp(build):
 def test_a_run_that_goes_on_from_another_by_name():
     quench = catalogue.run_recipe("quench-100Kps-seed2")
     assert quench.after == catalogue.run_recipe("melt-2000K-seed2")
-    assert quench.stages()[0].what == "cooling" and quench.after.seed == 2
+    assert quench.segments()[0].what == "cooling" and quench.after.seed == 2
