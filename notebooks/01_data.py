@@ -522,7 +522,7 @@ pd.DataFrame(steps).describe().loc[["25%", "50%", "75%", "max"]]
 # ## What is still missing
 
 # %%
-theirs_K = np.array(paper.value("fpmd.temperatures_K").number)
+theirs_K = np.array(paper.value("fpmd.temperatures_K").content)
 ours_K = [*warm["temperature_K"], np.inf]  # an own set may know none
 gaps = np.abs(theirs_K[:, None] - ours_K).min(axis=1)
 without = ", ".join(f"{T} K" for T in theirs_K[gaps >= 50]) or "none"

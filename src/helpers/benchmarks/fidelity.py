@@ -17,7 +17,7 @@ from pathlib import Path
 import dpdata
 import numpy as np
 
-from helpers import provenance
+from helpers import provenance, structures
 from helpers.benchmarks import record
 from helpers.frames import dataset
 from helpers.md import force_field, kernels, lammps
@@ -117,7 +117,7 @@ def _in_lammps(
 ) -> tuple[np.ndarray, np.ndarray]:
     said = [
         lammps.single_point(atoms, force_field.deepmd_lines(file), native=native)
-        for atoms in system.to_ase_structure()
+        for atoms in structures.images(system)
     ]
     return np.array([energy for energy, _ in said]), np.array([force for _, force in said])
 

@@ -45,7 +45,7 @@ class FusedDiffers(UserError, RuntimeError):
     """The library does not compile here, or its forces are not those of TensorFlow."""
 
 
-def proven(potential: str | Path, atoms: Atoms) -> tuple[Path, Path] | None:
+def proven(potential: str | Path | store.Potential, atoms: Atoms) -> tuple[Path, Path] | None:
     """The fused library and its weights, shown to be right for this potential.
 
     Once for a potential and machine: the library is compiled, and its energy and forces on
@@ -54,7 +54,7 @@ def proven(potential: str | Path, atoms: Atoms) -> tuple[Path, Path] | None:
 
     Parameters
     ----------
-    potential : str or Path
+    potential : str, Path or Potential
         Name, directory or model file of the potential.
     atoms : ase.Atoms
         Structure to compare on.

@@ -115,7 +115,8 @@ def compare(file: Path) -> float:
     KernelsDiffer
         A function is missing on either side, or they differ by more than ``TOLERANCE``.
     """
-    if not (deepmd := importlib.util.find_spec("deepmd")):
+    deepmd = importlib.util.find_spec("deepmd")
+    if not (deepmd and deepmd.origin):
         raise KernelsDiffer("deepmd-kit is not installed")
     folder = Path(deepmd.origin).parent / "lib"
     try:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, Field, RootModel, create_model
+from pydantic import Field, RootModel, create_model
 
 from helpers import paths, yaml_file
 from helpers.errors import Unfit, UserError, nearest
@@ -484,7 +484,7 @@ _SET_RUNS = {
 _SET = yaml_file.model_of(
     SetRecipe, without=["runs"], runs=(yaml_file.named(dict, yaml_file.RunName), ...)
 )
-_SETS: type[BaseModel] = RootModel[yaml_file.named(_SET)]
+_SETS = create_model("Sets", __base__=RootModel, root=(yaml_file.named(_SET), ...))
 _POTENTIAL = yaml_file.model_of(
     training.Recipe,
     without=["initial_potential"],

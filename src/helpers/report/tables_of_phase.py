@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
+from helpers.observables.network import Network
 from helpers.report import paper, tables
 from helpers.report.tables import Table
 
@@ -17,7 +19,7 @@ _OUTCOMES = {
 }
 
 
-def windows(found: Mapping[str, object]) -> Table:
+def windows(found: Mapping[str, Any]) -> Table:
     """Windows of a run: name, number of snapshots, highest temperature.
 
     Parameters
@@ -95,7 +97,7 @@ def molecules(census, spells: pd.DataFrame) -> Table:
     )
 
 
-def networks(nets: Mapping[str, object]) -> Table:
+def networks(nets: Mapping[str, Network]) -> Table:
     """The network in each window.
 
     Parameters

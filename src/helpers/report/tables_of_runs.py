@@ -106,7 +106,7 @@ def power(table: pd.DataFrame) -> Table:
         A row for each size and rate.
     """
     rows = []
-    for row in run_table.power_by(table).itertuples():
+    for row in tables.each_row(run_table.power_by(table)):
         words = {"false_alarms": "found where none was put (%)"}
         words |= {f"seen_{d}": f"found of {d} % (%)" for d in (5, 10, 13)}
         rows.append(
@@ -145,7 +145,7 @@ def means(table: pd.DataFrame) -> Table:
     """
     every = censored.by_rate(run_table.seeds(table))
     counted = censored.by_rate(run_table.seeds(run_table.settled(table)))
-    counted = {row.rate_K_per_ps: row for row in counted.itertuples()}
+    counted = {row.rate_K_per_ps: row for row in tables.each_row(counted)}
     rows = []
     for rate in sorted(table["rate_K_per_ps"].unique()):
         here, all_ = counted.get(rate), every[every["rate_K_per_ps"] == rate]
@@ -158,7 +158,7 @@ def means(table: pd.DataFrame) -> Table:
                 "median (K)": f"{here.median_K:.0f}"
                 if here and np.isfinite(here.median_K)
                 else "–",
-                "of all runs (K)": claims_on_rates.mean_with_limits(next(all_.itertuples()))
+                "of all runs (K)": claims_on_rates.mean_with_limits(next(tables.each_row(all_)))
                 if len(all_)
                 else "unknown",
             }
@@ -184,7 +184,7 @@ def pressures(table: pd.DataFrame) -> Table:
         tables.number(row.start_density, row.start_error)
         if np.isfinite(row.start_error)
         else f"{row.first_density:.3f} (first 100 K)"
-        for row in table.itertuples()
+        for row in tables.each_row(table)
     ]
     shown.insert(0, "density before the ramp (g/cm³)", start)
     shown.insert(0, "from (K)", table["from_K"].map("{:g}".format))
@@ -243,7 +243,7 @@ def transitions(runs, table: pd.DataFrame) -> Table:
         A row for each rate.
     """
     means = censored.by_rate(run_table.seeds(run_table.settled(table)))
-    means = {row.rate_K_per_ps: row for row in means.itertuples()}
+    means = {row.rate_K_per_ps: row for row in tables.each_row(means)}
     rows = []
     for name in rate_laws.SLOW:
         run, value = _same_rate(runs, name), tables.NOT_COMPUTED
