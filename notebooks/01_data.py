@@ -58,6 +58,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
 from helpers import provenance, structures, units
 from helpers.frames import (
@@ -93,7 +94,7 @@ in_tests = frames["set"].isin(catalogue.test_sets())
 frames["sampler"] = frames["set"].map(samplers)
 frames["use"] = frames["part"].mask(in_tests, "test")
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-energies
 #| caption: Energy and temperature of every labelled frame. The frames cover the
 #|   crystal at 300 K, the melt at 2500 K and what lies between. Points below the
@@ -162,8 +163,10 @@ tables.side_by_side([*tables.rows(sizes, run=structure), density])
 # %%
 theories = {r.get("level_of_theory", "not said") for r in records.values()}
 sources = {r.get("source", "not said") for r in records.values()}
-print("level of theory:", *sorted(theories))
-print("source:", *sorted(sources))
+Markdown(
+    f"Level of theory: {'; '.join(sorted(theories))}. "
+    f"Source: {'; '.join(sorted(sources))}."
+)
 
 # %% [markdown]
 # ## The sets
@@ -346,7 +349,8 @@ names = {
 tables.headed(beside_dft, columns=names, decimals=3)
 
 # %%
-print(f"{beside_dft['frames'].sum()} frames by {cp2k.LEVEL}.")
+n_by_dft = beside_dft["frames"].sum()
+Markdown(f"These are {n_by_dft} frames; the settings: {cp2k.LEVEL}.")
 
 # %% [markdown]
 # The mean differences that the table leaves out are not alike at all densities. The reference was
@@ -379,8 +383,9 @@ tables.headed(tables_of_data.correction(residuals), decimals=3)
 # %%
 of_ZIF4 = residuals["ZIF-4"]
 since = of_ZIF4[of_ZIF4["since"]]
-for what, table in {"all frames": of_ZIF4, "labelled since": since}.items():
-    print(f"ZIF-4, {what}: {tables_of_data.left(table)}")
+left = [f"- ZIF-4, all frames: {tables_of_data.left(of_ZIF4)}"]
+left += [f"- ZIF-4, labelled since: {tables_of_data.left(since)}"]
+Markdown("\n".join(left))
 
 # %% [markdown]
 # Against CP2K, the reference alone makes wide cells too low in energy and pushes the cell apart. A
@@ -391,8 +396,10 @@ for what, table in {"all frames": of_ZIF4, "labelled since": since}.items():
 law, v = laws["ZIF-4"], 20.0  # Å³/atom
 meV, GPa = law.energy(v)[0], law.pressure(v)[0]
 eV = 1e-3 * law.n_atoms * meV
-print(f"At {v:g} Å³/atom: {meV:+.1f} meV/atom, {GPa:+.3f} GPa,")
-print(f"{eV:+.1f} eV for {law.n_atoms} atoms.")
+Markdown(
+    f"At {v:g} Å³/atom it adds {meV:+.1f} meV/atom, which is {eV:+.1f} eV for "
+    f"the {law.n_atoms} atoms of the cell, and {GPa:+.3f} GPa."
+)
 
 # %% [markdown]
 # ## The check
@@ -406,7 +413,7 @@ checked = {
     name: checks.check_set(name, force_bound=force_bound) for name in chosen
 }
 n_frames = sum(len(system) for system in checked.values())
-print(f"{n_frames} frames in {len(checked)} sets are sound.")
+Markdown(f"All {n_frames} frames of the {len(checked)} sets are sound.")
 
 # %% [markdown]
 # What a refusal looks like, with one force made too large on purpose:
@@ -463,13 +470,15 @@ known = beside_dft.dropna(subset="reference-CP2K force_eV_per_A")
 coldest, hottest = warm["temperature_K"].agg(["min", "max"])
 off = known["reference-CP2K force_eV_per_A"]
 share = 100 * off / known["force_rms_eV_per_A"]
-print(
-    f"{len(frames)} labelled frames, "
-    f"{n_of['test']} of them in no training, "
-    f"{coldest:.0f} to {hottest:.0f} K.\n"
-    f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3, "
-    f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train "
-    "below that would be to learn the reference's own errors."
+
+# %% tags=["verdict"]
+Markdown(
+    f"- **Frames: {len(frames)} with labels, {coldest:.0f} to {hottest:.0f} "
+    f"K.** No potential is trained on {n_of['test']} of them.\n"
+    f"- **Labels: their forces differ from PBE-D3 by {share.min():.1f} to "
+    f"{share.max():.1f} % of the RMS force.** That is {off.min():.3f} to "
+    f"{off.max():.3f} eV/Å; a potential trained to smaller errors would "
+    "learn those of the reference."
 )
 
 # %% [markdown]
@@ -527,11 +536,12 @@ ours_K = [*warm["temperature_K"], np.inf]  # an own set may know none
 gaps = np.abs(theirs_K[:, None] - ours_K).min(axis=1)
 without = ", ".join(f"{T} K" for T in theirs_K[gaps >= 50]) or "none"
 mixed = beside_dft["system"].isin(["ZIF-8", "ZIF-62"])
-print(
-    f"{len(frames)} frames; the paper's temperatures without a frame within "
-    f"50 K: {without}.\n"
-    "ZIF-62 and ZIF-8: in no set, the reference was fitted to ZIF-4 only; "
-    f"DFT frames: {beside_dft.loc[mixed, 'frames'].sum()}."
+n_mixed = beside_dft.loc[mixed, "frames"].sum()
+Markdown(
+    "- Temperatures of the paper without a frame within 50 K: "
+    f"{without}.\n"
+    "- ZIF-62 and ZIF-8 are in no set, since the reference was fitted to "
+    f"ZIF-4 only; of them there are {n_mixed} frames by CP2K."
 )
 
 # %%

@@ -144,7 +144,7 @@ if potential == live_name:  # trained just now, so nobody has judged it yet
 metrics = pd.DataFrame(accuracy.metrics(shown)).T
 tests = metrics[metrics["role"] == "test"]
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-parity
 #| caption: Predicted against reference, frames of the test sets: energy per atom,
 #|   components of the force (by element) and of the virial. A perfect potential
@@ -419,8 +419,11 @@ with_signs = {
 figure = plots_of_potentials.beside_cp2k(with_signs)
 
 # %%
-for name, table in with_signs.items():
-    print(f"{name}: {tables_of_potentials.slopes(table)}")
+said = [
+    f"- {name}: {tables_of_potentials.slopes(table)}"
+    for name, table in with_signs.items()
+]
+Markdown("\n".join(said))
 
 # %% [markdown]
 # ### Without training
@@ -439,7 +442,10 @@ rows = universal.kept() | {potential: universal.by_potential(potential)}
 models = {name: universal.summary(found) for name, found in rows.items()}
 columns = tables_of_potentials.UNTRAINED
 tables.headed(
-    pd.DataFrame(models).T, index="model", columns=columns, decimals=2
+    pd.DataFrame(models).T.convert_dtypes(),
+    index="model",
+    columns=columns,
+    decimals=2,
 )
 
 # %% [markdown]
@@ -627,17 +633,18 @@ force = split.pivot(
 )
 ratio = force["test"] / force["validation"]
 more = 100 * (ratio["split-random"] / ratio["split-block"] - 1)
-print(
-    "Force error on unseen trajectories over that on the validation frames: "
-    f"blocks {ratio['split-block']:.2f}, random {ratio['split-random']:.2f}. "
-    f"The random split understates it by {more:.0f} % more than blocks do. "
-    "With one seed each, a few percent are not shown to be more than chance."
+Markdown(
+    "The force error on unseen trajectories, over that on the validation "
+    f"frames, is {ratio['split-block']:.2f} with blocks and "
+    f"{ratio['split-random']:.2f} at random: the random split understates "
+    f"the error by {more:.0f} % more than blocks do. With one seed each, a "
+    "few percent may be chance."
 )
 
 # %% [markdown]
 # ## What this chapter found
 
-# %%
+# %% tags=["verdict"]
 findings = [claims.accuracy(tests)]
 Markdown(claims.markdown(findings))
 
@@ -691,11 +698,13 @@ pd.DataFrame(terms, index=["start", "limit"]).round(3)
 steps = made["recipe"]["steps"] + sum(lineage.values())
 paper_steps = paper.value("training.steps").number
 empty = [f"{T} K" for T, system in near.items() if system is None]
-print(
-    "ZIF-62 at 2500 K: no frames; the reference was fitted to ZIF-4 only.\n"
-    f"Temperatures of Table 1 without frames of {structure}: "
+Markdown(
+    "- ZIF-62 at 2500 K: there are no frames, since the reference was fitted "
+    "to ZIF-4 only.\n"
+    f"- Temperatures of Table 1 without frames of {structure}: "
     f"{', '.join(empty) or 'none'}.\n"
-    f"{steps:,} steps of training; the paper took more than {paper_steps:,}."
+    f"- Longer training: {steps:,} steps here, more than {paper_steps:,} in "
+    "the paper."
 )
 
 # %%
