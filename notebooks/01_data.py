@@ -23,17 +23,17 @@
 # # 1 Data: what a potential is taught
 #
 # A deep potential knows no quantum mechanics. It is a flexible function from the positions of atoms
-# to their energy, and it is bent until it agrees with {term}`labelled frames <labelled frame>`:
+# to their energy, and it is adjusted until it agrees with {term}`labelled frames <labelled frame>`:
 # snapshots of atoms for which a method that does know quantum mechanics gave the energy, the forces
-# and the pressure. What is not in the frames is not learnt, so this chapter asks before any training:
-# what is in them?
+# and the pressure. What is not in the frames is not learnt, so this chapter asks before any
+# training: what is in them?
 #
 # **You will learn** what a labelled frame holds and how large its numbers are; which temperatures
 # and densities the frames of this book cover; how they are split so that a test is a test; and how
 # far their labels are from density-functional theory.
 #
-# **It needs** nothing but the sets shipped in `data/frames`. A reader of the results may go on to
-# [chapter 2](02_training.ipynb).
+# **It needs** nothing but the sets shipped in `data/frames`. If only the results interest you, go on
+# to [chapter 2](02_training.ipynb).
 
 # %% tags=["parameters"]
 # fmt: off
@@ -98,7 +98,7 @@ frames["use"] = frames["part"].mask(in_tests, "test")
 #| label: fig-energies
 #| caption: Energy and temperature of every labelled frame. The frames cover the
 #|   crystal at 300 K, the melt at 2500 K and what lies between. Points below the
-#|   dashed line (equipartition) are colder than they are called, points above it
+#|   dashed line (equipartition) are colder than their nominal temperature, points above it
 #|   are strained, disordered or broken.
 #| alt: Scatter plot of energy per atom against temperature, coloured by what
 #|   sampled the frame, and a straight dashed line.
@@ -151,7 +151,7 @@ tables.side_by_side([*tables.rows(sizes, run=structure), density])
 # - the **energy** $E$ of the cell (eV),
 # - the **force** on each atom, $\mathbf F_i = -\partial E/\partial \mathbf r_i$ (eV/Å), and
 # - the **virial** $W_{\alpha\beta} = -\partial E/\partial\varepsilon_{\alpha\beta}$ (eV), how the
-#   energy answers a strain $\varepsilon$ of the cell; $W = -V\sigma$ with the stress $\sigma$.
+#   energy responds to a strain $\varepsilon$ of the cell; $W = -V\sigma$ with the stress $\sigma$.
 #
 # A frame has one energy, nine components of the virial, but $3N$ components of force: most of what
 # is learnt comes from forces.
@@ -172,7 +172,7 @@ Markdown(
 # ## The sets
 #
 # Frames that were sampled together make up a set. The recipe of every set is in `data/sets.yaml`,
-# and `make frames SET=name` follows it again: sample, label, check, pack. *Test* sets are whole
+# and `make frames SET=name` repeats it: sample, label, check, pack. *Test* sets are whole
 # trajectories on which no potential of this book is trained.
 
 # %%
@@ -219,7 +219,7 @@ tables.side_by_side([*tables.rows(amounts, run="all sets"), held_out])
 # ...) ran over temperatures and volumes until a guard found something unphysical, the reference
 # labelled frames of that run, and the next potential was trained on all there was.
 #
-# Each label also tells how far the potential that sampled the frame was from it. Each round had
+# Each label also shows how wrong the potential was that sampled the frame. Each round had
 # temperatures and volumes of its own (those of `round-1` were hotter than those of `round-0`), so
 # the figure compares rounds of sampling, not potentials on one test; chapter 2 does that.
 
@@ -249,7 +249,7 @@ tables.headed(errors.join(share), index="sampler", decimals=2)
 #
 # A potential is judged by frames that it has not seen. The paper draws them at random out of its
 # molecular dynamics; then each validation frame has a neighbour in time among the training frames,
-# and what is measured is memory. Here whole blocks of consecutive frames are set aside
+# and the test measures memory. Here whole blocks of consecutive frames are set aside
 # (`dataset.split_blocks`).
 
 # %% tags=["figure"]
@@ -287,10 +287,10 @@ tables.headed(rms, index="sampled by", decimals=2)
 ax = plots_of_data.forces(
     rms, paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")
 )
-# %% [markdown]
-# Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces. Zinc, which decides
-# over melting, feels the smallest. A loss that counts all components alike hardly sees zinc: one
-# reason to look at errors element by element in the next chapter.
+# %% [markdown] Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces. Zinc, on
+# which melting depends, feels the smallest, except where two Zn were pushed together on purpose. A
+# loss that counts all components alike hardly sees zinc: one reason to look at errors element by
+# element in the next chapter.
 #
 # ## Virials and densities
 #
@@ -307,7 +307,7 @@ ax = plots_of_data.pressures(frames)
 # %% [markdown]
 # ## Closest distances
 #
-# Two atoms on top of each other are no physics, and a single such frame also bloats the table of a
+# Two atoms on top of each other are unphysical, and a single such frame also bloats the table of a
 # compressed potential, whose range follows the closest pair. Each pair of elements has a smallest
 # distance that `checks.check` accepts: about 70 % of its shortest bond.
 
@@ -324,18 +324,19 @@ tables.headed(closest, index="sampled by", decimals=2)
 # %% [markdown]
 # ## How far the reference is from DFT
 #
-# Some frames were computed by DFT for real: CP2K, {term}`PBE-D3`, with the settings of the
-# molecular dynamics to which the reference was fitted (`helpers.frames.cp2k`; `make dft` computes
-# them again). Energies of the two have different zeros, so the mean difference of each system is
-# taken away. ZIF-8 and ZIF-62 hold methyl and benzimidazolate groups that the reference never saw;
-# there it is no reference, and only chapter 2 uses these frames.
+# Some frames were computed by DFT itself: CP2K, {term}`PBE-D3`, with the settings of the molecular
+# dynamics to which the reference was fitted (`helpers.frames.cp2k`; `make dft` computes them again).
+# Energies of the two have different zeros, so the mean difference of each system is subtracted.
+# ZIF-8 and ZIF-62 hold methyl and benzimidazolate groups that the reference never saw; there it is
+# no reference, and only chapter 2 uses these frames.
 
 # %%
 #| label: tbl-dft
 #| caption: The reference beside CP2K on the same frames, with the size of the
 #|   forces. Times are those of a busy machine.
 beside_dft = accuracy.compare()
-beside_dft["seconds"] = beside_dft["system"].map(cp2k.median_seconds())
+seconds = beside_dft["system"].map(cp2k.median_seconds())
+beside_dft["seconds"] = seconds.round().astype("Int64")
 names = {
     "system": "system",
     "frames": "frames",
@@ -352,9 +353,8 @@ tables.headed(beside_dft, columns=names, decimals=3)
 n_by_dft = beside_dft["frames"].sum()
 Markdown(f"These are {n_by_dft} frames; the settings: {cp2k.LEVEL}.")
 
-# %% [markdown]
-# The mean differences that the table leaves out are not alike at all densities. The reference was
-# fitted to energies and forces at few volumes, without stress, so nothing told it how the energy
+# %% [markdown] The mean differences that the table leaves out depend on the density. The reference
+# was fitted to energies and forces at few volumes, without stress, so nothing told it how the energy
 # changes as all of the cell is stretched. Within a framework, what it lacks is a smooth function of
 # the volume per atom, $v$:
 #
@@ -429,8 +429,8 @@ except dataset.BadFrames as error:
 # %% [markdown]
 # ## Your own data
 #
-# Results of VASP or CP2K go in through dpdata; `formats.import_labelled` brings them into the order
-# of the type map C, H, N, Zn:
+# Results of VASP or CP2K are read by dpdata; `formats.import_labelled` brings them into the order of
+# the type map C, H, N, Zn:
 #
 # | you have | call |
 # |---|---|
@@ -486,8 +486,8 @@ Markdown(
 #
 # The solutions use what the cells above have made; each runs in a second.
 #
-# **Exercise 1.** Which samplers made frames that are colder than they are called, below the dashed
-# line of the first figure? Give the share of their frames.
+# **Exercise 1.** Which samplers made frames that are colder than their nominal temperature, below
+# the dashed line of the first figure? Give the share of their frames.
 
 # %% tags=["solution", "hide-cell"]
 lowest = frames["energy_eV_per_atom"].min()

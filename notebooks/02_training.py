@@ -172,10 +172,10 @@ figure = plots_of_accuracy.parities(points, evaluation.PARITY)
 #| caption: The live potential beside the paper's.
 tables_of_potentials.architecture(recipe, live_start)
 
-# %% [markdown]
-# `sel` deserves a word. The paper sets it to the number of atoms of each element in its cell
-# (96, 96, 64, 16). DeePMD-kit means the largest number of *neighbours* of each element inside the
-# cutoff; too much only costs time, too little loses atoms. What the frames need:
+# %% [markdown] `sel` deserves a word. The paper sets it to the number of atoms of each element in
+# its cell (96, 96, 64, 16). DeePMD-kit means the largest number of *neighbours* of each element
+# inside the cutoff; too large a value only costs time, too small a one loses atoms. What the frames
+# need:
 
 # %%
 #| label: tbl-neighbours
@@ -291,7 +291,7 @@ figure = plots_of_potentials.learning_curves(learnt)
 # `make evaluate` writes the errors of a potential on every set into its `metrics.json`; this page
 # reads it. Beside each error stands the size of what is predicted: the RMS of the forces, and the
 # spread of the energies within the set. An error as large as these would be that of a potential that
-# predicts nothing. The *bias* of the energy is what all frames of a set are off by together.
+# predicts nothing. The *bias* of the energy is the mean error over all frames of a set.
 
 # %%
 #| label: tbl-errors
@@ -332,10 +332,10 @@ columns = {
 }
 tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
-# %% [markdown]
-# Sets that the reference itself sampled (`reference_0300`, `reference_1200`, `crystal_1200`) have a
-# bias upwards that sets sampled by potentials lack. It is no accident: each dynamics goes where its
-# own energy is low, and for two energy functions $U$ and $U_\mathrm{ref}$ of one system
+# %% [markdown] Sets that the reference itself sampled (`reference_0300`, `reference_1200`,
+# `crystal_1200`) have a positive bias, which sets sampled by potentials lack. It is no accident:
+# each dynamics goes where its own energy is low, and for two energy functions $U$ and
+# $U_\mathrm{ref}$ of one system
 #
 # $$ \langle U - U_\mathrm{ref}\rangle_\mathrm{ref} \ge \langle U - U_\mathrm{ref}\rangle_U $$
 #
@@ -362,7 +362,7 @@ tables.headed(by_element, index="set", decimals=3)
 #
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does: the published cell and one with every atom moved at random, not molecular
-# dynamics at 300 K. Their energies are compared after the mean difference is taken away.
+# dynamics at 300 K. Their energies are compared after the mean difference is subtracted.
 
 # %%
 #| label: tbl-table1
@@ -428,8 +428,8 @@ Markdown("\n".join(said))
 # %% [markdown]
 # ### Without training
 #
-# Since the paper was written there are potentials that know most of the periodic table, and come with
-# their weights. What would a user get who took one of them instead? Here are two, with the dispersion
+# Since the paper was written there are potentials that know most of the periodic table, and come
+# with their weights. How good is one of them as it comes? Here are two, to which the dispersion was
 # added that they were not trained on, and a tight-binding method, on the same CP2K frames. None has
 # seen ZIF-4 for this comparison, and none is told anything about it.
 
@@ -480,9 +480,9 @@ ax = plots_of_accuracy.energy_of_volume(curves)
 equations = equation_of_state.equations_of_state(curves)
 tables.headed(equations, index="quantity", decimals=2)
 
-# %% [markdown]
-# One Birch–Murnaghan line over 12 % of volume is a summary, and its numbers depend on the range. A
-# negative derivative of $B$ means that the framework gets softer under pressure, as open ones do.
+# %% [markdown] A single Birch–Murnaghan fit over 12 % of the volume is a summary, and its numbers
+# depend on the range. A negative derivative of $B$ means that the framework gets softer under
+# pressure, as open ones do.
 #
 # ### Elastic constants
 #

@@ -310,8 +310,7 @@ if by_test:
     of_test = rdf_distance.table(*curves, [None, *pairs], limit)
 tables.headed(of_test, decimals=1) if by_test else None
 
-# %% [markdown]
-# Is it the heat that DPMD-Test lacks, or does it fall short where it was trained, too? Its force
+# %% [markdown] Does DPMD-Test fail only when it is hot, or also where it was trained? Its force
 # errors on the frames of the reference, which neither potential was trained on:
 
 # %%
@@ -336,10 +335,10 @@ Markdown(trained if n_trained else "")
 # %% [markdown]
 # ## What the reference is
 #
-# Its runs are short: the order at short range has come to its temperature, the slow rearrangement
-# of the network has not. Frames that another potential sampled, or that started from another
-# structure, show what that potential or that start makes of it, whoever labelled them. The table
-# says which sets are used here; only frames with as many atoms as the structure of this page count.
+# Its runs are short: the order at short range is in equilibrium, the slow rearrangement of the
+# network is not. Frames that another potential sampled, or that started from another structure, show
+# what that potential or that start makes of it, whoever labelled them. The table says which sets are
+# used here; only frames with as many atoms as the structure of this page count.
 
 # %%
 #| label: tbl-reference

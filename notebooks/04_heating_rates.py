@@ -25,8 +25,8 @@
 # %% [markdown]
 # # 4 Heating rates: how fast is slow enough?
 #
-# A calorimeter heats ZIF-4 at 10–20 K per *minute*. A simulation that lives for nanoseconds has to
-# heat at kelvins per *picosecond*. What is heated too fast has no time to leave its structure and is
+# A calorimeter heats ZIF-4 at 10–20 K per *minute*. A simulation of nanoseconds has to heat at
+# kelvins per *picosecond*. A crystal that is heated too fast has no time to change and is
 # overheated: the transition is seen late, at too high a temperature. The paper therefore heats the
 # same crystal at ever slower rates and finds that the temperature $T_\mathrm{f}$ at which the
 # density falls gets lower as the rate falls.
@@ -295,10 +295,10 @@ table = outcomes.of_runs(runs + larger + pressed)
 #|   condition that is the same for all runs is left out.
 tables_of_runs.outcomes(table)
 
-# %% [markdown]
-# The cell is let go at the start of the equilibration and swings, in phase in all runs; a ramp that
-# begins before this has died away shows it as falls and rises. A run that was not in equilibrium
-# before its ramp stays in the table and enters no verdict. The reasons:
+# %% [markdown] The cell is released at the start of the equilibration and oscillates, in phase in
+# all runs; a ramp that begins before the oscillation has died away shows it as falls and rises. A
+# run that was not in equilibrium before its ramp stays in the table and enters no verdict. The
+# reasons:
 
 # %%
 #| label: tbl-unsettled
@@ -342,9 +342,10 @@ tables_of_runs.means(own)
 # $$ \ln\frac{q}{T_\mathrm{f}^2} = C - \frac{E}{R\,T_\mathrm{f}}. $$
 #
 # The law is fitted to the paper's three points and, by the same likelihood as the means, to our
-# seeds. A law that says nothing is not drawn, nor one for cells that open and close: they wait for no
-# single step. The paper's slowest run is called DPMD-0.1K and listed and plotted at 0.2 K/ps; its
-# number of steps over its span of temperature gives 0.1 K/ps. Both are fitted.
+# seeds. A law that the points do not determine is not drawn, nor is one for cells that open and
+# close again, which wait for no single step. The paper's slowest run is called DPMD-0.1K and listed
+# and plotted at 0.2 K/ps; its number of steps over its span of temperature gives 0.1 K/ps. Both are
+# fitted.
 
 # %%
 laws = rate_laws.fit(own)
@@ -437,9 +438,9 @@ tables_of_runs.pressures(shown) if beside else None
 # {term}`ReaxFF` (Yang et al., J. Phys. Chem. C 122, 9616 (2018)): bonds form and break by a fitted
 # law of bond orders, and the charges follow. Castel and Coudert (J. Phys. Chem. C 126, 19532 (2022))
 # find its glasses markedly different from those of first principles, with an unphysical surrounding
-# of Zn. Here it heats the crystal of this page at the rate of one of its runs. To make that run takes
-# the force field's file, which has no licence and is not shipped (`$ZIF4_REAXFF` names its folder);
-# to read it does not.
+# of Zn. Here it heats the crystal of this page at the rate of one of its runs. Making that run needs
+# the file of the force field, which has no licence and is not shipped (`$ZIF4_REAXFF` names its
+# folder); reading it does not.
 
 # %%
 wanted = [peer_run] if peer_run else []
@@ -449,7 +450,8 @@ for peer in list(peers):
     beside = runs.where(rate=peer.rate, seed=peer.seed).first
     peers = [beside, peer] if beside else [peer]
 both = ", ".join(f"{x.potential} at {x.label}" for x in peers)
-Markdown(f"Compared are: {both}." if both else "This copy has no peer.")
+alone = " No run of the deep potential here has its rate." * (len(peers) == 1)
+Markdown(f"Shown: {both}.{alone}" if both else "This copy has no peer.")
 
 # %% tags=["figure"]
 #| label: fig-peer
@@ -490,11 +492,11 @@ Markdown("\n".join(said))
 # ## Where does the potential leave what it knows?
 #
 # A potential gives a force for every arrangement of atoms, also for those it never saw. Potentials
-# that differ in seed or size agree where there was data, and disagree where each had to invent. The
-# measure is the standard deviation of an atom's force over the potential of this page and its
+# that differ in seed or size agree where there was data, and disagree where each had to extrapolate.
+# The measure is the standard deviation of an atom's force over the potential of this page and its
 # {term}`ensemble`, the largest of all atoms (Zhang et al. 2019), here on saved frames of each run.
-# The paper finds clusters of hydrogen above 1700 K, which it calls unphysical: such frames would show
-# up here.
+# The paper finds clusters of hydrogen above 1700 K, which it calls unphysical: such frames would
+# show up here.
 
 # %%
 members = [potential, *ensemble]
@@ -547,7 +549,7 @@ tables.headed(alone_good.drop(columns="role")) if here else None
 # %% [markdown]
 # ### What the deviation is worth
 #
-# What all potentials get wrong alike, no disagreement shows. On frames that none of them was trained
+# An error that all potentials share causes no disagreement. On frames that none of them was trained
 # on, and that have labels, the deviation stands beside the true error of the page's potential,
 # $|\mathbf{F}_i - \mathbf{F}_i^\mathrm{label}|$: mean and largest over the atoms of a frame, then
 # the mean over frames.
@@ -588,9 +590,9 @@ tables.headed(disagreement.by_set(calibration)) if known else None
 # %% [markdown]
 # ### Judged by the reference
 #
-# The surest answer is the reference's own: frames of a run of this page, labelled afterwards. They
-# are in no training. A bias of the energy that differs between two phases shifts the temperature at
-# which one gives way to the other.
+# The surest answer is the reference's own: frames of a run of this page, labelled afterwards. No
+# potential was trained on them. A bias of the energy that differs between two phases shifts the
+# temperature at which one gives way to the other.
 
 # %%
 #| label: tbl-judged
@@ -599,7 +601,7 @@ origin, judged = {}, None
 if labelled_frames:
     origin = sets.taken_from(labelled_frames)
     judged = accuracy.by_temperature(potential, labelled_frames)
-tables.headed(judged) if labelled_frames else None
+tables.headed(judged, decimals=3) if labelled_frames else None
 
 # %%
 said = [f"Frames of `{labelled_frames}`, from {', '.join(origin)}."]
@@ -614,9 +616,9 @@ for row in own.dropna(subset="Tf_K").itertuples():
         )
 Markdown(" ".join(said) if labelled_frames else "")
 
-# %% [markdown]
-# Where the bias of the energy rises from the crystal to the low-density side, the potential makes
-# that side too dear and the reference would open earlier; where it falls, later.
+# %% [markdown] Where the bias of the energy rises from the crystal to the low-density side, the
+# potential puts that side too high in energy, and the reference would open earlier; where it falls,
+# later.
 #
 # ## Table 3: the procedures
 #

@@ -264,11 +264,10 @@ n_atoms = len(heated.symbols)
 random = local_density.thrown_at_random(n_atoms, heated.cells, box_edge)
 ax = plots_of_phase.local_densities(local, random)
 
-# %% [markdown]
-# {term}`Unevenness <unevenness>` is the variance between boxes over that of the random atoms: 1 for
-# a gas, 0 for boxes that all hold the same number, more than 1 where clumps or pores are as large as
-# a box. The crystal's own pores count, so only a change of it says something. *Lasting* is the
-# fraction of the variance that survives time averaging.
+# %% [markdown] {term}`Unevenness <unevenness>` is the variance between boxes over that of the random
+# atoms: 1 for a gas, 0 for boxes that all hold the same number, more than 1 where clumps or pores
+# are as large as a box. The crystal's own pores count, so only a change in it means anything.
+# *Lasting* is the fraction of the variance that survives time averaging.
 
 # %%
 #| label: tbl-unevenness
@@ -517,14 +516,14 @@ Markdown("; ".join(said) + ".")
 # %% [markdown]
 # ## Lindemann ratios (Fig. 6a)
 #
-# Lindemann's old rule says that a crystal melts when its atoms shake by about a tenth of their
-# distance. The paper takes the full width at half maximum ({term}`FWHM`) of the first peak of
-# $g(r)$ over its position: for Zn–N this is the bond, for Zn–Zn the network. In the paper both
-# widths go alike at first (up to the dotted line); then the bond widens faster; in the grey range
-# Zn–N stays and Zn–Zn gets narrower.
+# Lindemann's old rule says that a crystal melts when its atoms vibrate by about a tenth of their
+# spacing. The paper takes the full width at half maximum ({term}`FWHM`) of the first peak of $g(r)$
+# over its position: for Zn–N this is the bond, for Zn–Zn the network. In the paper both widths go
+# alike at first (up to the dotted line); then the bond widens faster; in the grey range Zn–N stays
+# and Zn–Zn gets narrower.
 #
-# A $g(r)$ of few snapshots is ragged. So it is smeared with a narrow Gaussian before its width is
-# read, and the Gaussian's width is taken off again (three times as wide for Zn–Zn, which is three
+# A $g(r)$ of few snapshots is noisy. So it is smoothed with a narrow Gaussian before its width is
+# read, and the Gaussian's width is subtracted again (three times as wide for Zn–Zn, which is three
 # times as far). Points: width at half height. Crosses: a fitted Gaussian; where the two differ, the
 # peak is skewed or merges with the next.
 

@@ -434,6 +434,7 @@ def _readable(table: str | Sequence[str]) -> str:
     text = "".join(table)
     text = _UNIT_AT_END.sub(lambda m: f"({units.pretty(m[1])})", text)
     text = text.replace(" +/- ", " ± ").replace(" +- ", " ± ")
+    text = re.sub(r"(?<=\d) A(?= to |\s*</th>)", " Å", text)
     text = _WHOLE.sub(r"\1 data-whole>\2</t", text)
     text = re.sub(r"<th(?![^>]*scope)([^>]*class=\"[^\"]*col_heading)", r'<th scope="col"\1', text)
     framed = (

@@ -289,7 +289,7 @@ def speed(runs) -> Table | str:
         [
             tables.Row(words, "ns/day", None, cost["ns_per_day"].median(), run=made_by),
             tables.row("speed.dpmd_ns_per_day", per_day, quantity=at_their_size, run=made_by),
-            tables.Row("cost of a step", "us core/atom", None, core_us, run=made_by),
+            tables.Row("cost of a step", "core-us/atom", None, core_us, run=made_by),
         ]
     )
 
