@@ -287,7 +287,8 @@ tables.headed(rms, index="sampled by", decimals=2)
 ax = plots_of_data.forces(
     rms, paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")
 )
-# %% [markdown] Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces. Zinc, on
+# %% [markdown]
+# Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces. Zinc, on
 # which melting depends, feels the smallest, except where two Zn were pushed together on purpose. A
 # loss that counts all components alike hardly sees zinc: one reason to look at errors element by
 # element in the next chapter.
@@ -353,7 +354,8 @@ tables.headed(beside_dft, columns=names, decimals=3)
 n_by_dft = beside_dft["frames"].sum()
 Markdown(f"These are {n_by_dft} frames; the settings: {cp2k.LEVEL}.")
 
-# %% [markdown] The mean differences that the table leaves out depend on the density. The reference
+# %% [markdown]
+# The mean differences that the table leaves out depend on the density. The reference
 # was fitted to energies and forces at few volumes, without stress, so nothing told it how the energy
 # changes as all of the cell is stretched. Within a framework, what it lacks is a smooth function of
 # the volume per atom, $v$:

@@ -172,7 +172,8 @@ figure = plots_of_accuracy.parities(points, evaluation.PARITY)
 #| caption: The live potential beside the paper's.
 tables_of_potentials.architecture(recipe, live_start)
 
-# %% [markdown] `sel` deserves a word. The paper sets it to the number of atoms of each element in
+# %% [markdown]
+# `sel` deserves a word. The paper sets it to the number of atoms of each element in
 # its cell (96, 96, 64, 16). DeePMD-kit means the largest number of *neighbours* of each element
 # inside the cutoff; too large a value only costs time, too small a one loses atoms. What the frames
 # need:
@@ -332,7 +333,8 @@ columns = {
 }
 tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
-# %% [markdown] Sets that the reference itself sampled (`reference_0300`, `reference_1200`,
+# %% [markdown]
+# Sets that the reference itself sampled (`reference_0300`, `reference_1200`,
 # `crystal_1200`) have a positive bias, which sets sampled by potentials lack. It is no accident:
 # each dynamics goes where its own energy is low, and for two energy functions $U$ and
 # $U_\mathrm{ref}$ of one system
@@ -480,7 +482,8 @@ ax = plots_of_accuracy.energy_of_volume(curves)
 equations = equation_of_state.equations_of_state(curves)
 tables.headed(equations, index="quantity", decimals=2)
 
-# %% [markdown] A single Birch–Murnaghan fit over 12 % of the volume is a summary, and its numbers
+# %% [markdown]
+# A single Birch–Murnaghan fit over 12 % of the volume is a summary, and its numbers
 # depend on the range. A negative derivative of $B$ means that the framework gets softer under
 # pressure, as open ones do.
 #

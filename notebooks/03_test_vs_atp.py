@@ -310,7 +310,8 @@ if by_test:
     of_test = rdf_distance.table(*curves, [None, *pairs], limit)
 tables.headed(of_test, decimals=1) if by_test else None
 
-# %% [markdown] Does DPMD-Test fail only when it is hot, or also where it was trained? Its force
+# %% [markdown]
+# Does DPMD-Test fail only when it is hot, or also where it was trained? Its force
 # errors on the frames of the reference, which neither potential was trained on:
 
 # %%

@@ -295,7 +295,8 @@ table = outcomes.of_runs(runs + larger + pressed)
 #|   condition that is the same for all runs is left out.
 tables_of_runs.outcomes(table)
 
-# %% [markdown] The cell is released at the start of the equilibration and oscillates, in phase in
+# %% [markdown]
+# The cell is released at the start of the equilibration and oscillates, in phase in
 # all runs; a ramp that begins before the oscillation has died away shows it as falls and rises. A
 # run that was not in equilibrium before its ramp stays in the table and enters no verdict. The
 # reasons:
@@ -616,7 +617,8 @@ for row in own.dropna(subset="Tf_K").itertuples():
         )
 Markdown(" ".join(said) if labelled_frames else "")
 
-# %% [markdown] Where the bias of the energy rises from the crystal to the low-density side, the
+# %% [markdown]
+# Where the bias of the energy rises from the crystal to the low-density side, the
 # potential puts that side too high in energy, and the reference would open earlier; where it falls,
 # later.
 #

@@ -264,7 +264,8 @@ n_atoms = len(heated.symbols)
 random = local_density.thrown_at_random(n_atoms, heated.cells, box_edge)
 ax = plots_of_phase.local_densities(local, random)
 
-# %% [markdown] {term}`Unevenness <unevenness>` is the variance between boxes over that of the random
+# %% [markdown]
+# {term}`Unevenness <unevenness>` is the variance between boxes over that of the random
 # atoms: 1 for a gas, 0 for boxes that all hold the same number, more than 1 where clumps or pores
 # are as large as a box. The crystal's own pores count, so only a change in it means anything.
 # *Lasting* is the fraction of the variance that survives time averaging.

@@ -1,4 +1,4 @@
-"""The folder ``binder/``: what repo2docker (Binder, NeuroLibre) and Colab are given, without a network.
+"""The folder ``binder/``: what repo2docker (Binder, NeuroLibre) and Colab get; no network is used.
 
 What can be run here is run: each command of ``postBuild`` as it stands, with a stand-in for the one
 that needs a network (``uv sync``); its lock file is checked by `uv` itself.

@@ -44,7 +44,7 @@ def larger(*rows):
 
 
 SLOW = [*seeds(20.0, 1140, 1160, 1150, 1170), *seeds(4.0, 1060, 1080, 1070, 1050)]
-TWO_CELLS = [*SLOW[:4], *[row | {"n_atoms": 2176} for row in SLOW[4:]]]
+TWO_CELLS = [*SLOW[:6], *[row | {"n_atoms": 2176} for row in SLOW[6:]]]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,8 @@ def test_an_error_of_pressure_needs_a_fall_with_it_and_none_without(rows, verdic
 def test_a_low_density_and_how_many_seeds_melt():
     said = claims_on_rates.low_density(table(*TWO_CELLS))
     assert said.verdict == (
-        "a low density appears in 8 of 8 seeds that can tell; no melting follows up to 2100 K"
+        "a low density appears in 8 of 8 seeds that can tell; no melting follows up to the end of "
+        "the runs (2100 K)"
     )
     assert "begins at 1050 to 1170 K, ends at 1090 to 1210 K" in said.here
     one = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
@@ -206,6 +207,8 @@ def at(breaks, exchanges=None):
         (TWO_CELLS, "here the low-density state forms with every Zn–N bond intact"),
         ([row | at(1100.0) for row in TWO_CELLS], "here the density has fallen before any ligand"),
         ([row | at(700.0, 800.0) for row in TWO_CELLS], "exchange comes first, as a cause must"),
+        # four seeds of each of two cells are not five of one
+        ([*SLOW[:4], *[row | {"n_atoms": 2176} for row in SLOW[4:]]], "cannot tell in general, 5"),
         (SLOW[:1], "cannot tell from a single run"),
         (seeds(20.0, None), "cannot tell, since no seed that counts falls"),
     ],
@@ -218,8 +221,8 @@ def test_one_seed_of_many_is_counted():
     """As at 20 K/ps: one seed of several breaks its first bond where its density falls."""
     said = claims_on_rates.exchange(table(SLOW[0] | at(1140.0), *SLOW[1:4]))
     assert said.verdict == (
-        "cannot tell in general, 5 falling seeds are needed; every Zn–N bond is intact when the "
-        "fall has ended in 3 of 4 seeds, no ligand exchanged in 4 of 4"
+        "cannot tell in general, 5 falling seeds of one cell are needed; every Zn–N bond is intact "
+        "when the fall has ended in 3 of 4 seeds, no ligand exchanged in 4 of 4"
     )
     many = claims_on_rates.exchange(table(TWO_CELLS[0] | at(1140.0, 1145.0), *TWO_CELLS[1:]))
     assert "in 7 of 8 seeds" in many.verdict and "cannot tell" not in many.verdict
