@@ -144,7 +144,7 @@ if potential == live_name:  # trained just now, so nobody has judged it yet
 metrics = pd.DataFrame(accuracy.metrics(shown)).T
 tests = metrics[metrics["role"] == "test"]
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-parity
 #| caption: Predicted against reference, frames of the test sets: energy per atom,
 #|   components of the force (by element) and of the virial. A perfect potential
@@ -173,9 +173,10 @@ figure = plots_of_accuracy.parities(points, evaluation.PARITY)
 tables_of_potentials.architecture(recipe, live_start)
 
 # %% [markdown]
-# `sel` deserves a word. The paper sets it to the number of atoms of each element in its cell
-# (96, 96, 64, 16). DeePMD-kit means the largest number of *neighbours* of each element inside the
-# cutoff; too much only costs time, too little loses atoms. What the frames need:
+# `sel` deserves a word. The paper sets it to the number of atoms of each element in
+# its cell (96, 96, 64, 16). DeePMD-kit means the largest number of *neighbours* of each element
+# inside the cutoff; too large a value only costs time, too small a one loses atoms. What the frames
+# need:
 
 # %%
 #| label: tbl-neighbours
@@ -291,7 +292,7 @@ figure = plots_of_potentials.learning_curves(learnt)
 # `make evaluate` writes the errors of a potential on every set into its `metrics.json`; this page
 # reads it. Beside each error stands the size of what is predicted: the RMS of the forces, and the
 # spread of the energies within the set. An error as large as these would be that of a potential that
-# predicts nothing. The *bias* of the energy is what all frames of a set are off by together.
+# predicts nothing. The *bias* of the energy is the mean error over all frames of a set.
 
 # %%
 #| label: tbl-errors
@@ -333,9 +334,10 @@ columns = {
 tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
 # %% [markdown]
-# Sets that the reference itself sampled (`reference_0300`, `reference_1200`, `crystal_1200`) have a
-# bias upwards that sets sampled by potentials lack. It is no accident: each dynamics goes where its
-# own energy is low, and for two energy functions $U$ and $U_\mathrm{ref}$ of one system
+# Sets that the reference itself sampled (`reference_0300`, `reference_1200`,
+# `crystal_1200`) have a positive bias, which sets sampled by potentials lack. It is no accident:
+# each dynamics goes where its own energy is low, and for two energy functions $U$ and
+# $U_\mathrm{ref}$ of one system
 #
 # $$ \langle U - U_\mathrm{ref}\rangle_\mathrm{ref} \ge \langle U - U_\mathrm{ref}\rangle_U $$
 #
@@ -362,7 +364,7 @@ tables.headed(by_element, index="set", decimals=3)
 #
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does: the published cell and one with every atom moved at random, not molecular
-# dynamics at 300 K. Their energies are compared after the mean difference is taken away.
+# dynamics at 300 K. Their energies are compared after the mean difference is subtracted.
 
 # %%
 #| label: tbl-table1
@@ -419,14 +421,17 @@ with_signs = {
 figure = plots_of_potentials.beside_cp2k(with_signs)
 
 # %%
-for name, table in with_signs.items():
-    print(f"{name}: {tables_of_potentials.slopes(table)}")
+said = [
+    f"- {name}: {tables_of_potentials.slopes(table)}"
+    for name, table in with_signs.items()
+]
+Markdown("\n".join(said))
 
 # %% [markdown]
 # ### Without training
 #
-# Since the paper was written there are potentials that know most of the periodic table, and come with
-# their weights. What would a user get who took one of them instead? Here are two, with the dispersion
+# Since the paper was written there are potentials that know most of the periodic table, and come
+# with their weights. How good is one of them as it comes? Here are two, to which the dispersion was
 # added that they were not trained on, and a tight-binding method, on the same CP2K frames. None has
 # seen ZIF-4 for this comparison, and none is told anything about it.
 
@@ -439,7 +444,10 @@ rows = universal.kept() | {potential: universal.by_potential(potential)}
 models = {name: universal.summary(found) for name, found in rows.items()}
 columns = tables_of_potentials.UNTRAINED
 tables.headed(
-    pd.DataFrame(models).T, index="model", columns=columns, decimals=2
+    pd.DataFrame(models).T.convert_dtypes(),
+    index="model",
+    columns=columns,
+    decimals=2,
 )
 
 # %% [markdown]
@@ -475,8 +483,9 @@ equations = equation_of_state.equations_of_state(curves)
 tables.headed(equations, index="quantity", decimals=2)
 
 # %% [markdown]
-# One Birch–Murnaghan line over 12 % of volume is a summary, and its numbers depend on the range. A
-# negative derivative of $B$ means that the framework gets softer under pressure, as open ones do.
+# A single Birch–Murnaghan fit over 12 % of the volume is a summary, and its numbers
+# depend on the range. A negative derivative of $B$ means that the framework gets softer under
+# pressure, as open ones do.
 #
 # ### Elastic constants
 #
@@ -627,17 +636,18 @@ force = split.pivot(
 )
 ratio = force["test"] / force["validation"]
 more = 100 * (ratio["split-random"] / ratio["split-block"] - 1)
-print(
-    "Force error on unseen trajectories over that on the validation frames: "
-    f"blocks {ratio['split-block']:.2f}, random {ratio['split-random']:.2f}. "
-    f"The random split understates it by {more:.0f} % more than blocks do. "
-    "With one seed each, a few percent are not shown to be more than chance."
+Markdown(
+    "The force error on unseen trajectories, over that on the validation "
+    f"frames, is {ratio['split-block']:.2f} with blocks and "
+    f"{ratio['split-random']:.2f} at random: the random split understates "
+    f"the error by {more:.0f} % more than blocks do. With one seed each, a "
+    "few percent may be chance."
 )
 
 # %% [markdown]
 # ## What this chapter found
 
-# %%
+# %% tags=["verdict"]
 findings = [claims.accuracy(tests)]
 Markdown(claims.markdown(findings))
 
@@ -691,11 +701,13 @@ pd.DataFrame(terms, index=["start", "limit"]).round(3)
 steps = made["recipe"]["steps"] + sum(lineage.values())
 paper_steps = paper.value("training.steps").number
 empty = [f"{T} K" for T, system in near.items() if system is None]
-print(
-    "ZIF-62 at 2500 K: no frames; the reference was fitted to ZIF-4 only.\n"
-    f"Temperatures of Table 1 without frames of {structure}: "
+Markdown(
+    "- ZIF-62 at 2500 K: there are no frames, since the reference was fitted "
+    "to ZIF-4 only.\n"
+    f"- Temperatures of Table 1 without frames of {structure}: "
     f"{', '.join(empty) or 'none'}.\n"
-    f"{steps:,} steps of training; the paper took more than {paper_steps:,}."
+    f"- Longer training: {steps:,} steps here, more than {paper_steps:,} in "
+    "the paper."
 )
 
 # %%

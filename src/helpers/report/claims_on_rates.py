@@ -1,7 +1,9 @@
 """Conclusions from the one table of all runs: what heating does, and what comes first.
 
 The rules are those of ``book/estimators.md``. A run that was not in equilibrium before its ramp
-enters no verdict; what the verdict would be with it stands among the numbers.
+enters no verdict; what the verdict would be with it stands among the numbers. What is said of the
+crystal needs two seeds that can tell in each of two cells that differ in size or shape, and the
+same answer in both; until then it is open.
 """
 
 from __future__ import annotations
@@ -19,13 +21,16 @@ from helpers.report import paper, tables
 from helpers.report.claims import Finding, Number
 
 ENOUGH_SEEDS = 5  # of one size that fall, for a sentence on what comes first
+FEWEST_SEEDS = 2  # that can tell, of each cell
+FEWEST_CELLS = 2  # of different size or shape, for a sentence on the crystal
 SIGNIFICANT = 0.05  # probability of chance
 BAR_PER_GPA = 1e4
 NEAR_GPA = 0.06  # a pressure within this of another one stands for it
+_SHAPES = {"iso": "isotropic", "aniso": "anisotropic", "tri": "triclinic"}
 _ALL = "the verdict if the runs counted that were not in equilibrium before"
 
 
-def slow_heating(table: pd.DataFrame) -> Finding:
+def slow_heating(table: pd.DataFrame, others: pd.DataFrame | None = None) -> Finding:
     """Claim (2): slow heating reveals a transition before melting.
 
     "Slow heating only" needs a power of 80 % at faster rates for a fall of the size that is seen at
@@ -34,22 +39,24 @@ def slow_heating(table: pd.DataFrame) -> Finding:
     Parameters
     ----------
     table : DataFrame
-        Rows of ``outcomes.of_runs`` for cells of one size.
+        Rows of ``outcomes.of_runs`` for cells of one size and shape.
+    others : DataFrame, optional
+        Rows for cells of other sizes and shapes; without them the claim stays open.
 
     Returns
     -------
     Finding
         The conclusion.
     """
-    return _of_settled(table, _slow_heating)
+    return _of_settled(table, lambda rows: _of_crystal(_slow_heating(rows), rows, others))
 
 
-def rate_dependence(table: pd.DataFrame) -> Finding:
+def rate_dependence(table: pd.DataFrame, others: pd.DataFrame | None = None) -> Finding:
     """Claim (3): the transition temperature falls as heating becomes slower.
 
     Parameters
     ----------
-    table : DataFrame
+    table, others : DataFrame
         As for `slow_heating`.
 
     Returns
@@ -57,7 +64,7 @@ def rate_dependence(table: pd.DataFrame) -> Finding:
     Finding
         The conclusion, from `censored.trend`.
     """
-    return _of_settled(table, _rate_dependence)
+    return _of_settled(table, lambda rows: _of_crystal(_rate_dependence(rows), rows, others))
 
 
 def size(table: pd.DataFrame) -> Finding:
@@ -83,12 +90,13 @@ def pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
     """Whether the low density is an error of the pressure.
 
     It is if the fall is found in the runs under the pressure that stands for an uncorrected
-    potential, and in none of the runs without pressure, where it would have been seen.
+    potential, and in none of the runs without pressure, where it would have been seen, with two
+    seeds each. This is said of the cell of these runs, not of the crystal.
 
     Parameters
     ----------
     table : DataFrame
-        Rows of ``outcomes.of_runs`` for several pressures.
+        Rows of ``outcomes.of_runs`` of one cell under several pressures.
     uncorrected_GPa : float
         Pressure under which this potential behaves as an uncorrected one under none, GPa.
 
@@ -106,32 +114,33 @@ def low_density(table: pd.DataFrame) -> Finding:
     Parameters
     ----------
     table : DataFrame
-        As for `slow_heating`.
+        Rows of ``outcomes.of_runs`` for cells of any size and shape.
 
     Returns
     -------
     Finding
         The conclusion.
     """
-    return _of_settled(table, _low_density)
+    return _of_settled(table, lambda rows: _of_crystal(_low_density(rows), rows))
 
 
 def exchange(table: pd.DataFrame) -> Finding:
     """Claim (4), second part: the low density is caused by ligand exchange.
 
-    A cause precedes its effect. A sentence without numbers needs five falling seeds that agree.
+    A cause precedes its effect. A sentence without numbers needs five falling seeds of one cell,
+    and that all seeds agree.
 
     Parameters
     ----------
     table : DataFrame
-        As for `slow_heating`.
+        Rows of ``outcomes.of_runs`` for cells of any size and shape.
 
     Returns
     -------
     Finding
         The conclusion, from `run_table.order_of_events`.
     """
-    return _of_settled(table, _exchange)
+    return _of_settled(table, lambda rows: _of_crystal(_exchange(rows), rows[rows["Tf_K"].notna()]))
 
 
 def _of_settled(table: pd.DataFrame, conclude: Callable[[pd.DataFrame], Finding]) -> Finding:
@@ -146,6 +155,31 @@ def _of_settled(table: pd.DataFrame, conclude: Callable[[pd.DataFrame], Finding]
         f"count; {found.here}",
         numbers=(*found.numbers, Number(_ALL, "-", f"{every.verdict}; {every.here}")),
     )
+
+
+def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None = None) -> Finding:
+    """A conclusion on the crystal; open where the cells that were heated do not carry it."""
+    if found.verdict.startswith("cannot tell"):
+        return found
+    beside = [] if others is None else [run_table.settled(others)]
+    rows = pd.concat([table, *beside]) if beside and len(beside[0]) else table
+    tell = rows[rows["Tf_K"].notna() | rows["Tf_above_K"].notna()]
+    of_cells = tell.groupby(["n_atoms", "coupling"], as_index=False)["Tf_K"]
+    cells = of_cells.agg(tell="size", fell="count")
+    enough = cells[cells["tell"] >= FEWEST_SEEDS]
+    if len(enough) < FEWEST_CELLS:
+        so_far = "; ".join(f"{row.tell} of {_cell(row)}" for row in _rows(cells)) or "none"
+        lacking = f"two seeds each of two sizes or shapes are needed, so far: {so_far}"
+    elif (enough["fell"] > 0).nunique() > 1:
+        counted = [f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in _rows(enough)]
+        lacking = f"the density falls in {' and in '.join(counted)}"
+    else:
+        return found
+    return replace(found, verdict=f"cannot tell for the crystal ({lacking}); {found.verdict}")
+
+
+def _cell(row) -> str:
+    return f"{row.n_atoms:g} atoms, {_SHAPES.get(row.coupling, row.coupling)}"
 
 
 def _slow_heating(table: pd.DataFrame) -> Finding:
@@ -292,6 +326,8 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
     }
     if any(rows.empty for rows in at.values()):
         verdict = f"cannot tell, since runs at 0 and near {uncorrected_GPa:g} GPa are needed"
+    elif min(map(len, at.values())) < FEWEST_SEEDS:
+        verdict = f"cannot tell, since two seeds at 0 and near {uncorrected_GPa:g} GPa are needed"
     elif fell["none"]:
         verdict = "not an error of pressure alone, the fall is found without pressure"
     elif blind["none"]:
@@ -342,7 +378,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
         verdict = f"a low density appears in {len(fell)} of {tells} seeds that can tell; " + (
             f"melting follows in {len(melted)} of them"
             if len(melted)
-            else f"no melting follows up to {_span(watched)} K"
+            else f"no melting follows up to the end of the runs ({_span(watched)} K)"
         )
     ranges = [
         f"{what} {_span(rows, digits)} {unit}"
@@ -371,19 +407,21 @@ def _exchange(table: pd.DataFrame) -> Finding:
     order = run_table.order_of_events(table).set_index("event")
     breaks, exchanges = order.loc["first_break"], order.loc["first_exchange"]
     n = int(breaks["runs"])
+    fell = table[table["Tf_K"].notna()]
+    enough = n and fell.groupby(["n_atoms", "coupling"]).size().max() >= ENOUGH_SEEDS
     if not n:
         verdict = "cannot tell, since no seed that counts falls"
-    elif n >= ENOUGH_SEEDS and breaks["after"] == n:
+    elif enough and breaks["after"] == n:
         verdict = (
             "here the low-density state forms with every Zn–N bond intact, against the paper's "
             "claim that ligand exchange makes it"
         )
-    elif n >= ENOUGH_SEEDS and exchanges["after"] == n:
+    elif enough and exchanges["after"] == n:
         verdict = (
             "here the density has fallen before any ligand is exchanged, against the paper's "
             "claim; open bonds, not exchange, may come early enough to be its cause"
         )
-    elif n >= ENOUGH_SEEDS and exchanges["before"] == n:
+    elif enough and exchanges["before"] == n:
         verdict = "exchange comes first, as a cause must; that it is the cause is not shown by this"
     elif n < 2:
         verdict = "cannot tell from a single run"
@@ -392,16 +430,19 @@ def _exchange(table: pd.DataFrame) -> Finding:
             f"every Zn–N bond is intact when the fall has ended in {breaks['after']} of {n} seeds, "
             f"no ligand exchanged in {exchanges['after']} of {n}"
         )
-        if n < ENOUGH_SEEDS:
-            verdict = f"cannot tell in general, {ENOUGH_SEEDS} falling seeds are needed; {verdict}"
+        if not enough:
+            verdict = (
+                f"cannot tell in general, {ENOUGH_SEEDS} falling seeds of one cell are needed; "
+                f"{verdict}"
+            )
     return Finding(
         "Claim (4), ligand exchange as its cause",
         verdict,
         "ligand exchange makes the low-density state; exchanges are not counted.",
-        f"{n} {'run falls' if n == 1 else 'runs fall'}; the first bond breaks before that has "
-        f"ended in {breaks['before']}, after it in {breaks['after']}, within its errors in "
-        f"{breaks['unclear']}; the first ligand is exchanged before in {exchanges['before']}, "
-        f"after in {exchanges['after']}.",
+        f"{n} {'run falls' if n == 1 else 'runs fall'}; the first bond breaks before the fall in "
+        f"{breaks['before']} of them, after its end in {breaks['after']} and within the errors in "
+        f"{breaks['unclear']}; the first ligand is exchanged before it in {exchanges['before']} "
+        f"and after its end in {exchanges['after']}.",
         tuple(
             Number(f"{row.name}: end of the fall, first break, first exchange", "K",
                    f"{row.fallen_K:.0f}, {_or_above(row.first_break_K, row.first_break_above_K)}, "

@@ -374,7 +374,8 @@ def headed(
     caption : str
         Text above the table; empty where the cell has a caption (``#| caption:``).
     columns : mapping of str to str, optional
-        Columns to show, in this order, and their headers; by default all.
+        Columns to show, in this order, and their headers; by default all. An index with a header
+        stays the first column.
     index : str
         Header of the index, which becomes the first column; by default it is not shown.
     decimals : int, optional
@@ -388,7 +389,8 @@ def headed(
     if index:
         frame = frame.rename_axis(index).reset_index()
     if columns is not None:
-        frame = frame[list(columns)].rename(columns=columns)
+        first = [index] if index and index not in columns else []
+        frame = frame[[*first, *columns]].rename(columns=columns)
     if "unit" in frame:
         frame = frame.assign(unit=frame["unit"].map(units.pretty))
     cells = {column: [_cell(v, decimals) for v in frame[column].astype(object)] for column in frame}
@@ -538,7 +540,7 @@ def _cell(value, decimals: int | None) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return "-"
     if decimals is not None and isinstance(value, float):
-        return f"{value:.{decimals}f}"
+        return f"{round(value, decimals) + 0.0:.{decimals}f}"  # never -0
     return _plain(value)
 
 

@@ -29,6 +29,7 @@ def barriers(found: Activation, pairs: Mapping[float, int]) -> Table:
         A row for each temperature.
     """
     table = found.barriers.drop(columns="note").assign(pairs=list(pairs.values()))
+    table["temperature_K"] = table["temperature_K"].round().astype(int)
     names = {
         "temperature_K": "T (K)",
         "dF_kJ_mol": "ΔF‡ (kJ/mol)",

@@ -13,6 +13,8 @@ from helpers.observables.detection import ENOUGH
 from helpers.report import claims_on_rates, paper, rate_laws, tables
 from helpers.report.tables import Table
 
+_CONDITIONS = ("potential", "atoms", "shape", "pressure (GPa)", "in equilibrium before")
+
 
 def made(runs) -> Table:
     """The runs of a page: size, steps, how they ended, when and on what machine they were made.
@@ -36,7 +38,7 @@ def made(runs) -> Table:
             "atoms": run.atoms,
             "steps": run.steps,
             "ended": "exploded" if run.exploded else "whole",
-            "made": run.provenance["made"],
+            "made": run.provenance["made"][:10],
             "time (min)": f"{run.provenance['seconds'] / 60:.1f}",
             "ranks x threads": f"{run.provenance['ranks']} x {run.provenance['threads']}",
             "processor": run.provenance["hardware"]["processor"],
@@ -87,9 +89,12 @@ def outcomes(table: pd.DataFrame) -> Table:
     Returns
     -------
     Table
-        A row for each run.
+        A row for each run. Of `_CONDITIONS` those columns are there in which the runs differ.
     """
-    return tables.headed(run_table.shown(table))
+    shown = run_table.shown(table)
+    shown.insert(shown.columns.get_loc("atoms") + 1, "shape", table["coupling"].to_numpy())
+    alike = [name for name in _CONDITIONS if shown[name].nunique() < 2]
+    return tables.headed(shown.drop(columns=alike))
 
 
 def power(table: pd.DataFrame) -> Table:
@@ -284,7 +289,7 @@ def speed(runs) -> Table | str:
         [
             tables.Row(words, "ns/day", None, cost["ns_per_day"].median(), run=made_by),
             tables.row("speed.dpmd_ns_per_day", per_day, quantity=at_their_size, run=made_by),
-            tables.Row("cost of a step", "us core/atom", None, core_us, run=made_by),
+            tables.Row("cost of a step", "core-us/atom", None, core_us, run=made_by),
         ]
     )
 
