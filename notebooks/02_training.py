@@ -298,17 +298,7 @@ figure = plots_of_potentials.learning_curves(learnt)
 #| label: tbl-errors
 #| caption: Errors set by set. Of test sets all frames count, of the others the
 #|   validation blocks, which come from the trajectories of the training frames.
-columns = {
-    "set": "set",
-    "role": "role",
-    "n_frames": "frames",
-    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
-    "energy_bias_meV_per_atom": "of it bias (meV/atom)",
-    "energy_spread_meV_per_atom": "energy spread (meV/atom)",
-    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
-}
+columns = tables_of_potentials.BY_SET
 errors = metrics.sort_values("role", kind="stable")
 errors = errors.rename_axis("set").reset_index()
 tables.headed(errors, columns=columns, decimals=3)
@@ -323,14 +313,7 @@ tables.headed(errors, columns=columns, decimals=3)
 #| caption: Errors on the test trajectories by phase. Bias: mean of potential minus
 #|   label.
 phases = accuracy.by_phase(metrics.to_dict("index"))
-columns = {
-    "phase": "phase",
-    "frames": "frames",
-    "energy_bias_meV_per_atom": "energy bias (meV/atom)",
-    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
-    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
-    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
-}
+columns = tables_of_potentials.BY_PHASE
 tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
 # %% [markdown]
@@ -389,17 +372,7 @@ table1.side_by_side(judged, potential, structure)
 #| label: tbl-potential-dft
 #| caption: RMS differences between the reference, the potential and CP2K on the
 #|   same frames, forces in eV/Å, energies in meV/atom.
-columns = {
-    "system": "system",
-    "frames": "frames",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "reference-CP2K force_eV_per_A": "force, reference-CP2K",
-    "potential-CP2K force_eV_per_A": "potential-CP2K",
-    "potential-reference force_eV_per_A": "potential-reference",
-    "reference-CP2K energy_meV_per_atom": "energy, reference-CP2K",
-    "potential-CP2K energy_meV_per_atom": "potential-CP2K ",
-    "potential-reference energy_meV_per_atom": "potential-reference ",
-}
+columns = tables_of_potentials.BESIDE_CP2K
 beside_dft = accuracy.compare(shown)
 tables.headed(beside_dft, columns=columns, decimals=3)
 

@@ -76,12 +76,8 @@ def proven(potential: str | Path | store.Potential, atoms: Atoms) -> tuple[Path,
     if not compiler:
         return None  # `kernels.library` has said so
     frozen = store.load(potential).file
-    recipe = {
+    recipe = kernels.recipe(compiler, SOURCE, FLAGS) | {
         "frozen": provenance.sha256(frozen), "step": STEP, "version": _VERSION,
-        "source": provenance.sha256(SOURCE), "flags": FLAGS, "processor": kernels.processor(),
-        "compiler": subprocess.run([compiler, "--version"], capture_output=True,
-                                   text=True).stdout.split("\n", 1)[0],
-        "deepmd-kit": provenance.versions().get("deepmd-kit"),
     }  # fmt: skip
     folder = paths.BUILD / "fused" / provenance.key(recipe)
     library, verdict = folder / LIBRARY, folder / "compared.json"

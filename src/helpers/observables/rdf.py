@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
@@ -315,13 +315,7 @@ class RDFs:
         if pair is None:
             blocks, alpha, beta = self._blocks.sum(axis=(1, 2)), *2 * (self._number.sum(),)
         else:
-            for element in pair:
-                if element not in self._elements:
-                    raise Unfit(
-                        f"no atom of element {element!r} in the structure; it has "
-                        f"{sorted(self._elements)}"
-                    )
-            a, b = (self._elements.index(element) for element in pair)
+            a, b = indices_of(pair, self._elements)
             blocks, alpha, beta = self._blocks[:, a, b], self._number[a], self._number[b]
             pair = tuple(pair)
         counts = blocks.sum(axis=0)
@@ -522,6 +516,35 @@ def element_pairs(symbols) -> list[tuple[str, str]]:
     """
     elements = sorted(set(structures.elements(symbols).tolist()), key=lambda s: -atomic_numbers[s])
     return list(combinations_with_replacement(elements, 2))
+
+
+def indices_of(pair: tuple[str, str], elements: Sequence[str]) -> tuple[int, int]:
+    """Where the two elements of a pair stand in a list.
+
+    Parameters
+    ----------
+    pair : (str, str)
+        The two elements.
+    elements : sequence of str
+        The elements of a structure.
+
+    Returns
+    -------
+    (int, int)
+        Their indices.
+
+    Raises
+    ------
+    Unfit
+        An element is absent.
+    """
+    for element in pair:
+        if element not in elements:
+            raise Unfit(
+                f"no atom of element {element!r} in the structure; it has {sorted(elements)}"
+            )
+    a, b = pair
+    return elements.index(a), elements.index(b)
 
 
 def _edges(r_max: float, bin_width: float) -> np.ndarray:

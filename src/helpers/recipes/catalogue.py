@@ -175,6 +175,18 @@ def test_sets() -> list[str]:
     return [name for name, r in set_recipes().items() if r.test]
 
 
+def test_sets_here() -> list[str]:
+    """Names of those `test_sets` that were made or came with the repository.
+
+    Returns
+    -------
+    list of str
+        The names.
+    """
+    here = set(dataset.names())
+    return [name for name in test_sets() if name in here]
+
+
 def potential_table() -> dict:
     """``data/potentials.yaml`` as it is.
 

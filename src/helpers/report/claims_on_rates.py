@@ -168,10 +168,13 @@ def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None
     cells = of_cells.agg(tell="size", fell="count")
     enough = cells[cells["tell"] >= FEWEST_SEEDS]
     if len(enough) < FEWEST_CELLS:
-        so_far = "; ".join(f"{row.tell} of {_cell(row)}" for row in _rows(cells)) or "none"
+        counted = [f"{row.tell} of {_cell(row)}" for row in tables.each_row(cells)]
+        so_far = "; ".join(counted) or "none"
         lacking = f"two seeds each of two sizes or shapes are needed, so far: {so_far}"
     elif (enough["fell"] > 0).nunique() > 1:
-        counted = [f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in _rows(enough)]
+        counted = [
+            f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
+        ]
         lacking = f"the density falls in {' and in '.join(counted)}"
     else:
         return found

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.observables.event_rates import Arrhenius
 from helpers.observables.network import Network
 from helpers.report import paper, tables
 from helpers.report.tables import Table
@@ -148,6 +149,29 @@ def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
         "error_percent": "error (%)",
     }
     return tables.headed(pd.concat(rows), columns=names, decimals=3)
+
+
+def activation_energies(laws: Mapping[str, Arrhenius], why_not: Mapping[str, str]) -> str:
+    """Activation energies of breaking and exchange as a Markdown list.
+
+    Parameters
+    ----------
+    laws : mapping of str to Arrhenius
+        Event -> its law.
+    why_not : mapping of str to str
+        Event without a law -> the reason.
+
+    Returns
+    -------
+    str
+        The list.
+    """
+    said = [
+        f"- {name}: {tables.number(law.E_a, law.error)} kJ/mol, from {law.n_events} events."
+        for name, law in laws.items()
+    ]
+    said += [f"- {name}: no activation energy, {reason}." for name, reason in why_not.items()]
+    return "\n".join(said)
 
 
 def differences(rate_K_per_ps: float, n_atoms: int, watched_ns: float) -> list[str]:
