@@ -23,17 +23,17 @@
 # # 1 Data: what a potential is taught
 #
 # A deep potential knows no quantum mechanics. It is a flexible function from the positions of atoms
-# to their energy, and it is bent until it agrees with {term}`labelled frames <labelled frame>`:
+# to their energy, and it is adjusted until it agrees with {term}`labelled frames <labelled frame>`:
 # snapshots of atoms for which a method that does know quantum mechanics gave the energy, the forces
-# and the pressure. What is not in the frames is not learnt, so this chapter asks before any training:
-# what is in them?
+# and the pressure. What is not in the frames is not learnt, so this chapter asks before any
+# training: what is in them?
 #
 # **You will learn** what a labelled frame holds and how large its numbers are; which temperatures
 # and densities the frames of this book cover; how they are split so that a test is a test; and how
 # far their labels are from density-functional theory.
 #
-# **It needs** nothing but the sets shipped in `data/frames`. A reader of the results may go on to
-# [chapter 2](02_training.ipynb).
+# **It needs** nothing but the sets shipped in `data/frames`. If only the results interest you, go on
+# to [chapter 2](02_training.ipynb).
 
 # %% tags=["parameters"]
 # fmt: off
@@ -58,16 +58,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
 from helpers import provenance, structures, units
-from helpers.frames import (
-    checks,
-    correction,
-    cp2k,
-    dataset,
-    formats,
-    summary,
-)
+from helpers.frames import checks, correction, cp2k, dataset, formats, summary
 from helpers.recipes import catalogue
 from helpers.recipes import sets as packing
 from helpers.report import paper, plots_of_data, tables, tables_of_data
@@ -93,11 +87,11 @@ in_tests = frames["set"].isin(catalogue.test_sets())
 frames["sampler"] = frames["set"].map(samplers)
 frames["use"] = frames["part"].mask(in_tests, "test")
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-energies
 #| caption: Energy and temperature of every labelled frame. The frames cover the
 #|   crystal at 300 K, the melt at 2500 K and what lies between. Points below the
-#|   dashed line (equipartition) are colder than they are called, points above it
+#|   dashed line (equipartition) are colder than their nominal temperature, points above it
 #|   are strained, disordered or broken.
 #| alt: Scatter plot of energy per atom against temperature, coloured by what
 #|   sampled the frame, and a straight dashed line.
@@ -150,7 +144,7 @@ tables.side_by_side([*tables.rows(sizes, run=structure), density])
 # - the **energy** $E$ of the cell (eV),
 # - the **force** on each atom, $\mathbf F_i = -\partial E/\partial \mathbf r_i$ (eV/Å), and
 # - the **virial** $W_{\alpha\beta} = -\partial E/\partial\varepsilon_{\alpha\beta}$ (eV), how the
-#   energy answers a strain $\varepsilon$ of the cell; $W = -V\sigma$ with the stress $\sigma$.
+#   energy responds to a strain $\varepsilon$ of the cell; $W = -V\sigma$ with the stress $\sigma$.
 #
 # A frame has one energy, nine components of the virial, but $3N$ components of force: most of what
 # is learnt comes from forces.
@@ -162,14 +156,16 @@ tables.side_by_side([*tables.rows(sizes, run=structure), density])
 # %%
 theories = {r.get("level_of_theory", "not said") for r in records.values()}
 sources = {r.get("source", "not said") for r in records.values()}
-print("level of theory:", *sorted(theories))
-print("source:", *sorted(sources))
+Markdown(
+    f"Level of theory: {'; '.join(sorted(theories))}. "
+    f"Source: {'; '.join(sorted(sources))}."
+)
 
 # %% [markdown]
 # ## The sets
 #
 # Frames that were sampled together make up a set. The recipe of every set is in `data/sets.yaml`,
-# and `make frames SET=name` follows it again: sample, label, check, pack. *Test* sets are whole
+# and `make frames SET=name` repeats it: sample, label, check, pack. *Test* sets are whole
 # trajectories on which no potential of this book is trained.
 
 # %%
@@ -194,18 +190,7 @@ tables.headed(table, index="set")
 #|   nearly the same frame many times over.
 n_of = frames["use"].value_counts().reindex([*dataset.PARTS, "test"])
 n_of = n_of.fillna(0).astype(int)
-share = n_of / max(n_of["training"] + n_of["validation"], 1)
-amounts = {
-    "training.configurations": ("labelled frames", len(frames)),
-    "training.sets": ("sets", len(chosen)),
-    "training.training_fraction": ("training share", share["training"]),
-    "training.validation_fraction": (
-        "validation share",
-        share["validation"],
-    ),
-}
-held_out = tables.Row("frames of tests", "-", None, n_of["test"], run="tests")
-tables.side_by_side([*tables.rows(amounts, run="all sets"), held_out])
+tables_of_data.amounts(n_of, n_sets=len(chosen))
 
 # %% [markdown]
 # ## Concurrent learning
@@ -216,7 +201,7 @@ tables.side_by_side([*tables.rows(amounts, run="all sets"), held_out])
 # ...) ran over temperatures and volumes until a guard found something unphysical, the reference
 # labelled frames of that run, and the next potential was trained on all there was.
 #
-# Each label also tells how far the potential that sampled the frame was from it. Each round had
+# Each label also shows how wrong the potential was that sampled the frame. Each round had
 # temperatures and volumes of its own (those of `round-1` were hotter than those of `round-0`), so
 # the figure compares rounds of sampling, not potentials on one test; chapter 2 does that.
 
@@ -246,7 +231,7 @@ tables.headed(errors.join(share), index="sampler", decimals=2)
 #
 # A potential is judged by frames that it has not seen. The paper draws them at random out of its
 # molecular dynamics; then each validation frame has a neighbour in time among the training frames,
-# and what is measured is memory. Here whole blocks of consecutive frames are set aside
+# and the test measures memory. Here whole blocks of consecutive frames are set aside
 # (`dataset.split_blocks`).
 
 # %% tags=["figure"]
@@ -285,9 +270,10 @@ ax = plots_of_data.forces(
     rms, paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")
 )
 # %% [markdown]
-# Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces. Zinc, which decides
-# over melting, feels the smallest. A loss that counts all components alike hardly sees zinc: one
-# reason to look at errors element by element in the next chapter.
+# Carbon and nitrogen, stiffly bonded in the rings, feel the largest forces. Zinc, on
+# which melting depends, feels the smallest, except where two Zn were pushed together on purpose. A
+# loss that counts all components alike hardly sees zinc: one reason to look at errors element by
+# element in the next chapter.
 #
 # ## Virials and densities
 #
@@ -304,7 +290,7 @@ ax = plots_of_data.pressures(frames)
 # %% [markdown]
 # ## Closest distances
 #
-# Two atoms on top of each other are no physics, and a single such frame also bloats the table of a
+# Two atoms on top of each other are unphysical, and a single such frame also bloats the table of a
 # compressed potential, whose range follows the closest pair. Each pair of elements has a smallest
 # distance that `checks.check` accepts: about 70 % of its shortest bond.
 
@@ -321,36 +307,29 @@ tables.headed(closest, index="sampled by", decimals=2)
 # %% [markdown]
 # ## How far the reference is from DFT
 #
-# Some frames were computed by DFT for real: CP2K, {term}`PBE-D3`, with the settings of the
-# molecular dynamics to which the reference was fitted (`helpers.frames.cp2k`; `make dft` computes
-# them again). Energies of the two have different zeros, so the mean difference of each system is
-# taken away. ZIF-8 and ZIF-62 hold methyl and benzimidazolate groups that the reference never saw;
-# there it is no reference, and only chapter 2 uses these frames.
+# Some frames were computed by DFT itself: CP2K, {term}`PBE-D3`, with the settings of the molecular
+# dynamics to which the reference was fitted (`helpers.frames.cp2k`; `make dft` computes them again).
+# Energies of the two have different zeros, so the mean difference of each system is subtracted.
+# ZIF-8 and ZIF-62 hold methyl and benzimidazolate groups that the reference never saw; there it is
+# no reference, and only chapter 2 uses these frames.
 
 # %%
 #| label: tbl-dft
 #| caption: The reference beside CP2K on the same frames, with the size of the
 #|   forces. Times are those of a busy machine.
 beside_dft = accuracy.compare()
-beside_dft["seconds"] = beside_dft["system"].map(cp2k.median_seconds())
-names = {
-    "system": "system",
-    "frames": "frames",
-    "atoms": "atoms",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "reference-CP2K force_eV_per_A": "force RMSE (eV/Å)",
-    "reference-CP2K energy_meV_per_atom": "energy RMSE (meV/atom)",
-    "reference-CP2K virial_meV_per_atom": "virial RMSE (meV/atom)",
-    "seconds": "median time of a frame (s)",
-}
+seconds = beside_dft["system"].map(cp2k.median_seconds())
+beside_dft["seconds"] = seconds.round().astype("Int64")
+names = tables_of_data.BESIDE_CP2K
 tables.headed(beside_dft, columns=names, decimals=3)
 
 # %%
-print(f"{beside_dft['frames'].sum()} frames by {cp2k.LEVEL}.")
+n_by_dft = beside_dft["frames"].sum()
+Markdown(f"These are {n_by_dft} frames; the settings: {cp2k.LEVEL}.")
 
 # %% [markdown]
-# The mean differences that the table leaves out are not alike at all densities. The reference was
-# fitted to energies and forces at few volumes, without stress, so nothing told it how the energy
+# The mean differences that the table leaves out depend on the density. The reference
+# was fitted to energies and forces at few volumes, without stress, so nothing told it how the energy
 # changes as all of the cell is stretched. Within a framework, what it lacks is a smooth function of
 # the volume per atom, $v$:
 #
@@ -379,8 +358,9 @@ tables.headed(tables_of_data.correction(residuals), decimals=3)
 # %%
 of_ZIF4 = residuals["ZIF-4"]
 since = of_ZIF4[of_ZIF4["since"]]
-for what, table in {"all frames": of_ZIF4, "labelled since": since}.items():
-    print(f"ZIF-4, {what}: {tables_of_data.left(table)}")
+left = [f"- ZIF-4, all frames: {tables_of_data.left(of_ZIF4)}"]
+left += [f"- ZIF-4, labelled since: {tables_of_data.left(since)}"]
+Markdown("\n".join(left))
 
 # %% [markdown]
 # Against CP2K, the reference alone makes wide cells too low in energy and pushes the cell apart. A
@@ -391,8 +371,10 @@ for what, table in {"all frames": of_ZIF4, "labelled since": since}.items():
 law, v = laws["ZIF-4"], 20.0  # Å³/atom
 meV, GPa = law.energy(v)[0], law.pressure(v)[0]
 eV = 1e-3 * law.n_atoms * meV
-print(f"At {v:g} Å³/atom: {meV:+.1f} meV/atom, {GPa:+.3f} GPa,")
-print(f"{eV:+.1f} eV for {law.n_atoms} atoms.")
+Markdown(
+    f"At {v:g} Å³/atom it adds {meV:+.1f} meV/atom, which is {eV:+.1f} eV for "
+    f"the {law.n_atoms} atoms of the cell, and {GPa:+.3f} GPa."
+)
 
 # %% [markdown]
 # ## The check
@@ -406,7 +388,7 @@ checked = {
     name: checks.check_set(name, force_bound=force_bound) for name in chosen
 }
 n_frames = sum(len(system) for system in checked.values())
-print(f"{n_frames} frames in {len(checked)} sets are sound.")
+Markdown(f"All {n_frames} frames of the {len(checked)} sets are sound.")
 
 # %% [markdown]
 # What a refusal looks like, with one force made too large on purpose:
@@ -422,8 +404,8 @@ except dataset.BadFrames as error:
 # %% [markdown]
 # ## Your own data
 #
-# Results of VASP or CP2K go in through dpdata; `formats.import_labelled` brings them into the order
-# of the type map C, H, N, Zn:
+# Results of VASP or CP2K are read by dpdata; `formats.import_labelled` brings them into the order of
+# the type map C, H, N, Zn:
 #
 # | you have | call |
 # |---|---|
@@ -463,13 +445,15 @@ known = beside_dft.dropna(subset="reference-CP2K force_eV_per_A")
 coldest, hottest = warm["temperature_K"].agg(["min", "max"])
 off = known["reference-CP2K force_eV_per_A"]
 share = 100 * off / known["force_rms_eV_per_A"]
-print(
-    f"{len(frames)} labelled frames, "
-    f"{n_of['test']} of them in no training, "
-    f"{coldest:.0f} to {hottest:.0f} K.\n"
-    f"Their forces are {off.min():.3f} to {off.max():.3f} eV/Å off PBE-D3, "
-    f"{share.min():.1f} to {share.max():.1f} % of the RMS force: to train "
-    "below that would be to learn the reference's own errors."
+
+# %% tags=["verdict"]
+Markdown(
+    f"- **Frames: {len(frames)} with labels, {coldest:.0f} to {hottest:.0f} "
+    f"K.** No potential is trained on {n_of['test']} of them.\n"
+    f"- **Labels: their forces differ from PBE-D3 by {share.min():.1f} to "
+    f"{share.max():.1f} % of the RMS force.** That is {off.min():.3f} to "
+    f"{off.max():.3f} eV/Å; a potential trained to smaller errors would "
+    "learn those of the reference."
 )
 
 # %% [markdown]
@@ -477,8 +461,8 @@ print(
 #
 # The solutions use what the cells above have made; each runs in a second.
 #
-# **Exercise 1.** Which samplers made frames that are colder than they are called, below the dashed
-# line of the first figure? Give the share of their frames.
+# **Exercise 1.** Which samplers made frames that are colder than their nominal temperature, below
+# the dashed line of the first figure? Give the share of their frames.
 
 # %% tags=["solution", "hide-cell"]
 lowest = frames["energy_eV_per_atom"].min()
@@ -522,16 +506,17 @@ pd.DataFrame(steps).describe().loc[["25%", "50%", "75%", "max"]]
 # ## What is still missing
 
 # %%
-theirs_K = np.array(paper.value("fpmd.temperatures_K").number)
+theirs_K = np.array(paper.value("fpmd.temperatures_K").content)
 ours_K = [*warm["temperature_K"], np.inf]  # an own set may know none
 gaps = np.abs(theirs_K[:, None] - ours_K).min(axis=1)
 without = ", ".join(f"{T} K" for T in theirs_K[gaps >= 50]) or "none"
 mixed = beside_dft["system"].isin(["ZIF-8", "ZIF-62"])
-print(
-    f"{len(frames)} frames; the paper's temperatures without a frame within "
-    f"50 K: {without}.\n"
-    "ZIF-62 and ZIF-8: in no set, the reference was fitted to ZIF-4 only; "
-    f"DFT frames: {beside_dft.loc[mixed, 'frames'].sum()}."
+n_mixed = beside_dft.loc[mixed, "frames"].sum()
+Markdown(
+    "- Temperatures of the paper without a frame within 50 K: "
+    f"{without}.\n"
+    "- ZIF-62 and ZIF-8 are in no set, since the reference was fitted to "
+    f"ZIF-4 only; of them there are {n_mixed} frames by CP2K."
 )
 
 # %%

@@ -145,7 +145,7 @@ if potential == live_name:  # trained just now, so nobody has judged it yet
 metrics = pd.DataFrame(accuracy.metrics(shown)).T
 tests = metrics[metrics["role"] == "test"]
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-parity
 #| caption: Predicted against reference, frames of the test sets: energy per atom,
 #|   components of the force (by element) and of the virial. A perfect potential
@@ -174,9 +174,10 @@ figure = plots_of_accuracy.parities(points, evaluation.PARITY)
 tables_of_potentials.architecture(recipe, live_start)
 
 # %% [markdown]
-# `sel` deserves a word. The paper sets it to the number of atoms of each element in its cell
-# (96, 96, 64, 16). DeePMD-kit means the largest number of *neighbours* of each element inside the
-# cutoff; too much only costs time, too little loses atoms. What the frames need:
+# `sel` deserves a word. The paper sets it to the number of atoms of each element in
+# its cell (96, 96, 64, 16). DeePMD-kit means the largest number of *neighbours* of each element
+# inside the cutoff; too large a value only costs time, too small a one loses atoms. What the frames
+# need:
 
 # %%
 #| label: tbl-neighbours
@@ -292,23 +293,13 @@ figure = plots_of_potentials.learning_curves(learnt)
 # `make evaluate` writes the errors of a potential on every set into its `metrics.json`; this page
 # reads it. Beside each error stands the size of what is predicted: the RMS of the forces, and the
 # spread of the energies within the set. An error as large as these would be that of a potential that
-# predicts nothing. The *bias* of the energy is what all frames of a set are off by together.
+# predicts nothing. The *bias* of the energy is the mean error over all frames of a set.
 
 # %%
 #| label: tbl-errors
 #| caption: Errors set by set. Of test sets all frames count, of the others the
 #|   validation blocks, which come from the trajectories of the training frames.
-columns = {
-    "set": "set",
-    "role": "role",
-    "n_frames": "frames",
-    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
-    "energy_bias_meV_per_atom": "of it bias (meV/atom)",
-    "energy_spread_meV_per_atom": "energy spread (meV/atom)",
-    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
-}
+columns = tables_of_potentials.BY_SET
 errors = metrics.sort_values("role", kind="stable")
 errors = errors.rename_axis("set").reset_index()
 tables.headed(errors, columns=columns, decimals=3)
@@ -323,20 +314,14 @@ tables.headed(errors, columns=columns, decimals=3)
 #| caption: Errors on the test trajectories by phase. Bias: mean of potential minus
 #|   label.
 phases = accuracy.by_phase(metrics.to_dict("index"))
-columns = {
-    "phase": "phase",
-    "frames": "frames",
-    "energy_bias_meV_per_atom": "energy bias (meV/atom)",
-    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
-    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
-    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
-}
+columns = tables_of_potentials.BY_PHASE
 tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
 # %% [markdown]
-# Sets that the reference itself sampled (`reference_0300`, `reference_1200`, `crystal_1200`) have a
-# bias upwards that sets sampled by potentials lack. It is no accident: each dynamics goes where its
-# own energy is low, and for two energy functions $U$ and $U_\mathrm{ref}$ of one system
+# Sets that the reference itself sampled (`reference_0300`, `reference_1200`,
+# `crystal_1200`) have a positive bias, which sets sampled by potentials lack. It is no accident:
+# each dynamics goes where its own energy is low, and for two energy functions $U$ and
+# $U_\mathrm{ref}$ of one system
 #
 # $$ \langle U - U_\mathrm{ref}\rangle_\mathrm{ref} \ge \langle U - U_\mathrm{ref}\rangle_U $$
 #
@@ -363,7 +348,7 @@ tables.headed(by_element, index="set", decimals=3)
 #
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does: the published cell and one with every atom moved at random, not molecular
-# dynamics at 300 K. Their energies are compared after the mean difference is taken away.
+# dynamics at 300 K. Their energies are compared after the mean difference is subtracted.
 
 # %%
 #| label: tbl-table1
@@ -388,17 +373,7 @@ table1.side_by_side(judged, potential, structure)
 #| label: tbl-potential-dft
 #| caption: RMS differences between the reference, the potential and CP2K on the
 #|   same frames, forces in eV/Å, energies in meV/atom.
-columns = {
-    "system": "system",
-    "frames": "frames",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "reference-CP2K force_eV_per_A": "force, reference-CP2K",
-    "potential-CP2K force_eV_per_A": "potential-CP2K",
-    "potential-reference force_eV_per_A": "potential-reference",
-    "reference-CP2K energy_meV_per_atom": "energy, reference-CP2K",
-    "potential-CP2K energy_meV_per_atom": "potential-CP2K ",
-    "potential-reference energy_meV_per_atom": "potential-reference ",
-}
+columns = tables_of_potentials.BESIDE_CP2K
 beside_dft = accuracy.compare(shown)
 tables.headed(beside_dft, columns=columns, decimals=3)
 
@@ -420,14 +395,17 @@ with_signs = {
 figure = plots_of_potentials.beside_cp2k(with_signs)
 
 # %%
-for name, table in with_signs.items():
-    print(f"{name}: {tables_of_potentials.slopes(table)}")
+said = [
+    f"- {name}: {tables_of_potentials.slopes(table)}"
+    for name, table in with_signs.items()
+]
+Markdown("\n".join(said))
 
 # %% [markdown]
 # ### Without training
 #
-# Since the paper was written there are potentials that know most of the periodic table, and come with
-# their weights. What would a user get who took one of them instead? Here are two, with the dispersion
+# Since the paper was written there are potentials that know most of the periodic table, and come
+# with their weights. How good is one of them as it comes? Here are two, to which the dispersion was
 # added that they were not trained on, and a tight-binding method, on the same CP2K frames. None has
 # seen ZIF-4 for this comparison, and none is told anything about it.
 
@@ -440,7 +418,10 @@ rows = universal.kept() | {potential: universal.by_potential(potential)}
 models = {name: universal.summary(found) for name, found in rows.items()}
 columns = tables_of_potentials.UNTRAINED
 tables.headed(
-    pd.DataFrame(models).T, index="model", columns=columns, decimals=2
+    pd.DataFrame(models).T.convert_dtypes(),
+    index="model",
+    columns=columns,
+    decimals=2,
 )
 
 # %% [markdown]
@@ -476,8 +457,9 @@ equations = equation_of_state.equations_of_state(curves)
 tables.headed(equations, index="quantity", decimals=2)
 
 # %% [markdown]
-# One Birch–Murnaghan line over 12 % of volume is a summary, and its numbers depend on the range. A
-# negative derivative of $B$ means that the framework gets softer under pressure, as open ones do.
+# A single Birch–Murnaghan fit over 12 % of the volume is a summary, and its numbers
+# depend on the range. A negative derivative of $B$ means that the framework gets softer under
+# pressure, as open ones do.
 #
 # ### Elastic constants
 #
@@ -644,17 +626,18 @@ force = split.pivot(
 )
 ratio = force["test"] / force["validation"]
 more = 100 * (ratio["split-random"] / ratio["split-block"] - 1)
-print(
-    "Force error on unseen trajectories over that on the validation frames: "
-    f"blocks {ratio['split-block']:.2f}, random {ratio['split-random']:.2f}. "
-    f"The random split understates it by {more:.0f} % more than blocks do. "
-    "With one seed each, a few percent are not shown to be more than chance."
+Markdown(
+    "The force error on unseen trajectories, over that on the validation "
+    f"frames, is {ratio['split-block']:.2f} with blocks and "
+    f"{ratio['split-random']:.2f} at random: the random split understates "
+    f"the error by {more:.0f} % more than blocks do. With one seed each, a "
+    "few percent may be chance."
 )
 
 # %% [markdown]
 # ## What this chapter found
 
-# %%
+# %% tags=["verdict"]
 findings = [claims.accuracy(tests)]
 Markdown(claims.markdown(findings))
 
@@ -708,11 +691,13 @@ pd.DataFrame(terms, index=["start", "limit"]).round(3)
 steps = made["recipe"]["steps"] + sum(lineage.values())
 paper_steps = paper.value("training.steps").number
 empty = [f"{T} K" for T, system in near.items() if system is None]
-print(
-    "ZIF-62 at 2500 K: no frames; the reference was fitted to ZIF-4 only.\n"
-    f"Temperatures of Table 1 without frames of {structure}: "
+Markdown(
+    "- ZIF-62 at 2500 K: there are no frames, since the reference was fitted "
+    "to ZIF-4 only.\n"
+    f"- Temperatures of Table 1 without frames of {structure}: "
     f"{', '.join(empty) or 'none'}.\n"
-    f"{steps:,} steps of training; the paper took more than {paper_steps:,}."
+    f"- Longer training: {steps:,} steps here, more than {paper_steps:,} in "
+    "the paper."
 )
 
 # %%

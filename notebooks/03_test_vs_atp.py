@@ -127,7 +127,7 @@ test = None
 if test_potential:
     plan = replace(asked, potential=test_potential)
     test = heating.run(plan, ranks=ranks, keep_exploded=True)
-print(said.fate(test))
+Markdown(said.fate(test))
 
 # %% [markdown]
 # The best reference frames come from molecular dynamics that the reference potential drives itself,
@@ -140,8 +140,8 @@ print(said.fate(test))
 atoms = structures.load(structure)
 reference = snapshots.of_sets(reference_sets, len(atoms))
 held = runs.find(held_run) if held_run else None
-if held_run and not held:
-    print(f"{held_run} was not made yet: make run RUN={held_run}")
+lacking = f"`{held_run}` is not made yet: `make run RUN={held_run}`."
+Markdown(lacking if held_run and not held else "")
 
 # %% [markdown]
 # ## ATP beside the reference (Fig. 3a)
@@ -164,7 +164,7 @@ how = sampled_rdf.Sampling(
     bin_width_A=bin_width,
 )
 atp = sampled_rdf.compare("ATP", heated, used, reference, how)
-print(atp)
+Markdown(f"Compared at {atp}." if atp else str(atp))
 
 # %%
 constant = sampled_rdf.Comparison("ATP, constant volume", why_not="not run")
@@ -173,7 +173,7 @@ if held:
     constant = sampled_rdf.at_constant_volume(constant.name, calm, atp, how)
 beside = {**(atp.curves or {}), **(constant.curves or {})}
 half = np.floor(neighbors.widest_radius(used.cells) * 10) / 10
-print(f"Half of the narrowest cell: {half:.1f} Å.")
+Markdown(f"Half of the narrowest cell is {half:.1f} Å.")
 
 # %% tags=["figure"]
 #| label: fig-rdf
@@ -242,10 +242,11 @@ if atp:
     ]
     given, found = (sampled_rdf.volume_per_atom(frames) for frames in near)
     expanded = 100 * (found / given - 1)
-    print(
-        f"Volume per atom: {given:.2f} Å³ in the reference, "
+    volumes = (
+        f"The volume per atom is {given:.2f} Å³ in the reference and "
         f"{found:.2f} Å³ in ATP's run."
     )
+Markdown(volumes if atp else "")
 
 # %% [markdown]
 # ## DPMD-Test: bonds right, the rest not? (Figs. S1, S2)
@@ -279,7 +280,7 @@ if test:
     went = by_test or sampled_rdf.as_it_went(
         "DPMD-Test", path, test.thermo, reference, how
     )
-print(by_test)
+Markdown(f"Compared at {by_test}." if by_test else str(by_test))
 
 # %% tags=["figure"]
 #| label: fig-test-total
@@ -310,7 +311,7 @@ if by_test:
 tables.headed(of_test, decimals=1) if by_test else None
 
 # %% [markdown]
-# Is it the heat that DPMD-Test lacks, or does it fall short where it was trained, too? Its force
+# Does DPMD-Test fail only when it is hot, or also where it was trained? Its force
 # errors on the frames of the reference, which neither potential was trained on:
 
 # %%
@@ -329,15 +330,16 @@ n_trained = 0
 if len(errors):
     judged = accuracy.table([test_potential], ["test"])
     n_trained = judged["training_frames"].iloc[0]
-    print(f"DPMD-Test was trained on {n_trained} frames of 300 K.")
+trained = f"DPMD-Test was trained on {n_trained} frames of 300 K."
+Markdown(trained if n_trained else "")
 
 # %% [markdown]
 # ## What the reference is
 #
-# Its runs are short: the order at short range has come to its temperature, the slow rearrangement
-# of the network has not. Frames that another potential sampled, or that started from another
-# structure, show what that potential or that start makes of it, whoever labelled them. The table
-# says which sets are used here; only frames with as many atoms as the structure of this page count.
+# Its runs are short: the order at short range is in equilibrium, the slow rearrangement of the
+# network is not. Frames that another potential sampled, or that started from another structure, show
+# what that potential or that start makes of it, whoever labelled them. The table says which sets are
+# used here; only frames with as many atoms as the structure of this page count.
 
 # %%
 #| label: tbl-reference
@@ -459,11 +461,13 @@ ax = plots.mean_force(works, "Zn–N")
 pairs_between = activation.pairs_in_valley(zn_n)
 activations = activation.by_convention(zn_n)
 found = activations["this book, g(r)"]
-if found.line is None:
-    print(f"No line: {found.why_no_line}.")
 tables_of_bonds.barriers(found, pairs_between)
 
-# %% tags=["figure"]
+# %%
+none = f"No line is drawn: {found.why_no_line}."
+Markdown(none if found.line is None else "")
+
+# %% tags=["figure", "key-figure"]
 #| label: fig-activation
 #| caption: Activation free energies (dots, with their errors) and lower
 #|   bounds (triangles) beside the lines of Table 2. A line that passes below
@@ -492,7 +496,7 @@ tables.activation(lines, at_1800K=at_1800K)
 differs = tables_of_bonds.differences(
     structure, len(used.symbols), heating_rate, bool(segment and sample)
 )
-print("; ".join(differs))
+Markdown("\n".join(f"- {one}" for one in differs))
 
 # %% [markdown]
 # ## Does anything flow?
@@ -539,7 +543,7 @@ findings = [
     said.flows(flows, 2 * window),
 ]
 
-# %%
+# %% tags=["verdict"]
 Markdown(claims.markdown(findings))
 
 # %%
@@ -582,19 +586,20 @@ pd.Series(-kT * np.log(share), index=share, name="barrier (kJ/mol)").round(1)
 
 # %% [markdown]
 # ## What is still missing
+#
+# Where this page differs from the paper, this may be why:
 
 # %%
+why = []
 if not len(steady):
-    print(
-        "No frame of ATP has the temperature of its thermostat: all are used."
-    )
+    why.append("no frame of ATP has the temperature of its thermostat")
 if atp and atp.n_reference < snapshots_averaged:
-    print(f"The reference has {atp.n_reference} snapshots there.")
+    why.append(f"the reference has {atp.n_reference} snapshots only")
 if atp and abs(atp.temperature_K - comparison_temperature) > window:
-    print(f"{comparison_temperature:.0f} K was not reached by both sides.")
+    why.append(f"both sides did not reach {comparison_temperature:.0f} K")
 if atp:
-    print(f"ATP's volume is {expanded:+.1f} % from that of the reference.")
-print("Where we differ from the paper, this may be why:", "; ".join(differs))
+    why.append(f"ATP's volume is {expanded:+.1f} % off the reference's")
+Markdown("\n".join(f"- {one}" for one in [*why, *differs]))
 
 # %%
 #| label: tbl-page-bonds

@@ -25,8 +25,8 @@
 # %% [markdown]
 # # 4 Heating rates: how fast is slow enough?
 #
-# A calorimeter heats ZIF-4 at 10–20 K per *minute*. A simulation that lives for nanoseconds has to
-# heat at kelvins per *picosecond*. What is heated too fast has no time to leave its structure and is
+# A calorimeter heats ZIF-4 at 10–20 K per *minute*. A simulation of nanoseconds has to heat at
+# kelvins per *picosecond*. A crystal that is heated too fast has no time to change and is
 # overheated: the transition is seen late, at too high a temperature. The paper therefore heats the
 # same crystal at ever slower rates and finds that the temperature $T_\mathrm{f}$ at which the
 # density falls gets lower as the rate falls.
@@ -88,13 +88,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import structures, units
-from helpers.frames import dataset
-from helpers.md import (
-    heating,
-    hundred_kelvins,
-    lammps_input,
-    protocol,
-)
+from helpers.md import heating, hundred_kelvins, lammps_input, protocol
 from helpers.md.run import Runs
 from helpers.observables import (
     censored,
@@ -160,7 +154,7 @@ for run in runs:
     heat[run] = enthalpy.above_start(T, H, run.atoms, start)
 curves = plots_of_runs.curves(runs, heat)
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-density
 #| caption: Density of all runs against temperature (running means), one
 #|   colour for each heating rate. The density of a crystal falls a little and
@@ -182,8 +176,9 @@ plots_of_runs.densities(curves)
 fastest, slowest = runs.rates[0], runs.slowest
 per_minute = units.K_per_ps_to_K_per_min(fastest)
 rates = ", ".join(f"{rate:g}" for rate in runs.rates)
-print(
-    f"{len(runs)} runs at {rates} K/ps; the fastest is {per_minute:.1e} K/min."
+Markdown(
+    f"This page has {len(runs)} runs at {rates} K/ps. The fastest heats by "
+    f"{per_minute:.1e} K per minute."
 )
 
 # %%
@@ -283,22 +278,29 @@ other = {k: v for k, v in alike.items() if k != "potential"}
 earlier = by_name.alike(earlier_runs, ranks, **other)
 own = outcomes.of_runs(runs)
 sized = outcomes.of_runs(runs + larger)
+other_cells = outcomes.alike(runs.slowest, any_cell=True)
+other_cells = other_cells[~other_cells["key"].isin(own["key"])]
 table = outcomes.of_runs(runs + larger + pressed)
 
 # %%
 #| label: tbl-outcomes
 #| caption: What each run showed. Where nothing was seen, "> T" is the temperature
-#|   up to which it would have been; "cannot tell": noise would have hidden it.
+#|   up to which it would have been; "cannot tell": noise would have hidden it. A
+#|   condition that is the same for all runs is left out.
 tables_of_runs.outcomes(table)
 
 # %% [markdown]
-# The cell is let go at the start of the equilibration and swings, in phase in all runs; a ramp that
-# begins before this has died away shows it as falls and rises. A run that was not in equilibrium
-# before its ramp stays in the table and enters no verdict. The reasons:
+# The cell is released at the start of the equilibration and oscillates, in phase in
+# all runs; a ramp that begins before the oscillation has died away shows it as falls and rises. A
+# run that was not in equilibrium before its ramp stays in the table and enters no verdict. The
+# reasons:
 
-# %% tags=["hide-output"]
-for name, reason in zip(table["name"], table["unsettled"], strict=True):
-    print(f"{name}: {reason or 'in equilibrium'}")
+# %%
+#| label: tbl-unsettled
+#| caption: Why a run was not in equilibrium before its ramp.
+out = table.loc[table["unsettled"] != "", ["name", "unsettled"]]
+out = out.rename(columns={"name": "run", "unsettled": "reason"})
+tables.headed(out) if len(out) else Markdown("All were in equilibrium.")
 
 # %% [markdown]
 # ### What could have been seen?
@@ -335,15 +337,16 @@ tables_of_runs.means(own)
 # $$ \ln\frac{q}{T_\mathrm{f}^2} = C - \frac{E}{R\,T_\mathrm{f}}. $$
 #
 # The law is fitted to the paper's three points and, by the same likelihood as the means, to our
-# seeds. A law that says nothing is not drawn, nor one for cells that open and close: they wait for no
-# single step. The paper's slowest run is called DPMD-0.1K and listed and plotted at 0.2 K/ps; its
-# number of steps over its span of temperature gives 0.1 K/ps. Both are fitted.
+# seeds. A law that the points do not determine is not drawn, nor is one for cells that open and
+# close again, which wait for no single step. The paper's slowest run is called DPMD-0.1K and listed
+# and plotted at 0.2 K/ps; its number of steps over its span of temperature gives 0.1 K/ps. Both are
+# fitted.
 
 # %%
 laws = rate_laws.fit(own)
-for name, law in laws.items():
-    print(f"{name}: {law}")
-print("\n".join(rate_laws.extrapolated(laws)))
+said = [f"{name}: {law}" for name, law in laws.items()]
+said += rate_laws.extrapolated(laws)
+Markdown("\n".join(f"- {one}" for one in said))
 
 # %% tags=["figure"]
 #| label: fig-rates
@@ -366,8 +369,10 @@ means = censored.by_rate(run_table.seeds(counted))
 means = means.dropna(subset="scatter_K")  # one seed says nothing of it
 lower = means.query("rate_K_per_ps > @paper_rate and high_K < @paper_Tf")
 rates = ", ".join(f"{rate:g} K/ps" for rate in lower["rate_K_per_ps"])
-print(f"Paper: {paper_Tf} K at {paper_rate} K/ps.")
-print(f"Lower here: at {rates or 'no rate'}.")
+Markdown(
+    f"The paper has {paper_Tf} K at {paper_rate:g} K/ps. Here the mean is "
+    f"surely lower at {rates or 'no rate'}."
+)
 
 # %% [markdown]
 # ## A larger cell
@@ -382,8 +387,8 @@ print(f"Lower here: at {rates or 'no rate'}.")
 
 # %%
 groups = {rate: (runs + larger).where(rate=rate) for rate in larger.rates}
-if not groups:
-    print("No larger cell is shown (parameter `larger_runs`).")
+none = "This copy shows no larger cell (parameter `larger_runs`)."
+Markdown("" if groups else none)
 
 # %% tags=["figure"]
 #| label: fig-cells
@@ -410,9 +415,8 @@ if groups:
 pressed += [run for run in runs if run.rate in pressed.rates]
 others = [run for run in runs if run.rate not in pressed.rates]
 beside = pressed + others + earlier if pressed or earlier else pressed
-if not beside:
-    print("No other pressure or potential is shown (`pressure_runs`).")
-plots_of_runs.under_pressure(beside) if beside else None
+none = "This copy shows no other pressure (parameter `pressure_runs`)."
+plots_of_runs.under_pressure(beside) if beside else Markdown(none)
 
 # %%
 #| label: tbl-pressure
@@ -429,9 +433,9 @@ tables_of_runs.pressures(shown) if beside else None
 # {term}`ReaxFF` (Yang et al., J. Phys. Chem. C 122, 9616 (2018)): bonds form and break by a fitted
 # law of bond orders, and the charges follow. Castel and Coudert (J. Phys. Chem. C 126, 19532 (2022))
 # find its glasses markedly different from those of first principles, with an unphysical surrounding
-# of Zn. Here it heats the crystal of this page at the rate of one of its runs. To make that run takes
-# the force field's file, which has no licence and is not shipped (`$ZIF4_REAXFF` names its folder);
-# to read it does not.
+# of Zn. Here it heats the crystal of this page at the rate of one of its runs. Making that run needs
+# the file of the force field, which has no licence and is not shipped (`$ZIF4_REAXFF` names its
+# folder); reading it does not.
 
 # %%
 wanted = [peer_run] if peer_run else []
@@ -440,7 +444,9 @@ peers = [by_name.run(peer_run, ranks=ranks) for _ in plans]
 for peer in list(peers):
     beside = runs.where(rate=peer.rate, seed=peer.seed).first
     peers = [beside, peer] if beside else [peer]
-print(", ".join(f"{x.potential}: {x.label}" for x in peers) or "no peer")
+both = ", ".join(f"{x.potential} at {x.label}" for x in peers)
+alone = " No run of the deep potential here has its rate." * (len(peers) == 1)
+Markdown(f"Shown: {both}.{alone}" if both else "This copy has no peer.")
 
 # %% tags=["figure"]
 #| label: fig-peer
@@ -466,24 +472,26 @@ for peer in peers:
 tables.headed(pd.DataFrame(rows), decimals=2) if peers else None
 
 # %%
+said = []
 for peer in peers:
-    before = peer.thermo.query("stage == 0")["temperature_K"]
+    before = peer.thermo.query("segment == 0")["temperature_K"]
     at_start = structures.density(protocol.structure(peer.recipe))
     if len(before):
-        print(
-            f"{peer.potential}: starts at {at_start:.2f} g/cm³, up to "
-            f"{before.max():.0f} K in the equilibration at {ends[0]:.0f} K"
+        said.append(
+            f"- {peer.potential} starts at {at_start:.2f} g/cm³ and reaches "
+            f"{before.max():.0f} K in its equilibration at {ends[0]:.0f} K."
         )
+Markdown("\n".join(said))
 
 # %% [markdown]
 # ## Where does the potential leave what it knows?
 #
 # A potential gives a force for every arrangement of atoms, also for those it never saw. Potentials
-# that differ in seed or size agree where there was data, and disagree where each had to invent. The
-# measure is the standard deviation of an atom's force over the potential of this page and its
+# that differ in seed or size agree where there was data, and disagree where each had to extrapolate.
+# The measure is the standard deviation of an atom's force over the potential of this page and its
 # {term}`ensemble`, the largest of all atoms (Zhang et al. 2019), here on saved frames of each run.
-# The paper finds clusters of hydrogen above 1700 K, which it calls unphysical: such frames would show
-# up here.
+# The paper finds clusters of hydrogen above 1700 K, which it calls unphysical: such frames would
+# show up here.
 
 # %%
 members = [potential, *ensemble]
@@ -494,8 +502,8 @@ for run in runs:
         compared[run] = disagreement.of_frames(run, members, many)
     elif run.ensemble:  # LAMMPS wrote it along the run
         compared[run] = run.deviation
-if not compared:
-    print("Not known: this page has no ensemble (parameter `ensemble`).")
+none = "Not known: this copy has no ensemble (parameter `ensemble`)."
+Markdown("" if compared else none)
 
 # %% tags=["figure"]
 #| label: fig-deviation
@@ -506,9 +514,11 @@ if compared:
     ax = plots_of_runs.deviations(runs, compared, deviation_limit)
 
 # %%
+said = []
 for run, table in compared.items():
     trust = disagreement.trust(table, deviation_limit)
-    print(f"{run.label}: {trust}")
+    said.append(f"- {run.label}: {trust}")
+Markdown("\n".join(said))
 
 # %% [markdown]
 # Where there is an ensemble, the slowest run is also listed by temperature: means over the frames of
@@ -534,26 +544,19 @@ tables.headed(alone_good.drop(columns="role")) if here else None
 # %% [markdown]
 # ### What the deviation is worth
 #
-# What all potentials get wrong alike, no disagreement shows. On frames that none of them was trained
+# An error that all potentials share causes no disagreement. On frames that none of them was trained
 # on, and that have labels, the deviation stands beside the true error of the page's potential,
 # $|\mathbf{F}_i - \mathbf{F}_i^\mathrm{label}|$: mean and largest over the atoms of a frame, then
 # the mean over frames.
 
 # %%
-known = set(dataset.names())
-tests = [name for name in catalogue.test_sets() if name in known]
+tests = catalogue.test_sets_here()
 calibration = None
 if ensemble and tests:
     calibration = disagreement.calibrate(members, tests, deviation_frames)
     worth = disagreement.worth(calibration)
-    error = deviation_limit * worth.error_per_max
-    rarely = deviation_limit * worth.error_per_max_95
-    print(worth)
-    print(
-        f"A deviation of {deviation_limit:g} eV/Å stands for an error of "
-        f"about {error:.1f} eV/Å, in one frame of twenty for more than "
-        f"{rarely:.1f}."
-    )
+    said = f"{worth} {worth.of(deviation_limit)}"
+Markdown(said if calibration is not None else "")
 
 # %% tags=["figure"]
 #| label: fig-calibration
@@ -575,9 +578,9 @@ tables.headed(disagreement.by_set(calibration)) if known else None
 # %% [markdown]
 # ### Judged by the reference
 #
-# The surest answer is the reference's own: frames of a run of this page, labelled afterwards. They
-# are in no training. A bias of the energy that differs between two phases shifts the temperature at
-# which one gives way to the other.
+# The surest answer is the reference's own: frames of a run of this page, labelled afterwards. No
+# potential was trained on them. A bias of the energy that differs between two phases shifts the
+# temperature at which one gives way to the other.
 
 # %%
 #| label: tbl-judged
@@ -586,23 +589,25 @@ origin, judged = {}, None
 if labelled_frames:
     origin = sets.taken_from(labelled_frames)
     judged = accuracy.by_temperature(potential, labelled_frames)
-    print(f"Frames of the set {labelled_frames}, from", ", ".join(origin))
-tables.headed(judged) if labelled_frames else None
+tables.headed(judged, decimals=3) if labelled_frames else None
 
 # %%
+said = [f"Frames of `{labelled_frames}`, from {', '.join(origin)}."]
 for row in own.dropna(subset="Tf_K").itertuples():
-    if row.key in origin.values():
-        shift = accuracy.bias_between(judged, row.Tf_K, row.fallen_K)
-        side = "dear" if shift > 0 else "cheap"
-        print(
-            f"{row.name}: from below Tf to beyond the fall the energy rises "
-            f"by {shift:+.1f} meV/atom against the reference's: the potential "
-            f"makes the low-density side too {side}."
+    if row.key not in origin.values():
+        continue
+    shift = accuracy.bias_between(judged, row.Tf_K, row.fallen_K)
+    if np.isfinite(shift):  # else no frame lies below, or none beyond
+        said.append(
+            f"{row.name}: from below $T_\\mathrm{{f}}$ to beyond the fall "
+            f"the bias changes by {shift:+.1f} meV/atom."
         )
+Markdown(" ".join(said) if labelled_frames else "")
 
 # %% [markdown]
-# Where the bias of the energy rises from the crystal to the low-density side, the potential makes
-# that side too dear and the reference would open earlier; where it falls, later.
+# Where the bias of the energy rises from the crystal to the low-density side, the
+# potential puts that side too high in energy, and the reference would open earlier; where it falls,
+# later.
 #
 # ## Table 3: the procedures
 #
@@ -644,8 +649,8 @@ tables_of_runs.speed(runs)
 
 # %% tags=["verdict"]
 findings = [
-    claims_on_rates.slow_heating(own),
-    claims_on_rates.rate_dependence(own),
+    claims_on_rates.slow_heating(own, other_cells),
+    claims_on_rates.rate_dependence(own, other_cells),
     claims_on_rates.size(sized),
 ]
 if pressed:
@@ -699,9 +704,11 @@ print(f"{np.interp(0.2, rate, grid):.0f} K at 0.2 K/ps")
 # %%
 absent = [q for q, _ in rate_laws.of_paper() if q not in runs.rates]
 absent = ", ".join(f"{rate:g}" for rate in absent) or "none"
-print(f"A mean Tf is known at {len(means)} of {len(runs.rates)} rates.")
 out = len(own) - len(counted)
-print(f"Runs not in equilibrium before their ramp: {out} of {len(own)}.")
-print(f"Of the paper's slow rates are not computed yet: {absent} K/ps.")
-if min(runs.sizes) < paper.value("systems.supercell_atoms").number:
-    print("This cell is smaller than the paper's: fluctuations are larger.")
+small = min(runs.sizes) < paper.value("systems.supercell_atoms").number
+Markdown(
+    f"- Two seeds that fall: at {len(means)} of {len(runs.rates)} rates.\n"
+    f"- Runs not in equilibrium before their ramp: {out} of {len(own)}.\n"
+    f"- Rates of the paper that are not computed yet: {absent} K/ps.\n"
+    + "- The paper's cell, in which fluctuations are smaller." * small
+)

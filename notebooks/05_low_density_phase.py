@@ -73,12 +73,10 @@ from IPython.display import Markdown
 
 from helpers import statistics
 from helpers.md import heating, protocol, snapshots
-from helpers.md.windows import windows as cut
 from helpers.observables import (
     coordination,
     density_stages,
     displacement,
-    event_rates,
     ligand_exchange,
     local_density,
     molecules,
@@ -131,9 +129,10 @@ apart = neighbors.pairs(*first, zinc, zinc, 10.0).distance.min()
 melt = density_stages.stays_above(T, moved["Zn"], apart / 2)
 found = density_stages.find(*ramped, melt)
 fall = transition_of_seeds.transition_by_methods(*ramped)
-print(fall, claims.melting(melt, moved["Zn"], apart / 2), sep="\n")
+melted = claims.melting(melt, moved["Zn"], apart / 2)
+Markdown(f"- {fall}.\n- {melted}")
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-stages
 #| caption: Density of the run with its stages. Where the crystal's line ends, the
 #|   density falls. The dashed line is the density that the paper gives for its
@@ -153,7 +152,7 @@ tables.headed(density_stages.table(found))
 # [contradictions](../book/contradictions.md))?
 
 # %%
-print(claims.densities(found))
+Markdown(claims.densities(found))
 
 # %% [markdown]
 # What follows compares these stages. A run that stays a crystal has only one; it is then cut at the
@@ -162,7 +161,7 @@ print(claims.densities(found))
 # %%
 #| label: tbl-stage-windows
 #| caption: The windows of temperature that are compared.
-windows = cut(heated, found, stage_edges)
+windows = snapshots.by_stage(heated, found, stage_edges)
 tables_of_phase.windows(windows)
 
 # %% [markdown]
@@ -170,14 +169,27 @@ tables_of_phase.windows(windows)
 #
 # Total $g(r)$, and that of the pairs that carry the network. Where the first and the second Zn–N
 # peak run into each other, bonds stretch or break. Where the peaks of Zn–Zn behind the first are
-# gone, the order of the framework is gone.
+# gone, the order of the framework is gone. The paper shows its run at 1 K/ps; here it is the slowest
+# finished run of this cell, cut into its own stages by its density.
 
 # %%
+slow = outcomes.runs_alike(run).slowest
+path, ramp = heated, table  # of the run of this page
+if slow != run:
+    path, ramp = slow.trajectory, slow.ramp
+density = ramp["target_temperature_K"], ramp["density_g_cm3"]
+stages = density_stages.find(*density, melt if slow == run else None)
 curves = {}
-for name, part in windows.items():
+for name, part in snapshots.by_stage(path, stages, stage_edges).items():
     pairs = zip(part.positions, part.cells, strict=True)
     curves[name] = rdf.rdfs(pairs, part.symbols, images=True)
-print(f"Half of this cell: {neighbors.widest_radius(heated.cells):.1f} Å.")
+
+# %%
+half = neighbors.widest_radius(path.cells)
+Markdown(
+    f"The slowest run here is `{slow.name}` at {slow.rate:g} K/ps; half of "
+    f"its cell is {half:.1f} Å."
+)
 
 # %% tags=["figure"]
 #| label: fig-rdf-stages
@@ -215,7 +227,8 @@ for name, part in windows.items():
 first = next(iter(local.values()))
 means = {name: one.density.mean() for name, one in local.items()}
 lowest = min(means, key=means.get)
-print(f"{first.counts[0].size} boxes, edges {first.edges.round(2)} Å.")
+edges = ", ".join(f"{edge:.2f}" for edge in first.edges)
+Markdown(f"There are {first.counts[0].size} boxes, with edges of {edges} Å.")
 
 # %% tags=["figure"]
 #| label: fig-boxes
@@ -250,10 +263,10 @@ random = local_density.thrown_at_random(n_atoms, heated.cells, box_edge)
 ax = plots_of_phase.local_densities(local, random)
 
 # %% [markdown]
-# {term}`Unevenness <unevenness>` is the variance between boxes over that of the random atoms: 1 for
-# a gas, 0 for boxes that all hold the same number, more than 1 where clumps or pores are as large as
-# a box. The crystal's own pores count, so only a change of it says something. *Lasting* is the
-# fraction of the variance that survives time averaging.
+# {term}`Unevenness <unevenness>` is the variance between boxes over that of the random
+# atoms: 1 for a gas, 0 for boxes that all hold the same number, more than 1 where clumps or pores
+# are as large as a box. The crystal's own pores count, so only a change in it means anything.
+# *Lasting* is the fraction of the variance that survives time averaging.
 
 # %%
 #| label: tbl-unevenness
@@ -365,17 +378,8 @@ ax = plots_of_phase.shares(binned, "undercoordinated Zn")
 # %%
 edges = np.arange(T.min(), T.max() + 1.01 * temperature_step, temperature_step)
 rate = bonds.rates(edges)
-windows_K, watched = rate["temperature_K"], rate["exposure_ns"]
-laws = {}
-for name, seen in {"break": "broken", "exchange": "exchanged"}.items():
-    try:
-        law = event_rates.arrhenius(windows_K, rate[seen], watched)
-    except event_rates.ActivationNotDetermined as reason:
-        print(f"{name}: no activation energy, {reason}")
-    else:
-        laws[name] = law
-        said = tables.number(law.E_a, law.error)
-        print(f"{name}: E_a = {said} kJ/mol, {law.n_events} events")
+laws, why_not = ligand_exchange.activation(rate)
+Markdown(tables_of_phase.activation_energies(laws, why_not))
 
 # %% tags=["figure"]
 #| label: fig-rates-of-bonds
@@ -466,9 +470,8 @@ tables_of_phase.networks(nets)
 
 # %%
 start = network.rings(network.of_frame(bonds, 0)) / len(bonds.metal)
-print("First snapshot, rings for each Zn:")
-for size in np.flatnonzero(start):
-    print(f"{start[size]:g} of {size}")
+sizes = [f"{start[size]:g} of {size} Zn" for size in np.flatnonzero(start)]
+Markdown(f"The first snapshot has rings, for each Zn: {', '.join(sizes)}.")
 
 # %% [markdown]
 # ## Who moves first? (Fig. S5)
@@ -493,21 +496,23 @@ for element, path in moved.items():
 ax = plots_of_phase.displacements(paths, onsets, apart / 2)
 
 # %%
+said = []
 for element, onset in onsets.items():
     at = onset and f"{onset.temperature_K:.0f} ± {onset.error_K:.0f} K"
-    print(f"{element} sets out at {at}" if onset else f"{element} stays")
+    said.append(f"{element} sets out at {at}" if at else f"{element} stays")
+Markdown("; ".join(said) + ".")
 
 # %% [markdown]
 # ## Lindemann ratios (Fig. 6a)
 #
-# Lindemann's old rule says that a crystal melts when its atoms shake by about a tenth of their
-# distance. The paper takes the full width at half maximum ({term}`FWHM`) of the first peak of
-# $g(r)$ over its position: for Zn–N this is the bond, for Zn–Zn the network. In the paper both
-# widths go alike at first (up to the dotted line); then the bond widens faster; in the grey range
-# Zn–N stays and Zn–Zn gets narrower.
+# Lindemann's old rule says that a crystal melts when its atoms vibrate by about a tenth of their
+# spacing. The paper takes the full width at half maximum ({term}`FWHM`) of the first peak of $g(r)$
+# over its position: for Zn–N this is the bond, for Zn–Zn the network. In the paper both widths go
+# alike at first (up to the dotted line); then the bond widens faster; in the grey range Zn–N stays
+# and Zn–Zn gets narrower.
 #
-# A $g(r)$ of few snapshots is ragged. So it is smeared with a narrow Gaussian before its width is
-# read, and the Gaussian's width is taken off again (three times as wide for Zn–Zn, which is three
+# A $g(r)$ of few snapshots is noisy. So it is smoothed with a narrow Gaussian before its width is
+# read, and the Gaussian's width is subtracted again (three times as wide for Zn–Zn, which is three
 # times as far). Points: width at half height. Crosses: a fitted Gaussian; where the two differ, the
 # peak is skewed or merges with the next.
 
@@ -549,15 +554,15 @@ tables_of_phase.growth(growth)
 # ## What this chapter found
 #
 # Claim (4) of the paper: a low-density state appears before melting and comes from ligand exchange.
-# One seed decides neither: here are all finished runs of this cell, whatever their rate and seed
-# ([chapter 4](04_heating_rates.ipynb) says how they are read). What is said of bonds, peaks, motion
-# and voids is of the run of this page alone, by two standard errors.
+# Neither one seed nor one cell decides that: here are all finished runs of this crystal, whatever
+# their rate, seed, size and shape ([chapter 4](04_heating_rates.ipynb) says how they are read). What is
+# said of bonds, peaks, motion and voids is of the run of this page alone, by two standard errors.
 
 # %%
 #| label: tbl-seeds
 #| caption: In which seeds does the density fall, does a bond break before it has
 #|   fallen, and does Zn melt?
-seeds = outcomes.alike(run)
+seeds = outcomes.alike(run, any_cell=True)
 tables_of_runs.outcomes(seeds)
 
 # %%
@@ -633,14 +638,15 @@ if len(cold) > 1:
 # In what this run differs from the paper's:
 
 # %%
-why = tables_of_phase.differences(heating_rate, n_atoms, watched.sum())
+watched = rate["exposure_ns"].sum()
+why = tables_of_phase.differences(heating_rate, n_atoms, watched)
 if run.exploded:
     why.append(f"The run ended early: {run.exploded}.")
 unread = widths["fwhm_A"].isna().sum()
 if unread:
     why.append(f"{unread} of {len(widths)} peak widths cannot be read.")
 why.append(claims.melting(melt, moved["Zn"], apart / 2))
-print("\n".join(why))
+Markdown("\n".join(f"- {one}" for one in why))
 
 # %%
 #| label: tbl-page-phase

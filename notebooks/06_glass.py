@@ -20,11 +20,11 @@
 # %% [markdown]
 # # 6 The glass: what do X-rays say?
 #
-# Molten ZIF-4 does not crystallise when it is cooled, it becomes a glass, and that glass is why its
-# melting matters. The paper stops at the melt. This chapter is the book's own addition: it asks of
-# every model of the glass the one question that an experiment has answered. X-rays were scattered
-# by a glass of ZIF-4 at sixteen temperatures {cite:p}`gaillac2017`; would they have seen the same in
-# the model?
+# Molten ZIF-4 does not crystallise on cooling: it becomes a glass, and that glass is why its melting
+# matters. The paper stops at the melt. This chapter is the book's own addition: it asks of every
+# model of the glass the one question that an experiment has answered. X-rays were scattered by a
+# glass of ZIF-4 at sixteen temperatures {cite:p}`gaillac2017`; would they have seen the same in the
+# model?
 #
 # **You will learn** what a structure factor $F(Q)$ and a pair distribution $D(r)$ say about a glass;
 # why a model must pass through the same range and window as the measurement before the two are

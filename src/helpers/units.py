@@ -19,6 +19,7 @@ _PRETTY = {
     "eV/A^3": "eV/Å³",
     "g/cm3": "g/cm³",
     "J/mol/K": "J/(mol K)",
+    "core-us/atom": "core-µs/atom",
     "deg": "°",
     "-": "",
 }

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 
 import pytest
 
+from helpers.benchmarks import record
 from helpers.book import chapters, front
 from helpers.book.chapters import BookError
 from helpers.report import claims, interactive
@@ -109,6 +111,18 @@ def test_the_workflow_is_counted_from_the_recipes(tmp_path):
     text = front.workflow(of(tmp_path))
     assert "1 chapters, executed" in text and "sets to train on" in text
     assert (tmp_path / "generated/fig-workflow.png").stat().st_size > 5000
+
+
+def test_the_two_cells_of_fig_2_have_the_speeds_of_paper_and_book(tmp_path):
+    text = front.two_cells(of(tmp_path))
+    first, deep = re.findall(r"^.*: (\d+) atoms\. Paper \(Fig\. 2\): ([\d.]+) ns a day", text, re.M)
+    assert first == ("272", "0.027") and deep == ("7344", "0.123")
+    ours = [float(x) for x in re.findall(r"Here: ([\d.e-]+) ns a day", text)]
+    speeds = record.md_table(record.read("md")).set_index("engine")["ns_per_day"]
+    assert ours[0] == pytest.approx(speeds["CP2K"], rel=0.1) and 1 < ours[1] <= speeds.max()
+    assert text.count("{grid-item}") == 2 and "{grid} 1 1 2 2" in text
+    for name in ("first-principles", "deep-potential"):
+        assert (tmp_path / f"generated/fig-cell-{name}.png").stat().st_size > 5000
 
 
 def test_a_counterpart_that_is_not_there_is_said_to_be_missing(tmp_path):

@@ -77,7 +77,7 @@ def test_a_figure_that_says_nothing_has_the_heading_above_it(tmp_path):
 
 def test_each_of_several_outputs_is_counted_and_what_is_printed_between_stays(tmp_path):
     cells = of(
-        code("draw()", printed("one\n"), shown(PNG), printed("two\n"), shown(PNG), shown(TABLE)),
+        code("print(1)", printed("one\n"), shown(PNG), printed("two\n"), shown(PNG), shown(TABLE)),
         tmp_path=tmp_path,
     )
     outputs = [[o["output_type"] for o in c["outputs"]] for c in cells]
@@ -126,14 +126,16 @@ def test_cells_that_show_nothing_are_one_fold_with_the_next(tmp_path):
 def test_how_results_came_here_goes_into_the_dropdown(tmp_path):
     cells = of(
         text("Profile small.", tags=[page.HEADER_TAG]),
-        code("run()", printed("[reused] build/runs/a\nTf = 1100 K\n 50%|#####     | 1/2\n")),
+        code("print(run())", printed("[reused] build/runs/a\nTf = 1100 K\n 50%|##    | 1/2\n")),
+        code("run()", printed("atp: it has left physics\n")),  # not by a print of the page
         code("train()", printed("a warning\n", name="stderr")),
         tmp_path=tmp_path,
     )
-    assert cells[1]["outputs"][0]["text"] == "Tf = 1100 K\n" and not cells[2]["outputs"]
+    assert cells[1]["outputs"][0]["text"] == "Tf = 1100 K\n"
+    assert not cells[2]["outputs"] and not cells[3]["outputs"]
     top = cells[0]["source"]
     assert top.startswith("::::{dropdown}") and "Profile small." in top
-    assert "[reused] build/runs/a\n 50%|#####     | 1/2\na warning" in top
+    assert "[reused] build/runs/a\n 50%|##    | 1/2\natp: it has left physics\na warning" in top
     assert "make chapter CHAPTER=04_heating" in top.rsplit("::::", 1)[1]
 
 
@@ -146,11 +148,72 @@ def test_a_table_has_units_a_frame_and_its_own_caption_outside(tmp_path):
     }  # fmt: skip
 
 
+def test_names_and_numbers_in_a_table_are_not_broken(tmp_path):
+    words = ("claims-20Kps-seed1", "112 000", "1710 ± 25", "a long description-like text")
+    rows = "".join(f"<td>{word}</td>" for word in words)
+    (cell,) = of(code("t()", shown({"text/html": f"<table><tr>{rows}</table>"})), tmp_path=tmp_path)
+    html = cell["outputs"][0]["data"]["text/html"]
+    assert [f"<td data-whole>{word}</td>" in html for word in words] == [True, True, True, False]
+
+
+FOUND = "- **Claim (2), slow: agrees.** Here: 3 +- 1 eV/A.\n- **Motion: none.** Here: x."
+
+
+def chapter(*before, verdict=FOUND):
+    """A chapter with a key figure and a verdict."""
+    return [
+        text("# 4 Rates\n\nOne paragraph\nof two lines.\n\n**You will learn** more."),
+        *before,
+        text("## Density"),
+        code("#| label: fig-density\n#| caption: It falls.\ndraw()",
+             shown(PNG | {"text/csv": "x\n1\n"}), tags=["figure", page.KEY_FIGURE]),
+        text("## What this chapter found"),
+        code("claims()", shown({"text/markdown": verdict}), tags=[page.VERDICT]),
+    ]  # fmt: skip
+
+
+def test_a_page_opens_with_a_paragraph_the_key_figure_and_the_verdict(tmp_path):
+    cells = of(*chapter(text("Profile.", tags=[page.HEADER_TAG])), tmp_path=tmp_path)
+    title, figure, numbers, short, learn, made = cells[:6]
+    assert title["source"] == "# 4 Rates\n\nOne paragraph\nof two lines."
+    assert figure_of(figure)["name"] == "fig-density" and figure["outputs"]
+    assert figure["metadata"]["tags"] == ["remove-input"]
+    assert "fig-density.csv" in numbers["source"]
+    assert "- Claim (2), slow: agrees.\n- Motion: none." in short["source"]
+    assert "Here:" not in short["source"] and "<found-04_heating>" in short["source"]
+    assert learn["source"].startswith("**You will learn**")
+    assert made["source"].startswith("::::{dropdown}")
+    where = next(c for c in cells if c["source"] == "draw()")
+    assert not where["outputs"] and "hide-input" in where["metadata"]["tags"]
+    after = cells[cells.index(where) + 1]["source"]
+    assert "{numref}`fig-density`, at the top of this page" in after
+    assert any(c["source"].startswith("(found-04_heating)=\n## What this") for c in cells)
+    assert "3 ± 1 eV/Å" in cells[-1]["outputs"][0]["data"]["text/markdown"]
+    assert len({c["id"] for c in cells if "id" in c and c["id"] != "one"}) == 6
+
+
+def test_of_many_verdicts_the_first_stand_at_the_top(tmp_path):
+    many = "\n".join(f"- **Claim {k}: yes.** Here: x." for k in range(7))
+    short = of(*chapter(verdict=many), tmp_path=tmp_path)[3]["source"]
+    assert "- Claim 3: yes." in short and "Claim 4" not in short and "with 3 more" in short
+
+
+def test_a_key_figure_that_is_not_drawn_leaves_the_page_as_it_is(tmp_path):
+    cells = of(text("# 4 Rates\n\nWords.\n\nMore."),
+               code("draw()", tags=["figure", page.KEY_FIGURE]), tmp_path=tmp_path)  # fmt: skip
+    assert [c["source"] for c in cells] == ["# 4 Rates\n\nWords.\n\nMore.", "draw()"]
+
+
+def test_a_sentence_that_says_nothing_is_not_shown(tmp_path):
+    (cell,) = of(code("say()", shown({"text/markdown": ""})), tmp_path=tmp_path)
+    assert not cell["outputs"]
+
+
 def test_what_is_long_is_folded(tmp_path):
     rows = "<table>" + "<tr><td>1</td></tr>" * 30 + "</table>"
     table, lines = of(
         code("table()", shown({"text/html": rows})),
-        code("say()", printed("line\n" * 40)),
+        code("print(lines)", printed("line\n" * 40)),
         tmp_path=tmp_path,
     )
     assert "Show the table (29 rows)" in table["outputs"][0]["data"]["text/html"]

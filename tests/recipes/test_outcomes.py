@@ -1,9 +1,12 @@
 """Rows of shipped runs: found or made by key, and what they say of themselves."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from helpers import paths
+from helpers.md.run import Run
 from helpers.observables import run_table
 from helpers.recipes import catalogue, outcomes, runs
 
@@ -44,7 +47,20 @@ def test_runs_that_are_alike_are_found_and_what_was_before_the_ramp(build):
     assert list(outcomes.of_runs([]).columns) == [*outcomes.ABOUT, *run_table.COLUMNS]
 
 
+def test_cells_of_other_size_are_alike_where_any_cell_is(build):
+    run = runs.find("atp-4Kps-seed2")
+    names = {one.name for one in outcomes.runs_alike(run, any_cell=True)}
+    assert {"atp-50Kps-2x2x2", "atp-400Kps", "atp-4Kps-seed2"} <= names
+    assert not {"test-20Kps", "reaxff-400Kps"} & names
+
+
+def test_the_first_part_of_a_run_is_no_seed_of_its_own():
+    names = ("shape-20Kps-to-1600K-seed1", "claims-20Kps-seed1", "claims-20Kps-seed2")
+    three = [Run(Path(name), catalogue.run_recipe(name), {}) for name in names]
+    assert [one.name for one in outcomes.without_parts(three)] == [*names[1:]]
+
+
 def test_a_run_that_goes_on_from_another_by_name():
     quench = catalogue.run_recipe("quench-100Kps-seed2")
     assert quench.after == catalogue.run_recipe("melt-2000K-seed2")
-    assert quench.stages()[0].what == "cooling" and quench.after.seed == 2
+    assert quench.segments()[0].what == "cooling" and quench.after.seed == 2

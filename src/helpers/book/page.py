@@ -8,7 +8,10 @@ A chapter is executed as it is written (`helpers.book.execution`). Here it becom
 - a cell that begins with comments ``#| label:``, ``#| caption:``, ``#| alt:`` shows a numbered
   figure (``label: fig-...``) or table (``tbl-...``) with caption and alternative text, and a link
   to its numbers where it has any. Another ``#|`` line goes on with the one above it;
-- what is long (input of LAMMPS, long tables) is folded, and tables scroll where they are too wide.
+- what is long (input of LAMMPS, long tables) is folded, and tables scroll where they are too wide;
+- below title and first paragraph stand the figure of the cell that is tagged ``key-figure`` and the
+  verdicts of the one tagged ``verdict``, then the story. A line leads from the cell to its figure;
+- what a cell without ``print`` prints is an announcement of its helpers, and goes to the dropdown.
 
 Nothing of the results is changed, and the executed notebook stays as it is.
 """
@@ -30,12 +33,17 @@ from helpers.report import interactive, structure_view
 
 HEADER_TAG = "how-made"
 IMPORTS = "imports"
+KEY_FIGURE = "key-figure"
+VERDICT = "verdict"
 _NOT_SHOWN = {"remove-cell", "remove_cell"}
 _SHOW_INPUT = "show-input"  # of a cell whose code is the point
 _FIGURES = ("image/png", "image/svg+xml", "image/jpeg")
 _DATA = "text/csv"
+_MARKDOWN = "text/markdown"
 _LOOKED_INTO = {structure_view.MIME, interactive.MIME}
 _LONG_LINES = 25
+_MOST_IN_SHORT = 4  # verdicts at the top of a page
+_FOUND = re.compile(r"^## What this chapter found$", re.M)
 _LONG_ROWS = 16
 _OPTION = re.compile(r"#\|\s?(.*)")
 _KEY = re.compile(r"(label|caption|alt|width):\s*(.*)")
@@ -43,6 +51,11 @@ _LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
 #: lines that say how a result came here rather than what it is
 _MADE = re.compile(
     r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.*\||; what it computed is kept;"
+)
+#: cells of a table that are not to be broken: a name with hyphens, a number with its error
+_WHOLE = re.compile(
+    r"(<t[dh](?: [^>]*)?)>\s*"
+    r"([^<>\s]{2,16}(?:-[^<>\s]*){1,4}|[-+>~]? ?[\d., ]+(?: ± [\d.]+)?)\s*</t"
 )
 _UNIT_AT_END = re.compile(r"\(([^()<>]+)\)(?=\s*</t[hd]>)")
 
@@ -77,6 +90,7 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
     labels: set[str] = set()
     heading, counted = "", {"fig": 0, "tbl": 0}
     cells: list[dict] = []
+    key: list[dict] = []
     for number, cell in enumerate(page["cells"], 1):
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
@@ -104,9 +118,12 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
         elif _SHOW_INPUT not in tags and code.strip():
             tags |= {"hide-input"}
         cell["metadata"]["tags"] = sorted(tags)
-        cells += _shown(cell, said, chapter, heading, counted, labels, data_folder)
-    cells = _merged(cells)
-    page["cells"] = _with_how_made(cells, made, _again(page, chapter, form))
+        shown = _shown(cell, said, chapter, heading, counted, labels, data_folder)
+        if KEY_FIGURE in tags and not key:
+            key, shown = _moved_up(shown)
+        cells += shown
+    cells = _with_how_made(_merged(cells), made, _again(page, chapter, form))
+    page["cells"] = _opened(cells, [*key, *_in_short(cells, chapter)])
     return page
 
 
@@ -194,6 +211,67 @@ def options(source: str) -> tuple[str, dict[str, str]]:
     return "\n".join(lines).lstrip("\n"), options
 
 
+def _moved_up(cells: list[dict]) -> tuple[list[dict], list[dict]]:
+    """The figure of a cell for the top of the page, and the cell with a line that leads there."""
+    figure = next((c for c in cells if "figure" in c["metadata"].get("mystnb", {})), None)
+    if figure is None or not is_figure(figure["outputs"][0]):
+        return [], cells
+    at_top = copy.deepcopy(figure)
+    at_top["id"] = f"top-{figure.get('id', 'figure')}"[:64]
+    at_top["metadata"]["tags"] = ["remove-input"]
+    label = at_top["metadata"]["mystnb"]["figure"]["name"]
+    figure["outputs"] = []
+    del figure["metadata"]["mystnb"]["figure"]
+    text = f"This draws {{numref}}`{label}`, at the top of this page."
+    line = _markdown(text, f"drawn-{label}")
+    links = [c for c in cells if c["cell_type"] == "markdown"]  # to the numbers of the figure
+    stay = [c for c in cells if c["cell_type"] != "markdown"]
+    return [at_top, *links], [*stay, line]
+
+
+def _in_short(cells: list[dict], chapter: str) -> list[dict]:
+    """The verdicts of a chapter without their grounds, and a link to these."""
+    verdict = next((c for c in cells if VERDICT in c["metadata"].get("tags", [])), None)
+    said = [
+        found
+        for out in (verdict or {}).get("outputs", [])
+        for found in re.findall(
+            r"^- \*\*(.*?)\*\*", "".join(out.get("data", {}).get(_MARKDOWN, "")), re.M
+        )
+    ]
+    heading = next(
+        (c for c in cells if c["cell_type"] == "markdown" and _FOUND.search("".join(c["source"]))),
+        None,
+    )
+    if not said or heading is None:
+        return []
+    target = f"found-{chapter}"
+    heading["source"] = _FOUND.sub(rf"({target})=\n\g<0>", "".join(heading["source"]), count=1)
+    more = len(said) - _MOST_IN_SHORT
+    left = f", with {more} more" if more > 0 else ""
+    listed = "\n".join(f"- {one}" for one in said[:_MOST_IN_SHORT])
+    text = (
+        f":::{{admonition}} In short\n:class: tip in-short\n\n{listed}\n\n"
+        f"What the paper says and what was measured: {{ref}}`What this chapter found <{target}>`"
+        f"{left}.\n:::"
+    )
+    return [_markdown(text, f"in-short-{chapter}")]
+
+
+def _opened(cells: list[dict], top: list[dict]) -> list[dict]:
+    """The page with its title, one paragraph, and then what is to be seen first."""
+    if not top or not cells or cells[0]["cell_type"] != "markdown":
+        return cells
+    title, *rest = re.split(r"\n{2,}", "".join(cells[0]["source"]).strip())
+    first = cells[0] | {"source": "\n\n".join([title, *rest[:1]])}
+    after = [_markdown("\n\n".join(rest[1:]), "after-the-top")] if rest[1:] else []
+    return [first, *top, *after, *cells[1:]]
+
+
+def _markdown(text: str, name: str) -> dict:
+    return {"cell_type": "markdown", "metadata": {}, "source": text, "id": name[:64]}
+
+
 def _only_imports(code: str) -> bool:
     """Whether a cell does nothing but import."""
     try:
@@ -204,14 +282,19 @@ def _only_imports(code: str) -> bool:
 
 
 def _taken_out(cell: dict) -> list[str]:
-    """Take what a cell printed about how its results came here out of it, line by line."""
+    """Take what a cell printed about how its results came here out of it, line by line.
+
+    What a cell without `print` prints, its helpers announce.
+    """
+    announced = "print(" not in "".join(cell["source"])
     said, kept = [], []
     for out in cell["outputs"]:
         if out["output_type"] != "stream":
             kept.append(out)
             continue
         lines = "".join(out["text"]).splitlines()
-        told = lines if out["name"] == "stderr" else [x for x in lines if _MADE.search(x)]
+        log = announced or out["name"] == "stderr"
+        told = lines if log else [x for x in lines if _MADE.search(x)]
         said += [line.rstrip() for line in told if line.strip()]
         rest = "\n".join(line for line in lines if line not in told)
         if rest.strip():
@@ -234,6 +317,8 @@ def _shown(
     for out in outputs:
         if is_table(out):
             out["data"]["text/html"] = _readable(out["data"]["text/html"])
+        if _MARKDOWN in out.get("data", {}):
+            out["data"][_MARKDOWN] = _in_words("".join(out["data"][_MARKDOWN]))
     pieces: list[list[dict]] = [[]]
     for out in outputs:
         if is_figure(out) or is_table(out):
@@ -311,7 +396,7 @@ def _caption(cell, out, kind, options, chapter, heading, number, labels, data_fo
         f'<p class="figure-data"><a href="../_static/data/{label}.csv" download>'
         f"Numbers of this figure (CSV)</a></p>"
     )
-    return [{"cell_type": "markdown", "metadata": {}, "source": link, "id": f"data-{label}"[:64]}]
+    return [_markdown(link, f"data-{label}")]
 
 
 def _width_class(data: dict) -> str:
@@ -327,6 +412,8 @@ def _width_class(data: dict) -> str:
 def _is_nothing(out: dict) -> bool:
     """Outputs that say nothing: the repr of an Axes, of None."""
     data = out.get("data", {})
+    if _MARKDOWN in data:
+        return not "".join(data[_MARKDOWN]).strip()
     text = "".join(data.get("text/plain", ""))
     return set(data) == {"text/plain"} and bool(
         re.match(
@@ -335,11 +422,20 @@ def _is_nothing(out: dict) -> bool:
     )
 
 
+def _in_words(text: str) -> str:
+    """A sentence of a helper with the signs and units that a reader knows."""
+    for plain, read in ((" +- ", " ± "), ("eV/A^3", "eV/Å³"), ("eV/A", "eV/Å")):
+        text = text.replace(plain, read)
+    return text
+
+
 def _readable(table: str | Sequence[str]) -> str:
     """A table in a frame that scrolls; units in brackets as read; folded when it is long."""
     text = "".join(table)
     text = _UNIT_AT_END.sub(lambda m: f"({units.pretty(m[1])})", text)
     text = text.replace(" +/- ", " ± ").replace(" +- ", " ± ")
+    text = re.sub(r"(?<=\d) A(?= to |\s*</th>)", " Å", text)
+    text = _WHOLE.sub(r"\1 data-whole>\2</t", text)
     text = re.sub(r"<th(?![^>]*scope)([^>]*class=\"[^\"]*col_heading)", r'<th scope="col"\1', text)
     framed = (
         '<div class="table-frame" tabindex="0" role="region" aria-label="table, scrolls sideways">'

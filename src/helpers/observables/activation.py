@@ -55,9 +55,10 @@ class Activation:
     def why_no_line(self) -> str:
         """Reason why there is no line."""
         n = int(self.barriers["dF_kJ_mol"].notna().sum())
+        at = f"{n} temperature" if n == 1 else f"{n} temperatures"
         return (
-            f"barriers were sampled at {n} temperatures; a line takes three, and most draws of "
-            "the frames must have them"
+            f"barriers were sampled at {at}; a line takes three, and "
+            "most draws of the frames must have them"
         )
 
 

@@ -91,11 +91,12 @@ def of_runs(finished: Iterable[Run], trials: int = TRIALS) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*ABOUT, *run_table.COLUMNS])
 
 
-def alike(run: Run, trials: int = TRIALS) -> pd.DataFrame:
+def alike(run: Run, trials: int = TRIALS, *, any_cell: bool = False) -> pd.DataFrame:
     """The rows of a run and of all finished ones of data/runs.yaml that are alike.
 
     They heat the same cell by the same potential under the same pressure, at any rate and with any
-    seed.
+    seed. A run that is the first part of another one of them (same cell, rate and seed, but it
+    ends earlier) is no seed of its own and is left out.
 
     Parameters
     ----------
@@ -103,20 +104,65 @@ def alike(run: Run, trials: int = TRIALS) -> pd.DataFrame:
         The run.
     trials : int
         As for `run_table.row`.
+    any_cell : bool
+        Whether cells of the same structure that differ in size or shape (supercell, coupling of
+        the barostat) count as alike, too.
 
     Returns
     -------
     DataFrame
         As `of_runs`.
     """
-    mine = _conditions(run.recipe)
+    return of_runs(runs_alike(run, any_cell=any_cell), trials)
+
+
+def runs_alike(run: Run, *, any_cell: bool = False) -> Runs:
+    """The runs of which `alike` has the rows.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    any_cell : bool
+        As for `alike`.
+
+    Returns
+    -------
+    Runs
+        The run itself and the others.
+    """
+    mine = _conditions(run.recipe, any_cell)
     found = [run]
     for name in catalogue.run_names():
         plan = catalogue.run_recipe(name)
         heats = plan.heating_rate_K_per_ps and plan.temperature_end_K > plan.temperature_start_K
-        if heats and plan.after is None and _conditions(plan) == mine:
+        if heats and plan.after is None and _conditions(plan, any_cell) == mine:
             found += [other for other in [heating.find(plan)] if other is not None]
-    return of_runs(Runs(found), trials)
+    return Runs(without_parts(found))
+
+
+def without_parts(finished: Iterable[Run]) -> list[Run]:
+    """These runs without those that are the first part of another one of them.
+
+    A run is that if it differs from the other in nothing but that it ends at a lower temperature.
+
+    Parameters
+    ----------
+    finished : iterable of Run
+        The runs.
+
+    Returns
+    -------
+    list of Run
+        Of each such group the run that goes farthest.
+    """
+    whole: dict[tuple, Run] = {}
+    for run in finished:
+        path = (*_conditions(run.recipe), *_path(run.recipe))
+        longest = whole.setdefault(path, run)
+        if run.recipe.temperature_end_K > longest.recipe.temperature_end_K:
+            whole[path] = run
+    return list(whole.values())
 
 
 def of(folder: Run | Path, trials: int = TRIALS) -> dict | None:
@@ -171,11 +217,20 @@ def _before(run: Run) -> tuple[str, float, float]:
     return "; ".join(reasons), density.mean, density.error
 
 
-def _conditions(plan: HeatingRun) -> tuple:
+def _conditions(plan: HeatingRun, any_cell: bool = False) -> tuple:
     """All that runs share that differ in their rate, range, seed and beginning alone."""
+    cell = () if any_cell else (tuple(plan.supercell), plan.coupling)
     return (
-        plan.structure, tuple(plan.supercell), plan.potential, plan.coupling, plan.pressure_bar,
+        plan.structure, *cell, plan.potential, plan.pressure_bar,
         plan.hydrogen_mass_u, plan.segment_K, plan.volume_A3_per_atom,
+    )  # fmt: skip
+
+
+def _path(plan: HeatingRun) -> tuple:
+    """What two runs have in common that are the same up to the end of the shorter one."""
+    return (
+        plan.heating_rate_K_per_ps, plan.seed, plan.temperature_start_K, plan.equilibration_ps,
+        plan.relaxed, plan.timestep_fs, plan.frame_every_ps,
     )  # fmt: skip
 
 

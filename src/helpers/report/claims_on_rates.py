@@ -1,33 +1,36 @@
 """Conclusions from the one table of all runs: what heating does, and what comes first.
 
 The rules are those of ``book/estimators.md``. A run that was not in equilibrium before its ramp
-enters no verdict; what the verdict would be with it stands among the numbers.
+enters no verdict; what the verdict would be with it stands among the numbers. What is said of the
+crystal needs two seeds that can tell in each of two cells that differ in size or shape, and the
+same answer in both; until then it is open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
-from helpers import units
 from helpers.errors import Unfit
 from helpers.observables import censored, detection, run_table
 from helpers.report import paper, tables
 from helpers.report.claims import Finding, Number
 
 ENOUGH_SEEDS = 5  # of one size that fall, for a sentence on what comes first
+FEWEST_SEEDS = 2  # that can tell, of each cell
+FEWEST_CELLS = 2  # of different size or shape, for a sentence on the crystal
 SIGNIFICANT = 0.05  # probability of chance
 BAR_PER_GPA = 1e4
 NEAR_GPA = 0.06  # a pressure within this of another one stands for it
+_SHAPES = {"iso": "isotropic", "aniso": "anisotropic", "tri": "triclinic"}
 _ALL = "the verdict if the runs counted that were not in equilibrium before"
 
 
-def slow_heating(table: pd.DataFrame) -> Finding:
+def slow_heating(table: pd.DataFrame, others: pd.DataFrame | None = None) -> Finding:
     """Claim (2): slow heating reveals a transition before melting.
 
     "Slow heating only" needs a power of 80 % at faster rates for a fall of the size that is seen at
@@ -36,22 +39,24 @@ def slow_heating(table: pd.DataFrame) -> Finding:
     Parameters
     ----------
     table : DataFrame
-        Rows of ``outcomes.of_runs`` for cells of one size.
+        Rows of ``outcomes.of_runs`` for cells of one size and shape.
+    others : DataFrame, optional
+        Rows for cells of other sizes and shapes; without them the claim stays open.
 
     Returns
     -------
     Finding
         The conclusion.
     """
-    return _of_settled(table, _slow_heating)
+    return _of_settled(table, lambda rows: _of_crystal(_slow_heating(rows), rows, others))
 
 
-def rate_dependence(table: pd.DataFrame) -> Finding:
+def rate_dependence(table: pd.DataFrame, others: pd.DataFrame | None = None) -> Finding:
     """Claim (3): the transition temperature falls as heating becomes slower.
 
     Parameters
     ----------
-    table : DataFrame
+    table, others : DataFrame
         As for `slow_heating`.
 
     Returns
@@ -59,7 +64,7 @@ def rate_dependence(table: pd.DataFrame) -> Finding:
     Finding
         The conclusion, from `censored.trend`.
     """
-    return _of_settled(table, _rate_dependence)
+    return _of_settled(table, lambda rows: _of_crystal(_rate_dependence(rows), rows, others))
 
 
 def size(table: pd.DataFrame) -> Finding:
@@ -85,12 +90,13 @@ def pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
     """Whether the low density is an error of the pressure.
 
     It is if the fall is found in the runs under the pressure that stands for an uncorrected
-    potential, and in none of the runs without pressure, where it would have been seen.
+    potential, and in none of the runs without pressure, where it would have been seen, with two
+    seeds each. This is said of the cell of these runs, not of the crystal.
 
     Parameters
     ----------
     table : DataFrame
-        Rows of ``outcomes.of_runs`` for several pressures.
+        Rows of ``outcomes.of_runs`` of one cell under several pressures.
     uncorrected_GPa : float
         Pressure under which this potential behaves as an uncorrected one under none, GPa.
 
@@ -108,32 +114,33 @@ def low_density(table: pd.DataFrame) -> Finding:
     Parameters
     ----------
     table : DataFrame
-        As for `slow_heating`.
+        Rows of ``outcomes.of_runs`` for cells of any size and shape.
 
     Returns
     -------
     Finding
         The conclusion.
     """
-    return _of_settled(table, _low_density)
+    return _of_settled(table, lambda rows: _of_crystal(_low_density(rows), rows))
 
 
 def exchange(table: pd.DataFrame) -> Finding:
     """Claim (4), second part: the low density is caused by ligand exchange.
 
-    A cause precedes its effect. A sentence without numbers needs five falling seeds that agree.
+    A cause precedes its effect. A sentence without numbers needs five falling seeds of one cell,
+    and that all seeds agree.
 
     Parameters
     ----------
     table : DataFrame
-        As for `slow_heating`.
+        Rows of ``outcomes.of_runs`` for cells of any size and shape.
 
     Returns
     -------
     Finding
         The conclusion, from `run_table.order_of_events`.
     """
-    return _of_settled(table, _exchange)
+    return _of_settled(table, lambda rows: _of_crystal(_exchange(rows), rows[rows["Tf_K"].notna()]))
 
 
 def _of_settled(table: pd.DataFrame, conclude: Callable[[pd.DataFrame], Finding]) -> Finding:
@@ -150,6 +157,34 @@ def _of_settled(table: pd.DataFrame, conclude: Callable[[pd.DataFrame], Finding]
     )
 
 
+def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None = None) -> Finding:
+    """A conclusion on the crystal; open where the cells that were heated do not carry it."""
+    if found.verdict.startswith("cannot tell"):
+        return found
+    beside = [] if others is None else [run_table.settled(others)]
+    rows = pd.concat([table, *beside]) if beside and len(beside[0]) else table
+    tell = rows[rows["Tf_K"].notna() | rows["Tf_above_K"].notna()]
+    of_cells = tell.groupby(["n_atoms", "coupling"], as_index=False)["Tf_K"]
+    cells = of_cells.agg(tell="size", fell="count")
+    enough = cells[cells["tell"] >= FEWEST_SEEDS]
+    if len(enough) < FEWEST_CELLS:
+        counted = [f"{row.tell} of {_cell(row)}" for row in tables.each_row(cells)]
+        so_far = "; ".join(counted) or "none"
+        lacking = f"two seeds each of two sizes or shapes are needed, so far: {so_far}"
+    elif (enough["fell"] > 0).nunique() > 1:
+        counted = [
+            f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
+        ]
+        lacking = f"the density falls in {' and in '.join(counted)}"
+    else:
+        return found
+    return replace(found, verdict=f"cannot tell for the crystal ({lacking}); {found.verdict}")
+
+
+def _cell(row) -> str:
+    return f"{row.n_atoms:g} atoms, {_SHAPES.get(row.coupling, row.coupling)}"
+
+
 def _slow_heating(table: pd.DataFrame) -> Finding:
     slow = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
     groups = run_table.power_by(table, by=("rate_K_per_ps",))
@@ -161,9 +196,11 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
             "-",
             f"{row.fell} of {row.runs}; {100 * getattr(row, column):.0f} %",
         )
-        for row in _rows(groups)
+        for row in tables.each_row(groups)
     )
-    counted = [f"{r.fell} of {r.runs} runs at {r.rate_K_per_ps:g} K/ps" for r in _rows(fell)]
+    counted = [
+        f"{r.fell} of {r.runs} runs at {r.rate_K_per_ps:g} K/ps" for r in tables.each_row(fell)
+    ]
     here = f"the density falls in {', '.join(counted) or 'no run'}"
     last = fell["rate_K_per_ps"].max()
     faster = groups[groups["rate_K_per_ps"] > last]
@@ -214,7 +251,7 @@ def _rate_dependence(table: pd.DataFrame) -> Finding:
     seeds = run_table.seeds(table)
     numbers = tuple(
         Number(f"mean Tf at {row.rate_K_per_ps:g} K/ps, 95 %", "K", mean_with_limits(row))
-        for row in _rows(censored.by_rate(seeds))
+        for row in tables.each_row(censored.by_rate(seeds))
     )
     try:
         trend = censored.trend(seeds)
@@ -262,13 +299,13 @@ def _size(table: pd.DataFrame) -> Finding:
         f"{row.fell} of {row.runs} seeds of {row.n_atoms} atoms"
         + (f" (a fall of 10 % would have been seen up to {row.seen_up_to_K:.0f} K)" if row.fell == 0
            and np.isfinite(row.seen_up_to_K) else "")
-        for row in _rows(rows)
+        for row in tables.each_row(rows)
     )  # fmt: skip
     numbers = [
         Number(f"seeds of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
                "one of 10 % is found", "-", f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
         for pair in pairs
-        for row in _rows(pair)
+        for row in tables.each_row(pair)
     ]  # fmt: skip
     if small["fell"] and large["fell"]:
         for name, words in (("Tf", "Tf"), ("width", "width of the fall")):
@@ -292,6 +329,8 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
     }
     if any(rows.empty for rows in at.values()):
         verdict = f"cannot tell, since runs at 0 and near {uncorrected_GPa:g} GPa are needed"
+    elif min(map(len, at.values())) < FEWEST_SEEDS:
+        verdict = f"cannot tell, since two seeds at 0 and near {uncorrected_GPa:g} GPa are needed"
     elif fell["none"]:
         verdict = "not an error of pressure alone, the fall is found without pressure"
     elif blind["none"]:
@@ -313,7 +352,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         "The low density as an error of pressure",
         verdict,
         "not considered; its crystal has about "
-        f"{_said(paper.value('stages.density_crystal_g_per_cm3'))}.",
+        f"{paper.value('stages.density_crystal_g_per_cm3').said}.",
         f"the density falls in {', '.join(counted) or 'no run'}.",
         tuple(
             Number(f"seeds that fall at {p:g} GPa; how often one of 10 % is found", "-",
@@ -342,7 +381,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
         verdict = f"a low density appears in {len(fell)} of {tells} seeds that can tell; " + (
             f"melting follows in {len(melted)} of them"
             if len(melted)
-            else f"no melting follows up to {_span(watched)} K"
+            else f"no melting follows up to the end of the runs ({_span(watched)} K)"
         )
     ranges = [
         f"{what} {_span(rows, digits)} {unit}"
@@ -356,7 +395,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
     return Finding(
         "Claim (4), a low density before melting",
         verdict,
-        f"about {_said(theirs)} falls at {_said(their_fall)} at 1 K/ps.",
+        f"about {theirs.said} falls at {their_fall.said} at 1 K/ps.",
         f"the fall {', '.join(ranges)}." if ranges else "no fall.",
         (
             Number("seeds that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
@@ -371,19 +410,21 @@ def _exchange(table: pd.DataFrame) -> Finding:
     order = run_table.order_of_events(table).set_index("event")
     breaks, exchanges = order.loc["first_break"], order.loc["first_exchange"]
     n = int(breaks["runs"])
+    fell = table[table["Tf_K"].notna()]
+    enough = n and fell.groupby(["n_atoms", "coupling"]).size().max() >= ENOUGH_SEEDS
     if not n:
         verdict = "cannot tell, since no seed that counts falls"
-    elif n >= ENOUGH_SEEDS and breaks["after"] == n:
+    elif enough and breaks["after"] == n:
         verdict = (
             "here the low-density state forms with every Zn–N bond intact, against the paper's "
             "claim that ligand exchange makes it"
         )
-    elif n >= ENOUGH_SEEDS and exchanges["after"] == n:
+    elif enough and exchanges["after"] == n:
         verdict = (
             "here the density has fallen before any ligand is exchanged, against the paper's "
             "claim; open bonds, not exchange, may come early enough to be its cause"
         )
-    elif n >= ENOUGH_SEEDS and exchanges["before"] == n:
+    elif enough and exchanges["before"] == n:
         verdict = "exchange comes first, as a cause must; that it is the cause is not shown by this"
     elif n < 2:
         verdict = "cannot tell from a single run"
@@ -392,21 +433,24 @@ def _exchange(table: pd.DataFrame) -> Finding:
             f"every Zn–N bond is intact when the fall has ended in {breaks['after']} of {n} seeds, "
             f"no ligand exchanged in {exchanges['after']} of {n}"
         )
-        if n < ENOUGH_SEEDS:
-            verdict = f"cannot tell in general, {ENOUGH_SEEDS} falling seeds are needed; {verdict}"
+        if not enough:
+            verdict = (
+                f"cannot tell in general, {ENOUGH_SEEDS} falling seeds of one cell are needed; "
+                f"{verdict}"
+            )
     return Finding(
         "Claim (4), ligand exchange as its cause",
         verdict,
         "ligand exchange makes the low-density state; exchanges are not counted.",
-        f"{n} {'run falls' if n == 1 else 'runs fall'}; the first bond breaks before that has "
-        f"ended in {breaks['before']}, after it in {breaks['after']}, within its errors in "
-        f"{breaks['unclear']}; the first ligand is exchanged before in {exchanges['before']}, "
-        f"after in {exchanges['after']}.",
+        f"{n} {'run falls' if n == 1 else 'runs fall'}; the first bond breaks before the fall in "
+        f"{breaks['before']} of them, after its end in {breaks['after']} and within the errors in "
+        f"{breaks['unclear']}; the first ligand is exchanged before it in {exchanges['before']} "
+        f"and after its end in {exchanges['after']}.",
         tuple(
             Number(f"{row.name}: end of the fall, first break, first exchange", "K",
                    f"{row.fallen_K:.0f}, {_or_above(row.first_break_K, row.first_break_above_K)}, "
                    f"{_or_above(row.first_exchange_K, row.first_exchange_above_K)}")
-            for row in _rows(table[table["Tf_K"].notna()])
+            for row in tables.each_row(table[table["Tf_K"].notna()])
         ),
     )  # fmt: skip
 
@@ -433,11 +477,6 @@ def mean_with_limits(row) -> str:
     return f"{row.mean_K:.0f} ({row.low_K:.0f} to {row.high_K:.0f})"
 
 
-def _rows(table: pd.DataFrame) -> Iterable[Any]:
-    """The rows, with their columns as attributes."""
-    return table.itertuples(index=False)
-
-
 def _size_seen(table: pd.DataFrame) -> tuple[str, str]:
     """Column and words of the planted fall that is nearest below the falls that are seen."""
     mean = table["drop"].mean()
@@ -456,7 +495,7 @@ def _lacking(rows: pd.DataFrame) -> str:
     said = [f"there is one seed of {n} atoms" for n in few["n_atoms"]]
     said += [
         f"{row.n_atoms} atoms show a fall of 10 % in {100 * row.seen_10:.0f} % of the cases only"
-        for row in _rows(blind)
+        for row in tables.each_row(blind)
     ]
     return " and ".join(said)
 
@@ -478,7 +517,3 @@ def _or_above(at: float, above: float) -> str:
     if np.isfinite(at):
         return f"{at:.0f}"
     return f"> {above:.0f}" if np.isfinite(above) else "–"
-
-
-def _said(value: paper.Value) -> str:
-    return f"{value.number} {units.pretty(value.unit)} ({value.place})"

@@ -43,7 +43,8 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
             ax.get_legend().remove()
     look = {"ncols": 5, "fontsize": 8, "markerscale": 3}
     for handle in figure.legend(*first, loc="outside lower center", **look).legend_handles:
-        handle.set_alpha(1)
+        if handle:
+            handle.set_alpha(1)
     return figure
 
 
@@ -71,7 +72,7 @@ def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     figure, panels = style.axes(("steps", "-"), ("", "-"), ncols=3, width=3.3, height=3.0)
     for ax, (column, said) in zip(panels, errors.items(), strict=True):
         for role, rows in curve.groupby("role"):
-            ax.semilogy(rows["step"], rows[column], "o-", label=names[role])
+            ax.semilogy(rows["step"], rows[column], "o-", label=names[str(role)])
         ax.yaxis.set_major_formatter("{x:.3g}")
         ax.yaxis.set_minor_formatter("{x:.3g}")
         ax.set_ylabel(style.label(*said))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 import numpy as np
 import pandas as pd
 
 from helpers.observables.activation import Activation
+from helpers.observables.rdf import RDFs
 from helpers.report import paper, tables
 from helpers.report.tables import Table
 
@@ -28,6 +29,7 @@ def barriers(found: Activation, pairs: Mapping[float, int]) -> Table:
         A row for each temperature.
     """
     table = found.barriers.drop(columns="note").assign(pairs=list(pairs.values()))
+    table["temperature_K"] = table["temperature_K"].round().astype(int)
     names = {
         "temperature_K": "T (K)",
         "dF_kJ_mol": "ΔF‡ (kJ/mol)",
@@ -53,7 +55,7 @@ def flow(table: pd.DataFrame) -> Table:
     """
     said = [
         f"< {row.D:.2f}" if row.limited else tables.number(row.D, row.error)
-        for row in table.itertuples()
+        for row in tables.each_row(table)
     ]
     names = {
         "temperature_K": "T (K)",
@@ -66,7 +68,7 @@ def flow(table: pd.DataFrame) -> Table:
     return tables.headed(table.assign(said=said), columns=names, decimals=2)
 
 
-def curves(rdfs: Mapping[float, object], pairs) -> pd.DataFrame:
+def curves(rdfs: Mapping[float, RDFs], pairs) -> pd.DataFrame:
     """g(r) of several pairs at several temperatures, a row for each point, for a slider.
 
     Parameters
@@ -91,7 +93,7 @@ def curves(rdfs: Mapping[float, object], pairs) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def frames_by_temperature(counts: Mapping[str, Mapping[float, object]]) -> Table:
+def frames_by_temperature(counts: Mapping[str, Mapping[float, Sized]]) -> Table:
     """Number of frames that each trajectory has near each temperature.
 
     Parameters

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
+from helpers.observables.event_rates import Arrhenius
+from helpers.observables.network import Network
 from helpers.report import paper, tables
 from helpers.report.tables import Table
 
@@ -17,7 +20,7 @@ _OUTCOMES = {
 }
 
 
-def windows(found: Mapping[str, object]) -> Table:
+def windows(found: Mapping[str, Any]) -> Table:
     """Windows of a run: name, number of snapshots, highest temperature.
 
     Parameters
@@ -95,7 +98,7 @@ def molecules(census, spells: pd.DataFrame) -> Table:
     )
 
 
-def networks(nets: Mapping[str, object]) -> Table:
+def networks(nets: Mapping[str, Network]) -> Table:
     """The network in each window.
 
     Parameters
@@ -174,6 +177,29 @@ def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
         "error_percent": "error (%)",
     }
     return tables.headed(pd.concat(rows), columns=names, decimals=3)
+
+
+def activation_energies(laws: Mapping[str, Arrhenius], why_not: Mapping[str, str]) -> str:
+    """Activation energies of breaking and exchange as a Markdown list.
+
+    Parameters
+    ----------
+    laws : mapping of str to Arrhenius
+        Event -> its law.
+    why_not : mapping of str to str
+        Event without a law -> the reason.
+
+    Returns
+    -------
+    str
+        The list.
+    """
+    said = [
+        f"- {name}: {tables.number(law.E_a, law.error)} kJ/mol, from {law.n_events} events."
+        for name, law in laws.items()
+    ]
+    said += [f"- {name}: no activation energy, {reason}." for name, reason in why_not.items()]
+    return "\n".join(said)
 
 
 def differences(rate_K_per_ps: float, n_atoms: int, watched_ns: float) -> list[str]:

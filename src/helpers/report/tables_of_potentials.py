@@ -14,6 +14,39 @@ from helpers.report.tables import Row, Table
 
 _WALL_A = 4.0  # where the wall of `atp` begins, in data/potentials.yaml
 
+#: columns of ``metrics.json`` as a table of sets, as a reader finds them
+BY_SET = {
+    "set": "set",
+    "role": "role",
+    "n_frames": "frames",
+    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
+    "energy_bias_meV_per_atom": "of it bias (meV/atom)",
+    "energy_spread_meV_per_atom": "energy spread (meV/atom)",
+    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
+    "force_rms_eV_per_A": "RMS force (eV/Å)",
+    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
+}
+#: columns of ``accuracy.by_phase``
+BY_PHASE = {
+    "phase": "phase",
+    "frames": "frames",
+    "energy_bias_meV_per_atom": "energy bias (meV/atom)",
+    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
+    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
+    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
+}
+#: columns of ``accuracy.compare`` for a potential; equal headers differ by a space
+BESIDE_CP2K = {
+    "system": "system",
+    "frames": "frames",
+    "force_rms_eV_per_A": "RMS force (eV/Å)",
+    "reference-CP2K force_eV_per_A": "force, reference-CP2K",
+    "potential-CP2K force_eV_per_A": "potential-CP2K",
+    "potential-reference force_eV_per_A": "potential-reference",
+    "reference-CP2K energy_meV_per_atom": "energy, reference-CP2K",
+    "potential-CP2K energy_meV_per_atom": "potential-CP2K ",
+    "potential-reference energy_meV_per_atom": "potential-reference ",
+}
 #: columns of ``universal.summary``, as a reader finds them
 UNTRAINED = {
     "frames": "frames",
