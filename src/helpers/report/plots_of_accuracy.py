@@ -102,6 +102,25 @@ def energy_of_volume(curves: Mapping[str, pd.DataFrame]) -> Axes:
     return ax
 
 
+def energies_of_near_pairs(table: pd.DataFrame) -> Axes:
+    """Error of the energy of each frame, against the shortest distance between two Zn in it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``close_pairs.forces_along`` (A, eV).
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("shortest Zn–Zn distance", "A"), ("error of the cell's energy", "eV"))
+    ax.axhline(0, color="0.6", lw=0.8)
+    ax.plot(table["distance_A"], table["energy_error_eV"], "o", mfc="none")
+    return ax
+
+
 def forces_between(table: pd.DataFrame) -> Axes:
     """Force that drives the two nearest Zn of each frame apart, against their distance.
 

@@ -142,6 +142,7 @@ def melts(judged: Mapping[str, tuple]) -> Table:
     for name, (run, found) in judged.items():
         rows.append({
             "run": name,
+            "potential": run.potential,
             "temperature (K)": f"{run.recipe.temperature_end_K:.0f}",
             "time (ps)": f"{run.thermo['time_ps'].iloc[-1]:.0f}",
             "density (g/cm³)": f"{run.ramp['density_g_cm3'].mean():.3f}",

@@ -1,6 +1,6 @@
 """Whether two atoms that come too near repel each other as much as the reference says.
 
-Units: A, eV/A.
+Units: A, eV, eV/A.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pandas as pd
 from ase import Atoms
 from ase.data import atomic_numbers
 
-from helpers.frames import dataset
+from helpers.frames import correction
 from helpers.md import lammps
 from helpers.observables import neighbors
 from helpers.potentials import evaluation, store
@@ -47,8 +47,9 @@ def forces_along(
     Returns
     -------
     DataFrame
-        A row for each frame with such a pair within 9 A: set, distance_A, and f in eV/A by the
-        reference, by the potential, and by the potential as LAMMPS runs it, with its wall
+        A row for each frame with such a pair within 9 A: set, distance_A; energy_error_eV, of the
+        potential against the reference as it was trained on it, for the whole cell; and f in eV/A
+        by the reference, by the potential, and by the potential as LAMMPS runs it, with its wall
         (`helpers.md.force_field`): reference, potential, with_wall. Sorted by the distance.
 
     Raises
@@ -58,10 +59,10 @@ def forces_along(
     BadPotential
         As ``store.check_potential``.
     """
-    rows = []
+    known, rows = store.load(potential), []
     for name in sets:
-        system = dataset.load(dataset.locate(name))
-        found = evaluation.predict(potential, system)
+        system = correction.load(name, None, correction.of(known.directory))
+        found = evaluation.predict(known, system)
         atoms = np.flatnonzero(found.elements == element)
         for frame in range(len(system)):
             near = neighbors.pairs(
@@ -77,11 +78,12 @@ def forces_along(
             rows.append({
                 "set": name,
                 "distance_A": near.distance[first],
+                "energy_error_eV": found.energy[frame] - found.energy_reference[frame],
                 "reference": _apart(found.force_reference[frame], i, j, n),
                 "potential": _apart(found.force[frame], i, j, n),
             })  # fmt: skip
     table = pd.DataFrame(rows).sort_values("distance_A", ignore_index=True)
-    added = wall(store.load(potential).zinc_wall_A, table["distance_A"]) if element == "Zn" else 0.0
+    added = wall(known.zinc_wall_A, table["distance_A"]) if element == "Zn" else 0.0
     table["with_wall"] = table["potential"] + added
     return table
 
