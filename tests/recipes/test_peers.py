@@ -3,6 +3,7 @@ import pytest
 
 from helpers import structures
 from helpers.errors import Unfit
+from helpers.observables import melt
 from helpers.recipes import peers
 
 
@@ -58,3 +59,16 @@ def test_melts_are_judged_by_what_became_of_the_crystal(capsys):
         assert found.close_share == pytest.approx((nearest[behind] < 4).mean())
         assert found.zn_apart_A == pytest.approx(nearest[0], abs=1e-4)
     assert not any(found.trusted for _, found in judged.values())
+
+
+def test_a_quench_from_what_is_no_melt_is_in_no_verdict(capsys):
+    """The melt of atp has two Zn nearer than 4 A in nearly half of its frames."""
+    judged = peers.melts(["round-7-melt-2000K"])
+    ((_, found),) = judged.values()
+    assert found.molten and not found.trusted
+    quenched = peers.seeds(["quench-400Kps"])
+    assert peers.of_melts(quenched, judged) == {}
+    assert "in no verdict" in capsys.readouterr().out
+    trusted = melt.Melt(found.exchanged, found.zn_rmsd_A, found.zn_apart_A, 0.0)
+    as_if = {name: (run, trusted) for name, (run, _) in judged.items()}
+    assert peers.of_melts(quenched, as_if) == quenched
