@@ -223,7 +223,7 @@ structure_view.movie(last)
 local = {}
 for name, part in windows.items():
     where = part.positions, part.cells
-    local[name] = local_density.local_density(*where, box_edge, part.symbols)
+    local[name] = local_density.local_density(*where, box_edge)
 first = next(iter(local.values()))
 means = {name: one.density.mean() for name, one in local.items()}
 lowest = min(means, key=means.get)
