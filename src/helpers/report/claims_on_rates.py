@@ -197,7 +197,10 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
         )
         for row in _rows(groups)
     )
-    counted = [f"{r.fell} of {r.runs} runs at {r.rate_K_per_ps:g} K/ps" for r in _rows(fell)]
+    counted = [
+        f"{r.fell} of {r.runs} {'run' if r.runs == 1 else 'runs'} at {r.rate_K_per_ps:g} K/ps"
+        for r in _rows(fell)
+    ]
     here = f"the density falls in {', '.join(counted) or 'no run'}"
     last = fell["rate_K_per_ps"].max()
     faster = groups[groups["rate_K_per_ps"] > last]
