@@ -470,7 +470,7 @@ tables_of_phase.networks(nets)
 
 # %%
 start = network.rings(network.of_frame(bonds, 0)) / len(bonds.metal)
-sizes = [f"{start[size]:g} of {size} Zn" for size in np.flatnonzero(start)]
+sizes = [f"{start[size]:g} with {size} Zn" for size in np.flatnonzero(start)]
 Markdown(f"The first snapshot has rings, for each Zn: {', '.join(sizes)}.")
 
 # %% [markdown]

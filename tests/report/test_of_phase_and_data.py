@@ -119,8 +119,8 @@ def test_bonds_show_what_is_allowed_and_what_was_found():
     )
     rows = tables_of_bonds.barriers(found, {1500.0: 3, 1800.0: 59}).frame
     assert rows.values.tolist() == [
-        ["1500.0", "-", "-", "70.0", "3"],
-        ["1800.0", "87.0", "8.0", "76.0", "59"],
+        ["1500", "-", "-", "70.0", "3"],
+        ["1800", "87.0", "8.0", "76.0", "59"],
     ]
     flows = pd.DataFrame(
         {"temperature_K": 1800.0, "element": ["Zn", "N"], "D": [0.18, 0.23],
