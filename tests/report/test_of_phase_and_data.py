@@ -221,3 +221,21 @@ def test_what_the_correction_leaves_is_drawn_and_tabled():
     assert tables_of_data.left(RESIDUALS[:0]) == "no frame"
     assert "4 frames, 0.35 meV/atom" in tables_of_data.left(RESIDUALS)
     assert "+1.000 ->" in tables_of_data.left(RESIDUALS)
+
+
+def test_how_much_there_is_beside_the_paper():
+    n_of = pd.Series({"training": 60, "validation": 20, "test": 5})
+    frame = tables_of_data.amounts(n_of, n_sets=3).frame
+    shown = frame.set_index(frame.columns[0])["this book"]
+    assert shown["labelled frames"] == "85" and shown["sets"] == "3"
+    assert shown["training share"] == "0.75" and shown["validation share"] == "0.25"
+    assert shown["frames of tests"] == "5"
+
+
+def test_activation_energies_in_words():
+    laws = {"break": SimpleNamespace(E_a=101.2, error=9.0, n_events=46)}
+    said = tables_of_phase.activation_energies(laws, {"exchange": "0 events"})
+    assert said.splitlines() == [
+        "- break: 101.2 ± 9.0 kJ/mol, from 46 events.",
+        "- exchange: no activation energy, 0 events.",
+    ]
