@@ -369,10 +369,9 @@ means = censored.by_rate(run_table.seeds(counted))
 means = means.dropna(subset="scatter_K")  # one seed says nothing of it
 lower = means.query("rate_K_per_ps > @paper_rate and high_K < @paper_Tf")
 rates = ", ".join(f"{rate:g} K/ps" for rate in lower["rate_K_per_ps"])
-Markdown(
-    f"The paper has {paper_Tf} K at {paper_rate:g} K/ps. Here the mean is "
-    f"surely lower at {rates or 'no rate'}."
-)
+here = f"Here it is surely lower at {rates}."
+here = here if rates else "Here no mean is surely lower."
+Markdown(f"The paper has {paper_Tf} K at {paper_rate:g} K/ps. {here}")
 
 # %% [markdown]
 # ## A larger cell

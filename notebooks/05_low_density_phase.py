@@ -223,7 +223,7 @@ structure_view.movie(last)
 local = {}
 for name, part in windows.items():
     where = part.positions, part.cells
-    local[name] = local_density.local_density(*where, box_edge, part.symbols)
+    local[name] = local_density.local_density(*where, box_edge)
 first = next(iter(local.values()))
 means = {name: one.density.mean() for name, one in local.items()}
 lowest = min(means, key=means.get)
@@ -470,7 +470,7 @@ tables_of_phase.networks(nets)
 
 # %%
 start = network.rings(network.of_frame(bonds, 0)) / len(bonds.metal)
-sizes = [f"{start[size]:g} of {size} Zn" for size in np.flatnonzero(start)]
+sizes = [f"{start[size]:g} with {size} Zn" for size in np.flatnonzero(start)]
 Markdown(f"The first snapshot has rings, for each Zn: {', '.join(sizes)}.")
 
 # %% [markdown]

@@ -101,8 +101,8 @@ from helpers.report import (
 
 # %% tags=["figure"]
 #| label: fig-measured
-#| caption: Measured F(Q) (top) and D(r) (bottom, black, drawn once for each
-#|   curve). Only the top hat that ends at 23.4 1/Å gives the published D(r)
+#| caption: Measured F(Q) (top) and D(r) (bottom, without colour, drawn once for
+#|   each curve). Only the top hat that ends at 23.4 1/Å gives the published D(r)
 #|   back; a step rings, a Lorch window flattens.
 #| alt: Two panels. A curve with a sharp first peak at 1.1 inverse angstrom that
 #|   dies out; three copies of a curve of peaks, one of them covered by a fit.
@@ -197,9 +197,9 @@ charges = {"Zn": zinc_charge} if zinc_charge else None
 each = experiment.models(samples, charges)
 seen = {name: as_measured.together(many) for name, many in each.items()}
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-pairs
-#| caption: D(r) of each model over the measured one (black), with one scale each.
+#| caption: D(r) of each model over the measured one (no colour), with one scale each.
 #|   Dotted beyond half the cell. The glass of experiment has no order beyond
 #|   some 12 Å, a crystal never ends.
 #| alt: One row for each model, a coloured curve of peaks over a black one, with
@@ -207,7 +207,7 @@ seen = {name: as_measured.together(many) for name, many in each.items()}
 ax = plots_of_scattering.pair_distributions(cold, seen)
 # %% tags=["figure"]
 #| label: fig-factors
-#| caption: Q F(Q) of each model over the measured one (black). A small cell cannot
+#| caption: Q F(Q) of each model over the measured one (no colour). A small cell cannot
 #|   show the first peak as it is; it has only a few wave numbers there.
 #| alt: One row for each model, a coloured oscillating curve over a black one.
 ax = plots_of_scattering.structure_factors(cold, seen)

@@ -76,11 +76,11 @@ from helpers.validation import generations
 # %%
 bench = record.read("md")
 speeds = record.md_table(bench)
-print(f"Measured on {tables.machine(bench)}.")
-for engine, reason in bench["absent"].items():
-    print(f"{engine} is absent: {reason}.")
+said = [f"Measured on {tables.machine(bench)}."]
+said += [f"{engine}: {why}." for engine, why in bench["absent"].items()]
+Markdown(" ".join(said))
 
-# %% tags=["figure"]
+# %% tags=["figure", "key-figure"]
 #| label: fig-speed
 #| caption: Simulated time in a day, by engine and size, on a logarithmic
 #|   axis: a longer bar is faster, one grid line tenfold. Vertical lines: the
@@ -106,10 +106,13 @@ tables.headed(speeds)
 # limit them.
 
 # %%
-#| label: tbl-fidelity
-#| caption: Changes of forces and energies by what makes the potential fast.
 exact = record.read("fidelity")
-print(f"Potential {exact['potential']}; {exact['frames']}.")
+Markdown(f"Potential: `{exact['potential']}`. Frames: {exact['frames']}.")
+
+# %%
+#| label: tbl-fidelity
+#| caption: Changes of forces and energies by what makes the potential fast, on the
+#|   frames named above.
 tables.headed(record.fidelity_table(exact))
 
 # %% [markdown]
@@ -120,11 +123,13 @@ tables.headed(record.fidelity_table(exact))
 # *spread* is that between intervals of one training, the *load* that of the machine before it.
 
 # %%
+training = record.read("training")
+Markdown(f"Measured on {tables.machine(training)}.")
+
+# %%
 #| label: tbl-training-speed
 #| caption: Time of a step of training, by setting.
-training = record.read("training")
 steps = record.training_table(training)
-print(f"Measured on {tables.machine(training)}.")
 tables.headed(steps, decimals=3)
 
 # %% [markdown]

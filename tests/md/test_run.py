@@ -65,8 +65,6 @@ def test_choosing_among_runs(shipped):
     assert ours.where(rate=0, seed=99).first is None
     slow = ours.where(rate=ours.rates[-1])
     assert ours.slowest == slow[0] and slow[0].seed == min(slow.seeds) and len(slow.seeds) > 1
-    assert [r.seed for r in slow.first_seed] == [slow[0].seed]
-    assert len(ours.first_seed.where(rate=20)) == 1
     assert list(ours[:2]) == [ours[0], ours[1]] and len(ours + ours) == len(ours)
     assert "atp-20Kps" in repr(ours)
     with pytest.raises(ValueError, match="none of these runs heats"):

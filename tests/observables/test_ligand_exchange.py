@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from MDAnalysis.lib.distances import distance_array
 from MDAnalysis.lib.mdamath import triclinic_box
@@ -173,3 +174,15 @@ def test_bonds_of_real_hot_frames_are_those_of_mdanalysis():
         distance = distance_array(positions[nitrogen], positions[zinc], triclinic_box(*cell))
         nearest = np.where(distance.min(axis=1) < 2.5, zinc[distance.argmin(axis=1)], -1)
         assert (found.zn[0] == nearest).all() and len(set(found.zn[0])) > 10
+
+
+def test_a_rate_has_an_activation_energy_or_a_reason():
+    T = np.array([900.0, 1000.0, 1100.0])
+    watched = np.array([2.0, 2.0, 2.0])
+    broken = watched * 1e6 * np.exp(-100 / (0.008314463 * T))  # E_a of 100 kJ/mol
+    rate = pd.DataFrame(
+        {"temperature_K": T, "exposure_ns": watched, "broken": broken, "exchanged": [0, 0, 3]}
+    )
+    laws, why_not = ligand_exchange.activation(rate)
+    assert list(laws) == ["break"] and laws["break"].E_a == pytest.approx(100, rel=1e-4)
+    assert list(why_not) == ["exchange"] and "3 events at 1 temperatures" in why_not["exchange"]

@@ -106,16 +106,6 @@ def test_correlation_sees_a_wave_change_sign_at_half_its_length():
     np.testing.assert_allclose(seen["correlation"], np.cos(np.arange(1, 5) * np.pi / 4), atol=0.08)
 
 
-def test_mass_density_of_a_mixture():
-    cell = np.eye(3) * 10.0
-    found = local_density.local_density([[[1.0, 1, 1], [6, 6, 6]]], [cell], 5.0, ["Zn", "N"])
-    assert found.mass_density[0, 0, 0, 0] == pytest.approx(65.38 / 125 * 1.66053907, rel=1e-4)
-    whole = (65.38 + 14.007) / 1000 * 1.66053907
-    assert found.mass_density.mean() == pytest.approx(whole, rel=1e-4)
-    with pytest.raises(ValueError, match="symbols"):
-        local_density.local_density([[[1.0, 1, 1]]], [cell], 5.0, ["Zn", "N"])
-
-
 def test_void_of_one_ball_and_of_touching_spheres():
     ball = void_fraction.void_fraction([[0.3, 0.2, 9.9]], np.eye(3) * 10, ["C"], 2.3, 0.1)
     assert 1 - ball == pytest.approx(4 / 3 * np.pi * 4.0**3 / 1000, abs=0.002)  # 1.7 + 2.3 A

@@ -30,10 +30,10 @@ def ring(crystal):
 
 def test_zif4_has_32_imidazolates_and_so_has_any_supercell(crystal):
     found = census(crystal)
-    assert found.rings.tolist() == [32] and found.possible == 32 and found.broken.tolist() == [0]
+    assert found.intact.tolist() == [32] and found.possible == 32 and found.broken.tolist() == [0]
     assert found.hydrogen.tolist() == found.clusters.tolist() == [0] and not found.others[0]
     big = structures.supercell(crystal, (2, 1, 1))
-    assert census(big).rings.tolist() == [64]
+    assert census(big).intact.tolist() == [64]
 
 
 def test_molecules_are_made_whole(crystal):
@@ -50,7 +50,7 @@ def test_molecules_are_made_whole(crystal):
 
 def test_ring_that_opens_is_broken(crystal, ring):
     found = census(crystal, opened(crystal, ring))
-    assert found.rings.tolist() == [32, 31] and found.broken.tolist() == [0, 1]
+    assert found.intact.tolist() == [32, 31] and found.broken.tolist() == [0, 1]
     assert found.hydrogen[1] == 0 and found.others[1]
 
 
@@ -103,7 +103,7 @@ def test_ring_without_one_hydrogen_and_the_hydrogen_alone(crystal, ring):
     hydrogen = ring[np.array(atoms.symbols)[ring] == "H"][0]
     atoms.positions[hydrogen] = hole(atoms)
     found = census(atoms)
-    assert found.rings.tolist() == [31]
+    assert found.intact.tolist() == [31]
     assert dict(found.others[0]) == {"C3H2N2": 1, "H": 1}
     assert found.hydrogen.tolist() == [1] and found.clusters.tolist() == [0]
 
@@ -124,7 +124,7 @@ def test_planted_hydrogen_molecule_is_a_cluster(crystal):
     h2 = molecule("H2")
     h2.positions += hole(crystal) - h2.positions.mean(axis=0)
     found = census(crystal + h2)
-    assert found.rings.tolist() == [32]
+    assert found.intact.tolist() == [32]
     assert found.hydrogen.tolist() == [2] and found.clusters.tolist() == [1]
     assert found.largest_cluster.tolist() == [2] and dict(found.others[0]) == {"H2": 1}
     table = found.formulas()
@@ -140,7 +140,7 @@ def test_pyrazole_like_ring_is_no_imidazolate():
         atoms = Atoms(
             list(order) + ["H"] * 3, np.vstack([heavy, carbons * 1.95]), cell=[10, 10, 10], pbc=True
         )
-        assert census(atoms).rings[0] == intact
+        assert census(atoms).intact[0] == intact
 
 
 def test_real_hot_frames_agree_with_ase_and_scipy():
@@ -162,7 +162,7 @@ def test_real_hot_frames_agree_with_ase_and_scipy():
 def test_frames_without_ligands_and_refusals():
     zinc = Atoms("Zn2", [[0, 0, 0], [3, 0, 0]], cell=[9, 9, 9], pbc=True)
     found = census(zinc)
-    assert found.rings.tolist() == [0] and found.possible == 0 and found.formulas().empty
+    assert found.intact.tolist() == [0] and found.possible == 0 and found.formulas().empty
     assert found.ligand_broken.shape == (1, 0)
     with pytest.raises(ValueError, match="no frames"):
         molecules.census(np.zeros((0, 2, 3)), np.zeros((0, 3, 3)), ["Zn", "Zn"])

@@ -225,6 +225,20 @@ def test_freud_finds_the_same(melt):
     assert np.mean(ours / direct.S_k) == pytest.approx(1, abs=0.05)
 
 
+def debye_sums(positions, symbols, Q):
+    """Debye's sum over a free cluster, the atoms with themselves left out, by pair of elements."""
+    found = {}
+    for a, b in rdf.element_pairs(symbols):
+        apart = np.linalg.norm(
+            positions[symbols == a][:, None] - positions[symbols == b][None], axis=-1
+        )
+        apart = apart[~np.eye(len(apart), dtype=bool)] if a == b else apart.ravel()
+        found[a, b] = (1 if a == b else 2) * np.array(
+            [np.sinc(q * apart / np.pi).sum() for q in np.asarray(Q, float)]
+        )
+    return found
+
+
 def test_debye_sum_of_a_cluster_is_that_of_ase():
     """XrDebye of ASE, without its thermal factor, where an atom scatters by its number."""
     from ase.utils.xrdebye import XrDebye
@@ -233,7 +247,7 @@ def test_debye_sum_of_a_cluster_is_that_of_ase():
     molecule.pbc, molecule.cell = False, None
     symbols = np.array(molecule.get_chemical_symbols())
     momenta = np.arange(0.5, 12, 0.5)
-    pairs = scattering.of_cluster(molecule.positions, symbols, momenta)
+    pairs = debye_sums(molecule.positions, symbols, momenta)
     f = dict(zip(symbols, molecule.numbers.astype(float), strict=True))
     ours = (molecule.numbers**2).sum() + sum(f[a] * f[b] * P for (a, b), P in pairs.items())
     theirs = XrDebye(molecule, wavelength=1.0, damping=0.0, method=None)
@@ -249,7 +263,7 @@ def test_a_cluster_in_a_large_cell_is_the_same_by_distances():
     found = scattering.by_distances(
         frames, symbols, momenta, r_max=40, bin_width=0.005, window="step"
     )
-    apart = scattering.of_cluster(atoms.positions, symbols, momenta)
+    apart = debye_sums(atoms.positions, symbols, momenta)
     r = np.arange(0.01, 40, 0.02)
     empty = scattering.from_g(r, 0 * r, found.density, momenta)  # what the even density takes off
     for (a, b), sums in apart.items():

@@ -119,8 +119,8 @@ def test_bonds_show_what_is_allowed_and_what_was_found():
     )
     rows = tables_of_bonds.barriers(found, {1500.0: 3, 1800.0: 59}).frame
     assert rows.values.tolist() == [
-        ["1500.0", "-", "-", "70.0", "3"],
-        ["1800.0", "87.0", "8.0", "76.0", "59"],
+        ["1500", "-", "-", "70.0", "3"],
+        ["1800", "87.0", "8.0", "76.0", "59"],
     ]
     flows = pd.DataFrame(
         {"temperature_K": 1800.0, "element": ["Zn", "N"], "D": [0.18, 0.23],
@@ -221,3 +221,21 @@ def test_what_the_correction_leaves_is_drawn_and_tabled():
     assert tables_of_data.left(RESIDUALS[:0]) == "no frame"
     assert "4 frames, 0.35 meV/atom" in tables_of_data.left(RESIDUALS)
     assert "+1.000 ->" in tables_of_data.left(RESIDUALS)
+
+
+def test_how_much_there_is_beside_the_paper():
+    n_of = pd.Series({"training": 60, "validation": 20, "test": 5})
+    frame = tables_of_data.amounts(n_of, n_sets=3).frame
+    shown = frame.set_index(frame.columns[0])["this book"]
+    assert shown["labelled frames"] == "85" and shown["sets"] == "3"
+    assert shown["training share"] == "0.75" and shown["validation share"] == "0.25"
+    assert shown["frames of tests"] == "5"
+
+
+def test_activation_energies_in_words():
+    laws = {"break": SimpleNamespace(E_a=101.2, error=9.0, n_events=46)}
+    said = tables_of_phase.activation_energies(laws, {"exchange": "0 events"})
+    assert said.splitlines() == [
+        "- break: 101.2 ± 9.0 kJ/mol, from 46 events.",
+        "- exchange: no activation energy, 0 events.",
+    ]

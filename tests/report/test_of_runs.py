@@ -147,7 +147,12 @@ def test_the_one_table_and_what_is_made_of_it(runs):
     table = outcomes.of_runs(runs)
     shown = tables_of_runs.outcomes(table).frame
     assert shown["run"].tolist() == [run.name for run in runs]
-    assert shown["potential"].eq("round-5").all() and shown["pressure (GPa)"].eq("0").all()
+    assert not {"potential", "shape", "pressure (GPa)"} & set(shown)  # the same for all runs
+    pressed = table.assign(pressure_bar=np.where(table["seed"] == 1, 0.0, 1400.0))
+    pressed.loc[0, ["coupling", "pressure_bar"]] = "aniso", -1400.0
+    differ = tables_of_runs.outcomes(pressed).frame
+    assert differ["shape"].tolist() == ["aniso", *["iso"] * (len(table) - 1)]
+    assert differ.loc[0, "pressure (GPa)"] == "-0.14" and "potential" not in differ
     power = tables_of_runs.power(table).frame.set_index("rate (K/ps)")
     assert power.loc["400", "no fall found means"] == "cannot tell"
     assert power.loc["4", "no fall found means"] == "none of 10 %"

@@ -30,6 +30,8 @@ UNIT_OF_SUFFIX = {
 def test_a_value_has_number_unit_and_place():
     value = paper.value("table1.ZIF-4_300K.force_rmse_eV_per_A")
     assert (value.number, value.unit, value.place) == (1.14, "eV/A", "Table 1")
+    with pytest.raises(TypeError, match="VASP"):
+        _ = paper.value("fpmd.code").number
     assert str(value) == "1.14 eV/A (Table 1)"
 
 

@@ -44,14 +44,6 @@ def test_pairs_of_temperatures():
     assert np.mean(held) > 0.95
 
 
-def test_spacing_of_a_harmonic_solid():
-    """C = f k_B / 2: two standard deviations of the energy are this far apart."""
-    C = FREEDOM / 2 * units.BOLTZMANN_EV_PER_K
-    apart = boltzmann.spacing_K(300, C)
-    deviation = np.sqrt(FREEDOM / 2) * units.K_to_eV(300)
-    assert C * apart == pytest.approx(2 * deviation, rel=1e-9)
-
-
 def test_agrees_with_physical_validation():
     physical_validation = pytest.importorskip("physical_validation")
     rng = np.random.default_rng(4)

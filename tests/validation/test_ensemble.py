@@ -275,3 +275,4 @@ def test_summaries():
     worth = ensemble.worth(calibration)
     assert worth.r_max == pytest.approx(1) and worth.r_avg < -0.9
     assert worth.r_atoms == pytest.approx(0.6) and worth.error_per_max == pytest.approx(3)
+    assert "0.5 eV/Å stands for an error of about 1.5 eV/Å" in worth.of(0.5)

@@ -320,7 +320,7 @@ def full_analysis(frames: Sequence[Atoms], n_frames: int, symbols) -> dict:
         positions, cells = atoms.positions[None], atoms.cell.array[None]
         curves.add(positions[0], cells[0])
         coordination.coordination_number(positions, cells, symbols)
-        local_density.local_density(positions, cells, BOX_A, symbols).unevenness()
+        local_density.local_density(positions, cells, BOX_A).unevenness()
         displacement.rmsd(
             np.stack([start, positions[0]]),
             symbols,

@@ -35,6 +35,7 @@ HEADER_TAG = "how-made"
 IMPORTS = "imports"
 KEY_FIGURE = "key-figure"
 VERDICT = "verdict"
+SOLUTION = "solution"
 _NOT_SHOWN = {"remove-cell", "remove_cell"}
 _SHOW_INPUT = "show-input"  # of a cell whose code is the point
 _FIGURES = ("image/png", "image/svg+xml", "image/jpeg")
@@ -117,6 +118,9 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
             tags |= {"remove-input"} if cell["outputs"] else {"remove-cell"}
         elif _SHOW_INPUT not in tags and code.strip():
             tags |= {"hide-input"}
+        if SOLUTION in tags:
+            prompts = {"code_prompt_show": "Solution", "code_prompt_hide": "Hide the solution"}
+            cell["metadata"].setdefault("mystnb", {}).update(prompts)
         cell["metadata"]["tags"] = sorted(tags)
         shown = _shown(cell, said, chapter, heading, counted, labels, data_folder)
         if KEY_FIGURE in tags and not key:

@@ -26,7 +26,6 @@ from helpers.potentials import store
 from helpers.potentials.store import Potential
 
 SOURCE = Path(__file__).with_name("native") / "fused_deep_potential.cc"
-VARIABLE = "ZIF4_FUSED"  # names the file of weights
 WEIGHTS = "weights.bin"
 LIBRARY = "libzif4fused.so"
 FLAGS = kernels.FLAGS

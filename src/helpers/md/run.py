@@ -306,14 +306,6 @@ class Runs(Sequence[Run]):
         return self._runs[0] if self._runs else None
 
     @property
-    def first_seed(self) -> Runs:
-        """Of runs that differ in their seed alone, that of the lowest one."""
-        alike = {}
-        for run in self:  # seeds rise
-            alike.setdefault((run.rate, run.structure, run.supercell, run.potential), run)
-        return Runs(alike.values())
-
-    @property
     def slowest(self) -> Run:
         """The run of the lowest heating rate, its first seed.
 

@@ -40,12 +40,12 @@ class Sampling:
     r_max_A: float
     bin_width_A: float
 
-    def rdfs(self, frames: Trajectory) -> RDFs:
+    def rdfs(self, trajectory: Trajectory) -> RDFs:
         """All g(r) of some frames; beyond half the cell periodic images are counted.
 
         Parameters
         ----------
-        frames : Trajectory
+        trajectory : Trajectory
             The frames.
 
         Returns
@@ -53,8 +53,8 @@ class Sampling:
         RDFs
             All pairs of elements and the total.
         """
-        pairs = zip(frames.positions, frames.cells, strict=True)
-        return rdf.rdfs(pairs, frames.symbols, self.r_max_A, self.bin_width_A, images=True)
+        pairs = zip(trajectory.positions, trajectory.cells, strict=True)
+        return rdf.rdfs(pairs, trajectory.symbols, self.r_max_A, self.bin_width_A, images=True)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Comparison:
 
 
 def compare(
-    name: str, frames: Trajectory, used: Trajectory, reference: Trajectory, how: Sampling
+    name: str, trajectory: Trajectory, used: Trajectory, reference: Trajectory, how: Sampling
 ) -> Comparison:
     """Compare a run with the reference at the common temperature nearest to the requested one.
 
@@ -108,7 +108,7 @@ def compare(
     ----------
     name : str
         Name of the run.
-    frames : Trajectory
+    trajectory : Trajectory
         Frames of the run.
     used : Trajectory
         Those that have the temperature of their thermostat (``snapshots.at_temperature``).
@@ -126,7 +126,7 @@ def compare(
         T, ours, theirs = snapshots.common(
             used, reference, how.temperature_K, how.width_K, how.n_frames
         )
-        there, steady = (len(snapshots.near(part, T, how.width_K)) for part in (frames, used))
+        there, steady = (len(snapshots.near(part, T, how.width_K)) for part in (trajectory, used))
     except snapshots.NoSnapshots as reason:
         return Comparison(name, why_not=str(reason))
     if steady < there / 2:
@@ -140,7 +140,7 @@ def compare(
 
 
 def at_constant_volume(
-    name: str, frames: Trajectory, beside: Comparison, how: Sampling
+    name: str, trajectory: Trajectory, beside: Comparison, how: Sampling
 ) -> Comparison:
     """Add a run at constant volume to a comparison, at the same temperature.
 
@@ -148,7 +148,7 @@ def at_constant_volume(
     ----------
     name : str
         Name of the run.
-    frames : Trajectory
+    trajectory : Trajectory
         Frames of the run.
     beside : Comparison
         The comparison whose temperature and reference are used.
@@ -163,7 +163,7 @@ def at_constant_volume(
     if not beside:
         return Comparison(name, why_not=beside.why_not)
     try:
-        ours = snapshots.near(frames, beside.temperature_K, how.width_K, how.n_frames)
+        ours = snapshots.near(trajectory, beside.temperature_K, how.width_K, how.n_frames)
     except snapshots.NoSnapshots as reason:
         return Comparison(name, why_not=str(reason))
     curves = {name: how.rdfs(ours), REFERENCE: beside.curves[REFERENCE]}
@@ -171,7 +171,7 @@ def at_constant_volume(
 
 
 def as_it_went(
-    name: str, frames: Trajectory, table: pd.DataFrame, reference: Trajectory, how: Sampling
+    name: str, trajectory: Trajectory, table: pd.DataFrame, reference: Trajectory, how: Sampling
 ) -> Comparison:
     """g(r) of all frames of a run that lost its temperature, with the reference at its start.
 
@@ -181,7 +181,7 @@ def as_it_went(
     ----------
     name : str
         Name of the run.
-    frames : Trajectory
+    trajectory : Trajectory
         Frames of the run.
     table : DataFrame
         Result of ``thermo.read``.
@@ -195,24 +195,24 @@ def as_it_went(
     Comparison
         The comparison, named by the temperatures of the frames, or why there is none.
     """
-    had = snapshots.actual_temperatures(frames, table)
+    had = snapshots.actual_temperatures(trajectory, table)
     known = np.isfinite(had)
     if not known.any():
         return Comparison(name, why_not="the temperature of no frame is known")
-    first = frames.temperatures_K[0]
+    first = trajectory.temperatures_K[0]
     T = float(min(set(reference.temperatures_K), key=lambda at: abs(at - first)))
     theirs = snapshots.near(reference, T, how.width_K)
     named = f"{name}, {np.nanmin(had):.0f} to {np.nanmax(had):.0f} K"
-    curves = {named: how.rdfs(frames[known]), REFERENCE: how.rdfs(theirs)}
+    curves = {named: how.rdfs(trajectory[known]), REFERENCE: how.rdfs(theirs)}
     return Comparison(name, T, curves, "", int(known.sum()), len(theirs))
 
 
-def volume_per_atom(frames: Trajectory) -> float:
+def volume_per_atom(trajectory: Trajectory) -> float:
     """Mean volume per atom.
 
     Parameters
     ----------
-    frames : Trajectory
+    trajectory : Trajectory
         The frames.
 
     Returns
@@ -220,4 +220,4 @@ def volume_per_atom(frames: Trajectory) -> float:
     float
         A^3.
     """
-    return float(np.abs(np.linalg.det(frames.cells)).mean() / len(frames.symbols))
+    return float(np.abs(np.linalg.det(trajectory.cells)).mean() / len(trajectory.symbols))

@@ -27,36 +27,6 @@ ENOUGH = 0.8  # probability from which on "not found" means "not there"
 _BOOTSTRAPS = 4  # of the error of a single Tf: it only has to be known roughly here
 
 
-def flat_noise(temperature_K, density, time_ps, rng: np.random.Generator) -> np.ndarray:
-    """The line of the crystal with the noise of the run, resampled in blocks.
-
-    The noise is the residual of the pieces of `density_stages.course`. Blocks are ``BLOCK_PS`` or
-    twice its correlation time long, whichever is more, half the run at most.
-
-    Parameters
-    ----------
-    temperature_K : (M,) array
-        Temperatures in order of time, K.
-    density : (M,) array
-        Density, any unit.
-    time_ps : (M,) array
-        Times, evenly spaced, ps.
-    rng : numpy.random.Generator
-        Source of random numbers.
-
-    Returns
-    -------
-    (M,) array
-        Density.
-    """
-    T, rho = np.asarray(temperature_K, float), np.asarray(density, float)
-    course, line = _course(T, rho, time_ps)
-    rest = rho - course
-    return np.polyval(line, T) + statistics.resample_blocks(
-        rng, rest - rest.mean(), _block(rest, time_ps)
-    )
-
-
 def power(
     temperature_K, density, time_ps, drops: Sequence[float] = DROPS, fall_K: float = FALL_K,
     trials: int = 12, seed: int = 0,

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from ase.data import atomic_masses, atomic_numbers
 
-from helpers import structures, units
 from helpers.errors import Unfit
 
 
@@ -31,8 +29,6 @@ class LocalDensity:
     edges : (3,) array
         Edges of a box along the cell vectors, mean over frames, A. The cell is divided into the
         whole number of boxes that comes nearest to the requested edge.
-    mass_density : (F, nx, ny, nz) array or None
-        g/cm3; None if the symbols were not given.
     cell : (3, 3) array
         Mean cell, A.
     """
@@ -40,7 +36,6 @@ class LocalDensity:
     counts: np.ndarray
     density: np.ndarray
     edges: np.ndarray
-    mass_density: np.ndarray | None = None
     cell: np.ndarray | None = None
 
     def distribution(self) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +170,7 @@ class LocalDensity:
         return pd.DataFrame(rows, columns=["distance_A", "correlation", "error", "pairs"])
 
 
-def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDensity:
+def local_density(positions, cells, edge: float = 5.0) -> LocalDensity:
     """Count the atoms in boxes that fill the cell.
 
     Boxes are parallelepipeds along the cell vectors and change with the cell, so that every point
@@ -192,8 +187,6 @@ def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDen
         A.
     edge : float
         Requested edge of a box, A.
-    symbols : (N,) sequence of str, optional
-        Chemical symbols, for the mass density.
 
     Returns
     -------
@@ -214,31 +207,22 @@ def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDen
         )
     if edge <= 0 or not (np.isfinite(positions).all() and np.isfinite(cells).all()):
         raise Unfit("local density needs a positive edge and finite positions and cells")
-    mass = None
-    if symbols is not None:
-        if len(symbols) != positions.shape[1]:
-            raise Unfit(f"{len(symbols)} symbols for {positions.shape[1]} atoms")
-        mass = atomic_masses[[atomic_numbers[s] for s in structures.elements(symbols)]]
     length = np.linalg.norm(cells, axis=2).mean(axis=0)
     shape = np.maximum(1, np.rint(length / edge).astype(int))
     size = int(shape.prod())
     counts = np.empty((len(positions), size), int)
-    masses = np.empty((len(positions), size)) if mass is not None else None
     for f, (frame, cell) in enumerate(zip(positions, cells, strict=True)):
         fractional = frame @ np.linalg.inv(cell)
         # min: a coordinate of -1e-17 wraps to exactly 1.0
         box = np.minimum((fractional % 1.0 * shape).astype(int), shape - 1)
         flat = np.ravel_multi_index(tuple(box.T), shape)
         counts[f] = np.bincount(flat, minlength=size)
-        if masses is not None:
-            masses[f] = np.bincount(flat, weights=mass, minlength=size)
     volume = (np.abs(np.linalg.det(cells)) / size)[:, None]
     shape = (-1, *shape)
     return LocalDensity(
         counts.reshape(shape),
         (counts / volume).reshape(shape),
         length / shape[1:],
-        None if mass is None else units.density_g_cm3(masses, volume).reshape(shape),
         cells.mean(axis=0),
     )
 

@@ -195,7 +195,7 @@ class Census:
 
     Attributes
     ----------
-    rings : (F,) array of int
+    intact : (F,) array of int
         Intact imidazolates.
     possible : int
         Number of imidazolates that the composition allows.
@@ -212,7 +212,7 @@ class Census:
         atoms do not form one intact imidazolate. Which H atoms it carries does not matter.
     """
 
-    rings: np.ndarray
+    intact: np.ndarray
     possible: int
     hydrogen: np.ndarray
     clusters: np.ndarray
@@ -223,7 +223,7 @@ class Census:
     @property
     def broken(self) -> np.ndarray:
         """Number of ligands that are no longer intact, (F,)."""
-        return self.possible - self.rings
+        return self.possible - self.intact
 
     def formulas(self) -> pd.DataFrame:
         """Molecules other than imidazolate, the most frequent first.
@@ -287,8 +287,8 @@ def census(positions, cells, symbols, metal: str = "Zn") -> Census:
         cluster = n_atoms[pure & (n_atoms > 1)]
         rows.append((found.intact.sum(), n_atoms[pure].sum(), len(cluster), cluster.max(initial=0)))
         others.append(Counter(found.formula[~found.intact].tolist()))
-    rings, hydrogen, clusters, largest = np.array(rows, int).T
-    return Census(rings, possible, hydrogen, clusters, largest, others, np.array(broken))
+    intact, hydrogen, clusters, largest = np.array(rows, int).T
+    return Census(intact, possible, hydrogen, clusters, largest, others, np.array(broken))
 
 
 def spells(happens, times_ps) -> pd.DataFrame:

@@ -283,41 +283,6 @@ def by_vectors(
     )
 
 
-def of_cluster(positions, symbols, Q) -> dict[tuple[str, str], np.ndarray]:
-    r"""Debye's sum over a free cluster, the atoms with themselves left out, by pair of elements.
-
-    .. math:: P_{ab}(Q) = \sum_{i \in a} \sum_{j \in b,\, j \neq i} \frac{\sin Q r_{ij}}{Q r_{ij}}
-
-    The intensity is ``sum_a N_a f_a^2 + sum_ab f_a f_b P_ab`` over all ordered pairs of elements
-    (Debye, Ann. Phys. 351, 809 (1915)).
-
-    Parameters
-    ----------
-    positions : (N,3) array
-        A.
-    symbols : (N,) array of str
-        chemical symbols.
-    Q : (K,) array
-        1/A.
-
-    Returns
-    -------
-    dict
-        pair -> (K,) array, each pair of different elements once, for both orders.
-    """
-    positions, symbols = np.asarray(positions, float), np.asarray(symbols).astype(str)
-    found = {}
-    for a, b in rdf.element_pairs(symbols):
-        apart = np.linalg.norm(
-            positions[symbols == a][:, None] - positions[symbols == b][None], axis=-1
-        )
-        apart = apart[~np.eye(len(apart), dtype=bool)] if a == b else apart.ravel()
-        found[a, b] = (1 if a == b else 2) * np.array(
-            [np.sinc(q * apart / np.pi).sum() for q in np.asarray(Q, float)]
-        )
-    return found
-
-
 def _lattice_vectors(inverse, edges, most):
     """hkl (M,3) of half of the vectors (k and -k tell the same) and the bin (M,) of each."""
     # |k . a| <= |k| |a| bounds the index along the cell vector a

@@ -199,7 +199,8 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
         for row in tables.each_row(groups)
     )
     counted = [
-        f"{r.fell} of {r.runs} runs at {r.rate_K_per_ps:g} K/ps" for r in tables.each_row(fell)
+        f"{r.fell} of {r.runs} {'run' if r.runs == 1 else 'runs'} at {r.rate_K_per_ps:g} K/ps"
+        for r in tables.each_row(fell)
     ]
     here = f"the density falls in {', '.join(counted) or 'no run'}"
     last = fell["rate_K_per_ps"].max()

@@ -44,7 +44,13 @@ class Value:
 
     @property
     def number(self) -> float:
-        """The value where it is one number; TypeError where it is not."""
+        """The content where it is one number.
+
+        Raises
+        ------
+        TypeError
+            It is several numbers, or a word.
+        """
         if isinstance(self.content, (int, float)):
             return self.content
         raise TypeError(f"{self} is not one number")

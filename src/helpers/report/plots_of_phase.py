@@ -123,22 +123,22 @@ def events(bonds, fall) -> Axes:
     return ax
 
 
-def shares(binned: Mapping[str, pd.DataFrame], quantity: str, unit: str = "%") -> Axes:
+def shares(binned: Mapping[str, pd.DataFrame], quantity: str) -> Axes:
     """Means in windows of temperature with their standard errors, a line for each.
 
     Parameters
     ----------
     binned : mapping of str to DataFrame
         name -> of ``statistics.bin_by_temperature``.
-    quantity, unit : str
-        of the vertical axis.
+    quantity : str
+        of the vertical axis, in percent.
 
     Returns
     -------
     Axes
         the panel.
     """
-    _, ax = style.axes(("temperature", "K"), (quantity, unit))
+    _, ax = style.axes(("temperature", "K"), (quantity, "%"))
     for name, mean in binned.items():
         style.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], name=name)
     ax.legend(fontsize=8)

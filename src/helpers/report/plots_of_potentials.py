@@ -27,7 +27,6 @@ def parity(
     *,
     ax: Axes | None = None,
     groups=None,
-    colours: Mapping[str, str] | None = None,
 ) -> Axes:
     """Predicted against reference values, with the diagonal and the root-mean-square error.
 
@@ -48,8 +47,6 @@ def parity(
         Panel to draw into; by default a new figure.
     groups : array of str, optional
         Group of each point (an element or a set), drawn in a colour of its own.
-    colours : mapping of str to str, optional
-        Colours of the groups.
 
     Returns
     -------
@@ -88,9 +85,7 @@ def parity(
     series = list(plt.get_cmap("tab20")(range(20))) if many else style.SERIES_COLOURS
     for i, name in enumerate(names):
         chosen = drawn[groups[drawn] == name]
-        colour = (colours or {}).get(name) or style.ELEMENT_COLOURS.get(
-            name, series[i % len(series)]
-        )
+        colour = style.ELEMENT_COLOURS.get(name, series[i % len(series)])
         ax.plot(
             reference[chosen],
             predicted[chosen],

@@ -239,15 +239,13 @@ def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
     )
 
 
-def of_paper(group: str, caption: str = "") -> Table:
+def of_paper(group: str) -> Table:
     """A table of the paper alone, with units in the header and its place as caption.
 
     Parameters
     ----------
     group : str
         Name of the table, such as "table3".
-    caption : str
-        Text above the table; by default the place in the paper.
 
     Returns
     -------
@@ -265,7 +263,7 @@ def of_paper(group: str, caption: str = "") -> Table:
     for name, value in first.items():
         columns[_header(name, value.unit)] = [_plain(r[name].content) for r in rows.values()]
     place = next(iter(first.values())).place
-    return Table(pd.DataFrame(columns), caption or f"The paper, {place}")
+    return Table(pd.DataFrame(columns), f"The paper, {place}")
 
 
 def activation(
@@ -325,24 +323,20 @@ def activation(
     return Table(pd.DataFrame(columns), caption)
 
 
-def facts(entries: Mapping[str, object], caption: str = "") -> Table:
+def facts(entries: Mapping[str, object]) -> Table:
     """Table of two columns, name and value, such as the parameters of a run.
 
     Parameters
     ----------
     entries : mapping of str to object
         Name -> value.
-    caption : str
-        Text above the table.
 
     Returns
     -------
     Table
         The table.
     """
-    return Table(
-        pd.DataFrame({"": list(entries), "value": [_plain(v) for v in entries.values()]}), caption
-    )
+    return Table(pd.DataFrame({"": list(entries), "value": [_plain(v) for v in entries.values()]}))
 
 
 _ENDINGS = {  # of column names -> unit, the longest first
@@ -358,7 +352,6 @@ _WORDS = {"rmse": "RMSE", "rms": "RMS", "n": "number of", "dF": "ΔF‡"}  # in 
 
 def headed(
     frame: pd.DataFrame,
-    caption: str = "",
     *,
     columns: Mapping[str, str] | None = None,
     index: str = "",
@@ -372,8 +365,6 @@ def headed(
     ----------
     frame : DataFrame
         The computed table.
-    caption : str
-        Text above the table; empty where the cell has a caption (``#| caption:``).
     columns : mapping of str to str, optional
         Columns to show, in this order, and their headers; by default all. An index with a header
         stays the first column.
@@ -395,7 +386,7 @@ def headed(
     if "unit" in frame:
         frame = frame.assign(unit=frame["unit"].map(units.pretty))
     cells = {column: [_cell(v, decimals) for v in frame[column].astype(object)] for column in frame}
-    return Table(pd.DataFrame(cells).rename(columns=header), caption)
+    return Table(pd.DataFrame(cells).rename(columns=header))
 
 
 def header(column) -> str:

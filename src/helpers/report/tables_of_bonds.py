@@ -29,7 +29,7 @@ def barriers(found: Activation, pairs: Mapping[float, int]) -> Table:
         A row for each temperature.
     """
     table = found.barriers.drop(columns="note").assign(pairs=list(pairs.values()))
-    table["temperature_K"] = table["temperature_K"].round().astype(int)
+    table["temperature_K"] = table["temperature_K"].astype(float).round().astype(int)
     names = {
         "temperature_K": "T (K)",
         "dF_kJ_mol": "ΔF‡ (kJ/mol)",
@@ -65,7 +65,10 @@ def flow(table: pd.DataFrame) -> Table:
         "until_ps": "until (ps)",
         "msd_A2": "MSD then (Å²)",
     }
-    return tables.headed(table.assign(said=said), columns=names, decimals=2)
+    table = table.assign(
+        said=said, temperature_K=table["temperature_K"].astype(float).round().astype(int)
+    )
+    return tables.headed(table, columns=names, decimals=2)
 
 
 def curves(rdfs: Mapping[float, RDFs], pairs) -> pd.DataFrame:

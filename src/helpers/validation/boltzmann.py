@@ -181,24 +181,3 @@ def pair(enthalpies_eV, temperatures_K) -> Pair:
     error = float(np.sqrt(np.linalg.inv(information)[1, 1] * g) / scale)
     expected = -(1 / units.K_to_eV(T2) - 1 / units.K_to_eV(T1))
     return Pair(float(at[1] / scale), error, float(expected), overlap)
-
-
-def spacing_K(temperature_K: float, heat_capacity_eV_per_K: float) -> float:
-    r"""Distance of two temperatures whose enthalpies overlap best for `pair`.
-
-    About two standard deviations of the enthalpy apart: :math:`2 \sqrt{k_B T^2 / C_p}` (Shirts
-    2013).
-
-    Parameters
-    ----------
-    temperature_K : float
-        Temperature, K.
-    heat_capacity_eV_per_K : float
-        Heat capacity of the whole cell at constant pressure, eV/K.
-
-    Returns
-    -------
-    float
-        Distance, K.
-    """
-    return float(2 * temperature_K * np.sqrt(units.BOLTZMANN_EV_PER_K / heat_capacity_eV_per_K))
