@@ -61,14 +61,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import provenance, structures, units
-from helpers.frames import (
-    checks,
-    correction,
-    cp2k,
-    dataset,
-    formats,
-    summary,
-)
+from helpers.frames import checks, correction, cp2k, dataset, formats, summary
 from helpers.recipes import catalogue
 from helpers.recipes import sets as packing
 from helpers.report import paper, plots_of_data, tables, tables_of_data
@@ -197,18 +190,7 @@ tables.headed(table, index="set")
 #|   nearly the same frame many times over.
 n_of = frames["use"].value_counts().reindex([*dataset.PARTS, "test"])
 n_of = n_of.fillna(0).astype(int)
-share = n_of / max(n_of["training"] + n_of["validation"], 1)
-amounts = {
-    "training.configurations": ("labelled frames", len(frames)),
-    "training.sets": ("sets", len(chosen)),
-    "training.training_fraction": ("training share", share["training"]),
-    "training.validation_fraction": (
-        "validation share",
-        share["validation"],
-    ),
-}
-held_out = tables.Row("frames of tests", "-", None, n_of["test"], run="tests")
-tables.side_by_side([*tables.rows(amounts, run="all sets"), held_out])
+tables_of_data.amounts(n_of, n_sets=len(chosen))
 
 # %% [markdown]
 # ## Concurrent learning
@@ -338,16 +320,7 @@ tables.headed(closest, index="sampled by", decimals=2)
 beside_dft = accuracy.compare()
 seconds = beside_dft["system"].map(cp2k.median_seconds())
 beside_dft["seconds"] = seconds.round().astype("Int64")
-names = {
-    "system": "system",
-    "frames": "frames",
-    "atoms": "atoms",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "reference-CP2K force_eV_per_A": "force RMSE (eV/Å)",
-    "reference-CP2K energy_meV_per_atom": "energy RMSE (meV/atom)",
-    "reference-CP2K virial_meV_per_atom": "virial RMSE (meV/atom)",
-    "seconds": "median time of a frame (s)",
-}
+names = tables_of_data.BESIDE_CP2K
 tables.headed(beside_dft, columns=names, decimals=3)
 
 # %%
@@ -533,7 +506,7 @@ pd.DataFrame(steps).describe().loc[["25%", "50%", "75%", "max"]]
 # ## What is still missing
 
 # %%
-theirs_K = np.array(paper.value("fpmd.temperatures_K").number)
+theirs_K = np.array(paper.value("fpmd.temperatures_K").content)
 ours_K = [*warm["temperature_K"], np.inf]  # an own set may know none
 gaps = np.abs(theirs_K[:, None] - ours_K).min(axis=1)
 without = ", ".join(f"{T} K" for T in theirs_K[gaps >= 50]) or "none"

@@ -103,6 +103,7 @@ from helpers.report import (
 from helpers.validation import (
     accuracy,
     calculators,
+    close_pairs,
     elastic,
     energy_conservation,
     equation_of_state,
@@ -298,17 +299,7 @@ figure = plots_of_potentials.learning_curves(learnt)
 #| label: tbl-errors
 #| caption: Errors set by set. Of test sets all frames count, of the others the
 #|   validation blocks, which come from the trajectories of the training frames.
-columns = {
-    "set": "set",
-    "role": "role",
-    "n_frames": "frames",
-    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
-    "energy_bias_meV_per_atom": "of it bias (meV/atom)",
-    "energy_spread_meV_per_atom": "energy spread (meV/atom)",
-    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
-}
+columns = tables_of_potentials.BY_SET
 errors = metrics.sort_values("role", kind="stable")
 errors = errors.rename_axis("set").reset_index()
 tables.headed(errors, columns=columns, decimals=3)
@@ -323,14 +314,7 @@ tables.headed(errors, columns=columns, decimals=3)
 #| caption: Errors on the test trajectories by phase. Bias: mean of potential minus
 #|   label.
 phases = accuracy.by_phase(metrics.to_dict("index"))
-columns = {
-    "phase": "phase",
-    "frames": "frames",
-    "energy_bias_meV_per_atom": "energy bias (meV/atom)",
-    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
-    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
-    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
-}
+columns = tables_of_potentials.BY_PHASE
 tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
 # %% [markdown]
@@ -389,17 +373,7 @@ table1.side_by_side(judged, potential, structure)
 #| label: tbl-potential-dft
 #| caption: RMS differences between the reference, the potential and CP2K on the
 #|   same frames, forces in eV/Å, energies in meV/atom.
-columns = {
-    "system": "system",
-    "frames": "frames",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "reference-CP2K force_eV_per_A": "force, reference-CP2K",
-    "potential-CP2K force_eV_per_A": "potential-CP2K",
-    "potential-reference force_eV_per_A": "potential-reference",
-    "reference-CP2K energy_meV_per_atom": "energy, reference-CP2K",
-    "potential-CP2K energy_meV_per_atom": "potential-CP2K ",
-    "potential-reference energy_meV_per_atom": "potential-reference ",
-}
+columns = tables_of_potentials.BESIDE_CP2K
 beside_dft = accuracy.compare(shown)
 tables.headed(beside_dft, columns=columns, decimals=3)
 
@@ -580,13 +554,38 @@ tables.side_by_side([*rows, at_start])
 # No labelled frame of a crystal has two Zn near each other, so a potential may have no wall between
 # them and nobody notices, until a melt finds the hole. Frames of such melts, up to where two Zn came
 # too near, are the set `melts`; in `zinc_pairs` the two nearest Zn of hot frames are drawn together, to
-# where the reference says how they repel each other. `atp` is trained on both. Whether that was enough,
-# melts of its own tell. A run in which atoms come nearer than any bond ends there and says so.
+# where the reference says how they repel each other. `atp` is trained on both, and that was not enough:
+# a run of it at 20 K/ps ended at 1738 K when two Zn fell together. Training on nearer pairs
+# (`zinc_pairs_nearer`) changed little. LAMMPS therefore adds the repulsion of two screened nuclei (ZBL),
+# which begins at 4 Å, in full below 3 Å: a recipe's `zinc_wall_A`.
+
+# %% tags=["figure"]
+#| label: fig-zinc-pairs
+#| caption: What drives the two nearest Zn of a hot frame apart, by the reference,
+#|   by the potential, and by the potential with its wall. Where crosses lie
+#|   below circles the potential repels too little. Between 2.6 and 4 Å the wall
+#|   repels too much.
+#| alt: Forces along the line between two Zn against their distance, from 2.2 to 3.4 Å.
+pairs = close_pairs.forces_along(shown, ["zinc_pairs", "zinc_pairs_nearer"])
+ax = plots_of_accuracy.forces_between(pairs)
+
+# %% [markdown]
+# The wall keeps a run alive; it does not make such a moment right. In a melt of `atp` at 2000 K two Zn
+# soon lie near each other and stay (`melts_walled`, frames that `atp` was not trained on).
+
+# %% tags=["figure"]
+#| label: fig-near-pairs
+#| caption: Error of the potential's energy on frames of that melt, against the
+#|   shortest Zn–Zn distance. Points that fall to the left say that the
+#|   potential binds two Zn which the reference does not.
+#| alt: Errors of the energy against the distance of the two nearest Zn, from 2.5 to 6 Å.
+near_pairs = close_pairs.forces_along(shown, ["melts_walled"])
+ax = plots_of_accuracy.energies_of_near_pairs(near_pairs)
 
 # %%
 #| label: tbl-melts
-#| caption: Melts at 2300 K, by an earlier potential and by this one: time until
-#|   two Zn are nearer than 2.2 Å.
+#| caption: Melts by the potentials of several rounds: time until two Zn are nearer
+#|   than 2.2 Å. A run in which atoms come nearer than any bond ends there.
 melts = peers.finished(hot_runs)
 tables_of_potentials.collapses(melts.values()) if melts else None
 

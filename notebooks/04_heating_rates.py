@@ -88,13 +88,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import structures, units
-from helpers.frames import dataset
-from helpers.md import (
-    heating,
-    hundred_kelvins,
-    lammps_input,
-    protocol,
-)
+from helpers.md import heating, hundred_kelvins, lammps_input, protocol
 from helpers.md.run import Runs
 from helpers.observables import (
     censored,
@@ -479,7 +473,7 @@ tables.headed(pd.DataFrame(rows), decimals=2) if peers else None
 # %%
 said = []
 for peer in peers:
-    before = peer.thermo.query("stage == 0")["temperature_K"]
+    before = peer.thermo.query("segment == 0")["temperature_K"]
     at_start = structures.density(protocol.structure(peer.recipe))
     if len(before):
         said.append(
@@ -555,19 +549,12 @@ tables.headed(alone_good.drop(columns="role")) if here else None
 # the mean over frames.
 
 # %%
-known = set(dataset.names())
-tests = [name for name in catalogue.test_sets() if name in known]
+tests = catalogue.test_sets_here()
 calibration = None
 if ensemble and tests:
     calibration = disagreement.calibrate(members, tests, deviation_frames)
     worth = disagreement.worth(calibration)
-    error = deviation_limit * worth.error_per_max
-    rarely = deviation_limit * worth.error_per_max_95
-    said = (
-        f"{worth} A deviation of {deviation_limit:g} eV/Å stands for an error "
-        f"of about {error:.1f} eV/Å, in one frame of twenty for more than "
-        f"{rarely:.1f} eV/Å."
-    )
+    said = f"{worth} {worth.of(deviation_limit)}"
 Markdown(said if calibration is not None else "")
 
 # %% tags=["figure"]

@@ -73,12 +73,10 @@ from IPython.display import Markdown
 
 from helpers import statistics
 from helpers.md import heating, protocol, snapshots
-from helpers.md.windows import windows as cut
 from helpers.observables import (
     coordination,
     density_stages,
     displacement,
-    event_rates,
     ligand_exchange,
     local_density,
     molecules,
@@ -163,7 +161,7 @@ Markdown(claims.densities(found))
 # %%
 #| label: tbl-stage-windows
 #| caption: The windows of temperature that are compared.
-windows = cut(heated, found, stage_edges)
+windows = snapshots.by_stage(heated, found, stage_edges)
 tables_of_phase.windows(windows)
 
 # %% [markdown]
@@ -182,7 +180,7 @@ if slow != run:
 density = ramp["target_temperature_K"], ramp["density_g_cm3"]
 stages = density_stages.find(*density, melt if slow == run else None)
 curves = {}
-for name, part in cut(path, stages, stage_edges).items():
+for name, part in snapshots.by_stage(path, stages, stage_edges).items():
     pairs = zip(part.positions, part.cells, strict=True)
     curves[name] = rdf.rdfs(pairs, part.symbols, images=True)
 
@@ -380,18 +378,8 @@ ax = plots_of_phase.shares(binned, "undercoordinated Zn")
 # %%
 edges = np.arange(T.min(), T.max() + 1.01 * temperature_step, temperature_step)
 rate = bonds.rates(edges)
-windows_K, watched = rate["temperature_K"], rate["exposure_ns"]
-laws, said = {}, []
-for name, seen in {"break": "broken", "exchange": "exchanged"}.items():
-    try:
-        law = event_rates.arrhenius(windows_K, rate[seen], watched)
-    except event_rates.ActivationNotDetermined as reason:
-        said.append(f"- {name}: no activation energy, {reason}.")
-    else:
-        laws[name] = law
-        E_a = tables.number(law.E_a, law.error)
-        said.append(f"- {name}: {E_a} kJ/mol, from {law.n_events} events.")
-Markdown("\n".join(said))
+laws, why_not = ligand_exchange.activation(rate)
+Markdown(tables_of_phase.activation_energies(laws, why_not))
 
 # %% tags=["figure"]
 #| label: fig-rates-of-bonds
@@ -650,7 +638,8 @@ if len(cold) > 1:
 # In what this run differs from the paper's:
 
 # %%
-why = tables_of_phase.differences(heating_rate, n_atoms, watched.sum())
+watched = rate["exposure_ns"].sum()
+why = tables_of_phase.differences(heating_rate, n_atoms, watched)
 if run.exploded:
     why.append(f"The run ended early: {run.exploded}.")
 unread = widths["fwhm_A"].isna().sum()

@@ -450,7 +450,7 @@ def _frames(options) -> int:
 def _potential(options) -> int:
     from helpers.recipes import potentials
 
-    print(paths.relative(potentials.make(options.name).directory))
+    print(paths.relative(potentials.make(options.name)))
     return 0
 
 
@@ -471,7 +471,7 @@ def _evaluate(options) -> int:
 def _ship(options) -> int:
     from helpers.recipes import potentials
 
-    print(paths.relative(potentials.ship(options.name).directory))
+    print(paths.relative(potentials.ship(options.name)))
     return 0
 
 
@@ -500,10 +500,12 @@ def _runs(options) -> int:
             print(_state_of_run(name))
         return 0
     names = list(jobs.of(options.profile, options.names))  # refuses before anything is made
-    waiting = [name for name in names if not runs.find(name)]
+    waiting = []
     for name in names:
-        if name not in waiting:
-            provenance.announce("reused", runs.find(name).directory)
+        if found := runs.find(name):
+            provenance.announce("reused", found.directory)
+        else:
+            waiting.append(name)
     if not waiting:
         return 0
     command = [

@@ -7,6 +7,7 @@ elsewhere.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -134,12 +135,12 @@ def executed(profile: str, chapter: str = "") -> Path:
     return settings.current().build / profile / "notebooks" / chapter
 
 
-def relative(path: Path | str) -> str:
+def relative(path: os.PathLike[str] | str) -> str:
     """A path relative to the project's root, for messages and provenance.
 
     Parameters
     ----------
-    path : Path or str
+    path : path-like or str
         The path.
 
     Returns

@@ -14,6 +14,7 @@ import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ase.io
 import numpy as np
@@ -23,6 +24,9 @@ from ase.data import atomic_numbers, covalent_radii
 
 from helpers import paths, units
 from helpers.errors import NotThere, Unfit, UserError, nearest
+
+if TYPE_CHECKING:
+    import dpdata  # its import takes a second
 
 FORMULA_UNIT = {"Zn": 1, "N": 4, "C": 6, "H": 6}
 ISOTOPES = {"D": "H", "T": "H"}  # symbols that IUPAC keeps for heavy hydrogen
@@ -97,7 +101,25 @@ def load(name: str) -> Atoms:
     """
     if Path(name).is_file():
         return read(Path(name))
-    return ase.io.read(file(name))
+    return next(ase.io.iread(file(name), index=-1))
+
+
+def images(system: dpdata.System) -> list[Atoms]:
+    """The frames of a set as ASE's structures, without their labels.
+
+    Parameters
+    ----------
+    system : dpdata.System
+        The frames.
+
+    Returns
+    -------
+    list of ase.Atoms
+        Periodic structures, positions in A.
+    """
+    symbols = np.asarray(system["atom_names"])[system["atom_types"]]
+    frames = zip(system["coords"], system["cells"], strict=True)
+    return [Atoms(symbols, positions, cell=cell, pbc=True) for positions, cell in frames]
 
 
 def element(label: str) -> str:
@@ -188,7 +210,7 @@ def read(path: Path | str) -> Atoms:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            frames = ase.io.read(path, index=":")
+            frames = list(ase.io.iread(path, index=":"))
     except KeyError as error:  # its table of elements
         raise Unfit(
             f"{name} has atoms called {error}, no element that ASE knows; write the element's "

@@ -23,6 +23,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
+    conlist,
     create_model,
 )
 
@@ -320,8 +321,7 @@ def _as_written(hint: Any) -> Any:
         return list.__class_getitem__(_as_written(inner[0]))
     if origin is tuple:
         (each,) = {_as_written(one) for one in inner}
-        exactly = Field(min_length=len(inner), max_length=len(inner))
-        return Annotated[list[each], exactly]
+        return conlist(each, min_length=len(inner), max_length=len(inner))
     if origin in (Union, types.UnionType):
         return Union[tuple(map(_as_written, inner))]  # noqa: UP007
     return _PLAIN.get(hint, hint)

@@ -41,7 +41,7 @@ def test_the_ramp(whole):
     table, _ = holds_every_sample_once(heated, directory)
     expected = 100 + np.clip(table["time_ps"] - 0.2, 0, None) * 100
     np.testing.assert_allclose(table["target_temperature_K"], expected, atol=1e-3)
-    np.testing.assert_array_equal(table["stage"], (table["time_ps"] > 0.2001).astype(int))
+    np.testing.assert_array_equal(table["segment"], (table["time_ps"] > 0.2001).astype(int))
 
 
 def test_thermostat_follows_its_target(whole):
@@ -186,7 +186,7 @@ def test_segments_and_a_barostat_of_three_lengths(potential, build):
     table, _ = holds_every_sample_once(heated, (directory := heating.run(heated, compress=False)))
     record = provenance.read(directory)
     assert "in segments of 20 K" in record["description"] and "NPT aniso" in record["description"]
-    sampled = table[table["stage"].isin(record["sample_stages"])]
+    sampled = table[table["segment"].isin(heated.sampled_segments())]
     assert sampled["target_temperature_K"].unique().tolist() == [120.0, 140.0]
     assert len(sampled) == 2 * 10
     lengths = table[["cell_a_A", "cell_b_A", "cell_c_A"]].iloc[-1]
@@ -202,7 +202,7 @@ def test_a_hold_at_constant_volume(potential, build):
         sample_ps=0.2,
     )
     table, _ = holds_every_sample_once(heated, heating.run(heated, compress=False))
-    assert table["volume_A3"].nunique() == 1 and set(table["stage"]) == {0, 1}
+    assert table["volume_A3"].nunique() == 1 and set(table["segment"]) == {0, 1}
     assert (table["target_temperature_K"] == 100).all()
 
 

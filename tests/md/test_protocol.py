@@ -1,4 +1,4 @@
-"""The protocol of a run: its stages, what is refused, what its key is made of."""
+"""The protocol of a run: its segments, what is refused, what its key is made of."""
 
 import json
 import shutil
@@ -35,12 +35,12 @@ def test_a_chapter_asks_for_a_run():
     )
 
 
-def test_stages_follow_each_other():
+def test_segments_follow_each_other():
     run = protocol.HeatingRun("ZIF-4", "atp", 300, 1000, 20, segment_K=200, hold_ps=2)
-    stages = run.stages()
-    assert stages[0] == protocol.Stage(0, 10000, 300, 300, "equilibration")
-    assert all(a.last == b.first and a.end_K == b.start_K for a, b in pairwise(stages))
-    ramps = [s for s in stages if s.end_K > s.start_K]
+    segments = run.segments()
+    assert segments[0] == protocol.Segment(0, 10000, 300, 300, "equilibration")
+    assert all(a.last == b.first and a.end_K == b.start_K for a, b in pairwise(segments))
+    ramps = [s for s in segments if s.end_K > s.start_K]
     assert [s.end_K for s in ramps] == [500, 700, 900, 1000]
     for s in ramps:
         assert (s.end_K - s.start_K) / ((s.last - s.first) * 0.5e-3) == pytest.approx(20)
@@ -48,7 +48,7 @@ def test_stages_follow_each_other():
 
 def test_heat_hold_sample():
     run = protocol.HeatingRun("ZIF-4", "atp", 300, 700, 20, segment_K=200, hold_ps=1, sample_ps=2)
-    assert [(s.what, s.end_K, (s.last - s.first) // 2000) for s in run.stages()] == [
+    assert [(s.what, s.end_K, (s.last - s.first) // 2000) for s in run.segments()] == [
         ("equilibration", 300, 5),
         ("heating", 500, 10),
         ("hold", 500, 1),
@@ -57,12 +57,12 @@ def test_heat_hold_sample():
         ("hold", 700, 1),
         ("sample", 700, 2),
     ]
-    assert run.sample_stages() == [3, 6]
+    assert run.sampled_segments() == [3, 6]
     ramp = replace(run, segment_K=0)  # held and sampled at its end alone
-    assert [s.what for s in ramp.stages()] == ["equilibration", "heating", "hold", "sample"]
+    assert [s.what for s in ramp.segments()] == ["equilibration", "heating", "hold", "sample"]
     constant = protocol.HeatingRun("ZIF-4", "atp", 300, 300, 0, equilibration_ps=0, sample_ps=2)
-    assert constant.stages() == [protocol.Stage(0, 4000, 300, 300, "sample")]
-    assert constant.sample_stages() == [1] and constant.name == "ZIF-4-300K"
+    assert constant.segments() == [protocol.Segment(0, 4000, 300, 300, "sample")]
+    assert constant.sampled_segments() == [1] and constant.name == "ZIF-4-300K"
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_impossible_runs_are_refused(change, word):
 def test_a_ramp_goes_down_as_well():
     up = protocol.HeatingRun("ZIF-4", "atp", 300, 2000, 100, segment_K=500, hold_ps=1)
     down = replace(up, temperature_start_K=2000, temperature_end_K=300)
-    assert [s.end_K for s in down.stages() if s.what == "cooling"] == [1500, 1000, 500, 300]
-    assert all(a.end_K == b.start_K and a.last == b.first for a, b in pairwise(down.stages()))
+    assert [s.end_K for s in down.segments() if s.what == "cooling"] == [1500, 1000, 500, 300]
+    assert all(a.end_K == b.start_K and a.last == b.first for a, b in pairwise(down.segments()))
     assert down.total_steps == up.total_steps and down.name == "ZIF-4-100Kps-cooled"
 
 

@@ -76,7 +76,7 @@ def test_choosing_among_runs(shipped):
 def test_runs_without_a_ramp_are_said_and_left_out(tmp_path, capsys):
     whole = Run.read(paths.shipped("runs", "atp-400Kps"))
     shutil.copytree(whole.directory, tmp_path / "short")
-    table = whole.thermo.query("stage == 0")
+    table = whole.thermo.query("segment == 0")
     table.to_csv(tmp_path / "short" / thermo.FILE, index=False)
     short = Run.read(tmp_path / "short")
     assert list(Runs([short, whole]).heated()) == [whole]

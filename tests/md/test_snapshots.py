@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import dpdata
 import numpy as np
@@ -130,3 +131,27 @@ def test_sets_become_one_trajectory_of_the_right_atoms(tmp_path):
     assert snapshots.fitting([tmp_path / "one", tmp_path / "two"], 17) == [tmp_path / "one"]
     with pytest.raises(snapshots.NoSnapshots, match=r"68 atoms.*one \(17 atoms\)"):
         snapshots.of_sets([tmp_path / "one"], 68)
+
+
+def stage(name, low, high):
+    return SimpleNamespace(name=name, low_K=low, high_K=high)
+
+
+def test_stages_become_windows_that_share_no_frame():
+    run = ramp(np.linspace(300, 1999, 50))
+    stages = [stage("crystal", 300, 1000), stage("low density", 1000, 2000)]
+    found = snapshots.by_stage(run, stages, [300, 2000])
+    assert list(found) == ["crystal, 300–1000 K", "low density, 1000–2000 K"]
+    assert sum(map(len, found.values())) == len(run)
+
+
+def test_one_stage_is_cut_at_the_edges_and_empty_windows_are_left_out():
+    run = ramp(np.linspace(300, 1200, 50))
+    found = snapshots.by_stage(run, [stage("crystal", 300, 1200)], [300, 1000, 1100, 1300, 2000])
+    assert list(found) == ["300–1000 K", "1000–1100 K", "1100–1300 K"]
+
+
+def test_a_run_outside_all_windows_counts_as_a_whole():
+    run = ramp(np.linspace(300, 310, 50))
+    found = snapshots.by_stage(run, [stage("crystal", 300, 310)], [500, 600])
+    assert found == {"whole run": run}

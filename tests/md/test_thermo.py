@@ -12,7 +12,7 @@ from helpers.md import thermo
 def run(tmp_path):
     """A run directory of three rows, one of equilibration, as LAMMPS leaves it after a restart."""
     rows = pd.DataFrame({c: np.arange(3.0) for c in thermo.COLUMNS}).assign(
-        step=[200, 400, 600], stage=[0, 1, 1]
+        step=[200, 400, 600], segment=[0, 1, 1]
     )
     lines = rows.to_csv(index=False).splitlines()
     (tmp_path / thermo.FILE).write_text("\n".join([*lines[:2], "#", *lines[2:]]) + "\n")
@@ -27,6 +27,12 @@ def test_reads_directory_and_file(run):
 def test_heating_part(run):
     heated = thermo.read(run, equilibration=False)
     assert heated["step"].tolist() == [400, 600] and heated.index.tolist() == [0, 1]
+
+
+def test_older_tables_name_the_segments_otherwise(run):
+    new = thermo.read(run)
+    new.rename(columns={"segment": "stage"}).to_csv(run / thermo.FILE, index=False)
+    pd.testing.assert_frame_equal(thermo.read(run), new)
 
 
 def test_missing_table(tmp_path):

@@ -43,3 +43,18 @@ def test_seeds_of_a_name_and_how_dense_they_ended(capsys):
     assert peers.ends({}).empty
     both = peers.together([peers.of_structures(["glass01"]), peers.of_structures(["glass02"])])
     assert len(both.frames) == 2
+
+
+def test_melts_are_judged_by_what_became_of_the_crystal(capsys):
+    """Melts of 4 to 6 ps at 2300 K, by a potential that lets Zn fall together."""
+    judged = peers.melts(["round-5-1400bar-melt"])
+    assert len(judged) == 3
+    for run, found in judged.values():
+        path = run.trajectory
+        zinc = path.symbols == "Zn"
+        apart = [path.atoms(k)[zinc].get_all_distances(mic=True) for k in range(len(path))]
+        nearest = np.array([one[np.triu_indices(zinc.sum(), 1)].min() for one in apart])
+        behind = path.times_ps >= run.recipe.equilibration_ps
+        assert found.close_share == pytest.approx((nearest[behind] < 4).mean())
+        assert found.zn_apart_A == pytest.approx(nearest[0], abs=1e-4)
+    assert not any(found.trusted for _, found in judged.values())

@@ -1,6 +1,7 @@
 """The measured glass: what its numbers say about their own conventions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import paths, provenance, structures
@@ -126,3 +127,25 @@ def test_a_damaged_table_is_refused(tmp_path):
     (tmp_path / "pair_distribution.csv").write_text("r_A,41\n1.0,0.1\n1.1,0.2\n")
     with pytest.raises(Unfit, match="different temperatures"):
         experiment._heated_glass(tmp_path)
+
+
+def test_a_crystal_that_closes_under_pressure_and_one_that_does_not():
+    def states(volumes):
+        return pd.DataFrame({
+            "run": list("abcd"), "temperature_K": [300, 300, 300, 100],
+            "pressure_MPa": [0, 50, 200, 0], "density_g_cm3": 1.2, "volume_A3": volumes,
+            "error_A3": 1.0,
+        })  # fmt: skip
+
+    soft = [4400, 4400 * np.exp(-0.05 / 2), 4400 * np.exp(-0.2 / 2), 4350]
+    found = experiment.beside_crystal(states(soft)).set_index("quantity")["here"]
+    assert found["bulk modulus (GPa)"].startswith("2.00")
+    assert found["closing pressure (MPa)"] == "above 200"
+    assert found["closing temperature (K)"] == "below 100"
+    closed = [4400, 4400 * np.exp(-0.05 / 2), 3400, 3400]
+    found = experiment.beside_crystal(states(closed)).set_index("quantity")["here"]
+    assert found["bulk modulus (GPa)"].startswith("2.00")
+    assert (found["closing pressure (MPa)"], found["closing temperature (K)"]) == ("200", "100")
+    assert found["closing volume (%)"] == "-22.7"
+    alone = experiment.beside_crystal(states(soft)[:1]).set_index("quantity")["here"]
+    assert list(alone)[1:] == ["cannot tell"] * 4

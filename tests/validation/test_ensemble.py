@@ -25,7 +25,7 @@ ENSEMBLE = ["split-block", "split-random"]  # the smallest nets that are shipped
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of two stages as LAMMPS leaves it: step 200 ends one and begins the other."""
+    """A run of two segments as LAMMPS leaves it: step 200 ends one and begins the other."""
     steps = np.arange(0, 500, 100)
     pd.DataFrame({c: np.zeros(5) for c in thermo.COLUMNS}).assign(
         step=steps, target_temperature_K=300.0 + steps

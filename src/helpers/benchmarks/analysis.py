@@ -14,6 +14,7 @@ import resource
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -274,7 +275,7 @@ def race(calls: dict[str, Callable[[], object]], rounds: int, most_s: float = 20
         Contender -> {"seconds": least processor time, "wall_s": wall time of the same call,
         "result"}.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for n in range(rounds + 1):
         for who, call in calls.items():
             if n and found[who]["first_s"] > most_s:

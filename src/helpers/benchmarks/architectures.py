@@ -15,6 +15,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ STEPS = 8000
 PAPER = {"axis_neuron": 16}
 # three layers of a multiple of 48: other nets are evaluated by TensorFlow, and slower for it
 NARROW = {"neuron": (16, 32, 64), "axis_neuron": 8, "fitting": (144, 144, 144)}
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "paper": PAPER,
     "narrow": NARROW,
     "axis 8": {"axis_neuron": 8},
@@ -83,12 +84,12 @@ def recipe(name: str, steps: int = STEPS) -> training.Recipe:
     )  # fmt: skip
 
 
-def errors(potential: str | Path) -> list[dict]:
+def errors(potential: str | Path | store.Potential) -> list[dict]:
     """Errors by group against corrected labels; energies with and without their mean error.
 
     Parameters
     ----------
-    potential : str or Path
+    potential : str, Path or Potential
         The potential.
 
     Returns
@@ -108,7 +109,7 @@ def errors(potential: str | Path) -> list[dict]:
     return found
 
 
-def cost(potential: str | Path, seconds: int = 20) -> list[dict]:
+def cost(potential: str | Path | store.Potential, seconds: int = 20) -> list[dict]:
     """Cost of an MD step on one core, for 272 and 2176 atoms, as a run would make it.
 
     That is by the fused evaluation where it knows the nets, else by the tabulated potential in
@@ -116,7 +117,7 @@ def cost(potential: str | Path, seconds: int = 20) -> list[dict]:
 
     Parameters
     ----------
-    potential : str or Path
+    potential : str, Path or Potential
         The potential.
     seconds : int
         Approximate duration of each measurement, s.

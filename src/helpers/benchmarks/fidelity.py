@@ -17,7 +17,7 @@ from pathlib import Path
 import dpdata
 import numpy as np
 
-from helpers import provenance
+from helpers import provenance, structures
 from helpers.benchmarks import record
 from helpers.frames import dataset
 from helpers.md import force_field, kernels, lammps
@@ -61,7 +61,7 @@ def compare(
         LAMMPS does not run with it.
     """
     if systems is None:
-        systems = {name: dataset.load(name).sub_system([-1]) for name in _test_sets()}
+        systems = {name: dataset.load(name).sub_system([-1]) for name in catalogue.test_sets_here()}
     exact = [
         _predicted(conversion.double_precision(potential), system) for system in systems.values()
     ]
@@ -117,13 +117,9 @@ def _in_lammps(
 ) -> tuple[np.ndarray, np.ndarray]:
     said = [
         lammps.single_point(atoms, force_field.deepmd_lines(file), native=native)
-        for atoms in system.to_ase_structure()
+        for atoms in structures.images(system)
     ]
     return np.array([energy for energy, _ in said]), np.array([force for _, force in said])
-
-
-def _test_sets() -> list[str]:
-    return [name for name in catalogue.test_sets() if name in dataset.names()]
 
 
 def measure(potential: str = "atp", file: Path | None = None) -> Path:
@@ -155,7 +151,7 @@ def measure(potential: str = "atp", file: Path | None = None) -> Path:
         {
             "potential": potential,
             "potential_sha256": store.load(potential).sha256,
-            "frames": f"the last frame of {', '.join(_test_sets())}",
+            "frames": f"the last frame of {', '.join(catalogue.test_sets_here())}",
             "hardware": provenance.hardware(),
             "versions": provenance.versions(),
             "rows": compare(potential),

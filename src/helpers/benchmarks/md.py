@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 from ase import units as ase_units
@@ -229,12 +230,13 @@ def measure(
         rows, absent = settings(len(os.sched_getaffinity(0)), cp2k=cp2k, potential=potential)
     else:
         rows, absent = list(chosen), {}
-    same = {"hardware": provenance.hardware(), "structure": STRUCTURE, "potential": potential,
-            "potential_sha256": store.load(potential).sha256,
-            "timestep_fs": lammps.TIMESTEP_FS}  # fmt: skip
-    before = json.loads(file.read_text()) if file.is_file() else {}
+    same: dict[str, Any] = {
+        "hardware": provenance.hardware(), "structure": STRUCTURE, "potential": potential,
+        "potential_sha256": store.load(potential).sha256, "timestep_fs": lammps.TIMESTEP_FS,
+    }  # fmt: skip
+    before: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
     if {k: before.get(k) for k in same} != same:
-        before = same | {"rows": []}
+        before = {**same, "rows": []}
     measured = {json.dumps(row["setting"]): row for row in before["rows"]}
     versions = provenance.versions()  # each row has its own: some are of other environments
     file.parent.mkdir(parents=True, exist_ok=True)

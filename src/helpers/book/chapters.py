@@ -289,7 +289,8 @@ class _Profile(yaml_file.Model):
     """What a profile may hold beside a map of parameters for each chapter."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, dict[str, Any] | None]
+    # how pydantic is told what other fields hold
+    __pydantic_extra__: dict[str, dict[str, Any] | None]  # ty: ignore[incompatible-mutable-override]
     shared: dict[str, Any] | None = None
     live: StrictBool = False
     runs: dict[str, dict[str, Any] | None] | None = None

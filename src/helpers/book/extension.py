@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import types
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -118,7 +118,7 @@ def _depart(translator, node) -> None:
 
 def _index_text_only(app: Sphinx) -> None:
     """Feed the search with pages without their code and what the code printed."""
-    builder = app.builder
+    builder: Any = app.builder  # those of HTML have an index_page
     if not hasattr(builder, "index_page"):
         return
     index_page = builder.index_page
@@ -181,11 +181,8 @@ def setup(app: Sphinx) -> dict:
     dict of str to (str or bool)
         Version of the extension, and that it may read and write in parallel.
     """
-    app.add_enumerable_node(
-        TableFigure,
-        "table",
-        **dict.fromkeys(("html", "latex", "text"), (_visit, _depart)),
-    )
+    said = (_visit, _depart)
+    app.add_enumerable_node(TableFigure, "table", html=said, latex=said, text=said)
     app.add_transform(_WithPicture)
     app.add_transform(_TablesApart)
     app.connect("builder-inited", _index_text_only)

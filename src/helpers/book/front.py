@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -338,7 +339,7 @@ def form(front: Front) -> str:
     ParameterError
         As `chapters.settings`.
     """
-    known = {}
+    known: dict[str, list[dict[str, Any]]] = {}
     for chapter in front.executed:
         known[chapter] = [
             _entry(s.parameter) | {"value": s.value, "source": s.source}

@@ -113,7 +113,7 @@ class _Page:
             ("object", "data"),
         ):
             for element in self.tree.find_all(tag, attrs={attribute: True}):
-                address = urlsplit(element[attribute])
+                address = urlsplit(str(element[attribute]))
                 if address.scheme or address.netloc or element[attribute] == "#":
                     continue
                 place = (self.file.parent / unquote(address.path)).resolve()
@@ -129,7 +129,7 @@ class _Page:
     def figures(self) -> list[Path]:
         """The pictures in the text of the page that lie in the book."""
         text = self.tree.select_one("article") or self.tree
-        sources = [urlsplit(tag.get("src", "")) for tag in text.find_all("img")]
+        sources = [urlsplit(str(tag.get("src", ""))) for tag in text.find_all("img")]
         return [
             (self.file.parent / unquote(s.path)).resolve()
             for s in sources
@@ -153,9 +153,9 @@ def _blank(picture: Path) -> str:
         return "" if drawn else "draws nothing"
     try:
         with Image.open(picture) as image:
-            extrema = image.convert("RGBA").getextrema()
+            one_colour = image.convert("RGBA").getcolors(maxcolors=1)
     except FileNotFoundError:
         return "is not there"
     except (UnidentifiedImageError, OSError) as error:
         return f"does not decode ({error})"
-    return "" if any(low != high for low, high in extrema) else "is of one colour"
+    return "is of one colour" if one_colour else ""

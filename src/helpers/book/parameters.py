@@ -281,19 +281,19 @@ def _entries(source: str) -> list[Parameter]:
         if not (
             isinstance(statement, ast.AnnAssign)
             and isinstance(statement.target, ast.Name)
-            and statement.value is not None
+            and statement.value
             and statement.lineno == statement.end_lineno
         ):
             raise ParameterError(where + "write `name: type = default  # [unit] allowed | text`")
         name = statement.target.id
         if name in {e.name for e in entries}:
             raise ParameterError(where + f"{name} is there twice")
-        entries.append(_entry(name, statement, comments.get(statement.lineno, ""), where))
+        kind, comment = ast.unparse(statement.annotation), comments.get(statement.lineno, "")
+        entries.append(_entry(name, kind, statement.value, comment, where))
     return entries
 
 
-def _entry(name: str, statement: ast.AnnAssign, comment: str, where: str) -> Parameter:
-    kind = ast.unparse(statement.annotation)
+def _entry(name: str, kind: str, value: ast.expr, comment: str, where: str) -> Parameter:
     element = kind[5:-1] if kind.startswith("list[") else kind
     if element not in TYPES or kind == "list[bool]":
         raise ParameterError(
@@ -306,7 +306,7 @@ def _entry(name: str, statement: ast.AnnAssign, comment: str, where: str) -> Par
             where + f"{name}: the comment must read `# [unit] allowed | description`"
         )
     try:
-        default = ast.literal_eval(statement.value)
+        default = ast.literal_eval(value)
     except ValueError:
         raise ParameterError(where + f"{name}: the default must be a literal") from None
     draft = Parameter(name, kind, default, match["unit"], match["allowed"], match["text"])

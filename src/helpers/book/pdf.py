@@ -108,21 +108,21 @@ def one_page(folder: Path) -> str:
     parts = []
     for name in names:
         tree = BeautifulSoup((folder / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
-        article = tree.select_one("article") or tree.body
+        article = tree.select_one("article") or tree
         for selector in _LEFT_OUT:
             for element in article.select(selector):
                 element.decompose()
         for fold in article.select("details"):
             fold["open"] = ""
         for element in article.find_all(id=True):
-            element["id"] = _anchor(name, element["id"])
+            element["id"] = _anchor(name, str(element["id"]))
         for tag, attribute in (("img", "src"), ("a", "href")):
             for element in article.find_all(tag, attrs={attribute: True}):
-                element[attribute] = _moved(element[attribute], name, folder, names, tag)
+                element[attribute] = _moved(str(element[attribute]), name, folder, names, tag)
         body = "".join(str(child) for child in article.children)
         parts.append(f'<section class="page" id="{_anchor(name)}">{body}</section>')
     first = BeautifulSoup((folder / f"{names[0]}.html").read_text(encoding="utf-8"), "html.parser")
-    title = html.escape((first.h1 or first.title).get_text().removesuffix("#"))
+    title = html.escape((first.h1 or first).get_text().removesuffix("#"))
     scripts = [
         str(tag).replace('src="../', 'src="')
         for tag in first.find_all("script")

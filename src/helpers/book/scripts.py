@@ -82,7 +82,7 @@ def ngl() -> str:
     for file, other in chunks.items():
         if file != core and any(re.search(rf"[{{,]{n}:", other[:400]) for n in needed):
             files.append(file)
-    queue = re.search(r"self\.(webpackChunk\w+)", text).group(1)
+    queue = re.findall(r"self\.(webpackChunk\w+)", text)[0]
     parts = [_LOADER % {"queue": queue}, *(chunks[f] for f in files[::-1])]
     return ";\n".join([*parts, f"window.NGL = window.zif4_need({module})", ""])
 

@@ -385,8 +385,11 @@ def _unbalanced(system) -> Iterator[tuple[str, None]]:
             f"{meaning['force']}",
             None,
         )
-    for label, row in binding.work_balance(system).iterrows():
-        low, high = bounds[label]
+    balance = binding.work_balance(system)
+    for label, (low, high) in bounds.items():
+        if label not in balance.index:
+            continue
+        row = balance.loc[label]
         if row.slope + 3 * row.error < low or row.slope - 3 * row.error > high:
             yield (
                 f"the energy changes by {row.slope:.3g} +- {row.error:.1g} times the work of the "

@@ -46,6 +46,7 @@ import yaml
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
+from numpy.typing import ArrayLike
 
 from helpers import paths, provenance, structures, units, yaml_file
 from helpers.errors import NotThere, Unfit
@@ -84,7 +85,7 @@ class Law:
     coefficients: tuple[float, ...]
     volumes: tuple[float, float]
 
-    def energy(self, volume: np.ndarray) -> np.ndarray:
+    def energy(self, volume: ArrayLike) -> np.ndarray:
         """Energy of DFT minus that of the reference, D(v).
 
         Parameters
@@ -99,7 +100,7 @@ class Law:
         """
         return _rows(volume, self.centre, len(self.coefficients) - 1) @ self.coefficients
 
-    def slope(self, volume: np.ndarray) -> np.ndarray:
+    def slope(self, volume: ArrayLike) -> np.ndarray:
         """Derivative of `energy` with respect to the volume, D'(v).
 
         Parameters
@@ -114,7 +115,7 @@ class Law:
         """
         return _slopes(volume, self.centre, len(self.coefficients) - 1) @ self.coefficients
 
-    def pressure(self, volume: np.ndarray) -> np.ndarray:
+    def pressure(self, volume: ArrayLike) -> np.ndarray:
         """Pressure of DFT minus that of the reference, -D'(v).
 
         Parameters

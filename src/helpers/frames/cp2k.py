@@ -292,7 +292,7 @@ def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
     provenance.write(
         target, kind="dft", recipe=recipe, description=LEVEL,
         seconds=time.monotonic() - began, scf_steps=int(steps[-1]), ranks=ranks,
-        version=re.search(r"CP2K version ([\d.]+)", output)[1],
+        version=re.findall(r"CP2K version ([\d.]+)", output)[0],
     )  # fmt: skip
 
 
@@ -367,7 +367,7 @@ def read(system: str) -> list[Atoms]:
         raise NotThere(
             f"{paths.relative(file)} does not exist; there are: {', '.join(systems()) or 'none'}"
         )
-    return ase.io.read(file, index=":", format="extxyz")
+    return list(ase.io.iread(file, index=":", format="extxyz"))
 
 
 def median_seconds() -> dict[str, float]:

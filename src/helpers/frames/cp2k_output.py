@@ -321,10 +321,18 @@ def _start(file: Path) -> str:
         return ""
 
 
-def _only(folder: Path, pattern: str, what: str, wanted: bool = True) -> Path | None:
-    found = sorted([*folder.glob(pattern), *folder.glob(pattern + ".gz")])
-    if len(found) == 1 or (not found and not wanted):
-        return found[0] if found else None
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    return sorted([*folder.glob(pattern), *folder.glob(pattern + ".gz")])
+
+
+def _if_there(folder: Path, pattern: str, what: str) -> Path | None:
+    return _only(folder, pattern, what) if _matching(folder, pattern) else None
+
+
+def _only(folder: Path, pattern: str, what: str) -> Path:
+    found = _matching(folder, pattern)
+    if len(found) == 1:
+        return found[0]
     said = f"holds no {pattern}" if not found else f"holds {len(found)} files {pattern}"
     raise BadFrames(
         f"{paths.relative(folder)} {said}, one is wanted for the {what} of a molecular dynamics "
@@ -364,7 +372,7 @@ def _xyz(file: Path) -> dict[int, tuple[list[str], float, np.ndarray]]:
 
 
 def _md_cells(folder: Path, steps: list[int], text: str, name: str) -> np.ndarray:
-    file = _only(folder, "*.cell", "cells", wanted=False)
+    file = _if_there(folder, "*.cell", "cells")
     if file:
         table = _columns(file, 9)
         if missing := [step for step in steps if step not in table]:
@@ -415,10 +423,10 @@ def _written_stress(
     notes: list[str],
 ) -> np.ndarray | None:  # fmt: skip
     """Stress (n, 3, 3) in eV/A^3 of ``*.stress`` less its kinetic part."""
-    file = _only(folder, "*.stress", "stress", wanted=False)
+    file = _if_there(folder, "*.stress", "stress")
     if not file:
         return None
-    speeds = _only(folder, "*-vel-*.xyz", "velocities", wanted=False)
+    speeds = _if_there(folder, "*-vel-*.xyz", "velocities")
     if not speeds:
         raise BadFrames(
             f"{paths.relative(file)} holds the kinetic part of the stress, too, which no potential "
@@ -436,8 +444,9 @@ def _written_stress(
     masses = np.array([atomic_masses[atomic_numbers[s]] for s in symbols])
     # bohr per atomic unit of time -> A per ASE's unit of time, in which u A^2 / t^2 is an eV
     speed = ase_units.Bohr / (ase_units._aut * ase_units.second)
-    ener = _only(folder, "*.ener", "energies", wanted=False)
+    ener = _if_there(folder, "*.ener", "energies")
     told = _columns(ener, 1) if ener else {}  # kinetic energy, hartree
+    where = ener.name if ener else ""
     result = []
     for step, cell in zip(steps, cells, strict=True):
         v = velocities[step][2] * speed
@@ -447,7 +456,7 @@ def _written_stress(
         ):
             raise BadFrames(
                 f"{name}: the velocities of step {step} have not the kinetic energy of "
-                f"{ener.name}: other masses (deuterium?); print the stress in the output "
+                f"{where}: other masses (deuterium?); print the stress in the output "
                 f"(&FORCE_EVAL &PRINT &STRESS_TENSOR ON), or do without (zif4 import --no-virial)"
             )
         result.append(table[step].reshape(3, 3) * scale - kinetic / abs(np.linalg.det(cell)))

@@ -251,7 +251,7 @@ def right_handed(system: dpdata.LabeledSystem, notes: list[str]) -> None:
         notes.append(f"left-handed cells of {left.sum()} frames: last two vectors swapped")
 
 
-def indices(where: Sequence[int]) -> str:
+def indices(where: Sequence[int] | np.ndarray) -> str:
     """Some frames in the words of a message.
 
     Parameters
@@ -528,7 +528,7 @@ def smallest() -> list[str]:
 
 
 def near_temperature(
-    sets: Sequence[str], part: str, temperature_K: float, width_K: float, n_atoms: int
+    sets: Sequence[str], part: str | None, temperature_K: float, width_K: float, n_atoms: int
 ) -> dpdata.LabeledSystem | None:
     """Frames of one number of atoms near a temperature.
 
@@ -538,8 +538,8 @@ def near_temperature(
     ----------
     sets : sequence of str
         Names of sets.
-    part : str
-        ``training`` or ``validation``.
+    part : str or None
+        ``training`` or ``validation``; None for both.
     temperature_K : float
         Temperature, K.
     width_K : float

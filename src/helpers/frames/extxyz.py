@@ -188,7 +188,7 @@ def to_extxyz(system: dpdata.LabeledSystem, path: Path) -> Path:
     from ase.calculators.singlepoint import SinglePointCalculator
     from ase.stress import full_3x3_to_voigt_6_stress
 
-    images = system.to("ase/structure")
+    images = structures.images(system)
     for i, atoms in enumerate(images):
         results = {"energy": system["energies"][i], "forces": system["forces"][i]}
         if "virials" in system.data:
@@ -443,11 +443,12 @@ def _choose(
             chosen[label] = keys[label]
             continue
         found = [_one(label, frame, f"{name}: frame {i}") for i, frame in enumerate(frames)]
-        if all(found) and len(set(found)) == 1:
+        called = sorted({key for key in found if key})
+        if all(found) and len(called) == 1:
             chosen[label] = found[0]
         elif all(found):
             raise BadFrames(
-                f"{name}: {label} is called {', '.join(sorted(set(found)))} in one frame or the "
+                f"{name}: {label} is called {', '.join(called)} in one frame or the "
                 f"other; say which it is ({KEYS[label]} KEY), or split the file"
             )
         else:
@@ -597,7 +598,8 @@ def _quantity_of(key: str, info: Mapping) -> str | None:
 
     Returns a member of `label_units.QUANTITIES`, None for what is no label, or ``?``.
     """
-    match = _UNIT_KEY.fullmatch(key)
+    if not (match := _UNIT_KEY.fullmatch(key)):
+        return None
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", match["a"] or match["b"] or "")
     if not words or words[-1].lower() == "system":
         return "?"

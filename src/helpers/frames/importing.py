@@ -254,7 +254,7 @@ def import_set(
         )
     if paths.shipped("frames", name).exists():
         raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
-    places = [fetch(s[4:]) if str(s).startswith("doi:") else Path(s) for s in sources]
+    places = [fetch(str(s)[4:]) if str(s).startswith("doi:") else Path(s) for s in sources]
     passed_over: list[dict] = []
     chosen = [found for place in places for found in labelled_files(place, fmt, passed_over)]
     chosen = list({file.resolve(): (file, form) for file, form in chosen}.values())

@@ -42,10 +42,14 @@ def imidazolates(atoms: Atoms) -> list[dict[str, list[int]]]:
     def of(a: int, element: str) -> list[int]:
         return [b for b in bonded[a] if symbol[b] == element]
 
+    def other_carbon(n: int, c2: int) -> list[int]:
+        return [c for c in of(n, "C") if c != c2][:1]
+
     found = []
     for c2 in (a for a, s in enumerate(symbol) if s == "C" and len(of(a, "N")) == 2):
-        c45 = [next((c for c in of(n, "C") if c != c2), None) for n in of(c2, "N")]
-        if None in c45 or c45[1] not in of(c45[0], "C") or any(len(of(c, "H")) != 1 for c in c45):
+        n1, n2 = of(c2, "N")
+        c45 = [*other_carbon(n1, c2), *other_carbon(n2, c2)]
+        if len(c45) < 2 or c45[1] not in of(c45[0], "C") or any(len(of(c, "H")) != 1 for c in c45):
             continue
         found.append({"N": of(c2, "N"), "C2": [c2], "C45": c45,
                       "H45": [of(c, "H")[0] for c in c45]})  # fmt: skip

@@ -121,7 +121,7 @@ def _step(r: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarra
     return x**3 * (10 - 15 * x + 6 * x**2), 30 * x**2 * (1 - x) ** 2 / (high - low)
 
 
-_REACH = {splines: CUTOFF, tail: TAIL_OFF[1]}
+_REACH: dict[Basis, float] = {splines: CUTOFF, tail: TAIL_OFF[1]}
 
 
 @dataclass(frozen=True)
@@ -382,7 +382,7 @@ def compare() -> pd.DataFrame:
         for kind, by in kinds.items():
             table = left_out(frames, best, by)
             for framework, part in table.groupby("framework", sort=False):
-                result.append(_row(name, kind, framework, best, part))
+                result.append(_row(name, kind, str(framework), best, part))
     return pd.DataFrame(result)
 
 
@@ -403,5 +403,5 @@ def keep() -> Path:
     """
     return provenance.write_text(
         paths.DATA / "bench" / "corrections.json",
-        compare().to_json(orient="records", indent=1) + "\n",
+        f"{compare().to_json(orient='records', indent=1)}\n",
     )

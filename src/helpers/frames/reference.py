@@ -13,7 +13,6 @@ Units: eV, Angstrom, eV/A, eV/A^3 (stress in ASE's sign: positive = tension).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -143,10 +142,9 @@ class Reference(Calculator):
         As `locate`; or nequip or torch is not installed.
     """
 
-    implemented_properties: ClassVar = ["energy", "forces", "stress"]
-
     def __init__(self, path: Path | None = None, threads: int | None = None, **kwargs):
         super().__init__(**kwargs)
+        self.implemented_properties = ["energy", "forces", "stress"]
         self.path = Path(path) if path else locate()
         self.model = _load(self.path)
         for parameter in self.model.parameters():
@@ -180,9 +178,10 @@ class Reference(Calculator):
         FloatingPointError
             Energy, forces or stress are not finite.
         """
-        super().calculate(atoms, properties, system_changes)
+        super().calculate(atoms, properties, system_changes)  # copies the structure to self.atoms
         from nequip.data import AtomicData
 
+        assert self.atoms is not None
         unknown = sorted(set(self.atoms.symbols) - set(TYPE_ORDER))
         if unknown:
             raise Unfit(f"the reference knows {TYPE_ORDER}, the structure also has {unknown}")

@@ -240,7 +240,7 @@ def whole_frames(path: Path) -> list[Atoms]:
     if whole < len(lines):
         os.truncate(path, sum(map(len, lines[:whole])))
     text = io.StringIO(b"".join(lines[:whole]).decode())
-    return ase.io.read(text, index=":", format="extxyz") if whole else []
+    return list(ase.io.iread(text, index=":", format="extxyz")) if whole else []
 
 
 def relax(
@@ -295,4 +295,4 @@ def relax(
     optimiser = BFGS(atoms, logfile=None, maxstep=0.1)
     optimiser.attach(keep)
     optimiser.run(fmax=fmax, steps=steps)
-    return ase.io.read(path)
+    return next(ase.io.iread(path, index=-1))

@@ -72,7 +72,7 @@ def largest_neighbour_numbers(system: dpdata.LabeledSystem, cutoff: float) -> di
     from ase.neighborlist import neighbor_list
 
     largest = dict.fromkeys(structures.TYPE_MAP, 0)
-    for atoms in system.to_ase_structure():
+    for atoms in structures.images(system):
         center, neighbour = neighbor_list("ij", atoms, cutoff)
         symbols = np.asarray(atoms.symbols)
         for element in structures.TYPE_MAP:
@@ -142,7 +142,7 @@ def summary(system: dpdata.LabeledSystem) -> dict:
     n_atoms = system.get_natoms()
     energy = system["energies"] / n_atoms
     volume = np.abs(np.linalg.det(system["cells"]))
-    virials = system.data.get("virials")
+    virials = np.asarray(system["virials"]) if "virials" in system.data else None
     counts = zip(system["atom_names"], system["atom_numbs"], strict=True)
     return {
         "n_frames": len(system),

@@ -37,14 +37,11 @@ class ForceField(ABC):
         name of the model file beside LAMMPS' input, which so names no path of this machine.
     can_compare : bool
         whether further force fields of its kind can be evaluated along a run.
-    zinc_wall_A : (float, float) or ()
-        where two Zn repel each other besides, A; see this module.
     """
 
     atom_style: str
     link: str
     can_compare: bool
-    zinc_wall_A: tuple[float, ...] = ()
 
     @property
     @abstractmethod
@@ -55,6 +52,11 @@ class ForceField(ABC):
     @abstractmethod
     def sha256(self) -> str:
         """Of its model file: the part of a run's recipe that stands for it."""
+
+    @property
+    def zinc_wall_A(self) -> tuple[float, ...]:
+        """Where two Zn repel each other besides, A: two distances, or none; see this module."""
+        return ()
 
     @abstractmethod
     def model(self, symbols: Iterable[str], *, tabulated: bool = True) -> Path:

@@ -45,7 +45,7 @@ class FusedDiffers(UserError, RuntimeError):
     """The library does not compile here, or its forces are not those of TensorFlow."""
 
 
-def proven(potential: str | Path, atoms: Atoms) -> tuple[Path, Path] | None:
+def proven(potential: str | Path | store.Potential, atoms: Atoms) -> tuple[Path, Path] | None:
     """The fused library and its weights, shown to be right for this potential.
 
     Once for a potential and machine: the library is compiled, and its energy and forces on
@@ -54,7 +54,7 @@ def proven(potential: str | Path, atoms: Atoms) -> tuple[Path, Path] | None:
 
     Parameters
     ----------
-    potential : str or Path
+    potential : str, Path or Potential
         Name, directory or model file of the potential.
     atoms : ase.Atoms
         Structure to compare on.
@@ -76,12 +76,8 @@ def proven(potential: str | Path, atoms: Atoms) -> tuple[Path, Path] | None:
     if not compiler:
         return None  # `kernels.library` has said so
     frozen = store.load(potential).file
-    recipe = {
+    recipe = kernels.recipe(compiler, SOURCE, FLAGS) | {
         "frozen": provenance.sha256(frozen), "step": STEP, "version": _VERSION,
-        "source": provenance.sha256(SOURCE), "flags": FLAGS, "processor": kernels.processor(),
-        "compiler": subprocess.run([compiler, "--version"], capture_output=True,
-                                   text=True).stdout.split("\n", 1)[0],
-        "deepmd-kit": provenance.versions().get("deepmd-kit"),
     }  # fmt: skip
     folder = paths.BUILD / "fused" / provenance.key(recipe)
     library, verdict = folder / LIBRARY, folder / "compared.json"

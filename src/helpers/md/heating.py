@@ -423,7 +423,6 @@ def _facts(
         **({"ensemble": ensemble} if ensemble else {}),
         "steps": progress.step if exploded else heating.total_steps,
         "exploded": exploded,
-        "sample_stages": heating.sample_stages(),
         "atoms": len(atoms),
         "ranks": ranks,
         "threads": threads,

@@ -14,6 +14,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,7 @@ def library() -> Path | None:
     if not compiler:
         print("DeePMD-kit's own kernels are used: no g++ to compile faster ones", flush=True)
         return None
-    recipe = {
-        "source": provenance.sha256(SOURCE), "flags": FLAGS, "processor": processor(),
-        "compiler": subprocess.run([compiler, "--version"], capture_output=True,
-                                   text=True).stdout.split("\n", 1)[0],
-        "deepmd-kit": provenance.versions().get("deepmd-kit"),
-    }  # fmt: skip
-    folder = paths.BUILD / "kernels" / provenance.key(recipe)
+    folder = paths.BUILD / "kernels" / provenance.key(recipe(compiler, SOURCE, FLAGS))
     made, failed = folder / "libzif4kernels.so", folder / "failed.txt"
     if not made.is_file() and not failed.is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,6 +73,33 @@ def library() -> Path | None:
         print(f"DeePMD-kit's own kernels are used; see {paths.relative(failed)}", flush=True)
         return None
     return made
+
+
+def recipe(compiler: str, source: Path, flags: Sequence[str]) -> dict:
+    """All that determines a library that is compiled for this machine's DeePMD-kit.
+
+    Parameters
+    ----------
+    compiler : str
+        Path of the compiler.
+    source : Path
+        The source.
+    flags : sequence of str
+        Flags of the compiler.
+
+    Returns
+    -------
+    dict
+        Plain data.
+    """
+    said = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
+    return {
+        "source": provenance.sha256(source),
+        "flags": flags,
+        "processor": processor(),
+        "compiler": said.split("\n", 1)[0],
+        "deepmd-kit": provenance.versions().get("deepmd-kit"),
+    }
 
 
 def processor() -> str:
@@ -115,7 +137,8 @@ def compare(file: Path) -> float:
     KernelsDiffer
         A function is missing on either side, or they differ by more than ``TOLERANCE``.
     """
-    if not (deepmd := importlib.util.find_spec("deepmd")):
+    deepmd = importlib.util.find_spec("deepmd")
+    if not (deepmd and deepmd.origin):
         raise KernelsDiffer("deepmd-kit is not installed")
     folder = Path(deepmd.origin).parent / "lib"
     try:

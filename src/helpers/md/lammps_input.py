@@ -68,14 +68,14 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
         f"variable row equal stride(0,1000000000,{r.steps(r.thermo_every_ps)})",
         f"variable frame equal stride(0,1000000000,{r.steps(r.frame_every_ps)})",
         f"variable enthalpy equal etotal+{p0_v}",
-        "variable stage equal 0",
+        "variable segment equal 0",
         "variable target equal 0",
         'fix table all print v_row "'
         + ",".join(
             (
                 "$(step:%.0f)",
                 f"$(step*{r.timestep_fs / 1000!r}:%.4f)",
-                "$(v_stage:%.0f)",
+                "$(v_segment:%.0f)",
                 "$(v_target:%.3f)",
                 "$(temp:%.4f)",
                 "$(press:%.3f)",
@@ -101,12 +101,12 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
         "thermo_style custom step temp press vol density pe etotal",
         f"thermo {r.steps(r.thermo_every_ps) * 10}",
     ]
-    for i, stage in enumerate(r.stages(), start=int(not r.steps(r.equilibration_ps))):
-        if stage.last <= first:
+    for i, segment in enumerate(r.segments(), start=int(not r.steps(r.equilibration_ps))):
+        if segment.last <= first:
             continue
-        a, b, t0, t1 = stage.first, stage.last, stage.start_K, stage.end_K
+        a, b, t0, t1 = segment.first, segment.last, segment.start_K, segment.end_K
         lines += [
-            f"variable stage equal {i}",
+            f"variable segment equal {i}",
             f"variable target equal {t0!r}+({t1 - t0!r})*(step-{a})/{b - a}",
             f"fix npt all nvt temp {t0!r} {t1!r} {r.thermostat_ps!r}"
             if r.coupling == "none"

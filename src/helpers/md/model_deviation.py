@@ -54,7 +54,7 @@ def read(run: Path | str) -> pd.DataFrame:
         )
     data = np.array([row[: len(COLUMNS)] for row in rows], dtype=float)
     table = pd.DataFrame(data, columns=list(COLUMNS))
-    # LAMMPS evaluates the first step of every stage twice: as the last one of the stage before
+    # LAMMPS evaluates the first step of every segment twice: as the last one of the segment before
     table = table.drop_duplicates("step", keep="first").reset_index(drop=True)
     if not (table["step"].diff().dropna() > 0).all():
         raise Unfit(

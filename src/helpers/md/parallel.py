@@ -109,7 +109,7 @@ def choose(
             except lammps.LammpsDied as error:  # an mpirun that refuses, too few cores for it
                 print(f"{r} ranks x {t} threads: {error}", flush=True)
                 died = error
-        if not tried:
+        if died and not tried:
             raise died
         measured = recipe | {"load": os.getloadavg()[0], "tried": tried}
         provenance.write_text(file, json.dumps(measured, indent=1))

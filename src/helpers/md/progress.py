@@ -54,7 +54,8 @@ class Progress:
         self.md_steps = state.get("md_steps", 0)
         self.sessions = state.get("sessions", 0)
         self.every = heating.steps(heating.thermo_every_ps)
-        self.step, self.row, self.volume0 = 0, None, None
+        self.step, self.volume0 = 0, None
+        self.row: dict[str, float] = {}  # the last one seen
 
     @contextmanager
     def bar(self, first: int, cores: int):
@@ -123,7 +124,7 @@ class Progress:
             self.expected += self.every
             self.row = dict(zip(thermo.COLUMNS, map(float, values), strict=True))
             self._guard()
-        if self.row is None:
+        if not self.row:
             return
         if self.heating.stop_at_deviation_eV_per_A:
             self._stop_where_unknown()
@@ -227,7 +228,7 @@ class Progress:
         str
             The text.
         """
-        row = self.row or {}
+        row = self.row
         return (
             f"the run exploded after step {self.step}: {what} "
             f"(T = {row.get('temperature_K', math.nan):.0f} K, target "

@@ -1,4 +1,4 @@
-r"""The protocol of a heating run: all that determines it, and its stages.
+r"""The protocol of a heating run: all that determines it, and its segments.
 
 The target temperature is a function of the step alone; for one continuous ramp
 
@@ -65,7 +65,7 @@ OF_A_CHAPTER = {
 
 
 @dataclass(frozen=True)
-class Stage:
+class Segment:
     """Part of a run with a target temperature linear in the step.
 
     Attributes
@@ -270,7 +270,7 @@ class HeatingRun:
         for name in (self.potential, *self.ensemble) if self.ensemble else ():
             if not force_field.of(name).can_compare:
                 raise Unfit(f"an ensemble is one of deep potentials; {name} has none")
-        if not self.stages():
+        if not self.segments():
             raise Unfit(
                 "the run has no steps: give it a ramp, equilibration_ps, hold_ps or sample_ps"
             )
@@ -331,20 +331,20 @@ class HeatingRun:
         cooled = "-cooled" if self.temperature_end_K < self.temperature_start_K else ""
         return f"{cell}-{self.heating_rate_K_per_ps:g}Kps{cooled}"
 
-    def stages(self) -> list[Stage]:
-        """The stages: equilibration, then heating, holding and sampling, once or repeatedly.
+    def segments(self) -> list[Segment]:
+        """The segments: equilibration, then heating, holding and sampling, once or repeatedly.
 
         Returns
         -------
-        list of Stage
-            The stages in order.
+        list of Segment
+            The segments in order.
         """
-        stages, step, start = [], 0, self.temperature_start_K
+        segments, step, start = [], 0, self.temperature_start_K
 
         def add(ps: float, to: float, what: str):
             nonlocal step, start
             if n := self.steps(ps):
-                stages.append(Stage(step, step + n, start, to, what))
+                segments.append(Segment(step, step + n, start, to, what))
                 step, start = step + n, to
 
         add(self.equilibration_ps, start, "equilibration")
@@ -360,15 +360,15 @@ class HeatingRun:
             add(self.hold_ps, end, "hold")
             add(self.sample_ps, end, "sample")
             if end == self.temperature_end_K:
-                return stages
+                return segments
 
     @property
     def total_steps(self) -> int:
         """Number of steps of the whole run."""
-        return self.stages()[-1].last
+        return self.segments()[-1].last
 
-    def sample_stages(self) -> list[int]:
-        """Numbers of the stages that are sampled, as in the column ``stage`` of the table.
+    def sampled_segments(self) -> list[int]:
+        """Numbers of the segments that are sampled, as in the column ``segment`` of the table.
 
         Returns
         -------
@@ -376,7 +376,7 @@ class HeatingRun:
             The numbers.
         """
         first = int(not self.steps(self.equilibration_ps))  # number 0 belongs to equilibration
-        return [i for i, s in enumerate(self.stages(), start=first) if s.what == "sample"]
+        return [i for i, s in enumerate(self.segments(), start=first) if s.what == "sample"]
 
     def recipe(self) -> dict:
         """All that determines the run, with inputs by their content; the key is its hash.

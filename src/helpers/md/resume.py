@@ -181,7 +181,7 @@ def lacking(
         ("row", thermo.FILE, heating.thermo_every_ps, 1, rows),
         ("frame", trajectory.FILE, heating.frame_every_ps, 1, frames),
     ]
-    if heating.ensemble:  # written at step 0, too, and twice where two stages meet
+    if heating.ensemble:  # written at step 0, too, and twice where two segments meet
         wanted.append(
             ("row", model_deviation.FILE, heating.deviation_every_ps, 0, sorted(set(compared)))
         )

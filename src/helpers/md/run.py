@@ -166,10 +166,10 @@ class Run:
 
     @cached_property
     def sampled(self) -> pd.DataFrame:
-        """The rows that count: those of the sampled stages of a run in segments, else the ramp."""
+        """The rows that count: the sampled segments of a run that has some, else the ramp."""
         if not (self.recipe.segment_K and self.recipe.sample_ps):
             return self.ramp
-        return self.ramp[self.ramp["stage"].isin(self.provenance["sample_stages"])]
+        return self.ramp[self.ramp["segment"].isin(self.recipe.sampled_segments())]
 
     @cached_property
     def trajectory(self) -> Trajectory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -67,8 +67,8 @@ class Comparison:
         Name of the run.
     temperature_K : float
         Common temperature, K; NaN without a comparison.
-    curves : mapping of str to RDFs, or None
-        Name -> g(r), the reference last; None without a comparison.
+    curves : mapping of str to RDFs
+        Name -> g(r), the reference last; empty without a comparison.
     why_not : str
         Reason why there is no comparison.
     n_frames : int
@@ -79,7 +79,7 @@ class Comparison:
 
     name: str
     temperature_K: float = np.nan
-    curves: Mapping[str, RDFs] | None = None
+    curves: Mapping[str, RDFs] = field(default_factory=dict)
     why_not: str = ""
     n_frames: int = 0
     n_reference: int = 0

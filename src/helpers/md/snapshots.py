@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -347,3 +348,29 @@ def by_temperature(
         except NoSnapshots:
             continue
     return found
+
+
+def by_stage(
+    trajectory: Trajectory, stages: Sequence, edges_K: Sequence[float]
+) -> dict[str, Trajectory]:
+    """Frames in each stage of a run; a run of a single stage is divided at given temperatures.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Frames of the run.
+    stages : sequence of Stage
+        Result of ``density_stages.find``.
+    edges_K : sequence of float
+        Increasing temperatures, K, at which a run of a single stage is divided.
+
+    Returns
+    -------
+    dict of str to Trajectory
+        Name -> frames of each window that has any; the whole run if none has.
+    """
+    limits = [(f"{s.name}, {s.low_K:.0f}–{s.high_K:.0f} K", s.low_K, s.high_K) for s in stages]
+    if len(stages) == 1:
+        limits = [(f"{low:.0f}–{high:.0f} K", low, high) for low, high in pairwise(edges_K)]
+    found = {name: trajectory.between(low, high) for name, low, high in limits}
+    return {name: part for name, part in found.items() if len(part)} or {"whole run": trajectory}

@@ -16,7 +16,7 @@ FILE = "thermo.csv"
 COLUMNS = (
     "step",
     "time_ps",
-    "stage",  # 0: equilibration, 1, 2, ...: parts of the heating protocol
+    "segment",  # of the protocol: 0 the equilibration, then 1, 2, ...
     "target_temperature_K",
     "temperature_K",
     "pressure_bar",
@@ -46,7 +46,7 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     run : Path or str
         Directory of the run, or its ``thermo.csv``.
     equilibration : bool
-        False leaves out the rows before the heating starts (stage 0).
+        False leaves out the rows before the heating starts (segment 0).
 
     Returns
     -------
@@ -62,6 +62,7 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     """
     file = _file(run)
     table = pd.read_csv(io.StringIO(_whole(file)), comment="#")
+    table = table.rename(columns={"stage": "segment"})  # its name in older tables
     table = table if len(table) else table.astype(float)  # a run may explode before its first row
     if missing := [c for c in COLUMNS if c not in table.columns]:
         raise Unfit(
@@ -73,7 +74,7 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
             f"{paths.relative(file)} is damaged: its steps do not increase; restore it, or remove "
             f"the run's directory and run it again"
         )
-    return table if equilibration else table[table["stage"] > 0].reset_index(drop=True)
+    return table if equilibration else table[table["segment"] > 0].reset_index(drop=True)
 
 
 def density(

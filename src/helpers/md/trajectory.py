@@ -365,7 +365,8 @@ def thin(source: Path, target: Path, every: int) -> int:
     int
         Number of frames written.
     """
-    kept, n, chunk = 0, 0, []
+    kept, n = 0, 0
+    chunk: list[str] = []
     with (
         gzip.open(source, "rt") as lines,
         open(target, "wb") as file,
@@ -378,7 +379,8 @@ def thin(source: Path, target: Path, every: int) -> int:
                     out.write("".join(chunk).encode())
                     kept += 1
                 chunk = []
-            chunk.append(line)
+            if line:
+                chunk.append(line)
     return kept
 
 

@@ -146,11 +146,11 @@ def rates(found: pd.DataFrame, by: Sequence[str] = ("drop",)) -> pd.DataFrame:
         A row for each group.
     """
     rows = []
-    for key, group in found.groupby(list(by)):
+    for _, group in found.groupby(list(by)):
         n, k = int(group["trials"].sum()), int(group["found"].sum())
         limits = binomtest(k, n).proportion_ci()
         rows.append(
-            dict(zip(by, key, strict=True))
+            {column: group[column].iloc[0] for column in by}
             | {"trials": n, "rate": k / n, "low": limits.low, "high": limits.high}
         )
     return pd.DataFrame(rows)

@@ -44,10 +44,10 @@ def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.nda
     """
     positions, symbols, mass, cells = _checked(positions, symbols, cells)
     inverse = None if cells is None else np.linalg.inv(cells)
-    start = positions[reference] if cells is None else positions[reference] @ inverse[reference]
+    start = positions[reference] if inverse is None else positions[reference] @ inverse[reference]
     found = {str(element): np.empty(len(positions)) for element in np.unique(symbols)}
     for f, frame in enumerate(positions):
-        moved = frame - start if cells is None else (frame @ inverse[f] - start) @ cells[f]
+        moved = frame - start if inverse is None else (frame @ inverse[f] - start) @ cells[f]
         square = ((moved - np.average(moved, axis=0, weights=mass)) ** 2).sum(axis=1)
         for element, values in found.items():
             values[f] = np.sqrt(square[symbols == element].mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ SHORTEST = 16  # frames; a shorter window says nothing of diffusion
 RATTLES_A2 = 1.0  # A^2; less is half a Zn-N bond, which an atom may do in its place
 
 
-def displacements(windows: Mapping[float, object]) -> dict[float, tuple]:
+def displacements(windows: Mapping[float, Any]) -> dict[float, tuple]:
     """Mean squared displacements in the windows that are long enough and evenly spaced.
 
     Parameters

@@ -274,7 +274,8 @@ def isotherms(table: pd.DataFrame) -> list[Isotherm]:
                 f"{len(joined)} volumes at {temperature:g} K; a curve that may have a loop needs "
                 "four at least"
             )
-        found.append(Isotherm(float(temperature), *(joined[c].to_numpy() for c in needed[1:])))
+        T = float(rows["temperature_K"].iloc[0])
+        found.append(Isotherm(T, *(joined[c].to_numpy() for c in needed[1:])))
     return found
 
 

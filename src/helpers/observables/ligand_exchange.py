@@ -220,6 +220,34 @@ class Bonds:
         return pd.DataFrame(rows, columns=columns)
 
 
+def activation(
+    rate: pd.DataFrame,
+) -> tuple[dict[str, event_rates.Arrhenius], dict[str, str]]:
+    """Arrhenius laws of the two rates, where there are events enough.
+
+    Parameters
+    ----------
+    rate : DataFrame
+        Result of ``Bonds.rates``.
+
+    Returns
+    -------
+    laws : dict of str to event_rates.Arrhenius
+        ``break`` and ``exchange`` -> the law, if the events determine one.
+    why_not : dict of str to str
+        The others -> the reason.
+    """
+    laws, why_not = {}, {}
+    for name, events in {"break": "broken", "exchange": "exchanged"}.items():
+        try:
+            laws[name] = event_rates.arrhenius(
+                rate["temperature_K"], rate[events], rate["exposure_ns"]
+            )
+        except event_rates.ActivationNotDetermined as reason:
+            why_not[name] = str(reason)
+    return laws, why_not
+
+
 def table(rate: pd.DataFrame) -> pd.DataFrame:
     """``Bonds.rates`` as a table for a page.
 

@@ -230,7 +230,7 @@ def local_density(positions, cells, edge: float = 5.0, symbols=None) -> LocalDen
         box = np.minimum((fractional % 1.0 * shape).astype(int), shape - 1)
         flat = np.ravel_multi_index(tuple(box.T), shape)
         counts[f] = np.bincount(flat, minlength=size)
-        if mass is not None:
+        if masses is not None:
             masses[f] = np.bincount(flat, weights=mass, minlength=size)
     volume = (np.abs(np.linalg.det(cells)) / size)[:, None]
     shape = (-1, *shape)

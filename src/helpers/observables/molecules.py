@@ -86,8 +86,7 @@ def bonds(positions, cell, symbols, metal: str = "Zn") -> neighbors.Pairs:
     used = np.unique(kind[organic])
     farthest = reach[np.ix_(used, used)].max(initial=1.0)
     found = neighbors.pairs(positions, cell, organic, organic, farthest, shifts=True)
-    bonded = found.distance < reach[kind[found.i], kind[found.j]]
-    return neighbors.Pairs(*(part[bonded] for part in found))
+    return found.chosen(found.distance < reach[kind[found.i], kind[found.j]])
 
 
 def find(positions, cell, symbols, metal: str = "Zn") -> Molecules:

@@ -39,6 +39,22 @@ class Pairs(NamedTuple):
     distance: np.ndarray
     shift: np.ndarray | None = None
 
+    def chosen(self, which: np.ndarray) -> Pairs:
+        """Some of the pairs.
+
+        Parameters
+        ----------
+        which : (M,) array of bool
+            True for those to keep.
+
+        Returns
+        -------
+        Pairs
+            The pairs.
+        """
+        shift = None if self.shift is None else self.shift[which]
+        return Pairs(self.i[which], self.j[which], self.distance[which], shift)
+
 
 def pairs(positions, cell, centers, neighbors, r_max: float, shifts: bool = False) -> Pairs:
     """Pairs of atoms within a distance, from one group of atoms to another.

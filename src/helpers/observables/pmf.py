@@ -252,7 +252,7 @@ class PMF:
 
     def _dispersion(self, inside: np.ndarray) -> float:
         """Variance of the pairs in a block over what independent pairs would have, 1 at least."""
-        if self.block_counts is None or len(self.block_share) < 2:
+        if self.block_counts is None or self.block_share is None or len(self.block_share) < 2:
             return 1.0
         found, share = self.block_counts[:, inside].sum(axis=1), self.block_share
         expected = found.sum() * (1 - (share**2).sum())
@@ -577,7 +577,7 @@ def bootstrap(
     good = table.index[table["dF_kJ_mol"].notna()]
     drawn = np.full((n, len(good)), np.nan)
     for column, T in enumerate(good):
-        if rdfs[T].block_counts is None or len(rdfs[T].block_share) < 2:
+        if rdfs[T].blocks is None:
             continue
         for row, sample in enumerate(rdfs[T].resampled(seed + column, n)):
             try:

@@ -195,4 +195,4 @@ def total(
     Unfit
         As `weights`.
     """
-    return sum(contributions(partials, radiation, normalisation, charges).values())
+    return np.sum(list(contributions(partials, radiation, normalisation, charges).values()), axis=0)

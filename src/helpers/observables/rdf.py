@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
@@ -70,16 +70,26 @@ class RDF:
         It is correct if a block is longer than the correlation time of the dynamics (Flyvbjerg &
         Petersen, J. Chem. Phys. 91, 461 (1989)) and too small otherwise.
         """
-        return self._error(self.g, self._block_g())
+        if self.blocks is None:
+            return np.full(len(self.g), np.nan)
+        counts, share = self.blocks
+        return _scatter(self.g, counts / (self.ideal * share[:, None]), share)
 
     @property
     def n_error(self) -> np.ndarray:
         """Standard error of n, (B,), estimated as ``error``."""
-        scale = self.n[-1] / max(self.counts.sum(), 1)
-        if self.block_counts is None:
+        if self.blocks is None:
             return np.full(len(self.n), np.nan)
-        blocks = scale * np.cumsum(self.block_counts, axis=1) / self.block_share[:, None]
-        return self._error(self.n, blocks)
+        counts, share = self.blocks
+        scale = self.n[-1] / max(self.counts.sum(), 1)
+        return _scatter(self.n, scale * np.cumsum(counts, axis=1) / share[:, None], share)
+
+    @property
+    def blocks(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Pairs in each block and the shares of the blocks; None if there are fewer than two."""
+        if self.block_counts is None or self.block_share is None or len(self.block_share) < 2:
+            return None
+        return self.block_counts, self.block_share
 
     def resampled(self, seed: int, n: int) -> Iterator[RDF]:
         """Bootstrap samples of this RDF, made of blocks drawn with replacement.
@@ -101,13 +111,14 @@ class RDF:
         Unfit
             There are fewer than two blocks.
         """
-        if self.block_counts is None or len(self.block_share) < 2:
+        if self.blocks is None:
             raise Unfit("resampling g(r) needs two frames or more")
+        in_block, share = self.blocks
         rng = np.random.default_rng(seed)
         for _ in range(n):
-            drawn = rng.integers(len(self.block_share), size=len(self.block_share))
-            counts, share = self.block_counts[drawn].sum(axis=0), self.block_share[drawn].sum()
-            ideal = self.ideal * share
+            drawn = rng.integers(len(share), size=len(share))
+            counts = in_block[drawn].sum(axis=0)
+            ideal = self.ideal * share[drawn].sum()
             yield replace(
                 self,
                 counts=counts,
@@ -138,7 +149,7 @@ class RDF:
             Standard error in the unit of the quantity; NaN with fewer than two blocks, or if half
             of the samples or more are left out.
         """
-        if self.block_counts is None or len(self.block_share) < 2:
+        if self.blocks is None:
             return np.nan
         values = []
         for sample in self.resampled(seed, n):
@@ -148,17 +159,12 @@ class RDF:
                 continue
         return float(np.std(values, ddof=1)) if len(values) > max(1, n / 2) else np.nan
 
-    def _block_g(self):
-        if self.block_counts is None:
-            return None
-        return self.block_counts / (self.ideal * self.block_share[:, None])
 
-    def _error(self, mean, blocks):
-        if blocks is None or len(blocks) < 2:
-            return np.full(len(mean), np.nan)
-        size = len(blocks)
-        square = (self.block_share[:, None] * (blocks - mean)) ** 2
-        return np.sqrt(size / (size - 1) * square.sum(axis=0))
+def _scatter(mean, blocks, share):
+    """Standard error of a mean over blocks with these shares in it."""
+    size = len(blocks)
+    square = (share[:, None] * (blocks - mean)) ** 2
+    return np.sqrt(size / (size - 1) * square.sum(axis=0))
 
 
 class Accumulator:
@@ -309,13 +315,7 @@ class RDFs:
         if pair is None:
             blocks, alpha, beta = self._blocks.sum(axis=(1, 2)), *2 * (self._number.sum(),)
         else:
-            for element in pair:
-                if element not in self._elements:
-                    raise Unfit(
-                        f"no atom of element {element!r} in the structure; it has "
-                        f"{sorted(self._elements)}"
-                    )
-            a, b = (self._elements.index(element) for element in pair)
+            a, b = indices_of(pair, self._elements)
             blocks, alpha, beta = self._blocks[:, a, b], self._number[a], self._number[b]
             pair = tuple(pair)
         counts = blocks.sum(axis=0)
@@ -516,6 +516,35 @@ def element_pairs(symbols) -> list[tuple[str, str]]:
     """
     elements = sorted(set(structures.elements(symbols).tolist()), key=lambda s: -atomic_numbers[s])
     return list(combinations_with_replacement(elements, 2))
+
+
+def indices_of(pair: tuple[str, str], elements: Sequence[str]) -> tuple[int, int]:
+    """Where the two elements of a pair stand in a list.
+
+    Parameters
+    ----------
+    pair : (str, str)
+        The two elements.
+    elements : sequence of str
+        The elements of a structure.
+
+    Returns
+    -------
+    (int, int)
+        Their indices.
+
+    Raises
+    ------
+    Unfit
+        An element is absent.
+    """
+    for element in pair:
+        if element not in elements:
+            raise Unfit(
+                f"no atom of element {element!r} in the structure; it has {sorted(elements)}"
+            )
+    a, b = pair
+    return elements.index(a), elements.index(b)
 
 
 def _edges(r_max: float, bin_width: float) -> np.ndarray:

@@ -173,10 +173,10 @@ def power_by(
         (Clopper and Pearson; ``..._low``, ``..._high``).
     """
     rows = []
-    for key, group in table.groupby(list(by)):
+    for _, group in table.groupby(list(by)):
         fell = group["Tf_K"].notna()
         rows.append(
-            dict(zip(by, key, strict=True))
+            {column: group[column].iloc[0] for column in by}
             | {
                 "runs": len(group),
                 "fell": int(fell.sum()),

@@ -67,14 +67,7 @@ class Partials:
         Unfit
             An element is absent.
         """
-        for element in pair:
-            if element not in self.elements:
-                raise Unfit(
-                    f"no atom of element {element!r} in the structure; it has "
-                    f"{sorted(self.elements)}"
-                )
-        a, b = (self.elements.index(element) for element in pair)
-        return self.S[a, b]
+        return self.S[rdf.indices_of(pair, self.elements)]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

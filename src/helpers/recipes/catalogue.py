@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, Field, RootModel, create_model
+from pydantic import Field, RootModel, create_model
 
 from helpers import paths, yaml_file
 from helpers.errors import Unfit, UserError, nearest
@@ -173,6 +173,18 @@ def test_sets() -> list[str]:
         The names.
     """
     return [name for name, r in set_recipes().items() if r.test]
+
+
+def test_sets_here() -> list[str]:
+    """Names of those `test_sets` that were made or came with the repository.
+
+    Returns
+    -------
+    list of str
+        The names.
+    """
+    here = set(dataset.names())
+    return [name for name in test_sets() if name in here]
 
 
 def potential_table() -> dict:
@@ -484,7 +496,7 @@ _SET_RUNS = {
 _SET = yaml_file.model_of(
     SetRecipe, without=["runs"], runs=(yaml_file.named(dict, yaml_file.RunName), ...)
 )
-_SETS: type[BaseModel] = RootModel[yaml_file.named(_SET)]
+_SETS = create_model("Sets", __base__=RootModel, root=(yaml_file.named(_SET), ...))
 _POTENTIAL = yaml_file.model_of(
     training.Recipe,
     without=["initial_potential"],

@@ -45,7 +45,7 @@ def atoms_of(frame: Frame) -> Atoms:
     """
     if frame.set:
         system = dataset.load(frame.set)
-        atoms = system.sub_system([frame.frame]).to_ase_structure()[0]
+        atoms = structures.images(system.sub_system([frame.frame]))[0]
         temperature = float(system["temperature_K"][frame.frame].item())
         origin = f"set {frame.set}, frame {frame.frame}"
     elif frame.run:
@@ -85,6 +85,8 @@ def _by_xtb(frame: Frame) -> Atoms:
         raise cp2k.DFTFailed(
             f"{error}; frames with benzimidazolate are sampled by GFN1-xTB: pip install tblite"
         ) from error
+    if (T := frame.temperature_K) is None:
+        raise Unfit("a frame sampled by GFN1-xTB needs its temperature_K")
     plain = asdict(frame) | {"every": XTB_EVERY, "first": XTB_FIRST}
     del plain["frame"], plain["phase"]
     folder = paths.BUILD / "sampling" / "xtb" / provenance.key(plain)
@@ -98,11 +100,11 @@ def _by_xtb(frame: Frame) -> Atoms:
                                      steps=100)  # fmt: skip
             with provenance.replacing(start) as part:
                 ase.io.write(part, relaxed, format="extxyz")
-        atoms = ase.io.read(start)
+        atoms = next(ase.io.iread(start, index=-1))
         atoms.calc = None
         wanted = XTB_FIRST + frame.frame * XTB_EVERY
         ramp = sampling.Ramp(
-            steps=wanted + 1, temperature_K=(frame.temperature_K,) * 2, seed=frame.seed,
+            steps=wanted + 1, temperature_K=(T, T), seed=frame.seed,
             friction_per_fs=0.02, keep_every=XTB_EVERY)  # fmt: skip
         file = sampling.run(atoms, ramp, calculator, folder / "trajectory.extxyz")
         return next(a for a in ase.io.read(file, ":") if a.info["step"] == wanted)

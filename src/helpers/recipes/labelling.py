@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
@@ -140,10 +141,9 @@ def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
 
 
 def _ramp(options: dict) -> sampling.Ramp:
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     try:
-        return sampling.Ramp(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-        )
+        return sampling.Ramp(**given)
     except TypeError as error:
         raise catalogue.BadRecipe(f"{paths.relative(paths.SETS)}: {error}") from error
 
@@ -179,9 +179,9 @@ def start_of(text: str, calculator: Calculator | None = None) -> Atoms:
     """
     if "@" in text:
         where, _, index = text.partition("@")
-        return _bare(ase.io.read(labels(*where.split("/"), calculator), index=int(index)))
+        return _bare(next(ase.io.iread(labels(*where.split("/"), calculator), index=int(index))))
     if text in EXTERNAL:
-        return _bare(ase.io.read(external(text)))
+        return _bare(next(ase.io.iread(external(text), index=-1)))
     return structures.load(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers import structures
+from helpers import statistics, structures
 from helpers.errors import Unfit
 from helpers.md.run import Run
+from helpers.observables import melt
 from helpers.recipes import catalogue, runs
+
+_BLOCKS = 5
+_AXES = ("cell_a_A", "cell_b_A", "cell_c_A")
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,85 @@ def seeds(names: Iterable[str]) -> dict[str, list[Run]]:
     if missing:
         print(f"not computed yet: {', '.join(missing)}")
     return found
+
+
+def melts(names: Iterable[str]) -> dict[str, tuple[Run, melt.Melt]]:
+    """The finished seeds of melts, each judged.
+
+    Parameters
+    ----------
+    names : iterable of str
+        See `seeds`.
+
+    Returns
+    -------
+    dict
+        name of the run -> the run, and what became of its crystal; behind the equilibration for
+        what `melt.judge` asks of nearness.
+    """
+    found = {}
+    for run in itertools.chain.from_iterable(seeds(names).values()):
+        path = run.trajectory
+        first = int(np.searchsorted(path.times_ps, run.recipe.equilibration_ps))
+        found[run.name] = (run, melt.judge(path.positions, path.cells, path.symbols, first))
+    return found
+
+
+def of_melts(
+    quenched: Mapping[str, Sequence[Run]], judged: Mapping[str, tuple[Run, melt.Melt]]
+) -> dict[str, list[Run]]:
+    """The quenches that go on from a melt that is one.
+
+    Parameters
+    ----------
+    quenched : mapping of str to sequence of Run
+        Result of `seeds`.
+    judged : mapping of str to (Run, Melt)
+        Result of `melts`.
+
+    Returns
+    -------
+    dict
+        As `seeds`, without the runs that go on from another melt; of these one line says so.
+    """
+    trusted = [run.recipe for run, found in judged.values() if found.trusted]
+    kept, left = {}, []
+    for name, many in quenched.items():
+        kept[name] = [run for run in many if run.recipe.after in trusted]
+        left += [run.name for run in many if run not in kept[name]]
+    if left:
+        print(f"shown, but in no verdict, since the melt before is none: {', '.join(left)}")
+    return {name: many for name, many in kept.items() if many}
+
+
+def at_rest(rested: Mapping[str, Run]) -> pd.DataFrame:
+    """Volume of runs at one temperature and pressure.
+
+    Parameters
+    ----------
+    rested : mapping of str to Run
+        Result of `finished`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each run: run, temperature_K, pressure_MPa, density_g_cm3, volume_A3 with
+        error_A3 (of five block means), and the lengths of the cell cell_a_A, cell_b_A, cell_c_A.
+    """
+    rows = []
+    for name, run in rested.items():
+        sampled = run.sampled
+        blocks = statistics.block_means(sampled["volume_A3"].to_numpy(), _BLOCKS)
+        rows.append({
+            "run": name,
+            "temperature_K": run.recipe.temperature_end_K,
+            "pressure_MPa": run.recipe.pressure_bar / 10,
+            "density_g_cm3": float(sampled["density_g_cm3"].mean()),
+            "volume_A3": float(sampled["volume_A3"].mean()),
+            "error_A3": float(blocks.std(ddof=1) / _BLOCKS**0.5),
+            **{axis: float(sampled[axis].mean()) for axis in _AXES},
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def together(samples: Sequence[Model]) -> Model:

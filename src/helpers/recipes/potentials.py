@@ -79,7 +79,7 @@ def make(name: str, *, threads: int | None = None) -> Potential:
         if set_name not in dataset.names():
             make_set = _drawn_at_random if set_name.endswith(dataset.RANDOM) else sets.make
             make_set(set_name)
-    watched = [s for s in catalogue.test_sets() if s in dataset.names()]
+    watched = catalogue.test_sets_here()
     return training.train(plan, name, threads=threads, watch=watched)
 
 

@@ -111,8 +111,8 @@ def numbers(findings: Sequence[Finding]) -> tables.Table:
     for one in findings:
         for k, number in enumerate(one.numbers):
             row = {"claim": "" if k else one.claim, "quantity": number.quantity}
-            row |= {"unit": units.pretty(number.unit), "paper": number.paper}
-            rows.append(row | {"this book": number.here})
+            said = {"unit": units.pretty(number.unit), "paper": number.paper}
+            rows.append(row | said | {"this book": number.here})
     columns = ["claim", "quantity", "unit", "paper", "this book"]
     if rows and not any(one.paper for one in findings):  # the paper is silent on all of them
         columns.remove("paper")
@@ -137,7 +137,7 @@ def accuracy(tests: pd.DataFrame) -> Finding:
     """
     theirs = [paper.value(f"table1.ZIF-4_{T}K.force_rmse_eV_per_A") for T in (300, 2500)]
     says = (
-        f"force errors of {theirs[0].number:g} eV/Å at 300 K and {_said(theirs[1])} at 2500 K are "
+        f"force errors of {theirs[0].number:g} eV/Å at 300 K and {theirs[1].said} at 2500 K are "
         "called accurate; it does not say how large the forces are."
     )
     if tests.empty:
@@ -239,7 +239,7 @@ def densities(found: Sequence[Stage]) -> str:
         f"{s.name} {s.density:.3f} g/cm³ ({_percent(theirs.number / s.density)})" for s in found
     )
     return (
-        f"What the paper calls crystal has about {_said(theirs)}. In brackets, how much that is "
+        f"What the paper calls crystal has about {theirs.said}. In brackets, how much that is "
         f"against the stages of this run: {against}.{_nearest(found, theirs.number)}"
     )
 
@@ -335,7 +335,7 @@ def undercoordination(
         sign(one["mean"].iloc[-1] - one["mean"].iloc[0], np.hypot(e, one["error"].iloc[0]))
         for e, one in zip(sure, (rule, share), strict=True)
     ]
-    more = sign(by_rule - by_bonds, np.hypot(*sure))
+    more = sign(by_rule - by_bonds, np.hypot(sure[0], sure[1]))
     if len(rule) < 2 or len(share) < 2 or None in (*grown, more):
         verdict = "cannot tell, since there are too few frames"
     elif grown[1] == 1:
@@ -521,7 +521,7 @@ def peaks_plateau(growth: pd.DataFrame, from_K: float, to_K: float) -> Finding:
         for pair, row in growth.set_index("pair").iterrows()
     }
     bond, net = signs.get("Zn–N"), signs.get("Zn–Zn")
-    if None in (bond, net):
+    if bond is None or net is None:
         return Finding(
             claim, "cannot tell, since too few widths can be read there", says, _changes(growth)
         )
@@ -637,7 +637,7 @@ def heterogeneity(uneven: pd.DataFrame, n_atoms: int) -> Finding:
             "cannot tell, since there is one window only",
             says,
             "unevenness "
-            + (", ".join(f"{row.unevenness:.2f}" for row in known.itertuples()) or "unknown")
+            + (", ".join(f"{row.unevenness:.2f}" for row in tables.each_row(known)) or "unknown")
             + ".",
         )
     first, most = known.iloc[0], known.loc[known["unevenness"].idxmax()]
@@ -680,17 +680,17 @@ def _compared(growth, claim, says, verdicts) -> Finding:
         return Finding(
             claim, "cannot tell, since too few widths can be read there", says, _changes(growth)
         )
-    signs = [
+    in_A, in_percent = (
         sign(
             rows.loc["Zn–N", f"change_{unit}"] - rows.loc["Zn–Zn", f"change_{unit}"],
             np.hypot(rows.loc["Zn–N", f"error_{unit}"], rows.loc["Zn–Zn", f"error_{unit}"]),
         )
         for unit in ("A", "percent")
-    ]
-    if None in signs:
+    )
+    if in_A is None or in_percent is None:
         verdict = "cannot tell, since too few widths can be read there"
-    elif signs[0] == signs[1]:
-        verdict = verdicts[signs[0]]
+    elif in_A == in_percent:
+        verdict = verdicts[in_A]
     else:
         words = {
             0: "no difference beyond the errors",
@@ -698,15 +698,15 @@ def _compared(growth, claim, says, verdicts) -> Finding:
             -1: "Zn–Zn widens faster",
         }
         verdict = (
-            f"depends on the measure: in Å {words[signs[0]]}, in percent of the width "
-            f"{words[signs[1]]}"
+            f"depends on the measure: in Å {words[in_A]}, in percent of the width "
+            f"{words[in_percent]}"
         )
     return Finding(claim, verdict, says, _changes(growth), _percents(growth))
 
 
 def _changes(growth) -> str:
     known = growth.dropna(subset="change_A")
-    said = [f"{x.pair} by {x.change_A:+.3f} ± {x.error_A:.3f} Å" for x in known.itertuples()]
+    said = [f"{x.pair} by {x.change_A:+.3f} ± {x.error_A:.3f} Å" for x in tables.each_row(known)]
     return f"the widths change, {', '.join(said)}." if said else "no line through the widths."
 
 
@@ -717,7 +717,7 @@ def _percents(growth) -> tuple[Number, ...]:
             "%",
             f"{x.change_percent:+.0f} ± {x.error_percent:.0f}",
         )
-        for x in growth.dropna(subset="change_percent").itertuples()
+        for x in tables.each_row(growth.dropna(subset="change_percent"))
     )
 
 
@@ -740,11 +740,6 @@ def _nearest(found: Sequence[Stage], density: float) -> str:
         if name == "crystal"
         else f"what is called {name} here, not the crystal."
     )
-
-
-def _said(value: paper.Value) -> str:
-    """A value of the paper with the unit as a reader writes it, and its place."""
-    return f"{value.number} {units.pretty(value.unit)} ({value.place})"
 
 
 def _short(value: float) -> str:

@@ -57,7 +57,7 @@ def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Fin
     if run is None:
         return Finding(claim, "not tested, since there is no DPMD-Test potential", says, "nothing.")
     end = (Number("the run", "-", fate(run).rstrip(".")),)
-    if not compared:
+    if not compared or distances is None:
         heated = run.trajectory.temperatures_K.max() > run.recipe.temperature_start_K
         at_once = f"; it is unstable already at {run.recipe.temperature_start_K:.0f} K"
         return Finding(
@@ -139,7 +139,7 @@ def nearly_identical(compared, distances: pd.DataFrame | None) -> Finding:
         The conclusion.
     """
     says = "the two curves are nearly identical."
-    if not compared:
+    if not compared or distances is None:
         claim = f"{compared.name} beside the reference (Fig. 3a)"
         return Finding(claim, "not tested", says, f"{compared.why_not}.")
     claim = f"{compared.name} at {compared.temperature_K:.0f} K (Fig. 3a)"
@@ -286,7 +286,7 @@ def barriers_beside_line(found: Activation) -> Finding:
         tuple(
             Number(f"lower bound at {row.temperature_K:.0f} K", "kJ/mol",
                    f"{row.lower_bound_kJ_mol:.0f}", f"{dU - row.temperature_K * dS / 1000:.0f}")
-            for row in bounds.itertuples()
+            for row in tables.each_row(bounds)
         ),
     )  # fmt: skip
 

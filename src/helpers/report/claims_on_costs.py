@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.report import paper
+from helpers.report import paper, tables
 from helpers.report.claims import Finding, Number
 
 
@@ -37,7 +37,7 @@ def home_computer(steps: pd.DataFrame) -> Finding:
         "the dearest of the paper's.",
         tuple(
             Number(f"{row.setting}, {row.threads} threads", "days", f"{row.days:.2f}")
-            for row in steps.rename(columns={days: "days"}).itertuples()
+            for row in tables.each_row(steps.rename(columns={days: "days"}))
         ),
     )
 
@@ -91,7 +91,7 @@ def goals(outlook: pd.DataFrame) -> Finding:
         The conclusion.
     """
     missed = outlook[~outlook["reached"]]
-    named = [f"{row.group} {row.error.split('_')[0]}" for row in missed.itertuples()]
+    named = [f"{row.group} {row.error.split('_')[0]}" for row in tables.each_row(missed)]
     return Finding(
         "Goals of this book",
         f"{len(outlook) - len(missed)} of {len(outlook)} are reached",

@@ -15,7 +15,7 @@ from helpers.report import tables
 from helpers.report.claims import Finding, Number
 
 SIGNIFICANT = 0.05  # probability of chance
-_NONE = "cannot tell, since no quench is computed"
+_NONE = "cannot tell, since no quench of a melt is computed"
 _ONE_SEED = "cannot tell, since one seed does not say how far seeds differ"
 
 

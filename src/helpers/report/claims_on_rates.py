@@ -8,15 +8,13 @@ same answer in both; until then it is open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
-from helpers import units
 from helpers.errors import Unfit
 from helpers.observables import censored, detection, run_table
 from helpers.report import paper, tables
@@ -170,10 +168,13 @@ def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None
     cells = of_cells.agg(tell="size", fell="count")
     enough = cells[cells["tell"] >= FEWEST_SEEDS]
     if len(enough) < FEWEST_CELLS:
-        so_far = "; ".join(f"{row.tell} of {_cell(row)}" for row in _rows(cells)) or "none"
+        counted = [f"{row.tell} of {_cell(row)}" for row in tables.each_row(cells)]
+        so_far = "; ".join(counted) or "none"
         lacking = f"two seeds each of two sizes or shapes are needed, so far: {so_far}"
     elif (enough["fell"] > 0).nunique() > 1:
-        counted = [f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in _rows(enough)]
+        counted = [
+            f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
+        ]
         lacking = f"the density falls in {' and in '.join(counted)}"
     else:
         return found
@@ -195,11 +196,11 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
             "-",
             f"{row.fell} of {row.runs}; {100 * getattr(row, column):.0f} %",
         )
-        for row in _rows(groups)
+        for row in tables.each_row(groups)
     )
     counted = [
         f"{r.fell} of {r.runs} {'run' if r.runs == 1 else 'runs'} at {r.rate_K_per_ps:g} K/ps"
-        for r in _rows(fell)
+        for r in tables.each_row(fell)
     ]
     here = f"the density falls in {', '.join(counted) or 'no run'}"
     last = fell["rate_K_per_ps"].max()
@@ -251,7 +252,7 @@ def _rate_dependence(table: pd.DataFrame) -> Finding:
     seeds = run_table.seeds(table)
     numbers = tuple(
         Number(f"mean Tf at {row.rate_K_per_ps:g} K/ps, 95 %", "K", mean_with_limits(row))
-        for row in _rows(censored.by_rate(seeds))
+        for row in tables.each_row(censored.by_rate(seeds))
     )
     try:
         trend = censored.trend(seeds)
@@ -299,13 +300,13 @@ def _size(table: pd.DataFrame) -> Finding:
         f"{row.fell} of {row.runs} seeds of {row.n_atoms} atoms"
         + (f" (a fall of 10 % would have been seen up to {row.seen_up_to_K:.0f} K)" if row.fell == 0
            and np.isfinite(row.seen_up_to_K) else "")
-        for row in _rows(rows)
+        for row in tables.each_row(rows)
     )  # fmt: skip
     numbers = [
         Number(f"seeds of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
                "one of 10 % is found", "-", f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
         for pair in pairs
-        for row in _rows(pair)
+        for row in tables.each_row(pair)
     ]  # fmt: skip
     if small["fell"] and large["fell"]:
         for name, words in (("Tf", "Tf"), ("width", "width of the fall")):
@@ -352,7 +353,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         "The low density as an error of pressure",
         verdict,
         "not considered; its crystal has about "
-        f"{_said(paper.value('stages.density_crystal_g_per_cm3'))}.",
+        f"{paper.value('stages.density_crystal_g_per_cm3').said}.",
         f"the density falls in {', '.join(counted) or 'no run'}.",
         tuple(
             Number(f"seeds that fall at {p:g} GPa; how often one of 10 % is found", "-",
@@ -395,7 +396,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
     return Finding(
         "Claim (4), a low density before melting",
         verdict,
-        f"about {_said(theirs)} falls at {_said(their_fall)} at 1 K/ps.",
+        f"about {theirs.said} falls at {their_fall.said} at 1 K/ps.",
         f"the fall {', '.join(ranges)}." if ranges else "no fall.",
         (
             Number("seeds that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
@@ -450,7 +451,7 @@ def _exchange(table: pd.DataFrame) -> Finding:
             Number(f"{row.name}: end of the fall, first break, first exchange", "K",
                    f"{row.fallen_K:.0f}, {_or_above(row.first_break_K, row.first_break_above_K)}, "
                    f"{_or_above(row.first_exchange_K, row.first_exchange_above_K)}")
-            for row in _rows(table[table["Tf_K"].notna()])
+            for row in tables.each_row(table[table["Tf_K"].notna()])
         ),
     )  # fmt: skip
 
@@ -477,11 +478,6 @@ def mean_with_limits(row) -> str:
     return f"{row.mean_K:.0f} ({row.low_K:.0f} to {row.high_K:.0f})"
 
 
-def _rows(table: pd.DataFrame) -> Iterable[Any]:
-    """The rows, with their columns as attributes."""
-    return table.itertuples(index=False)
-
-
 def _size_seen(table: pd.DataFrame) -> tuple[str, str]:
     """Column and words of the planted fall that is nearest below the falls that are seen."""
     mean = table["drop"].mean()
@@ -500,7 +496,7 @@ def _lacking(rows: pd.DataFrame) -> str:
     said = [f"there is one seed of {n} atoms" for n in few["n_atoms"]]
     said += [
         f"{row.n_atoms} atoms show a fall of 10 % in {100 * row.seen_10:.0f} % of the cases only"
-        for row in _rows(blind)
+        for row in tables.each_row(blind)
     ]
     return " and ".join(said)
 
@@ -522,7 +518,3 @@ def _or_above(at: float, above: float) -> str:
     if np.isfinite(at):
         return f"{at:.0f}"
     return f"> {above:.0f}" if np.isfinite(above) else "–"
-
-
-def _said(value: paper.Value) -> str:
-    return f"{value.number} {units.pretty(value.unit)} ({value.place})"

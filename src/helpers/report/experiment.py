@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import paths
+from helpers import paths, yaml_file
 from helpers.errors import NotThere, Unfit
-from helpers.observables import as_measured, diffraction_peak, radiation, scattering
+from helpers.observables import as_measured, compression, diffraction_peak, radiation, scattering
 from helpers.observables.as_measured import Seen
 from helpers.observables.pair_distribution import Transform
+from helpers.report import tables
 
 GLASS = "zif4-glass-xray"  # its folder in data/experiments
 ZERO_CELSIUS_K = 273.15
@@ -37,6 +38,66 @@ TRANSFORM = Transform(Q_max_per_A=23.3625, window="top hat", width_A=0.1)
 #: imidazolate, which hardly move, falls to half. Something less than a full beam of glass is seen
 #: there, or the glass decomposes; F(Q) does not say which. So every comparison has a free scale.
 NORMALISATION = "mean square"
+
+
+@cache
+def crystal() -> dict[str, dict]:
+    """What is measured on crystals: quantity, with its unit in the name -> value, at, doi."""
+    return yaml_file.read(paths.EXPERIMENTS / "zif4-crystal.yaml").content
+
+
+def beside_crystal(states: pd.DataFrame) -> pd.DataFrame:
+    """A crystal at several pressures and temperatures beside what is measured.
+
+    The bulk modulus is that of the states that are open, at the temperature of the
+    first; closed is a volume below 0.85 of that of the first state.
+
+    Parameters
+    ----------
+    states : DataFrame
+        Result of ``peers.at_rest``; the first row is the crystal at rest.
+
+    Returns
+    -------
+    DataFrame
+        A row for each quantity: quantity, here, measured, at, DOI. "cannot tell" where the states
+        do not reach far enough.
+    """
+    rest = states.iloc[0]
+    pressed = states[states["temperature_K"] == rest["temperature_K"]].sort_values("pressure_MPa")
+    cooled = states[(states["pressure_MPa"] == rest["pressure_MPa"])]
+    cooled = cooled.sort_values("temperature_K", ascending=False)
+    found = {"density_g_cm3": f"{rest['density_g_cm3']:.3f}"}
+    still = pressed[pressed["volume_A3"] > compression.CLOSED * rest["volume_A3"]]
+    found["bulk_modulus_GPa"] = "cannot tell"
+    if len(still) > 1:
+        modulus = compression.bulk_modulus(
+            still["pressure_MPa"] / 1000, still["volume_A3"], still["error_A3"]
+        )
+        found["bulk_modulus_GPa"] = tables.number(*modulus)
+    for quantity, path, setting in (
+        ("closing_pressure_MPa", pressed, "pressure_MPa"),
+        ("closing_temperature_K", cooled, "temperature_K"),
+    ):
+        at = compression.first_closed(
+            path[setting].to_numpy(), path["volume_A3"], rest["volume_A3"]
+        )
+        beyond = "below" if setting == "temperature_K" else "above"
+        last = f"{beyond} {path[setting].iloc[-1]:g}" if len(path) > 1 else "cannot tell"
+        found[quantity] = last if at is None else f"{at:g}"
+    coldest = cooled["volume_A3"].iloc[-1] / rest["volume_A3"] - 1
+    found["closing_volume_percent"] = f"{100 * coldest:+.1f}" if len(cooled) > 1 else "cannot tell"
+    measured = crystal()
+    return pd.DataFrame([
+        {
+            "quantity": tables.header(name),
+            "here": here,
+            "measured": measured[name]["value"],
+            "at": measured[name]["at"],
+            "DOI": measured[name]["doi"],
+        }
+        for name, here in found.items()
+    ])  # fmt: skip
 
 
 @dataclass(frozen=True)

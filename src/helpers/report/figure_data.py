@@ -98,7 +98,7 @@ def _panel(ax: Axes, number: int) -> str:
 
 def _drawn(ax: Axes) -> Iterator[dict]:
     for line in ax.get_lines():
-        name = line.get_label()
+        name = str(line.get_label())
         x, y = (np.asarray(a) for a in line.get_data(orig=False))
         if line.get_transform() != ax.transData or (x.size < 3 and name.startswith("_")):
             continue  # axvline, axhline, caps of error bars
@@ -107,7 +107,7 @@ def _drawn(ax: Axes) -> Iterator[dict]:
     for points in ax.collections:
         if isinstance(points, PathCollection):
             for one, other in np.asarray(points.get_offsets()):
-                yield {"series": _named(points.get_label()), "x": one, "y": other}
+                yield {"series": _named(str(points.get_label())), "x": one, "y": other}
     for bars in ax.containers:
         if isinstance(bars, BarContainer):
             for bar in bars:
@@ -115,7 +115,7 @@ def _drawn(ax: Axes) -> Iterator[dict]:
                 flat = bars.orientation == "horizontal"
                 x = bar.get_x() + bar.get_width() if flat else middle
                 y = bar.get_y() + bar.get_height() / (2 if flat else 1)
-                yield {"series": _named(bars.get_label()), "x": x, "y": y}
+                yield {"series": _named(str(bars.get_label())), "x": x, "y": y}
     for image in ax.images:
         values = np.asarray(image.get_array())
         if values.ndim != 2:

@@ -8,7 +8,7 @@ from functools import cache
 
 import yaml
 
-from helpers import paths
+from helpers import paths, units
 from helpers.errors import UserError, nearest
 
 _NOT_NUMBERS = ("claims", "contradictions")
@@ -27,7 +27,7 @@ class Value:
 
     Attributes
     ----------
-    number : float, int, str or tuple of float
+    content : float, int, str or tuple of float
         The number or numbers, or the paper's word where it gives a word.
     unit : str
         In ASCII ("A" = Angstrom); "-" for a pure number.
@@ -37,13 +37,25 @@ class Value:
         Remark of this book.
     """
 
-    number: float | int | str | tuple[float, ...]
+    content: float | int | str | tuple[float, ...]
     unit: str
     place: str
     note: str = ""
 
+    @property
+    def number(self) -> float:
+        """The value where it is one number; TypeError where it is not."""
+        if isinstance(self.content, (int, float)):
+            return self.content
+        raise TypeError(f"{self} is not one number")
+
+    @property
+    def said(self) -> str:
+        """As a sentence quotes it: content, unit with its symbols, and place."""
+        return f"{self.content} {units.pretty(self.unit)} ({self.place})"
+
     def __str__(self) -> str:
-        text = str(self.number) if self.unit == "-" else f"{self.number} {self.unit}"
+        text = str(self.content) if self.unit == "-" else f"{self.content} {self.unit}"
         return f"{text} ({self.place})"
 
 
@@ -185,9 +197,9 @@ def _values() -> dict[str, Value]:
 def _leaves(key: str, entry: dict, place: str) -> Iterator[tuple[str, Value]]:
     place = entry.get("place", place)
     if "value" in entry:
-        number = entry["value"]
-        number = tuple(number) if isinstance(number, list) else number
-        yield key, Value(number, entry["unit"], place, entry.get("note", ""))
+        content = entry["value"]
+        content = tuple(content) if isinstance(content, list) else content
+        yield key, Value(content, entry["unit"], place, entry.get("note", ""))
         return
     for name, below in entry.items():
         if name != "place":

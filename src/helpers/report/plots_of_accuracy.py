@@ -43,7 +43,8 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
             ax.get_legend().remove()
     look = {"ncols": 5, "fontsize": 8, "markerscale": 3}
     for handle in figure.legend(*first, loc="outside lower center", **look).legend_handles:
-        handle.set_alpha(1)
+        if handle:
+            handle.set_alpha(1)
     return figure
 
 
@@ -71,7 +72,7 @@ def checkpoints(curve: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     figure, panels = style.axes(("steps", "-"), ("", "-"), ncols=3, width=3.3, height=3.0)
     for ax, (column, said) in zip(panels, errors.items(), strict=True):
         for role, rows in curve.groupby("role"):
-            ax.semilogy(rows["step"], rows[column], "o-", label=names[role])
+            ax.semilogy(rows["step"], rows[column], "o-", label=names[str(role)])
         ax.yaxis.set_major_formatter("{x:.3g}")
         ax.yaxis.set_minor_formatter("{x:.3g}")
         ax.set_ylabel(style.label(*said))
@@ -97,5 +98,46 @@ def energy_of_volume(curves: Mapping[str, pd.DataFrame]) -> Axes:
     for name, curve in curves.items():
         curve = curve.sort_values("volume_percent")
         ax.plot(curve["volume_percent"], curve["energy_meV_per_atom"], "o-", label=name)
+    ax.legend()
+    return ax
+
+
+def energies_of_near_pairs(table: pd.DataFrame) -> Axes:
+    """Error of the energy of each frame, against the shortest distance between two Zn in it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``close_pairs.forces_along`` (A, eV).
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("shortest Zn–Zn distance", "A"), ("error of the cell's energy", "eV"))
+    ax.axhline(0, color="0.6", lw=0.8)
+    ax.plot(table["distance_A"], table["energy_error_eV"], "o", mfc="none")
+    return ax
+
+
+def forces_between(table: pd.DataFrame) -> Axes:
+    """Force that drives the two nearest Zn of each frame apart, against their distance.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``close_pairs.forces_along`` (A, eV/A).
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("Zn–Zn distance", "A"), ("force between the two", "eV/A"))
+    ax.axhline(0, color="0.6", lw=0.8)
+    ax.plot(table["distance_A"], table["reference"], "o", mfc="none", label="reference")
+    ax.plot(table["distance_A"], table["potential"], "x", label="potential")
+    ax.plot(table["distance_A"], table["with_wall"], "+", label="potential and wall")
     ax.legend()
     return ax

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from helpers.observables.rdf import RDF
 from helpers.report import paper, plots, style
 
 
@@ -66,7 +66,7 @@ def total_rdf(curves: Mapping[str, object], title: str, half_cell: float) -> Axe
     return ax
 
 
-def valley(curves: Mapping[float, object]) -> Axes:
+def valley(curves: Mapping[float, RDF]) -> Axes:
     """Zn-N g(r) by temperature and its valley, with the temperature of the paper in the title.
 
     Parameters
@@ -85,7 +85,7 @@ def valley(curves: Mapping[float, object]) -> Axes:
     return ax
 
 
-def running_coordination(curves: Mapping[float, object], title: str) -> Axes:
+def running_coordination(curves: Mapping[float, RDF], title: str) -> Axes:
     """Number of neighbours within r, a curve for each temperature, with its standard error.
 
     Parameters
@@ -128,4 +128,4 @@ def activation(found, range_K: tuple[float, float] = (300.0, 2100.0)) -> Axes:
         f"Table 2, {name}": (row["dU_kJ_per_mol"].number, row["dS_J_per_mol_K"].number)
         for name, row in paper.rows("table2").items()
     }
-    return plots.activation(found.barriers, found.line, theirs, np.asarray(range_K))
+    return plots.activation(found.barriers, found.line, theirs, range_K)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from helpers.report import paper, style
+from helpers.report import paper, style, tables
 
 _LINES = {  # of the paper: value -> (line, name)
     "speed.fpmd_ns_per_day": (":", "paper, FPMD, 300 atoms"),
@@ -28,7 +28,7 @@ def speeds(table: pd.DataFrame) -> Axes:
     """
     _, ax = style.axes(("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(table) + 1)
     names = [f"{row.engine}, {row.atoms} atoms, {row.ranks} x {row.threads}"
-             for row in table.itertuples()]  # fmt: skip
+             for row in tables.each_row(table)]  # fmt: skip
     ax.barh(names, table["ns_per_day"], color=style.SERIES_COLOURS[0])
     for key, (line, name) in _LINES.items():
         ax.axvline(paper.value(key).number, ls=line, lw=1, color="black", label=name)

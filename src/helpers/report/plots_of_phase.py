@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from helpers.observables.density_stages import Onset
+from helpers.observables.local_density import LocalDensity
 from helpers.report import paper, plots, style
 
 _RED = "#d55e00"
@@ -43,7 +45,7 @@ def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
     return style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
 
 
-def local_densities(local: Mapping[str, object], at_random) -> Axes:
+def local_densities(local: Mapping[str, LocalDensity], at_random: LocalDensity) -> Axes:
     """Shares of boxes by their density, a line for each window, and for atoms at random.
 
     Parameters
@@ -144,7 +146,7 @@ def shares(binned: Mapping[str, pd.DataFrame], quantity: str, unit: str = "%") -
 
 
 def displacements(
-    binned: Mapping[str, pd.DataFrame], onsets: Mapping[str, object], half_way_A: float
+    binned: Mapping[str, pd.DataFrame], onsets: Mapping[str, Onset | None], half_way_A: float
 ) -> Axes:
     """Root-mean-square displacement (A) of each element, and where it sets out (dotted).
 
@@ -166,9 +168,8 @@ def displacements(
     for element, mean in binned.items():
         look = {"name": element, "colour": style.element_colour(element)}
         style.banded(ax, mean["temperature_K"], mean["mean"], mean["error"], **look)
-        if onsets[element]:
-            at = onsets[element].temperature_K
-            ax.axvline(at, color=look["colour"], ls=":", lw=1)
+        if onset := onsets[element]:
+            ax.axvline(onset.temperature_K, color=look["colour"], ls=":", lw=1)
     ax.axhline(half_way_A, color="black", ls="--", lw=1, label="half way to the next Zn")
     ax.legend(fontsize=8, loc="upper left")
     return ax

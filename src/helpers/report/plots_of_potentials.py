@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -84,7 +85,7 @@ def parity(
         drawn = np.sort(np.random.default_rng(0).choice(drawn, _POINTS_DRAWN, replace=False))
     names = list(dict.fromkeys(groups.tolist()))
     many = len(names) > len(style.SERIES_COLOURS)
-    series = plt.get_cmap("tab20").colors if many else style.SERIES_COLOURS
+    series = list(plt.get_cmap("tab20")(range(20))) if many else style.SERIES_COLOURS
     for i, name in enumerate(names):
         chosen = drawn[groups[drawn] == name]
         colour = (colours or {}).get(name) or style.ELEMENT_COLOURS.get(
@@ -112,9 +113,14 @@ def parity(
     )
     ax.set_aspect("equal", adjustable="datalim")
     if any(groups):
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3, "fontsize": 7}
+        below: dict[str, Any] = {
+            "loc": "upper center",
+            "bbox_to_anchor": (0.5, -0.15),
+            "ncols": 3,
+            "fontsize": 7,
+        }
         legend = ax.legend(markerscale=3, **below if many else {"loc": "lower right"})
-        for handle in legend.legend_handles:
+        for handle in filter(None, legend.legend_handles):
             handle.set_alpha(1)
     return ax
 

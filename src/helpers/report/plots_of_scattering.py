@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import cycle
 
 import matplotlib.pyplot as plt
@@ -128,7 +128,7 @@ def structure_factors(cold: HeatedGlass, models: Mapping[str, Seen], q_max: floa
     low = cold.Q_per_A < q_max
     Q = cold.Q_per_A[low]
     step = 1.1 * np.ptp(Q * cold.F[low])
-    for n, (name, one) in enumerate(reversed(models.items())):
+    for n, (name, one) in enumerate(reversed(list(models.items()))):
         scale = pair_distribution.agreement(one.r, one.D, cold.D, 1.0, 10.0).scale
         ax.plot(Q, Q * cold.F[low] + n * step, **_MEASURED)
         colour = style.SERIES_COLOURS[(len(models) - 1 - n) % len(style.SERIES_COLOURS)]
@@ -162,7 +162,7 @@ def pair_distributions(cold: HeatedGlass, models: Mapping[str, Seen], r_max: flo
     near = (cold.r_A > 0.9) & (cold.r_A < r_max)
     r = cold.r_A[near]
     step = 1.1 * np.ptp(cold.D[near])
-    for n, (name, one) in enumerate(reversed(models.items())):
+    for n, (name, one) in enumerate(reversed(list(models.items()))):
         found = pair_distribution.agreement(one.r, one.D, cold.D, 1.0, 10.0)
         colour = style.SERIES_COLOURS[(len(models) - 1 - n) % len(style.SERIES_COLOURS)]
         ax.plot(r, cold.D[near] + n * step, **_MEASURED)
@@ -269,7 +269,7 @@ def down_and_up(tables: Mapping[str, pd.DataFrame]) -> Axes:
     return ax
 
 
-def _two_panels(x: Sequence[str], y: Sequence[str], x2: Sequence[str], y2: Sequence[str]):
+def _two_panels(x: tuple[str, str], y: tuple[str, str], x2: tuple[str, str], y2: tuple[str, str]):
     figure, panels = style.axes(x, y, nrows=2, width=6.4, height=3.2)
     panels[1].set_xlabel(style.label(*x2))
     panels[1].set_ylabel(style.label(*y2))

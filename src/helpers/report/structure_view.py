@@ -322,7 +322,7 @@ class BoxView(StructureView):
         ax.set_aspect("equal")
         ax.axis("off")
         ax.set_title(self.title, loc="left", fontsize=15)
-        ax.add_collection(LineCollection(edges[..., :2], colors="black", linewidths=0.8))
+        ax.add_collection(LineCollection(list(edges[..., :2]), colors="black", linewidths=0.8))
         near = place[order, 2] - place[:, 2].min()
         size = 0.35 * (self.atoms.get_volume() / len(place)) ** (1 / 3)
         balls = EllipseCollection(
@@ -427,7 +427,7 @@ def still(
     for lines, weight in zip(edges, (0.8, 2.0), strict=False):
         ax.add_collection(
             LineCollection(
-                lines[..., :2],
+                list(lines[..., :2]),
                 colors="black",
                 linewidths=weight,
                 zorder=0 if weight < 1 else _SLABS + 3,

@@ -20,7 +20,7 @@ from helpers.report.paper import Value
 
 ELEMENT_COLOURS = {"C": "#4d4d4d", "H": "#e69f00", "N": "#0072b2", "Zn": "#d55e00"}
 SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -218,7 +218,8 @@ def against_temperature(
     if ax is None:
         _, ax = axes(("temperature", "K"), (quantity, unit))
     temperature_K, values = np.asarray(temperature_K, float), np.asarray(values, float)
-    colour = colour or ax._get_lines.get_next_color()
+    # the next of the cycle: two lines share it, and the axes have no public way to it
+    colour = colour or ax._get_lines.get_next_color()  # ty: ignore[missing-union-attribute]
     if window > 1:
         ax.plot(temperature_K, values, color=colour, alpha=0.18, linewidth=0.6, rasterized=True)
     ax.plot(

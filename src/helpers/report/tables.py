@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from helpers import units
 from helpers.errors import Unfit
+from helpers.observables.pmf import FreeEnergyLine
 from helpers.report import paper
 
 # Descriptions of sets and names of files are the users' own words: no table of a page, Styler or
@@ -22,6 +25,22 @@ NOT_COMPUTED = "not computed yet"
 NOT_GIVEN = "not given"
 NOT_DETERMINED = "not determined"
 _UNBROKEN = {"", "unit", "paper", "this book"}  # columns whose cells stay on one line
+
+
+def each_row(table: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a table, with their columns as attributes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table.
+
+    Returns
+    -------
+    iterator of namedtuple
+        The rows.
+    """
+    return iter(table.itertuples(index=False))
 
 
 @dataclass(frozen=True)
@@ -67,7 +86,7 @@ class Table:
         self.frame = frame
         self.caption = caption
 
-    def styler(self) -> pd.io.formats.style.Styler:
+    def styler(self) -> Styler:
         """The table as a pandas Styler, without index and escaped.
 
         The HTML depends on the content alone, so that executing a chapter again does not change it.
@@ -78,22 +97,20 @@ class Table:
             The table.
         """
         content = self.caption + self.frame.to_csv()
-        styler = self.frame.style.hide(axis="index").format(escape="html")
+        styler = self.frame.style.hide(axis="index")
+        styler.format(escape="html")
         styler.format_index(escape="html", axis="columns")
         styler.set_uuid(hashlib.sha256(content.encode()).hexdigest()[:8])
         styler.set_table_attributes('class="table paper-table"')
-        styler.set_table_styles(
-            [
-                {"selector": "caption", "props": "caption-side: top; text-align: left;"},
-                {"selector": "th", "props": "text-align: left;"},
-                {"selector": "td", "props": "text-align: left; vertical-align: top;"},
-                *(
-                    {"selector": f"td.col{i}", "props": "white-space: nowrap;"}
-                    for i, column in enumerate(self.frame.columns)
-                    if column in _UNBROKEN
-                ),
-            ]
-        )
+        css = {
+            "caption": "caption-side: top; text-align: left;",
+            "th": "text-align: left;",
+            "td": "text-align: left; vertical-align: top;",
+        }
+        for i, column in enumerate(self.frame.columns):
+            if column in _UNBROKEN:
+                css[f"td.col{i}"] = "white-space: nowrap;"
+        styler.set_table_styles([{"selector": where, "props": look} for where, look in css.items()])
         return styler.set_caption(html.escape(self.caption)) if self.caption else styler
 
     def _repr_html_(self) -> str:
@@ -212,7 +229,7 @@ def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
             {
                 "quantity": [r.quantity for r in rows],
                 "unit": [units.pretty(r.unit) for r in rows],
-                "paper": [NOT_GIVEN if r.paper is None else _plain(r.paper.number) for r in rows],
+                "paper": [NOT_GIVEN if r.paper is None else _plain(r.paper.content) for r in rows],
                 "this book": [number(r.ours, r.error) for r in rows],
                 "place": ["" if r.paper is None else r.paper.place for r in rows],
                 "made by": [r.run for r in rows],
@@ -246,13 +263,15 @@ def of_paper(group: str, caption: str = "") -> Table:
     first = next(iter(rows.values()))
     columns = {"": [name.replace("_", " ") for name in rows]}
     for name, value in first.items():
-        columns[_header(name, value.unit)] = [_plain(r[name].number) for r in rows.values()]
+        columns[_header(name, value.unit)] = [_plain(r[name].content) for r in rows.values()]
     place = next(iter(first.values())).place
     return Table(pd.DataFrame(columns), caption or f"The paper, {place}")
 
 
 def activation(
-    lines: Mapping[str, object], caption: str = "", at_1800K: Mapping[str, str] | None = None
+    lines: Mapping[str, FreeEnergyLine | None],
+    caption: str = "",
+    at_1800K: Mapping[str, str] | None = None,
 ) -> Table:
     """The paper's Table 2 with the free-energy lines of this book in further columns.
 
@@ -283,7 +302,7 @@ def activation(
     for name, line in lines.items():
         columns[name] = [NOT_COMPUTED] * 4
         if line is None:
-            if name in (at_1800K or {}):
+            if at_1800K and name in at_1800K:
                 columns[name] = [NOT_DETERMINED] * 3 + [at_1800K[name]]
             continue
         means, errors = zip(
@@ -331,7 +350,8 @@ _ENDINGS = {  # of column names -> unit, the longest first
     "meV_per_atom": "meV/atom", "eV_per_atom": "eV/atom",
     "ns_per_day": "ns/day", "s_per_step": "s/step", "kB_per_atom": "kB/atom", "eV_per_A": "eV/A",
     "kJ_mol": "kJ/mol", "K_per_ps": "K/ps", "percent": "%", "g_cm3": "g/cm3", "per_ns": "1/ns",
-    "A2": "A^2", "MiB": "MiB", "GPa": "GPa", "ps": "ps", "ns": "ns", "K": "K", "A": "A",
+    "A2": "A^2", "A3": "A^3", "MiB": "MiB", "GPa": "GPa", "MPa": "MPa", "ps": "ps", "ns": "ns",
+    "K": "K", "A": "A",
 }  # fmt: skip
 _WORDS = {"rmse": "RMSE", "rms": "RMS", "n": "number of", "dF": "ΔF‡"}  # in names of columns
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 import numpy as np
 import pandas as pd
 
 from helpers.observables.activation import Activation
+from helpers.observables.rdf import RDFs
 from helpers.report import paper, tables
 from helpers.report.tables import Table
 
@@ -54,7 +55,7 @@ def flow(table: pd.DataFrame) -> Table:
     """
     said = [
         f"< {row.D:.2f}" if row.limited else tables.number(row.D, row.error)
-        for row in table.itertuples()
+        for row in tables.each_row(table)
     ]
     names = {
         "temperature_K": "T (K)",
@@ -70,7 +71,7 @@ def flow(table: pd.DataFrame) -> Table:
     return tables.headed(table, columns=names, decimals=2)
 
 
-def curves(rdfs: Mapping[float, object], pairs) -> pd.DataFrame:
+def curves(rdfs: Mapping[float, RDFs], pairs) -> pd.DataFrame:
     """g(r) of several pairs at several temperatures, a row for each point, for a slider.
 
     Parameters
@@ -95,7 +96,7 @@ def curves(rdfs: Mapping[float, object], pairs) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def frames_by_temperature(counts: Mapping[str, Mapping[float, object]]) -> Table:
+def frames_by_temperature(counts: Mapping[str, Mapping[float, Sized]]) -> Table:
     """Number of frames that each trajectory has near each temperature.
 
     Parameters

@@ -5,6 +5,47 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.report import tables
+from helpers.report.tables import Table
+
+#: columns of ``accuracy.compare`` with the time of a frame, as a reader finds them
+BESIDE_CP2K = {
+    "system": "system",
+    "frames": "frames",
+    "atoms": "atoms",
+    "force_rms_eV_per_A": "RMS force (eV/Å)",
+    "reference-CP2K force_eV_per_A": "force RMSE (eV/Å)",
+    "reference-CP2K energy_meV_per_atom": "energy RMSE (meV/atom)",
+    "reference-CP2K virial_meV_per_atom": "virial RMSE (meV/atom)",
+    "seconds": "median time of a frame (s)",
+}
+
+
+def amounts(n_of: pd.Series, n_sets: int) -> Table:
+    """How many frames there are for what, beside the paper's.
+
+    Parameters
+    ----------
+    n_of : Series
+        Numbers of frames for ``training``, ``validation`` and ``test``.
+    n_sets : int
+        Number of sets.
+
+    Returns
+    -------
+    Table
+        The table.
+    """
+    share = n_of / max(n_of["training"] + n_of["validation"], 1)
+    entries = {
+        "training.configurations": ("labelled frames", int(n_of.sum())),
+        "training.sets": ("sets", n_sets),
+        "training.training_fraction": ("training share", share["training"]),
+        "training.validation_fraction": ("validation share", share["validation"]),
+    }
+    held_out = tables.Row("frames of tests", "-", None, n_of["test"], run="tests")
+    return tables.side_by_side([*tables.rows(entries, run="all sets"), held_out])
+
 
 def correction(residuals: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """What the laws of the volume leave, by framework and phase.

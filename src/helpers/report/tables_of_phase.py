@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
+from helpers.observables.event_rates import Arrhenius
+from helpers.observables.network import Network
 from helpers.report import paper, tables
 from helpers.report.tables import Table
 
@@ -17,7 +20,7 @@ _OUTCOMES = {
 }
 
 
-def windows(found: Mapping[str, object]) -> Table:
+def windows(found: Mapping[str, Any]) -> Table:
     """Windows of a run: name, number of snapshots, highest temperature.
 
     Parameters
@@ -95,7 +98,7 @@ def molecules(census, spells: pd.DataFrame) -> Table:
     )
 
 
-def networks(nets: Mapping[str, object]) -> Table:
+def networks(nets: Mapping[str, Network]) -> Table:
     """The network in each window.
 
     Parameters
@@ -122,6 +125,35 @@ def networks(nets: Mapping[str, object]) -> Table:
     return tables.headed(pd.DataFrame(rows), decimals=2)
 
 
+def melts(judged: Mapping[str, tuple]) -> Table:
+    """What became of the crystal in each melt.
+
+    Parameters
+    ----------
+    judged : mapping of str to (Run, Melt)
+        Result of ``peers.melts``.
+
+    Returns
+    -------
+    Table
+        A row for each run.
+    """
+    rows = []
+    for name, (run, found) in judged.items():
+        rows.append({
+            "run": name,
+            "potential": run.potential,
+            "temperature (K)": f"{run.recipe.temperature_end_K:.0f}",
+            "time (ps)": f"{run.thermo['time_ps'].iloc[-1]:.0f}",
+            "density (g/cm³)": f"{run.ramp['density_g_cm3'].mean():.3f}",
+            "N on another Zn (%)": f"{100 * found.exchanged:.0f}",
+            "Zn moved (Å)": f"{found.zn_rmsd_A:.1f}",
+            "frames with Zn nearer than 4 Å (%)": f"{100 * found.close_share:.1f}",
+            "a melt": "yes" if found.trusted else "no",
+        })  # fmt: skip
+    return tables.headed(pd.DataFrame(rows))
+
+
 def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
     """How much each peak widens.
 
@@ -146,6 +178,29 @@ def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
         "error_percent": "error (%)",
     }
     return tables.headed(pd.concat(rows), columns=names, decimals=3)
+
+
+def activation_energies(laws: Mapping[str, Arrhenius], why_not: Mapping[str, str]) -> str:
+    """Activation energies of breaking and exchange as a Markdown list.
+
+    Parameters
+    ----------
+    laws : mapping of str to Arrhenius
+        Event -> its law.
+    why_not : mapping of str to str
+        Event without a law -> the reason.
+
+    Returns
+    -------
+    str
+        The list.
+    """
+    said = [
+        f"- {name}: {tables.number(law.E_a, law.error)} kJ/mol, from {law.n_events} events."
+        for name, law in laws.items()
+    ]
+    said += [f"- {name}: no activation energy, {reason}." for name, reason in why_not.items()]
+    return "\n".join(said)
 
 
 def differences(rate_K_per_ps: float, n_atoms: int, watched_ns: float) -> list[str]:

@@ -12,6 +12,41 @@ from helpers.observables import neighbors
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
 
+_WALL_A = 4.0  # where the wall of `atp` begins, in data/potentials.yaml
+
+#: columns of ``metrics.json`` as a table of sets, as a reader finds them
+BY_SET = {
+    "set": "set",
+    "role": "role",
+    "n_frames": "frames",
+    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
+    "energy_bias_meV_per_atom": "of it bias (meV/atom)",
+    "energy_spread_meV_per_atom": "energy spread (meV/atom)",
+    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
+    "force_rms_eV_per_A": "RMS force (eV/Å)",
+    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
+}
+#: columns of ``accuracy.by_phase``
+BY_PHASE = {
+    "phase": "phase",
+    "frames": "frames",
+    "energy_bias_meV_per_atom": "energy bias (meV/atom)",
+    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
+    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
+    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
+}
+#: columns of ``accuracy.compare`` for a potential; equal headers differ by a space
+BESIDE_CP2K = {
+    "system": "system",
+    "frames": "frames",
+    "force_rms_eV_per_A": "RMS force (eV/Å)",
+    "reference-CP2K force_eV_per_A": "force, reference-CP2K",
+    "potential-CP2K force_eV_per_A": "potential-CP2K",
+    "potential-reference force_eV_per_A": "potential-reference",
+    "reference-CP2K energy_meV_per_atom": "energy, reference-CP2K",
+    "potential-CP2K energy_meV_per_atom": "potential-CP2K ",
+    "potential-reference energy_meV_per_atom": "potential-reference ",
+}
 #: columns of ``universal.summary``, as a reader finds them
 UNTRAINED = {
     "frames": "frames",
@@ -118,7 +153,8 @@ def collapses(runs: Iterable, nearer_A: float = 2.2) -> Table:
     -------
     Table
         A row for each run: potential, temperature (K), seed, the time until the two are as near
-        (ps; "> t" if they never are), and the shortest distance before (Å).
+        (ps; "> t" if they never are), the shortest distance before (Å), and how many frames before
+        have two Zn nearer than 4 Å (%), where the wall of `atp` begins (`helpers.md.force_field`).
     """
     rows = []
     for run in runs:
@@ -133,6 +169,7 @@ def collapses(runs: Iterable, nearer_A: float = 2.2) -> Table:
             "seed": run.seed,
             "collapse after (ps)": f"{time[near[0]]:.1f}" if len(near) else f"> {time[-1]:.1f}",
             "shortest Zn–Zn before (Å)": f"{before.min():.2f}" if len(before) else "none",
+            "frames below 4 Å (%)": f"{100 * (before < _WALL_A).mean():.1f}" if len(before) else "",
         })  # fmt: skip
     return tables.headed(pd.DataFrame(rows))
 

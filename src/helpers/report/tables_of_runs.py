@@ -5,6 +5,8 @@ A run is any object with the attributes of `helpers.md.run.Run`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -92,7 +94,7 @@ def outcomes(table: pd.DataFrame) -> Table:
         A row for each run. Of `_CONDITIONS` those columns are there in which the runs differ.
     """
     shown = run_table.shown(table)
-    shown.insert(shown.columns.get_loc("atoms") + 1, "shape", table["coupling"].to_numpy())
+    shown.insert(list(shown).index("atoms") + 1, "shape", table["coupling"].to_numpy())
     alike = [name for name in _CONDITIONS if shown[name].nunique() < 2]
     return tables.headed(shown.drop(columns=alike))
 
@@ -111,7 +113,7 @@ def power(table: pd.DataFrame) -> Table:
         A row for each size and rate.
     """
     rows = []
-    for row in run_table.power_by(table).itertuples():
+    for row in tables.each_row(run_table.power_by(table)):
         words = {"false_alarms": "found where none was put (%)"}
         words |= {f"seen_{d}": f"found of {d} % (%)" for d in (5, 10, 13)}
         rows.append(
@@ -149,8 +151,7 @@ def means(table: pd.DataFrame) -> Table:
         equilibrium before their ramp.
     """
     every = censored.by_rate(run_table.seeds(table))
-    counted = censored.by_rate(run_table.seeds(run_table.settled(table)))
-    counted = {row.rate_K_per_ps: row for row in counted.itertuples()}
+    counted = _settled_by_rate(table)
     rows = []
     for rate in sorted(table["rate_K_per_ps"].unique()):
         here, all_ = counted.get(rate), every[every["rate_K_per_ps"] == rate]
@@ -163,7 +164,7 @@ def means(table: pd.DataFrame) -> Table:
                 "median (K)": f"{here.median_K:.0f}"
                 if here and np.isfinite(here.median_K)
                 else "–",
-                "of all runs (K)": claims_on_rates.mean_with_limits(next(all_.itertuples()))
+                "of all runs (K)": claims_on_rates.mean_with_limits(next(tables.each_row(all_)))
                 if len(all_)
                 else "unknown",
             }
@@ -189,7 +190,7 @@ def pressures(table: pd.DataFrame) -> Table:
         tables.number(row.start_density, row.start_error)
         if np.isfinite(row.start_error)
         else f"{row.first_density:.3f} (first 100 K)"
-        for row in table.itertuples()
+        for row in tables.each_row(table)
     ]
     shown.insert(0, "density before the ramp (g/cm³)", start)
     shown.insert(0, "from (K)", table["from_K"].map("{:g}".format))
@@ -247,8 +248,7 @@ def transitions(runs, table: pd.DataFrame) -> Table:
     Table
         A row for each rate.
     """
-    means = censored.by_rate(run_table.seeds(run_table.settled(table)))
-    means = {row.rate_K_per_ps: row for row in means.itertuples()}
+    means = _settled_by_rate(table)
     rows = []
     for name in rate_laws.SLOW:
         run, value = _same_rate(runs, name), tables.NOT_COMPUTED
@@ -292,6 +292,12 @@ def speed(runs) -> Table | str:
             tables.Row("cost of a step", "core-us/atom", None, core_us, run=made_by),
         ]
     )
+
+
+def _settled_by_rate(table: pd.DataFrame) -> dict[float, Any]:
+    """Rate (K/ps) -> the row of `censored.by_rate` of the runs that were settled."""
+    means = censored.by_rate(run_table.seeds(run_table.settled(table)))
+    return {row.rate_K_per_ps: row for row in tables.each_row(means)}
 
 
 def _same_rate(runs, name: str):

@@ -62,8 +62,8 @@ def compare(
             "system": name, "frames": len(images), "atoms": len(images[0]),
             "force_rms_eV_per_A": float(np.sqrt(np.mean(system["forces"] ** 2))),
         }  # fmt: skip
-        pairs = {"reference-CP2K": (reference, by_dft)}
-        if potential is not None:
+        pairs: dict[str, tuple] = {"reference-CP2K": (reference, by_dft)}
+        if predicted is not None:
             pairs |= {
                 "potential-CP2K": (predicted, by_dft),
                 "potential-reference": (predicted, reference),
@@ -228,7 +228,7 @@ def by_temperature(
         raise Unfit(
             f"the frames of {set_name} carry no temperature; choose a set of molecular dynamics"
         )
-    low = statistics.bins(system.data["temperature_K"].ravel(), width_K, close_end=True)
+    low = statistics.bins(np.ravel(system["temperature_K"]), width_K, close_end=True)
     rows = []
     for start in np.unique(low):
         some = system.sub_system(np.flatnonzero(low == start))

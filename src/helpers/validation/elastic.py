@@ -86,7 +86,7 @@ def elastic_constants(
     """
     strains = shear_and_stretch(step)
     file = relaxation.relaxations("elastic", model, structure, strains, fmax, steps, hessian)
-    frames = ase.io.read(file, index=":")
+    frames = list(ase.io.iread(file, index=":"))
     if laws:
         frames = correction.corrected_images(frames, laws, f"the strained cells of {structure}")
     return elastic_matrix(frames, step)

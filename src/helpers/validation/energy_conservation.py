@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import ase.units
 import numpy as np
@@ -146,8 +147,10 @@ def energy_in_time(
     Unphysical
         As `constant_energy`.
     """
-    parameters = {"temperature_K": temperature_K, "equilibration_ps": equilibration_ps,
-                  "duration_ps": duration_ps, "timestep_fs": timestep_fs, "seed": seed}  # fmt: skip
+    parameters: dict[str, Any] = {
+        "temperature_K": temperature_K, "equilibration_ps": equilibration_ps,
+        "duration_ps": duration_ps, "timestep_fs": timestep_fs, "seed": seed,
+    }  # fmt: skip
 
     def make(start, calculator, directory):
         table = constant_energy(start, calculator, directory, **parameters)

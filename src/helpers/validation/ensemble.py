@@ -279,6 +279,25 @@ class Worth:
     error_per_max: float
     error_per_max_95: float
 
+    def of(self, deviation_eV_per_A: float) -> str:
+        """What error a deviation stands for, in words.
+
+        Parameters
+        ----------
+        deviation_eV_per_A : float
+            Largest deviation of a frame, eV/A.
+
+        Returns
+        -------
+        str
+            A sentence.
+        """
+        return (
+            f"A deviation of {deviation_eV_per_A:g} eV/Å stands for an error of about "
+            f"{deviation_eV_per_A * self.error_per_max:.1f} eV/Å, in one frame of twenty for more "
+            f"than {deviation_eV_per_A * self.error_per_max_95:.1f} eV/Å."
+        )
+
     def __str__(self) -> str:
         return (
             f"Over frames the correlation of deviation and error is {self.r_max:.2f} (largest)"

@@ -76,7 +76,7 @@ def relaxed_volumes(
     if 0 not in percent:
         raise Unfit(f"percent = {tuple(percent)} lacks 0, from which energies are counted; add it")
     file = relaxation.relaxations("volume", model, structure, volume_strains(percent), fmax, steps)
-    return ase.io.read(_labelled(file, structure) if labelled else file, index=":")
+    return list(ase.io.iread(_labelled(file, structure) if labelled else file, index=":"))
 
 
 def _labelled(source: Path, structure: str) -> Path:

@@ -103,7 +103,7 @@ def keep(names: Sequence[str]) -> Path:
         A potential was not evaluated.
     """
     return provenance.write_text(
-        kept(), generations(names).to_json(orient="records", indent=1) + "\n"
+        kept(), f"{generations(names).to_json(orient='records', indent=1)}\n"
     )
 
 
@@ -129,13 +129,13 @@ def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, f
     Unfit
         There are fewer than two different numbers of steps, or an error is not positive.
     """
-    steps, errors = np.asarray(steps, float), np.asarray(errors, float)
-    if len(set(steps)) < 2 or (errors <= 0).any() or (steps <= 0).any():
+    n, e = np.asarray(steps, float), np.asarray(errors, float)
+    if len(set(n)) < 2 or (e <= 0).any() or (n <= 0).any():
         raise Unfit(
-            f"no power law through errors {errors} at steps {steps}; give two different numbers of "
+            f"no power law through errors {e} at steps {n}; give two different numbers of "
             f"steps at least, and errors above 0"
         )
-    slope, intercept = np.polyfit(np.log(steps), np.log(errors), 1)
+    slope, intercept = np.polyfit(np.log(n), np.log(e), 1)
     return float(np.exp(intercept)), float(-slope)
 
 

@@ -5,6 +5,7 @@ Units: eV, A; stress in eV/A^3, positive stress = tension (ASE's sign).
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,7 +85,7 @@ def _relaxed(
     atoms.calc = calculator
     began = time.monotonic()
     if hessian is None:
-        optimiser = LBFGS(atoms, logfile=None, maxstep=0.1)
+        optimiser = LBFGS(atoms, logfile=os.devnull, maxstep=0.1)
     else:
         optimiser = BFGS(atoms, logfile=None, maxstep=0.1)
         optimiser.H0 = hessian

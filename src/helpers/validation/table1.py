@@ -39,8 +39,7 @@ def frames_near(n_atoms: int) -> dict[int, dpdata.LabeledSystem | None]:
         Temperature (K) -> frames of test sets; if there are none, validation frames of other sets;
         None if there are none either.
     """
-    here, found = dataset.names(), {}
-    judges = [name for name in catalogue.test_sets() if name in here]
+    judges, found = catalogue.test_sets_here(), {}
     for temperature, width in _WIDTHS.items():
         tests = dataset.near_temperature(judges, None, temperature, width, n_atoms)
         found[temperature] = tests or dataset.near_temperature(

@@ -1,0 +1,125 @@
+"""Whether two atoms that come too near repel each other as much as the reference says.
+
+Units: A, eV, eV/A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from helpers.frames import correction
+from helpers.md import lammps
+from helpers.observables import neighbors
+from helpers.potentials import evaluation, store
+from helpers.potentials.store import Potential
+
+_FARTHEST_A = 9.0  # of two atoms that are looked at
+_ALONE_A = 20.0  # edge of a cell with two atoms in it
+
+
+def forces_along(
+    potential: str | Path | Potential, sets: Sequence[str], element: str = "Zn"
+) -> pd.DataFrame:
+    r"""What drives the two nearest atoms of one element apart, in every frame of some sets.
+
+    With n the unit vector from atom j to atom i,
+
+    .. math:: f = \tfrac12 (\mathbf F_i - \mathbf F_j) \cdot \mathbf n,
+
+    which is positive where they repel each other. It has a part of all the other atoms as well, the
+    same in every column.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See ``store.load``.
+    sets : sequence of str
+        Sets of labelled frames, of any number of elements.
+    element : str
+        The element.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame with such a pair within 9 A: set, distance_A; energy_error_eV, of the
+        potential against the reference as it was trained on it, for the whole cell; and f in eV/A
+        by the reference, by the potential, and by the potential as LAMMPS runs it, with its wall
+        (`helpers.md.force_field`): reference, potential, with_wall. Sorted by the distance.
+
+    Raises
+    ------
+    BadFrames
+        There is no such set.
+    BadPotential
+        As ``store.check_potential``.
+    """
+    known, rows = store.load(potential), []
+    for name in sets:
+        system = correction.load(name, None, correction.of(known.directory))
+        found = evaluation.predict(known, system)
+        atoms = np.flatnonzero(found.elements == element)
+        for frame in range(len(system)):
+            near = neighbors.pairs(
+                system["coords"][frame], system["cells"][frame], atoms, atoms, _FARTHEST_A, True
+            )
+            if not len(near.distance):
+                continue
+            first = int(np.argmin(near.distance))
+            i, j = near.i[first], near.j[first]
+            image = np.asarray(near.shift)[first] @ system["cells"][frame]
+            apart = system["coords"][frame][i] - system["coords"][frame][j] - image
+            n = apart / near.distance[first]
+            rows.append({
+                "set": name,
+                "distance_A": near.distance[first],
+                "energy_error_eV": found.energy[frame] - found.energy_reference[frame],
+                "reference": _apart(found.force_reference[frame], i, j, n),
+                "potential": _apart(found.force[frame], i, j, n),
+            })  # fmt: skip
+    table = pd.DataFrame(rows).sort_values("distance_A", ignore_index=True)
+    added = wall(known.zinc_wall_A, table["distance_A"]) if element == "Zn" else 0.0
+    table["with_wall"] = table["potential"] + added
+    return table
+
+
+def _apart(forces: np.ndarray, i: int, j: int, n: np.ndarray) -> float:
+    return float((forces[i] - forces[j]) @ n / 2)
+
+
+def wall(zinc_wall_A: Sequence[float], distances_A: Sequence[float]) -> np.ndarray:
+    """Force of the wall between two Zn, by LAMMPS itself.
+
+    Parameters
+    ----------
+    zinc_wall_A : (float, float) or ()
+        The wall, A, see `helpers.md.force_field`; () is none.
+    distances_A : (n,) sequence of float
+        Distances of the two, A.
+
+    Returns
+    -------
+    (n,) array
+        eV/A, positive where they repel each other.
+
+    Raises
+    ------
+    LammpsDied
+        LAMMPS ended with an error.
+    """
+    distance = np.asarray(distances_A, float)
+    forces = np.zeros(len(distance))
+    if not zinc_wall_A:
+        return forces
+    inner, outer = zinc_wall_A
+    charge = atomic_numbers["Zn"]
+    lines = [f"pair_style zbl {inner:g} {outer:g}", f"pair_coeff * * {charge} {charge}"]
+    for k in np.flatnonzero(distance < outer):
+        pair = Atoms("Zn2", [[0, 0, 0], [distance[k], 0, 0]], cell=[_ALONE_A] * 3, pbc=True)
+        forces[k] = lammps.single_point(pair, lines)[1][1, 0]
+    return forces
