@@ -12,7 +12,8 @@ def project(root):
     for name in ("notebooks", "data/profiles"):
         (root / name).mkdir(parents=True)
     shutil.copytree(REPOSITORY / "book", root / "book")
-    shutil.copytree(REPOSITORY / "data/structures", root / "data/structures")
+    for name in ("structures", "bench"):
+        shutil.copytree(REPOSITORY / "data" / name, root / "data" / name)
     recipes = [f"data/{name}.yaml" for name in ("paper", "sets", "potentials", "runs")]
     for name in ("Snakefile", "_config.yml", "CITATION.cff", *recipes):
         shutil.copy(REPOSITORY / name, root / name)

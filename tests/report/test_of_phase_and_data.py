@@ -220,7 +220,7 @@ def test_what_the_correction_leaves_is_drawn_and_tabled():
     assert table.loc["melt", "labelled since"] == 1
     assert tables_of_data.left(RESIDUALS[:0]) == "no frame"
     assert "4 frames, 0.35 meV/atom" in tables_of_data.left(RESIDUALS)
-    assert "+1.000 ->" in tables_of_data.left(RESIDUALS)
+    assert "from +1.000 to" in tables_of_data.left(RESIDUALS)
 
 
 def test_how_much_there_is_beside_the_paper():

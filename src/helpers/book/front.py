@@ -458,6 +458,11 @@ def two_cells(front: Front) -> str:
     -------
     str
         Markdown.
+
+    Raises
+    ------
+    NotThere
+        No benchmark is shipped; the message names the command that makes it.
     """
     bench = record.read("md")
     speeds = record.md_table(bench)

@@ -428,7 +428,7 @@ def _is_nothing(out: dict) -> bool:
 
 def _in_words(text: str) -> str:
     """A sentence of a helper with the signs and units that a reader knows."""
-    for plain, read in ((" +- ", " ± "), ("eV/A^3", "eV/Å³"), ("eV/A", "eV/Å")):
+    for plain, read in ((" +- ", " ± "), ("eV/A^3", "eV/Å³"), ("eV/A", "eV/Å"), ("g/cm3", "g/cm³")):
         text = text.replace(plain, read)
     return text
 
