@@ -413,6 +413,13 @@ def _other_virial(system) -> Iterator[tuple[str, None]]:
             f"{' '.join(found.order)}): six numbers in another order than xx yy zz yz xz xy",
             None,
         )
+    elif found.misread:
+        yield (
+            f"the virial goes with the forces inside of molecules only if its six numbers are read "
+            f"as {found.misread}: they are in another order than xx yy zz yz xz xy, or the virial "
+            f"has the other sign (W = -V sigma)",
+            None,
+        )
 
 
 def _against(system, calculator) -> Iterator[tuple[str, None]]:

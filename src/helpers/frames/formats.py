@@ -73,8 +73,8 @@ def import_labelled(
     virial : bool
         Whether virials are required; if not, they are left out.
     unconverged : list of int, optional
-        Takes the indices of frames of VASP whose electrons did not converge, which then are left
-        out; by default they are refused.
+        Takes the indices of frames whose electrons did not converge, of VASP or where extended XYZ
+        says so, which then are left out; by default they are refused.
     keys : mapping of str to str, optional
         See `extxyz.from_extxyz`.
     notes : list of str, optional
@@ -115,7 +115,9 @@ def import_labelled(
                 f"{', '.join(sorted(known)) or 'none'}"
             )
     if fmt == "extxyz":
-        return from_extxyz(path, virial=virial, keys=keys, notes=notes, **options)
+        return from_extxyz(
+            path, virial=virial, keys=keys, notes=notes, unconverged=unconverged, **options
+        )
     if fmt in vasp.FORMATS:
         system = vasp.read(
             path, fmt, virial=virial, unconverged=unconverged, notes=notes, **options

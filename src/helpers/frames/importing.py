@@ -321,13 +321,20 @@ def import_set(
     if lacks:
         provenance.announce("without virial", target, "what is trained on this set alone knows no "
                             "pressure; do not use it in NPT")  # fmt: skip
-    measured = _measured(system)
+    inside = laws.molecular_virial(system)
+    measured = _measured(system, inside)
     if measured["energy against work of the forces"] is None:
         energy = np.median(system["energies"])
         provenance.announce(
             "not judged", target, f"these frames lie too far apart to hold energies to forces: see "
             f"to it that {energy:.6g} eV is the energy of all {system.get_natoms()} atoms (not of "
             f"one, nor in another unit), or import some successive frames of the run with them"
+        )  # fmt: skip
+    if not lacks and not inside.judged:
+        provenance.announce(
+            "not judged", target, "these frames are too few or too cold to hold the stress to the "
+            "forces: see to it that its sign (W = -V sigma) and the order of its six numbers are "
+            "those of its format"
         )  # fmt: skip
     dataset.save(
         system, target,
@@ -374,11 +381,10 @@ def _files(origin: Sequence[tuple[str, int]]) -> list[str]:
     return [file for file, _ in origin]
 
 
-def _measured(system) -> dict[str, float | None]:
+def _measured(system, inside: laws.MolecularVirial) -> dict[str, float | None]:
     """The laws in numbers; None where the frames cannot tell."""
     balance = laws.work_balance(system)
     known = balance["slope"].where(balance["error"] < 0.3)
-    inside = laws.molecular_virial(system)
     values = [laws.ch_stiffness(system), *known,
               inside.slope if abs(inside.correlation) > 0.7 else np.nan]  # fmt: skip
     return {
