@@ -177,7 +177,8 @@ def test_a_huge_cell_takes_no_memory(tmp_path):
 @settings(max_examples=30, deadline=None, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(suffix=st.sampled_from(["extxyz", "cif", "POSCAR", "traj"]), left=st.booleans(),
-       seed=st.integers(0, 99), harm=st.sampled_from(["", "", "bohr", "cut", "twice", "element"]))  # fmt: skip
+       seed=st.integers(0, 99),
+       harm=st.sampled_from(["", "", "bohr", "cut", "twice", "element"]))  # fmt: skip
 def test_any_file_gives_its_crystal_or_is_refused_by_name(tmp_path, suffix, left, seed, harm):
     """Atoms in any order and place, cells of either hand; damage is refused and names the file."""
     sound, rng = structures.load("Znim2-ABW"), np.random.default_rng(seed)
