@@ -178,3 +178,28 @@ def test_few_frames_of_several_volumes_tell_sign_and_order_of_the_virial(name, n
     told = "another order than xx yy zz yz xz xy" in objections(vasp)
     assert told or not laws.molecular_virial(vasp).judged  # then the import says so
     assert told or n == 2
+
+
+@pytest.mark.parametrize("pair", [("C", "H"), ("C", "N"), ("H", "N")])
+def test_exchanged_elements_are_named(real, pair):
+    """As where POTCAR and POSCAR, or two type maps, have another order."""
+    system = real.copy()
+    names = dict(zip(pair, pair[::-1], strict=True))
+    system.data["atom_names"] = [names.get(name, name) for name in real["atom_names"]]
+    said = objections(system, stoichiometry="any")
+    assert f"{' and '.join(pair)} are exchanged" in said and "repair the cell" not in said
+    assert laws.exchanged_elements(real) is None
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda d: d.update(coords=d["coords"] / 10, cells=d["cells"] / 10), "not in A .nm"),
+    (lambda d: d.update(coords=d["coords"] @ np.linalg.inv(d["cells"])), "fractional"),
+    (lambda d: d.update(cells=d["cells"] * 0), "16 of 16 frames .* have a cell without volume"),
+])  # fmt: skip
+def test_lengths_that_are_none_are_refused_before_copies_are_looked_for(real, change, message):
+    """In nm the frames of a run are near-copies of each other."""
+    checks.refuse_other_lengths(real)
+    system = real.copy()
+    change(system.data)
+    with pytest.raises(dataset.BadFrames, match=message):
+        checks.refuse_other_lengths(system)

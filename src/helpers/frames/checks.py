@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import dpdata
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from helpers import provenance, structures, units
 from helpers.frames import dataset
@@ -309,9 +310,20 @@ def _placeholders(system) -> Iterator[tuple[str, np.ndarray | None]]:
 def _broken_laws(
     system, closest: pd.DataFrame, loose_allowed: float, sources: Sequence[str] | None
 ) -> Iterator[tuple[str, np.ndarray | None]]:
-    if "C-H" in closest and (d := closest["C-H"].median()) > 1.6:
+    far = "C-H" in closest and closest["C-H"].median() > 1.6
+    loose = binding.loose_atoms(system)
+    if (far or loose > loose_allowed) and (pair := binding.exchanged_elements(system)):
+        yield (
+            f"{' and '.join(pair)} are exchanged, by the bonds of their atoms: the elements are in "
+            f"another order than the atoms (POTCAR and POSCAR, type_map.raw and type.raw); name "
+            f"them in the order of the atoms",
+            None,
+        )
+        return  # under wrong names nothing else can be told
+    if far:
+        d = closest["C-H"].median()
         yield f"no C-H bond, the closest are {d:.2f} A apart: coordinates are not in A", None
-    yield from _cut_molecules(system, loose_allowed)
+    yield from _cut_molecules(system, loose, loose_allowed)
     stiffness = binding.ch_stiffness(system)
     if not np.isnan(stiffness) and not 8 < stiffness < 80:
         yield (f"C-H bonds of {stiffness:.3g} eV/A^2 instead of about 30: forces are not in eV/A",
@@ -321,8 +333,7 @@ def _broken_laws(
     yield from _other_virial(system)
 
 
-def _cut_molecules(system, allowed: float) -> Iterator[tuple[str, None]]:
-    loose = binding.loose_atoms(system)
+def _cut_molecules(system, loose: float, allowed: float) -> Iterator[tuple[str, None]]:
     if loose <= allowed:
         if allowed < 1 and (found := binding.better_cell(system)):
             name, there, here = found
@@ -435,6 +446,39 @@ def _against(system, calculator) -> Iterator[tuple[str, None]]:
 
 
 # ---------------------------------------------------------------- likeness of frames
+
+_NEAREST_A = 0.5  # of two atoms; in H2 it is 0.74
+
+
+def refuse_other_lengths(system: dpdata.LabeledSystem) -> None:
+    """Refuse frames in which likeness has no meaning: no volume, or lengths that are not in A.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Raises
+    ------
+    BadFrames
+        A cell has no volume, or half of the atoms have a neighbour nearer than in any matter.
+    """
+    flat = np.flatnonzero(np.abs(np.linalg.det(system["cells"])) <= 1e-9)
+    if len(flat):
+        raise BadFrames(
+            f"{system.short_name}: {len(flat)} of {len(system)} frames ({indices(flat)}) have a "
+            f"cell without volume; write the periodic cell into the file"
+        )
+    first = system["coords"][0]
+    if len(first) < 2 or not np.isfinite(first).all():
+        return
+    nearest = float(np.median(cKDTree(first).query(first, k=2)[0][:, 1]))
+    if nearest < _NEAREST_A:
+        raise BadFrames(
+            f"{system.short_name}: half of the atoms of frame 0 have another one within "
+            f"{nearest:.2g} A: positions are not in A (nm? fractional?); convert them, and the "
+            f"cell if it is in the same unit"
+        )
 
 
 def displacement(

@@ -178,6 +178,11 @@ def _true_elements(system: dpdata.LabeledSystem, path: Path, notes: list[str]) -
     try:
         true = [structures.element(name) for name in system["atom_names"]]
     except Unfit as error:
+        if any(re.fullmatch(r"Type_\d+", name) for name in system["atom_names"]):  # of dpdata
+            raise BadFrames(
+                f"{path} names no elements; write them into type_map.raw, one a line, in the order "
+                f"of the numbers in type.raw"
+            ) from error
         raise BadFrames(f"{path}: {error}") from error
     if true == list(system["atom_names"]):
         return
@@ -228,6 +233,11 @@ def _through_dpdata(path: Path, fmt: str, **options) -> dpdata.LabeledSystem:
     for warning in said:
         if warning.category is UserWarning:
             print(f"[dpdata] {path.name}: {warning.message}", flush=True)
+    if system.data.get("nopbc"):
+        raise BadFrames(
+            f"{path} ({fmt}) says that it is not periodic, here all frames are; compute it in a "
+            f"periodic cell, a molecule in a box wide enough"
+        )
     left = np.linalg.det(np.reshape(system.data.get("cells", np.eye(3)), (-1, 3, 3))).min() < 0
     if left and not fmt.startswith("deepmd/"):  # which holds virials, not stresses times a volume
         raise BadFrames(

@@ -244,8 +244,8 @@ def import_set(
     Unreachable
         As `fetch`.
     BadFrames
-        As `formats.import_labelled` and `checks.check`; or the files differ in composition, or
-        fewer than two frames are left.
+        As `formats.import_labelled`, `checks.refuse_other_lengths` and `checks.check`; or the files
+        differ in composition, or fewer than two frames are left.
     """
     if re.fullmatch(r"\w[\w.+-]*", name) is None:
         raise Unfit(
@@ -296,13 +296,16 @@ def import_set(
         system = system.sub_system(np.flatnonzero(~bad))
         origin = [o for o, out in zip(origin, bad, strict=True) if not out]
 
+    checks.refuse_other_lengths(system)
     if dropped:
         provenance.announce("left out", target, f"{len(dropped)} frames: not converged")
+    near = False
     for within, what in ((checks.SAME, "copies"), (near_copy, "near-copies")):
         of = checks.copies(system, within)
         if within == checks.SAME:
             _refuse_other_labels(system, of, origin)
         if (bad := of >= 0).any():
+            near = within > checks.SAME
             leave_out(bad, f"{what} of earlier frames (closer than {within:g} A)")
     while drop and len(system):
         judged = checks.objections(system, virial=virial, laws=True, sources=_files(origin),
@@ -313,7 +316,7 @@ def import_set(
     if len(system) < 2:
         raise dataset.BadFrames(
             f"{len(origin)} frame is left of {len(origin) + len(dropped)}, a set needs two; import "
-            f"more files" + (f" or lower near_copy ({near_copy:g} A)" if near_copy else "")
+            f"more files" + (f" or lower near_copy ({near_copy:g} A)" if near else "")
         )
     checks.check(system, virial=virial, laws=True, calculator=calculator,
                  sources=_files(origin), **limits)  # fmt: skip

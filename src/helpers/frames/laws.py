@@ -9,6 +9,7 @@ Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -432,6 +433,7 @@ def energy_jumps(system: dpdata.LabeledSystem, reach: float = 0.3) -> np.ndarray
 
 
 _ZN_N_A = 2.6  # of bonds, hot ones too
+_C_H_A = 1.35
 #: what a cell may be instead of the true one -> its cell vectors from those of the file
 OTHER_CELLS = {
     "the transposed cell": lambda cell: np.ascontiguousarray(cell.T),
@@ -486,7 +488,47 @@ def better_cell(system: dpdata.LabeledSystem, n_frames: int = 6) -> tuple[str, f
     return None
 
 
-def loose_atoms(system: dpdata.LabeledSystem, n_frames: int = 12, transpose: bool = False) -> float:
+def exchanged_elements(system: dpdata.LabeledSystem) -> tuple[str, str] | None:
+    """Two elements whose names have to be exchanged for the molecules to be whole.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    (str, str) or None
+        The elements with which every H is bound to a C and no bond is missing; None if there are
+        none.
+    """
+    middle = len(system) // 2
+    coords, cell = system["coords"][middle], system["cells"][middle]
+    for pair in itertools.combinations(TYPE_MAP, 2):
+        symbols = _symbols(system, pair)
+        carbon, hydrogen = np.flatnonzero(symbols == "C"), np.flatnonzero(symbols == "H")
+        if not len(carbon) or not len(hydrogen):
+            continue
+        bound = np.unique(neighbors.pairs(coords, cell, hydrogen, carbon, _C_H_A).i)
+        if len(bound) > 0.9 * len(hydrogen) and loose_atoms(system, 3, exchanged=pair) < 0.02:
+            return pair
+    return None
+
+
+def _symbols(system, exchanged: tuple[str, str] | None = None) -> np.ndarray:
+    symbols = np.array(system["atom_names"])[system["atom_types"]]
+    if not exchanged:
+        return symbols
+    one, other = exchanged
+    return np.select([symbols == one, symbols == other], [other, one], symbols)
+
+
+def loose_atoms(
+    system: dpdata.LabeledSystem,
+    n_frames: int = 12,
+    transpose: bool = False,
+    exchanged: tuple[str, str] | None = None,
+) -> float:
     """Share of C and H that miss a bond, in the best of some frames.
 
     An H needs one bond and a C two (`molecules.bonds`); hot frames have a few that miss one at
@@ -501,13 +543,15 @@ def loose_atoms(system: dpdata.LabeledSystem, n_frames: int = 12, transpose: boo
         Number of frames to look at.
     transpose : bool
         Whether to use the transposed cell.
+    exchanged : (str, str), optional
+        Two elements whose names are exchanged before.
 
     Returns
     -------
     float
         Smallest share.
     """
-    symbols = np.array(system["atom_names"])[system["atom_types"]]
+    symbols = _symbols(system, exchanged)
     wanted = np.select([symbols == "H", symbols == "C"], [1, 2], 0)
     if not wanted.any():
         return 0.0
