@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import dpdata
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from helpers import provenance, structures, units
 from helpers.frames import dataset
@@ -307,12 +307,17 @@ def _placeholders(system) -> Iterator[tuple[str, np.ndarray | None]]:
 # ---------------------------------------------------------------- laws that bind the labels
 
 
+_SHORTEST_C_H_A = 1.2  # of all in a frame; the shortest C-N is longer
+
+
 def _broken_laws(
     system, closest: pd.DataFrame, loose_allowed: float, sources: Sequence[str] | None
 ) -> Iterator[tuple[str, np.ndarray | None]]:
-    far = "C-H" in closest and closest["C-H"].median() > 1.6
+    ch = closest["C-H"].median() if "C-H" in closest else 0.0
     loose = binding.loose_atoms(system)
-    if (far or loose > loose_allowed) and (pair := binding.exchanged_elements(system)):
+    if (ch > _SHORTEST_C_H_A or loose > loose_allowed) and (
+        pair := binding.exchanged_elements(system)
+    ):
         yield (
             f"{' and '.join(pair)} are exchanged, by the bonds of their atoms: the elements are in "
             f"another order than the atoms (POTCAR and POSCAR, type_map.raw and type.raw); name "
@@ -320,9 +325,8 @@ def _broken_laws(
             None,
         )
         return  # under wrong names nothing else can be told
-    if far:
-        d = closest["C-H"].median()
-        yield f"no C-H bond, the closest are {d:.2f} A apart: coordinates are not in A", None
+    if ch > 1.6:
+        yield f"no C-H bond, the closest are {ch:.2f} A apart: coordinates are not in A", None
     yield from _cut_molecules(system, loose, loose_allowed)
     stiffness = binding.ch_stiffness(system)
     if not np.isnan(stiffness) and not 8 < stiffness < 80:
@@ -472,7 +476,7 @@ def refuse_other_lengths(system: dpdata.LabeledSystem) -> None:
     first = system["coords"][0]
     if len(first) < 2 or not np.isfinite(first).all():
         return
-    nearest = float(np.median(cKDTree(first).query(first, k=2)[0][:, 1]))
+    nearest = float(np.median(KDTree(first).query(first, k=2)[0][:, 1]))
     if nearest < _NEAREST_A:
         raise BadFrames(
             f"{system.short_name}: half of the atoms of frame 0 have another one within "

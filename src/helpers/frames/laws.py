@@ -433,7 +433,7 @@ def energy_jumps(system: dpdata.LabeledSystem, reach: float = 0.3) -> np.ndarray
 
 
 _ZN_N_A = 2.6  # of bonds, hot ones too
-_C_H_A = 1.35
+_C_H_A = 1.25  # of nine bonds in ten, hot ones too; C-N is longer
 #: what a cell may be instead of the true one -> its cell vectors from those of the file
 OTHER_CELLS = {
     "the transposed cell": lambda cell: np.ascontiguousarray(cell.T),
