@@ -39,7 +39,8 @@ def refuse_lost(file: Path, interval: str, steps: Sequence[int], *, first: int =
         return
     record = provenance.read(file.parent)
     recipe = record.get("recipe", {})
-    if record.get("kind") != "runs" or not {interval, "timestep_fs"} <= set(recipe):
+    told = {interval, "timestep_fs"} <= set(recipe) and isinstance(record.get("steps"), int)
+    if record.get("kind") != "runs" or not told:
         return
     every = max(1, round(recipe[interval] * 1000 / recipe["timestep_fs"]))
     last = record["steps"] - bool(record.get("exploded"))  # the sample that exploded is not kept
