@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from helpers import paths, provenance
+from helpers import paths, provenance, units
 from helpers.errors import Unfit
 
 
@@ -42,7 +42,7 @@ def refuse_lost(file: Path, interval: str, steps: Sequence[int], *, first: int =
     told = {interval, "timestep_fs"} <= set(recipe) and isinstance(record.get("steps"), int)
     if record.get("kind") != "runs" or not told:
         return
-    every = max(1, round(recipe[interval] * 1000 / recipe["timestep_fs"]))
+    every = units.steps(recipe[interval], recipe["timestep_fs"])
     last = record["steps"] - bool(record.get("exploded"))  # the sample that exploded is not kept
     wanted = list(range(first * every, last + 1, every))
     if interval == "frame_every_ps" and (n := record.get("thinned")):
