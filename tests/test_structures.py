@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from ase.geometry import get_distances
 from ase.neighborlist import neighbor_list
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from helpers import paths, structures
+from helpers.errors import UserError
 
 
 def test_zif4_is_the_published_cell():
@@ -169,3 +172,41 @@ def test_a_huge_cell_takes_no_memory(tmp_path):
         structures.read(tmp_path / "mine.extxyz")
     assert tracemalloc.get_traced_memory()[1] < 1e8
     tracemalloc.stop()
+
+
+@settings(max_examples=30, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(suffix=st.sampled_from(["extxyz", "cif", "POSCAR", "traj"]), left=st.booleans(),
+       seed=st.integers(0, 99),
+       harm=st.sampled_from(["", "", "bohr", "cut", "twice", "element"]))  # fmt: skip
+def test_any_file_gives_its_crystal_or_is_refused_by_name(tmp_path, suffix, left, seed, harm):
+    """Atoms in any order and place, cells of either hand; damage is refused and names the file."""
+    sound, rng = structures.load("Znim2-ABW"), np.random.default_rng(seed)
+    atoms = sound[rng.permutation(len(sound))]
+    atoms.positions += rng.normal(size=3)
+    if left:
+        atoms.set_cell(atoms.cell.array[[1, 0, 2]])
+    if harm == "bohr":
+        atoms.set_cell(atoms.cell.array / 0.529177, scale_atoms=True)
+    elif harm == "twice":
+        atoms += atoms[:1]
+    elif harm == "element":
+        atoms.numbers[0] = 0
+    file = tmp_path / f"mine.{suffix}"
+    ase.io.write(file, atoms, format="vasp" if suffix == "POSCAR" else None)
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[: int(rng.uniform(0.02, 0.9) * file.stat().st_size)])
+    try:
+        read = structures.read(file)
+    except UserError as error:
+        assert harm and f"mine.{suffix}" in str(error)
+        return
+    assert not harm
+    assert read.get_chemical_formula() == sound.get_chemical_formula()
+    assert read.get_volume() == pytest.approx(sound.get_volume()) and np.linalg.det(read.cell) > 0
+    for a, b in (("C", "H"), ("Zn", "N")):
+        pairs = []
+        for one in (sound, read):
+            distances = one.get_all_distances(mic=True)
+            pairs.append(np.sort(distances[one.symbols == a][:, one.symbols == b].ravel()))
+        np.testing.assert_allclose(*pairs, atol=1e-3)

@@ -6,6 +6,8 @@ catches that. ``zif4`` prints a `UserError` without its traceback; any other is 
 
 import difflib
 import errno
+import os
+import re
 from collections.abc import Iterable
 
 
@@ -45,6 +47,8 @@ def of_disk(error: OSError) -> NoRoom | None:
 
     >>> print(of_disk(OSError(errno.ENOSPC, "No space left on device", "build/x")))
     build/x: No space left on device; make room and give the same command again, it goes on
+    >>> print(of_disk(OSError("72 requested and 0 written")))  # of numpy
+    No space left on device; make room and give the same command again, it goes on
     >>> of_disk(OSError(errno.EBADF, "Bad file descriptor")) is None
     True
 
@@ -66,14 +70,22 @@ def of_disk(error: OSError) -> NoRoom | None:
         errno.EACCES: "get leave to use it, or name another folder by $ZIF4_BUILD",
         errno.EPERM: "get leave to use it, or name another folder by $ZIF4_BUILD",
         errno.ENAMETOOLONG: "choose a shorter name",
+        errno.ENOTDIR: "name a folder by $ZIF4_BUILD",
     }
-    if error.errno not in remedies:
+    number = error.errno
+    if number is None and _NUMPY_WROTE_LESS.search(str(error)):
+        number = errno.ENOSPC
+    if number not in remedies:
         return None
     where = f"{error.filename}: " if error.filename else ""
     return NoRoom(
-        f"{where}{error.strerror}; {remedies[error.errno]} and give the same command again, "
-        f"it goes on"
+        f"{where}{error.strerror or os.strerror(number)}; {remedies[number]} and give the same "
+        f"command again, it goes on"
     )
+
+
+# An array that did not fit on the disk; numpy says so without a number of the error.
+_NUMPY_WROTE_LESS = re.compile(r"\d+ requested and \d+ written")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

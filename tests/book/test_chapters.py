@@ -37,6 +37,16 @@ def test_execute_injects_the_profile_and_says_where_each_value_came_from(project
     assert "Profile `small`" in made.source and provenance.hardware()["processor"] in made.source
 
 
+@pytest.mark.parametrize("value", ["a|b", "`<script>alert(1)</script>`", "``", ["x`", 1]])
+def test_values_of_parameters_are_code_and_no_html(value):
+    """The fence is longer than any in the value, so that the whole of it is one piece of code."""
+    cell = execution._code(value)
+    fence = re.match("`+", cell)[0]
+    assert cell.endswith(fence) and fence not in cell[len(fence) : -len(fence)]
+    inside = cell[len(fence) : -len(fence)].replace("\\|", "|").strip()
+    assert inside == repr(value) and re.findall(r"(?<!\\)\|", cell) == []
+
+
 def test_own_parameters_do_not_enter_the_book(project):
     file = execution.execute("01_first", "small", {"count": "2"})
     assert output(file) == "3\n"  # 1 + 2

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import units
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from helpers.errors import UserError
 from helpers.frames import dataset, formats
 
 CP2K = Path(__file__).parents[1] / "data" / "cp2k"
@@ -110,3 +113,56 @@ def test_units_that_the_output_names_are_read(tmp_path):
     (tmp_path / "other.out").write_text(text.replace("energy [a.u.]", "energy [furlong]"))
     with pytest.raises(dataset.BadFrames, match="'furlong' is no unit of energy"):
         formats.import_labelled(tmp_path / "other.out")
+
+
+_LENGTHS = {"angstrom": 1.0, "bohr": 1 / units.Bohr}
+_ENERGIES = {"a.u.": 1.0, "eV": units.Hartree, "Ry": 2.0}
+_PRESSURES = {"GPa": 1.0, "kbar": 10.0, "bar": 1e4, "MPa": 1e3}
+_NUMBERS = r"(-?\d+\.\d+(?:E[-+]\d+)?)"
+
+
+def in_units(text, line, old, unit, factor):
+    """Lines that match in another unit: its name, and each number times a factor."""
+
+    def converted(found):
+        head, tail = found[0].split(old, 1) if old in found[0] else ("", found[0])
+        tail = re.sub(_NUMBERS, lambda m: f"{float(m[0]) * factor:.13E}", tail)
+        return head + (unit if old in found[0] else "") + tail
+
+    return re.sub(line, converted, text, flags=re.M)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(length=st.sampled_from(sorted(_LENGTHS)), energy=st.sampled_from(sorted(_ENERGIES)),
+       pressure=st.sampled_from(sorted(_PRESSURES)), at=st.floats(0, 1),
+       what=st.sampled_from(["", "", "cut", "line", "word", "stars"]))  # fmt: skip
+def test_any_named_unit_gives_the_right_numbers_and_damage_none(
+    tmp_path, length, energy, pressure, at, what
+):
+    right = formats.import_labelled(CP2K / "hcn.out")
+    text = (CP2K / "hcn.out").read_text()
+    text = in_units(text, r"^ *CELL\|.*\[angstrom\].*$", "angstrom", length, _LENGTHS[length])
+    text = in_units(text, r"^ *ENERGY\| Total.*$", "a.u.", energy, _ENERGIES[energy])
+    text = in_units(text, r"^ *STRESS\| Analytical.*tensor.*$", "GPa", pressure, 1)
+    text = in_units(text, r"^ *STRESS\| +[xyz] .*$", "\0", "", _PRESSURES[pressure])
+    lines = text.split("\n")
+    k = min(int(at * len(lines)), len(lines) - 2)
+    words = lines[k].split(" ")
+    j = int(at * 7919) % len(words)
+    if what == "cut":
+        lines = lines[:k] + [lines[k][: len(lines[k]) // 2]]
+    elif what == "line":
+        del lines[k]
+    elif what and words[j]:
+        words[j] = {"word": "", "stars": "********"}[what]
+        lines[k] = " ".join(words)
+    file = tmp_path / "cp2k.out"
+    file.write_text("\n".join(lines))
+    try:
+        system = formats.import_labelled(file)
+    except UserError as error:
+        assert what and "cp2k.out" in str(error)
+        return
+    for label in ("energies", "cells", "coords", "forces", "virials"):
+        np.testing.assert_allclose(system[label], right[label], rtol=1e-5, atol=1e-6)

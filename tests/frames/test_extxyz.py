@@ -304,3 +304,18 @@ def test_a_key_with_the_unit_of_something_else_is_refused():
     for key, of in (("virial_GPa", "virial"), ("energy_pa", "energy"), ("stress_ev", "stress")):
         with pytest.raises(dataset.BadFrames, match=f"is no unit of {of}"):
             label_units.suffix(key, of)
+
+
+@pytest.mark.parametrize("key", ["converged", "scf_converged", "SCF-Converged"])
+def test_frames_that_say_they_did_not_converge_are_refused_or_left_out(some, right, tmp_path, key):
+    lines = written(some).rstrip("\n").split("\n")
+    headers = range(1, len(lines), 70)
+    for n, k in enumerate(headers):
+        lines[k] += f" {key}={'F' if n == 1 else 'T'}"
+    (tmp_path / "x.extxyz").write_text("\n".join(lines) + "\n")
+    with pytest.raises(formats.Unconverged, match=f"1 of {len(some)} frames .*--drop"):
+        formats.import_labelled(tmp_path / "x.extxyz")
+    bad = []
+    system = formats.import_labelled(tmp_path / "x.extxyz", unconverged=bad)
+    assert bad == [1]
+    np.testing.assert_allclose(system["energies"], np.delete(right["energies"], 1))

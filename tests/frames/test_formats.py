@@ -272,3 +272,16 @@ def test_binary_files_and_what_dpdata_does_not_look_for(images, extxyz, tmp_path
         formats.import_labelled(tmp_path / "x.traj", "deepmd/nyp")
     with pytest.raises(dataset.BadFrames, match="several systems from 'deepmd/npy/mixed'"):
         formats.import_labelled(tmp_path / "x.traj", "deepmd/npy/mixed")
+
+
+def test_frames_without_periodicity_or_elements_in_deepmd_npy_are_refused(images, extxyz, tmp_path):
+    system = formats.import_labelled(extxyz)
+    system.to("deepmd/npy", tmp_path / "mine")
+    assert len(formats.import_labelled(tmp_path / "mine", "deepmd/npy")) == len(system)
+    (tmp_path / "mine" / "nopbc").write_text("")
+    with pytest.raises(dataset.BadFrames, match="says that it is not periodic"):
+        formats.import_labelled(tmp_path / "mine", "deepmd/npy")
+    (tmp_path / "mine" / "nopbc").unlink()
+    (tmp_path / "mine" / "type_map.raw").unlink()
+    with pytest.raises(dataset.BadFrames, match="names no elements; write them into type_map.raw"):
+        formats.import_labelled(tmp_path / "mine", "deepmd/npy")

@@ -157,3 +157,54 @@ def test_a_small_gap_between_two_files_is_one_of_zeros(real):
     said = objections(system, sources=np.where(half, "a", "b").tolist())
     assert "energies with 2 zeros" in said
     assert not laws.zeros_of_energy(real, np.where(half, "a", "b").tolist()).any()
+
+
+VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("name", ["npt", "heated_atp", "abw"])
+def test_few_frames_of_several_volumes_tell_sign_and_order_of_the_virial(name, n):
+    """By what is left without the trace, which the volume does not change."""
+    few = dataset.load(name)
+    few = few.sub_system(np.linspace(2, len(few) - 3, n).round().astype(int))
+    assert np.ptp(np.linalg.det(few["cells"])) > 1e-3 * np.linalg.det(few["cells"][0])
+    assert "virial" not in objections(few)
+    minus, vasp = few.copy(), few.copy()
+    minus.data["virials"] = -few["virials"]
+    assert "the virial swings by -" in objections(minus) or "minus xx yy zz" in objections(minus)
+    xx, yy, zz, yz, xz, xy = (few["virials"][:, a, b] for a, b in VOIGT)
+    vasp.data["virials"] = np.array([[xx, xz, yz], [xz, yy, xy], [yz, xy, zz]]).transpose(2, 0, 1)
+    told = "another order than xx yy zz yz xz xy" in objections(vasp)
+    assert told or not laws.molecular_virial(vasp).judged  # then the import says so
+    assert told or n == 2
+
+
+@pytest.mark.parametrize("pair", [("C", "H"), ("C", "N"), ("H", "N")])
+def test_exchanged_elements_are_named(real, pair):
+    """As where POTCAR and POSCAR, or two type maps, have another order."""
+    system = real.copy()
+    names = np.array(real["atom_names"])
+    one, other = (real["atom_names"].index(name) for name in pair)
+    names[[one, other]] = names[[other, one]]
+    system.data["atom_types"] = np.array([real["atom_names"].index(n) for n in names])[
+        real["atom_types"]
+    ]
+    system.data["atom_numbs"] = np.bincount(system["atom_types"], minlength=4).tolist()
+    said = objections(system, stoichiometry="any")
+    assert f"{' and '.join(pair)} are exchanged" in said and "repair the cell" not in said
+    assert laws.exchanged_elements(real) is None
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda d: d.update(coords=d["coords"] / 10, cells=d["cells"] / 10), "not in A .nm"),
+    (lambda d: d.update(coords=d["coords"] @ np.linalg.inv(d["cells"])), "fractional"),
+    (lambda d: d.update(cells=d["cells"] * 0), "16 of 16 frames .* have a cell without volume"),
+])  # fmt: skip
+def test_lengths_that_are_none_are_refused_before_copies_are_looked_for(real, change, message):
+    """In nm the frames of a run are near-copies of each other."""
+    checks.refuse_other_lengths(real)
+    system = real.copy()
+    change(system.data)
+    with pytest.raises(dataset.BadFrames, match=message):
+        checks.refuse_other_lengths(system)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import vasp_writer
 from ase.calculators.singlepoint import SinglePointCalculator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from helpers.errors import UserError
 from helpers.frames import dataset, files, formats, importing, laws
 
 WRITERS = [(vasp_writer.outcar, "OUTCAR"), (vasp_writer.vasprun, "vasprun.xml")]
@@ -129,3 +132,62 @@ def test_runs_in_one_folder_are_all_found_and_scripts_passed_over(images, tmp_pa
         "OUTCAR.md5": "no known format", "outcar2xyz.sh": "no known format",
         "OUTCAR_600K": "vasprun_600K.xml beside it is of the same run and has more digits",
     }  # fmt: skip
+
+
+def of_each_atom(system):
+    """Labels with the atoms of each frame in one order, whatever the cell was turned to."""
+    found = [system["energies"], np.linalg.det(system["cells"])]
+    for label in ("coords", "forces"):
+        lengths = np.linalg.norm(system[label] - system[label].mean(axis=1, keepdims=True), axis=2)
+        found += [np.sort(lengths[:, system["atom_types"] == t], axis=1) for t in range(4)]
+    return [*found, np.sort(np.linalg.eigvalsh(system["virials"]))]
+
+
+@both
+@settings(max_examples=30, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(at=st.floats(0, 1), left=st.booleans(), seed=st.integers(0, 99),
+       what=st.sampled_from(["", "", "cut", "line", "word", "stars"]))  # fmt: skip
+def test_order_and_hand_change_nothing_and_damage_is_refused_or_harmless(
+    images, tmp_path, write, name, at, left, seed, what
+):
+    """A step may be lost with a file's end; no number of one that is read is another."""
+    right = formats.import_labelled(written_by(write, images, tmp_path / name))
+    elements = np.random.default_rng(seed).permutation(["C", "H", "N", "Zn"]).tolist()
+    order = np.argsort([elements.index(s) for s in images[0].symbols], kind="stable")
+    shuffled = []
+    for atoms in images:
+        labels = atoms.calc.results | {"forces": atoms.get_forces()[order]}
+        atoms = atoms[order]
+        if left:
+            atoms.set_cell(atoms.cell.array[[1, 0, 2]])
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        shuffled.append(atoms)
+    file = written_by(write, shuffled, tmp_path / name)
+    lines = file.read_text().split("\n")
+    k = min(int(at * len(lines)), len(lines) - 2)
+    words = lines[k].split(" ")
+    j = int(at * 7919) % len(words)
+    if what == "cut":
+        lines = lines[:k] + [lines[k][: len(lines[k]) // 2]]
+    elif what == "line":
+        del lines[k]
+    elif what:
+        words[j] = {"word": "", "stars": "********"}[what] if words[j] else words[j]
+        lines[k] = " ".join(words)
+    file.write_text("\n".join(lines))
+    try:
+        system = formats.import_labelled(file)
+    except UserError as error:
+        assert what and str(error)
+        return
+    assert what or len(system) == len(right)
+    mine, wanted = of_each_atom(system), of_each_atom(right)
+    kept = [int(np.abs(right["energies"] - energy).argmin()) for energy in system["energies"]]
+    for a, b in zip(mine, wanted, strict=True):
+        np.testing.assert_allclose(a, b[kept], rtol=1e-4, atol=1e-4)
+
+
+def written_by(write, images, path):
+    write(images, path)
+    return path

@@ -76,6 +76,9 @@ def test_runs_without_a_ramp_are_said_and_left_out(tmp_path, capsys):
     shutil.copytree(whole.directory, tmp_path / "short")
     table = whole.thermo.query("segment == 0")
     table.to_csv(tmp_path / "short" / thermo.FILE, index=False)
+    ended = {"steps": int(table["step"].iloc[-1]) + 1, "exploded": "the run exploded"}
+    record = json.dumps(whole.provenance | ended)
+    (tmp_path / "short" / provenance.FILE).write_text(record)
     short = Run.read(tmp_path / "short")
     assert list(Runs([short, whole]).heated()) == [whole]
     assert "left out: short ended before its ramp" in capsys.readouterr().out

@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from helpers import provenance
+from helpers.errors import UserError
 from helpers.md import thermo
 
 
@@ -104,3 +107,44 @@ def test_a_table_without_a_line_is_refused(run):
     (run / thermo.FILE).write_text("")
     with pytest.raises(ValueError, match="is empty"):
         thermo.read(run)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(at=st.floats(0, 1), finished=st.booleans(),
+       what=st.sampled_from(["cut", "line", "word", "nan", "double", "swap"]))  # fmt: skip
+def test_damage_is_refused_or_ends_the_table_and_never_another_number(run, at, finished, what):
+    """Of a finished run every row counts, since its provenance knows how many there are."""
+    header = ",".join(thermo.COLUMNS)
+    rows = [",".join([str(step), *(f"{step / 7:.5f}" for _ in thermo.COLUMNS[1:])])
+            for step in range(200, 2200, 200)]  # fmt: skip
+    (run / thermo.FILE).write_text("\n".join([header, *rows]) + "\n")
+    (run / provenance.FILE).unlink(missing_ok=True)
+    right = thermo.read(run)
+    lines = [header, *rows]
+    k = min(int(at * len(lines)), len(lines) - 1)
+    words = lines[k].split(",")
+    j = int(at * 7919) % len(words)
+    if what == "cut":
+        lines = lines[:k] + [lines[k][: len(lines[k]) // 2]]
+    elif what == "line":
+        del lines[k]
+    elif what == "double":
+        lines.insert(k, lines[k])
+    elif what == "swap":
+        lines[k], lines[k - 1] = lines[k - 1], lines[k]
+    else:
+        words[j] = {"word": "", "nan": "1.2e"}[what]
+        lines[k] = ",".join(words)
+    (run / thermo.FILE).write_text("\n".join(lines) + ("" if what == "cut" else "\n"))
+    if finished:
+        recipe = {"thermo_every_ps": 0.1, "timestep_fs": 0.5}
+        provenance.write(run, kind="runs", recipe=recipe, description="", steps=2000)
+    try:
+        table = thermo.read(run)
+    except UserError as error:
+        assert thermo.FILE in str(error) and "\n" not in str(error)
+        return
+    assert not finished and len(table) < len(right)
+    whole = right.set_index("step").loc[table["step"]].reset_index()
+    pd.testing.assert_frame_equal(table, whole, check_dtype=False)

@@ -329,3 +329,12 @@ def test_a_verdict_is_three_sentences_with_its_numbers_below(found):
     text = str(found).replace("**", "")
     assert len(re.findall(r"[.?!](?= [A-Z]|$)", text)) == 3, text
     assert found.numbers or found.claim == "Heterogeneity"
+
+
+def test_names_of_users_in_a_finding_are_no_html():
+    """A structure of the user's own is called as its file is."""
+    one = claims.Finding(
+        "claim", "no <img src=x onerror=alert(1)>", "", "<script>x</script>, 1 < 2"
+    )
+    text = claims.markdown([one])
+    assert not re.search("<[a-z/]", text) and "&lt;script>" in text and "1 < 2" in text

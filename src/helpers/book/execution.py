@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -249,7 +250,7 @@ def _how_made(chapter: str, profile: str, used: list[Setting], begin: float, sec
     """The cell at the top of an executed chapter: every value, its source, when and on what."""
     machine = provenance.hardware()
     rows = [
-        f"| `{s.parameter.name}` | `{s.value!r}` | {_cell(s.parameter.unit)} | {s.source} | "
+        f"| `{s.parameter.name}` | {_code(s.value)} | {_cell(s.parameter.unit)} | {s.source} | "
         f"{_cell(s.parameter.description)} |"
         for s in used
     ]
@@ -286,3 +287,11 @@ def _as_text(used: list[Setting]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def _code(value) -> str:
+    """A value as code in a table of Markdown, whatever is in it: a user's text is no HTML."""
+    text = _cell(repr(value))
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, blank = "`" * (longest + 1), " " * (longest > 0)
+    return f"{fence}{blank}{text}{blank}{fence}"

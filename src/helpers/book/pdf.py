@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 
-from helpers import paths
+from helpers import paths, processes
 from helpers.book import render
 from helpers.book.chapters import BookError
 
@@ -82,6 +82,7 @@ def write(profile: str) -> Path:
                 capture_output=True,
                 text=True,
                 timeout=900,
+                preexec_fn=processes.die_with_parent,
             )
     finally:
         whole.unlink()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers import paths, settings
+from helpers import paths, processes, settings
 from helpers.book import chapters, front, page, scripts
 from helpers.book.chapters import BookError as BookError
 from helpers.errors import Unfit, nearest
@@ -253,8 +253,9 @@ def build(profile: str) -> Path:
     ]
     environment = os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "NO_COLOR": "1"}
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+        preexec_fn=processes.die_with_parent,
+    )  # fmt: skip
     log(profile).write_text(done.stdout)
     if done.returncode:
         lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in done.stdout.splitlines()]

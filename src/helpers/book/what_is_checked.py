@@ -15,7 +15,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 
-from helpers import paths, structures
+from helpers import paths, provenance, structures
 from helpers.frames import checks, dataset, extxyz, formats
 from helpers.md import trajectory
 
@@ -79,6 +79,9 @@ FRAMES: dict[str, Callable] = {
     "stress in VASP's order xx yy zz xy yz zx": lambda data: data.update(
         virials=data["virials"][:, *_VASP_FOR_VOIGT]
     ),
+    "two elements in the place of each other": lambda data: data.update(
+        atom_types=np.array([1, 0, 2, 3])[data["atom_types"]]  # as many H as C
+    ),
     "forces in hartree/bohr": _scaled("forces", 1 / 51.422),
     "energies of two codes": _half_up,
 }
@@ -91,6 +94,7 @@ FILES: dict[str, tuple[str, str]] = {
     "stress and virial that disagree": ('pbc="T T T"', 'pbc="T T T" virial="1 0 0 0 1 0 0 0 1"'),
     "no stress": (" stress=", " pressure="),
     "no cell": ("Lattice=", "Box="),
+    "frames that did not converge": ('pbc="T T T"', 'pbc="T T T" converged=F'),
     "not periodic": ('pbc="T T T"', 'pbc="F F F"'),
     "an unknown element": ("\nZn ", "\nQq "),
     "a kind of atom that is outside the type map": ("\nZn ", "\nCo "),
@@ -143,6 +147,9 @@ def _of_frames() -> dict[str, str]:
         broken(system.data)
         found = [text for text, _ in checks.objections(system, laws=True)]
         said[what] = "; ".join(found) or "nothing"
+    system = _sound()
+    system.data |= {"coords": system["coords"] / 10, "cells": system["cells"] / 10}
+    said["positions in nm"] = _refusal(lambda: checks.refuse_other_lengths(system), Path())
     return said
 
 
@@ -228,6 +235,10 @@ def _of_trajectories() -> dict[str, str]:
         }.items():
             file.write_text(_DUMP.replace(old, new))
             said[what] = _refusal(lambda: trajectory.read(file), folder)
+        (folder / trajectory.FILE).write_text(_DUMP.replace("TIMESTEP\n0", "TIMESTEP\n200"))
+        recipe = {"frame_every_ps": 0.1, "timestep_fs": 0.5}
+        provenance.write(folder, kind="runs", recipe=recipe, description="", steps=400)
+        said["a finished run that lost a frame"] = _refusal(lambda: trajectory.read(folder), folder)
     sound = structures.load("Znim2-ABW")
     said["atoms in another order in a later frame"] = _refusal(
         lambda: trajectory.of_images([sound, sound[::-1]]), Path()

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import dpdata
 import numpy as np
 import pandas as pd
+from scipy.spatial import KDTree
 
 from helpers import provenance, structures, units
 from helpers.frames import dataset
@@ -306,23 +307,38 @@ def _placeholders(system) -> Iterator[tuple[str, np.ndarray | None]]:
 # ---------------------------------------------------------------- laws that bind the labels
 
 
+_SHORTEST_C_H_A = 1.2  # of all in a frame; the shortest C-N is longer
+
+
 def _broken_laws(
     system, closest: pd.DataFrame, loose_allowed: float, sources: Sequence[str] | None
 ) -> Iterator[tuple[str, np.ndarray | None]]:
-    if "C-H" in closest and (d := closest["C-H"].median()) > 1.6:
-        yield f"no C-H bond, the closest are {d:.2f} A apart: coordinates are not in A", None
-    yield from _cut_molecules(system, loose_allowed)
+    ch = closest["C-H"].median() if "C-H" in closest else 0.0
+    loose = binding.loose_atoms(system)
+    if (ch > _SHORTEST_C_H_A or loose > loose_allowed) and (
+        pair := binding.exchanged_elements(system)
+    ):
+        yield (
+            f"{' and '.join(pair)} are exchanged, by the bonds of their atoms: the elements are in "
+            f"another order than the atoms (POTCAR and POSCAR, type_map.raw and type.raw); name "
+            f"them in the order of the atoms",
+            None,
+        )
+        return  # under wrong names nothing else can be told
+    if ch > 1.6:
+        yield f"no C-H bond, the closest are {ch:.2f} A apart: coordinates are not in A", None
+    yield from _cut_molecules(system, loose, loose_allowed)
     stiffness = binding.ch_stiffness(system)
     if not np.isnan(stiffness) and not 8 < stiffness < 80:
         yield (f"C-H bonds of {stiffness:.3g} eV/A^2 instead of about 30: forces are not in eV/A",
                None)  # fmt: skip
-    yield from _several_zeros(system, sources)
+    else:  # zeros are told apart by the heat that the forces tell
+        yield from _several_zeros(system, sources)
     yield from _unbalanced(system)
     yield from _other_virial(system)
 
 
-def _cut_molecules(system, allowed: float) -> Iterator[tuple[str, None]]:
-    loose = binding.loose_atoms(system)
+def _cut_molecules(system, loose: float, allowed: float) -> Iterator[tuple[str, None]]:
     if loose <= allowed:
         if allowed < 1 and (found := binding.better_cell(system)):
             name, there, here = found
@@ -416,6 +432,13 @@ def _other_virial(system) -> Iterator[tuple[str, None]]:
             f"{' '.join(found.order)}): six numbers in another order than xx yy zz yz xz xy",
             None,
         )
+    elif found.misread:
+        yield (
+            f"the virial goes with the forces inside of molecules only if its six numbers are read "
+            f"as {found.misread}: they are in another order than xx yy zz yz xz xy, or the virial "
+            f"has the other sign (W = -V sigma)",
+            None,
+        )
 
 
 def _against(system, calculator) -> Iterator[tuple[str, None]]:
@@ -431,6 +454,39 @@ def _against(system, calculator) -> Iterator[tuple[str, None]]:
 
 
 # ---------------------------------------------------------------- likeness of frames
+
+_NEAREST_A = 0.5  # of two atoms; in H2 it is 0.74
+
+
+def refuse_other_lengths(system: dpdata.LabeledSystem) -> None:
+    """Refuse frames in which likeness has no meaning: no volume, or lengths that are not in A.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Raises
+    ------
+    BadFrames
+        A cell has no volume, or half of the atoms have a neighbour nearer than in any matter.
+    """
+    flat = np.flatnonzero(np.abs(np.linalg.det(system["cells"])) <= 1e-9)
+    if len(flat):
+        raise BadFrames(
+            f"{system.short_name}: {len(flat)} of {len(system)} frames ({indices(flat)}) have a "
+            f"cell without volume; write the periodic cell into the file"
+        )
+    first = system["coords"][0]
+    if len(first) < 2 or not np.isfinite(first).all():
+        return
+    nearest = float(np.median(KDTree(first).query(first, k=2)[0][:, 1]))
+    if nearest < _NEAREST_A:
+        raise BadFrames(
+            f"{system.short_name}: half of the atoms of frame 0 have another one within "
+            f"{nearest:.2g} A: positions are not in A (nm? fractional?); convert them, and the "
+            f"cell if it is in the same unit"
+        )
 
 
 def displacement(

@@ -25,6 +25,7 @@ from helpers import paths, structures
 from helpers.errors import Unfit
 from helpers.frames import dataset, files, label_units
 from helpers.frames.dataset import FRAME_DATA, BadFrames
+from helpers.frames.vasp import Unconverged
 
 #: what a user may name a key of, and the option that does
 KEYS = {"energy": "--energy-key", "forces": "--forces-key",
@@ -43,6 +44,7 @@ _NO_LABEL = re.compile(
     r"unit|weight|per_?atom|kinetic|_?kin$|fermi|formation|std|stdev|dev$|var$|uncert|error|rmse"
     r"|shift|max|mean|rms|cut", re.I
 )  # fmt: skip
+_CONVERGED = re.compile(r"(^|[_-])converged$", re.I)
 _UNIT_KEY = re.compile(r"(?:(?P<a>.*?)[-_. ]?units?|units?[-_. ](?P<b>.+))", re.I)
 _SYMMETRIC = 1e-3  # of the largest component: what the digits of a file leave of a symmetric tensor
 
@@ -74,6 +76,7 @@ def from_extxyz(
     virial: bool = True,
     keys: Mapping[str, str] | None = None,
     notes: list[str] | None = None,
+    unconverged: list[int] | None = None,
 ) -> dpdata.LabeledSystem:
     """Labelled frames of an extended-XYZ file, atoms sorted by type (stable).
 
@@ -97,6 +100,9 @@ def from_extxyz(
         leaves more than one choice.
     notes : list of str, optional
         Takes notes on what was read otherwise than it is written.
+    unconverged : list of int, optional
+        Takes the indices of frames that say ``converged=F``, which then are left out; by default
+        they are refused.
 
     Returns
     -------
@@ -109,6 +115,9 @@ def from_extxyz(
         The file is cut off or holds no frame; a frame has no cell, lacks a label or leaves more
         than one choice; stress and virial disagree; a unit is unknown; frames have other atoms than
         the first, or such outside the type map.
+    Unconverged
+        Frames say that their electrons did not converge and ``unconverged`` is None, or there is no
+        other frame.
     Unreadable
         As `files.text`.
     """
@@ -126,6 +135,7 @@ def from_extxyz(
             + (f" in {start}:{stop}:{keep_every}; choose others" if chosen_ones else
                ", it is empty; name another file")
         )  # fmt: skip
+    frames = _converged(frames, unconverged, name)
     symbols = [_symbols(frame, f"{name}: frame {i}", notes) for i, frame in enumerate(frames)]
     wanted = Counter(symbols[0].tolist())
     for i, (frame, mine) in enumerate(zip(frames, symbols, strict=True)):
@@ -332,6 +342,26 @@ def _value_of(text: str):
     except ValueError:
         return inner
     return inner if not numbers else numbers[0] if len(numbers) == 1 else np.array(numbers)
+
+
+def _converged(frames: list[Frame], unconverged: list[int] | None, name: str) -> list[Frame]:
+    """The frames that do not say ``converged=F``, under any prefix."""
+    bad = [
+        i for i, frame in enumerate(frames)
+        for key, value in frame.info.items()
+        if _CONVERGED.search(key) and str(value).strip().lower() in ("f", "false", "0", "no")
+    ]  # fmt: skip
+    if bad and unconverged is None:
+        raise Unconverged(
+            f"{name}: {len(bad)} of {len(frames)} frames ({dataset.indices(bad)}) say that their "
+            f"electrons did not converge (converged=F); compute them again, or leave them out "
+            f"(zif4 import --drop)"
+        )
+    if len(bad) == len(frames):
+        raise Unconverged(f"{name} holds no converged frame; compute it again")
+    if unconverged is not None:
+        unconverged += bad
+    return [frame for i, frame in enumerate(frames) if i not in bad]
 
 
 def _named(arrays: Mapping, *names: str) -> str | None:

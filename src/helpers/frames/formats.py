@@ -73,8 +73,8 @@ def import_labelled(
     virial : bool
         Whether virials are required; if not, they are left out.
     unconverged : list of int, optional
-        Takes the indices of frames of VASP whose electrons did not converge, which then are left
-        out; by default they are refused.
+        Takes the indices of frames whose electrons did not converge, of VASP or where extended XYZ
+        says so, which then are left out; by default they are refused.
     keys : mapping of str to str, optional
         See `extxyz.from_extxyz`.
     notes : list of str, optional
@@ -115,7 +115,9 @@ def import_labelled(
                 f"{', '.join(sorted(known)) or 'none'}"
             )
     if fmt == "extxyz":
-        return from_extxyz(path, virial=virial, keys=keys, notes=notes, **options)
+        return from_extxyz(
+            path, virial=virial, keys=keys, notes=notes, unconverged=unconverged, **options
+        )
     if fmt in vasp.FORMATS:
         system = vasp.read(
             path, fmt, virial=virial, unconverged=unconverged, notes=notes, **options
@@ -176,6 +178,11 @@ def _true_elements(system: dpdata.LabeledSystem, path: Path, notes: list[str]) -
     try:
         true = [structures.element(name) for name in system["atom_names"]]
     except Unfit as error:
+        if any(re.fullmatch(r"Type_\d+", name) for name in system["atom_names"]):  # of dpdata
+            raise BadFrames(
+                f"{path} names no elements; write them into type_map.raw, one a line, in the order "
+                f"of the numbers in type.raw"
+            ) from error
         raise BadFrames(f"{path}: {error}") from error
     if true == list(system["atom_names"]):
         return
@@ -226,6 +233,11 @@ def _through_dpdata(path: Path, fmt: str, **options) -> dpdata.LabeledSystem:
     for warning in said:
         if warning.category is UserWarning:
             print(f"[dpdata] {path.name}: {warning.message}", flush=True)
+    if system.data.get("nopbc"):
+        raise BadFrames(
+            f"{path} ({fmt}) says that it is not periodic, here all frames are; compute it in a "
+            f"periodic cell, a molecule in a box wide enough"
+        )
     left = np.linalg.det(np.reshape(system.data.get("cells", np.eye(3)), (-1, 3, 3))).min() < 0
     if left and not fmt.startswith("deepmd/"):  # which holds virials, not stresses times a volume
         raise BadFrames(

@@ -244,8 +244,8 @@ def import_set(
     Unreachable
         As `fetch`.
     BadFrames
-        As `formats.import_labelled` and `checks.check`; or the files differ in composition, or
-        fewer than two frames are left.
+        As `formats.import_labelled`, `checks.refuse_other_lengths` and `checks.check`; or the files
+        differ in composition, or fewer than two frames are left.
     """
     if re.fullmatch(r"\w[\w.+-]*", name) is None:
         raise Unfit(
@@ -296,13 +296,16 @@ def import_set(
         system = system.sub_system(np.flatnonzero(~bad))
         origin = [o for o, out in zip(origin, bad, strict=True) if not out]
 
+    checks.refuse_other_lengths(system)
     if dropped:
         provenance.announce("left out", target, f"{len(dropped)} frames: not converged")
+    near = False
     for within, what in ((checks.SAME, "copies"), (near_copy, "near-copies")):
         of = checks.copies(system, within)
         if within == checks.SAME:
             _refuse_other_labels(system, of, origin)
         if (bad := of >= 0).any():
+            near = within > checks.SAME
             leave_out(bad, f"{what} of earlier frames (closer than {within:g} A)")
     while drop and len(system):
         judged = checks.objections(system, virial=virial, laws=True, sources=_files(origin),
@@ -313,7 +316,7 @@ def import_set(
     if len(system) < 2:
         raise dataset.BadFrames(
             f"{len(origin)} frame is left of {len(origin) + len(dropped)}, a set needs two; import "
-            f"more files" + (f" or lower near_copy ({near_copy:g} A)" if near_copy else "")
+            f"more files" + (f" or lower near_copy ({near_copy:g} A)" if near else "")
         )
     checks.check(system, virial=virial, laws=True, calculator=calculator,
                  sources=_files(origin), **limits)  # fmt: skip
@@ -321,13 +324,20 @@ def import_set(
     if lacks:
         provenance.announce("without virial", target, "what is trained on this set alone knows no "
                             "pressure; do not use it in NPT")  # fmt: skip
-    measured = _measured(system)
+    inside = laws.molecular_virial(system)
+    measured = _measured(system, inside)
     if measured["energy against work of the forces"] is None:
         energy = np.median(system["energies"])
         provenance.announce(
             "not judged", target, f"these frames lie too far apart to hold energies to forces: see "
             f"to it that {energy:.6g} eV is the energy of all {system.get_natoms()} atoms (not of "
             f"one, nor in another unit), or import some successive frames of the run with them"
+        )  # fmt: skip
+    if not lacks and not inside.judged:
+        provenance.announce(
+            "not judged", target, "these frames are too few or too cold to hold the stress to the "
+            "forces: see to it that its sign (W = -V sigma) and the order of its six numbers are "
+            "those of its format"
         )  # fmt: skip
     dataset.save(
         system, target,
@@ -374,11 +384,10 @@ def _files(origin: Sequence[tuple[str, int]]) -> list[str]:
     return [file for file, _ in origin]
 
 
-def _measured(system) -> dict[str, float | None]:
+def _measured(system, inside: laws.MolecularVirial) -> dict[str, float | None]:
     """The laws in numbers; None where the frames cannot tell."""
     balance = laws.work_balance(system)
     known = balance["slope"].where(balance["error"] < 0.3)
-    inside = laws.molecular_virial(system)
     values = [laws.ch_stiffness(system), *known,
               inside.slope if abs(inside.correlation) > 0.7 else np.nan]  # fmt: skip
     return {

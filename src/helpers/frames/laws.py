@@ -9,6 +9,7 @@ Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -179,6 +180,13 @@ def strain_derivative(atoms, calculator, strain: float = 1e-3) -> np.ndarray:
 _MOST_FRAMES = 60
 _VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 _AT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # where Voigt's six stand in a tensor
+#: orders of the six in other programs: VASP, LAMMPS, a triangle by rows and by columns
+_OTHER_ORDERS = (
+    "xx yy zz xy yz xz", "xx yy zz xy xz yz", "xx xy xz yy yz zz", "xx xy yy xz yz zz",
+)  # fmt: skip
+# Of 2700 random choices of 2 to 6 shipped frames none was likelier in another reading by as much.
+_ODDS = 4.0  # logarithm
+_EXPLAINED = 0.6  # of the squares of the forces' part, what a reading leaves at most
 
 
 @dataclass(frozen=True)
@@ -199,6 +207,11 @@ class MolecularVirial:
         The largest mean correlation of the six components in any order.
     order : tuple of str
         That order: which component of the forces each of the six swings with.
+    misread : str
+        The sign and order of six numbers by which the virial, without its trace, comes far closer
+        to that of the forces than as it was read; empty if there is none.
+    judged : bool
+        Whether it comes far closer as it was read than by any other sign and order.
     """
 
     slope: float = np.nan
@@ -207,6 +220,8 @@ class MolecularVirial:
     in_place: float = np.nan
     reordered: float = np.nan
     order: tuple[str, ...] = _VOIGT
+    misread: str = ""
+    judged: bool = False
 
 
 def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
@@ -216,8 +231,10 @@ def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
 
     over the molecules m with centres R_m (`molecules.find`, without metal). Bonds between C, H and
     N are the stiffest: their vibrations make up most of the fluctuation of the virial, at constant
-    volume too. In all sets shipped here the slope lies between 0.8 and 1.1 and the correlation
-    above 0.8; VASP's stress in kbar, taken for ASE's in eV/A^3, has a slope of -1600.
+    volume too. Of two or three frames of several volumes only what is left without the traces is
+    compared, since those change with the volume. In all sets shipped here the slope lies between
+    0.8 and 1.1 and the correlation above 0.8; VASP's stress in kbar, taken for ASE's in eV/A^3, has
+    a slope of -1600.
 
     Parameters
     ----------
@@ -227,14 +244,12 @@ def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
     Returns
     -------
     MolecularVirial
-        NaN if there are fewer than two frames (four, of several volumes) or nothing vibrates.
+        NaN if there are fewer than two frames or nothing vibrates.
     """
     if "virials" not in system.data or len(system) < 2:
         return MolecularVirial()
     chosen = np.linspace(0, len(system) - 1, min(len(system), _MOST_FRAMES)).round().astype(int)
     volume = np.abs(np.linalg.det(system["cells"][chosen]))
-    if len(chosen) < 4 and _changes(volume):
-        return MolecularVirial()
     symbols = np.array(system["atom_names"])[system["atom_types"]]
     inside = np.zeros((len(chosen), 3, 3))
     for k, i in enumerate(chosen):
@@ -249,15 +264,51 @@ def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
         centre = np.stack([np.bincount(label, x) for x in position.T], axis=1) / count
         inside[k] = (position - centre[label]).T @ forces[organic]
     inside = (inside + inside.transpose(0, 2, 1)) / 2
-    # A cell that changes brings its own pressure: compare frames of one volume by a straight line.
-    x = _without_volume(inside.reshape(len(chosen), 9), volume)
-    y = _without_volume(system["virials"][chosen].reshape(len(chosen), 9), volume)
+    virials = system["virials"][chosen]
+    if len(chosen) < 4 and _changes(volume):
+        x, y = (_without_trace(t).reshape(len(chosen), 9) for t in (inside, virials))
+    else:
+        # a cell that changes brings its own pressure: compare as if all had one volume
+        x, y = (_without_volume(t.reshape(len(chosen), 9), volume) for t in (inside, virials))
     if not (x**2).sum() > 0 or not (y**2).sum() > 0:
         return MolecularVirial()
     return MolecularVirial(
         float((x * y).sum() / (x**2).sum()), _correlation(x, y), len(chosen),
         *_component_order(*(z.reshape(-1, 3, 3)[:, *_AT] for z in (x, y))),
+        *_misread(inside, virials),
     )  # fmt: skip
+
+
+def _misread(inside: np.ndarray, virials: np.ndarray) -> tuple[str, bool]:
+    """How virials (n, 3, 3) would be far likelier than as they are; whether they are far likelier.
+
+    The first is a sign and an order, the second whether no other one can be meant.
+    """
+    wanted = _without_trace(inside)
+
+    def distance(numbers: np.ndarray) -> float:
+        xx, yy, zz, yz, xz, xy = numbers.T
+        tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]).transpose(2, 0, 1)
+        return float(((_without_trace(tensor) - wanted) ** 2).sum())
+
+    numbers = virials[:, *_AT]
+    found = {}
+    for order in (" ".join(_VOIGT), *_OTHER_ORDERS):
+        places = [order.split().index(component) for component in _VOIGT]
+        for sign, said in ((1, ""), (-1, "minus ")):
+            found[said + order] = distance(sign * numbers[:, places])
+    best, as_read = min(found, key=found.__getitem__), " ".join(_VOIGT)
+    others = min(value for order, value in found.items() if order != as_read)
+    if not others > 0 or not found[as_read] > 0:
+        return "", False
+    # five numbers a frame, of an error that the better reading tells
+    odds = 2.5 * len(virials) * np.log(found[as_read] / others)
+    explains = found[best] < _EXPLAINED * (wanted**2).sum()
+    return (best if odds > _ODDS and explains else ""), bool(odds < -_ODDS and explains)
+
+
+def _without_trace(tensors: np.ndarray) -> np.ndarray:
+    return tensors - np.trace(tensors, axis1=1, axis2=2)[:, None, None] * np.eye(3) / 3
 
 
 def _component_order(x: np.ndarray, y: np.ndarray) -> tuple[float, float, tuple[str, ...]]:
@@ -382,6 +433,7 @@ def energy_jumps(system: dpdata.LabeledSystem, reach: float = 0.3) -> np.ndarray
 
 
 _ZN_N_A = 2.6  # of bonds, hot ones too
+_C_H_A = 1.25  # of nine bonds in ten, hot ones too; C-N is longer
 #: what a cell may be instead of the true one -> its cell vectors from those of the file
 OTHER_CELLS = {
     "the transposed cell": lambda cell: np.ascontiguousarray(cell.T),
@@ -436,7 +488,47 @@ def better_cell(system: dpdata.LabeledSystem, n_frames: int = 6) -> tuple[str, f
     return None
 
 
-def loose_atoms(system: dpdata.LabeledSystem, n_frames: int = 12, transpose: bool = False) -> float:
+def exchanged_elements(system: dpdata.LabeledSystem) -> tuple[str, str] | None:
+    """Two elements whose names have to be exchanged for the molecules to be whole.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    (str, str) or None
+        The elements with which every H is bound to a C and no bond is missing; None if there are
+        none.
+    """
+    middle = len(system) // 2
+    coords, cell = system["coords"][middle], system["cells"][middle]
+    for pair in itertools.combinations(TYPE_MAP, 2):
+        symbols = _symbols(system, pair)
+        carbon, hydrogen = np.flatnonzero(symbols == "C"), np.flatnonzero(symbols == "H")
+        if not len(carbon) or not len(hydrogen):
+            continue
+        bound = np.unique(neighbors.pairs(coords, cell, hydrogen, carbon, _C_H_A).i)
+        if len(bound) > 0.9 * len(hydrogen) and loose_atoms(system, 3, exchanged=pair) < 0.02:
+            return pair
+    return None
+
+
+def _symbols(system, exchanged: tuple[str, str] | None = None) -> np.ndarray:
+    symbols = np.array(system["atom_names"])[system["atom_types"]]
+    if not exchanged:
+        return symbols
+    one, other = exchanged
+    return np.select([symbols == one, symbols == other], [other, one], symbols)
+
+
+def loose_atoms(
+    system: dpdata.LabeledSystem,
+    n_frames: int = 12,
+    transpose: bool = False,
+    exchanged: tuple[str, str] | None = None,
+) -> float:
     """Share of C and H that miss a bond, in the best of some frames.
 
     An H needs one bond and a C two (`molecules.bonds`); hot frames have a few that miss one at
@@ -451,13 +543,15 @@ def loose_atoms(system: dpdata.LabeledSystem, n_frames: int = 12, transpose: boo
         Number of frames to look at.
     transpose : bool
         Whether to use the transposed cell.
+    exchanged : (str, str), optional
+        Two elements whose names are exchanged before.
 
     Returns
     -------
     float
         Smallest share.
     """
-    symbols = np.array(system["atom_names"])[system["atom_types"]]
+    symbols = _symbols(system, exchanged)
     wanted = np.select([symbols == "H", symbols == "C"], [1, 2], 0)
     if not wanted.any():
         return 0.0

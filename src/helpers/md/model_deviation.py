@@ -12,7 +12,7 @@ import pandas as pd
 
 from helpers import paths, provenance
 from helpers.errors import NotThere, Unfit
-from helpers.md import thermo
+from helpers.md import samples, thermo
 
 FILE = "model_deviation.out"
 
@@ -39,7 +39,10 @@ def read(run: Path | str) -> pd.DataFrame:
     NotThere
         The run has no ensemble, or has written nothing yet.
     Unfit
-        The file is not such a table, or its steps do not increase.
+        The file is not such a table, its steps do not increase, or rows of a finished run are
+        missing.
+    NoProvenance
+        The provenance of the run is broken.
     """
     file = Path(run) / FILE
     if not file.is_file():
@@ -61,6 +64,7 @@ def read(run: Path | str) -> pd.DataFrame:
             f"{paths.relative(file)} is damaged: its steps do not increase; restore it, or remove "
             f"the run's directory and run it again"
         )
+    samples.refuse_lost(file, "deviation_every_ps", table["step"].astype(int).tolist(), first=0)
     targets = thermo.read(run)
     return pd.DataFrame(
         {

@@ -10,6 +10,7 @@ import pandas as pd
 
 from helpers import paths, provenance, statistics
 from helpers.errors import NotThere, Unfit
+from helpers.md import samples
 
 FILE = "thermo.csv"
 
@@ -58,7 +59,10 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     NotThere
         There is no table yet: the run was never started, or stopped within its first 0.1 ps.
     Unfit
-        The file is not such a table, a cell holds no number, or its steps do not increase.
+        The file is not such a table, a cell holds no number, its steps do not increase, or rows of
+        a finished run are missing.
+    NoProvenance
+        The provenance of the run is broken.
     """
     file = _file(run)
     table = pd.read_csv(io.StringIO(_whole(file)), comment="#")
@@ -74,6 +78,7 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
             f"{paths.relative(file)} is damaged: its steps do not increase; restore it, or remove "
             f"the run's directory and run it again"
         )
+    samples.refuse_lost(file, "thermo_every_ps", table["step"].tolist())
     return table if equilibration else table[table["segment"] > 0].reset_index(drop=True)
 
 

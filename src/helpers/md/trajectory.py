@@ -21,7 +21,7 @@ from ase import Atoms
 from helpers import paths, provenance
 from helpers.errors import NotThere, Unfit
 from helpers.frames import files
-from helpers.md import thermo
+from helpers.md import samples, thermo
 from helpers.observables import neighbors
 from helpers.structures import elements
 
@@ -159,11 +159,17 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
     Unfit
         The file is not a dump; it has no elements, or no unwrapped positions and nothing to unwrap
         by; it is not periodic, or in units without a length; it holds no complete frame, NaN, a
-        damaged line, or two runs; it is cut off and of a finished run; atoms appear, disappear,
-        change element or, without ids, their order; ``thermo.csv`` has no row.
+        damaged line, or two runs; it is of a finished run and cut off or without some frames;
+        atoms appear, disappear, change element or, without ids, their order; ``thermo.csv`` has no
+        row.
+    NoProvenance
+        The provenance of the run is broken.
     """
     file = _file(run)
-    frames = _each_step_once(file, _frames(file))[::every]
+    frames = _each_step_once(file, _frames(file))
+    if file.name in (FILE, f"{FILE}.gz"):
+        samples.refuse_lost(file, "frame_every_ps", [frame.step for frame in frames])
+    frames = frames[::every]
     if not frames:
         raise Unfit(
             f"{paths.relative(file)} holds no whole frame: it was just begun, or is no text dump "

@@ -10,6 +10,7 @@ those on heating rates, from many runs, in `claims_on_rates`, those on the glass
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ class Finding:
 
 
 def markdown(findings: Sequence[Finding]) -> str:
-    """Findings as a Markdown list.
+    """Findings as a Markdown list, in which names that users gave are no HTML.
 
     Parameters
     ----------
@@ -91,7 +92,8 @@ def markdown(findings: Sequence[Finding]) -> str:
     str
         The list.
     """
-    return "\n".join(f"- {one}" for one in findings)
+    text = "\n".join(f"- {one}" for one in findings)
+    return re.sub("<(?=[A-Za-z/!?])", "&lt;", text)
 
 
 def numbers(findings: Sequence[Finding]) -> tables.Table:

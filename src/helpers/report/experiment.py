@@ -42,7 +42,13 @@ NORMALISATION = "mean square"
 
 @cache
 def crystal() -> dict[str, dict]:
-    """What is measured on crystals: quantity, with its unit in the name -> value, at, doi."""
+    """What is measured on crystals.
+
+    Returns
+    -------
+    dict of str to dict
+        Quantity, with its unit in the name -> value, at (conditions), doi.
+    """
     return yaml_file.read(paths.EXPERIMENTS / "zif4-crystal.yaml").content
 
 
