@@ -147,5 +147,9 @@ def test_a_crystal_that_closes_under_pressure_and_one_that_does_not():
     assert found["bulk modulus (GPa)"].startswith("2.00")
     assert (found["closing pressure (MPa)"], found["closing temperature (K)"]) == ("200", "100")
     assert found["closing volume (%)"] == "-22.7"
+    moving = states(soft)
+    moving.loc[1, ["volume_A3", "error_A3"]] = 3900.0, 60.0
+    found = experiment.beside_crystal(moving).set_index("quantity")["here"]
+    assert found["bulk modulus (GPa)"].startswith("2.00")  # without the state between
     alone = experiment.beside_crystal(states(soft)[:1]).set_index("quantity")["here"]
     assert list(alone)[1:] == ["cannot tell"] * 4

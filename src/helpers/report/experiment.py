@@ -40,6 +40,9 @@ TRANSFORM = Transform(Q_max_per_A=23.3625, window="top hat", width_A=0.1)
 NORMALISATION = "mean square"
 
 
+_ON_ITS_WAY = 0.01  # error of a mean volume, as a share of it
+
+
 @cache
 def crystal() -> dict[str, dict]:
     """What is measured on crystals.
@@ -56,7 +59,8 @@ def beside_crystal(states: pd.DataFrame) -> pd.DataFrame:
     """A crystal at several pressures and temperatures beside what is measured.
 
     The bulk modulus is that of the states that are open, at the temperature of the
-    first; closed is a volume below 0.85 of that of the first state.
+    first; closed is a volume below 0.85 of that of the first state. A state whose volume is known
+    to 1 % or worse is on its way from one to the other and counts for neither.
 
     Parameters
     ----------
@@ -70,6 +74,7 @@ def beside_crystal(states: pd.DataFrame) -> pd.DataFrame:
         do not reach far enough.
     """
     rest = states.iloc[0]
+    states = states[states["error_A3"] < _ON_ITS_WAY * states["volume_A3"]]
     pressed = states[states["temperature_K"] == rest["temperature_K"]].sort_values("pressure_MPa")
     cooled = states[(states["pressure_MPa"] == rest["pressure_MPa"])]
     cooled = cooled.sort_values("temperature_K", ascending=False)
