@@ -354,8 +354,10 @@ tables.headed(rested, decimals=3) if len(rested) else None
 # The paper makes no glass and says nothing of these.
 
 # %% tags=["verdict"]
-ends = peers.ends(peers.of_melts(quenched, molten))
-fits = as_measured.errors(each, cold.D)
+judged = peers.of_melts(quenched, molten)
+refused = [name for name in quenched if judged.get(name) != quenched[name]]
+counted = {name: many for name, many in each.items() if name not in refused}
+fits, ends = as_measured.errors(counted, cold.D), peers.ends(judged)
 findings = [
     claims_on_glass.nearest(fits),
     claims_on_glass.our_glass(fits, ends, glass_name),
