@@ -615,7 +615,7 @@ for lost_at in [3.0, 3.5, 4.0]:
 for edge in [3.0, 5.0, 8.0]:
     boxes = {}
     for name, part in windows.items():
-        where = part.positions, part.cells, edge, part.symbols
+        where = part.positions, part.cells, edge
         boxes[name] = local_density.local_density(*where)
     ratios = local_density.heterogeneity(boxes)["unevenness"]
     print(f"{edge} Å:", ratios.round(2).tolist())

@@ -101,7 +101,7 @@ CELLS = (
     "for ax in panels:\n    ax.plot(T, 1.2 - T / 1e4)",
     "# %%\n#| label: tbl-rates\n#| caption: Rates.\n"
     'pd.DataFrame({"rate (K/ps)": [1.0, 2.0], "density (g/cm3)": ["1.2 +- 0.1", "1.1"]})',
-    '# %%\ntables.facts({f"a rather long name of entry {k}": k for k in range(30)}, "Many rows")',
+    '# %%\ntables.facts({f"a rather long name of entry {k}": k for k in range(30)})',
     '# %%\nfor k in range(40):\n    print("line", k)',
     "# %% [markdown]\n# ## What this chapter found",
     "# %%\n"
