@@ -555,8 +555,8 @@ tables.side_by_side([*rows, at_start])
 # them and nobody notices, until a melt finds the hole. Frames of such melts, up to where two Zn came
 # too near, are the set `melts`; in `zinc_pairs` the two nearest Zn of hot frames are drawn together, to
 # where the reference says how they repel each other. `atp` is trained on both, and that was not enough:
-# a run of it at 20 K/ps ended at 1738 K when two Zn fell together. Training on nearer pairs
-# (`zinc_pairs_nearer`) changed little. LAMMPS therefore adds the repulsion of two screened nuclei (ZBL),
+# a heating run of the same weights (`round-7-20Kps`) ended when two Zn fell together. `atp` is not
+# trained on the nearer pairs of `zinc_pairs_nearer`. LAMMPS adds the repulsion of two screened nuclei (ZBL),
 # which begins at 4 Å, in full below 3 Å: a recipe's `zinc_wall_A`.
 
 # %% tags=["figure"]

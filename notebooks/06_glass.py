@@ -340,7 +340,8 @@ ax = plots_of_scattering.down_and_up(density)
 
 # %%
 #| label: tbl-crystal
-#| caption: The crystal of the potential beside measurements.
+#| caption: The crystal of the potential beside measurements. One seed each, of one
+#|   cell and 20 ps: a crystal that had more time could close at less pressure.
 rested = peers.at_rest(peers.finished(crystal_states))
 tables.headed(experiment.beside_crystal(rested)) if len(rested) else None
 # %%

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from helpers.errors import Unfit
 from helpers.frames import correction, dataset
 from helpers.potentials import evaluation, store
 from helpers.validation import close_pairs
@@ -52,6 +53,8 @@ def test_what_the_wall_adds(table):
     assert (np.diff(again[order]) < 0).all()  # the nearer, the stronger
     assert (close_pairs.wall((), distances) == 0).all()
     assert close_pairs.wall((3.0, 4.0), [4.2])[0] == 0
+    with pytest.raises(Unfit, match="no two Zn of no set"):
+        close_pairs.forces_along("atp", [])
 
 
 def test_a_potential_without_a_wall(table):

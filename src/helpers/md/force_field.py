@@ -189,10 +189,30 @@ def deepmd_lines(
     elements = " ".join(TYPE_MAP)
     if not zinc_wall_A:
         return [f"pair_style {deep}", f"pair_coeff * * {elements}"]
-    inner, outer = zinc_wall_A
-    zinc, charge = TYPE_MAP.index("Zn") + 1, atomic_numbers["Zn"]
+    style, nuclei = zinc_wall(zinc_wall_A)
+    zinc = TYPE_MAP.index("Zn") + 1
     return [
-        f"pair_style hybrid/overlay {deep} zbl {inner:g} {outer:g}",
+        f"pair_style hybrid/overlay {deep} {style}",
         f"pair_coeff * * deepmd {elements}",
-        f"pair_coeff {zinc} {zinc} zbl {charge} {charge}",
+        f"pair_coeff {zinc} {zinc} zbl {nuclei}",
     ]
+
+
+def zinc_wall(distances_A: tuple[float, ...]) -> tuple[str, str]:
+    """The wall between Zn in LAMMPS' words.
+
+    Parameters
+    ----------
+    distances_A : (float, float)
+        Distances a and b of this module's equation, A.
+
+    Returns
+    -------
+    style : str
+        The pair style with its distances.
+    nuclei : str
+        The charges of both nuclei, e, as its coefficients.
+    """
+    inner, outer = distances_A
+    charge = atomic_numbers["Zn"]
+    return f"zbl {inner:g} {outer:g}", f"{charge} {charge}"

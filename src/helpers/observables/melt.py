@@ -76,8 +76,7 @@ def judge(positions, cells, symbols, first=None) -> Melt:
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     bonds = ligand_exchange.bonds(positions, cells, symbols)
     same = (bonds.zn[-1] == bonds.zn[0]) & (bonds.image[-1] == bonds.image[0]).all(axis=1)
-    zinc = neighbors.select(symbols, "Zn")
-    apart = neighbors.pairs(positions[0], cells[0], zinc, zinc, _FARTHEST_A).distance.min()
+    (apart,) = neighbors.closest(positions[:1], cells[:1], symbols, "Zn", _FARTHEST_A)
     moved = displacement.rmsd(positions, symbols, cells=cells)["Zn"][-1]
     nearest = neighbors.closest(positions[first:], cells[first:], symbols, "Zn", _FARTHEST_A)
     return Melt(

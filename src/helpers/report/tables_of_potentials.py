@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 
 from helpers import structures, units
-from helpers.observables import neighbors
+from helpers.observables import melt, neighbors
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
-
-_WALL_A = 4.0  # where the wall of `atp` begins, in data/potentials.yaml
 
 #: columns of ``metrics.json`` as a table of sets, as a reader finds them
 BY_SET = {
@@ -163,13 +161,14 @@ def collapses(runs: Iterable, nearer_A: float = 2.2) -> Table:
         time = frames.steps * run.recipe.timestep_fs / units.FS_PER_PS
         near = np.flatnonzero(distances < nearer_A)
         before = distances[: near[0]] if len(near) else distances
+        close = 100 * (before < melt.CLOSE_A).mean() if len(before) else np.nan
         rows.append({
             "potential": run.potential,
             "temperature (K)": f"{run.recipe.temperature_end_K:g}",
             "seed": run.seed,
             "collapse after (ps)": f"{time[near[0]]:.1f}" if len(near) else f"> {time[-1]:.1f}",
             "shortest Zn–Zn before (Å)": f"{before.min():.2f}" if len(before) else "none",
-            "frames below 4 Å (%)": f"{100 * (before < _WALL_A).mean():.1f}" if len(before) else "",
+            "frames below 4 Å (%)": f"{close:.1f}" if len(before) else "",
         })  # fmt: skip
     return tables.headed(pd.DataFrame(rows))
 

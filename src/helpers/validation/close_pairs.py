@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.data import atomic_numbers
 
+from helpers.errors import Unfit
 from helpers.frames import correction
-from helpers.md import lammps
+from helpers.md import force_field, lammps
 from helpers.observables import neighbors
 from helpers.potentials import evaluation, store
 from helpers.potentials.store import Potential
 
 _FARTHEST_A = 9.0  # of two atoms that are looked at
-_ALONE_A = 20.0  # edge of a cell with two atoms in it
+_ALONE_A = 20.0  # of a pair from the next one
 
 
 def forces_along(
@@ -56,6 +56,8 @@ def forces_along(
     ------
     BadFrames
         There is no such set.
+    Unfit
+        No frame has such a pair.
     BadPotential
         As ``store.check_potential``.
     """
@@ -82,6 +84,11 @@ def forces_along(
                 "reference": _apart(found.force_reference[frame], i, j, n),
                 "potential": _apart(found.force[frame], i, j, n),
             })  # fmt: skip
+    if not rows:
+        raise Unfit(
+            f"no two {element} of {', '.join(sets) or 'no set'} are within {_FARTHEST_A:g} A; "
+            f"name sets in which there are"
+        )
     table = pd.DataFrame(rows).sort_values("distance_A", ignore_index=True)
     added = wall(known.zinc_wall_A, table["distance_A"]) if element == "Zn" else 0.0
     table["with_wall"] = table["potential"] + added
@@ -116,10 +123,16 @@ def wall(zinc_wall_A: Sequence[float], distances_A: Sequence[float]) -> np.ndarr
     forces = np.zeros(len(distance))
     if not zinc_wall_A:
         return forces
-    inner, outer = zinc_wall_A
-    charge = atomic_numbers["Zn"]
-    lines = [f"pair_style zbl {inner:g} {outer:g}", f"pair_coeff * * {charge} {charge}"]
-    for k in np.flatnonzero(distance < outer):
-        pair = Atoms("Zn2", [[0, 0, 0], [distance[k], 0, 0]], cell=[_ALONE_A] * 3, pbc=True)
-        forces[k] = lammps.single_point(pair, lines)[1][1, 0]
+    style, nuclei = force_field.zinc_wall(tuple(zinc_wall_A))
+    # all pairs in one cell, one above the other, too far apart to feel each other
+    near = np.flatnonzero(distance < zinc_wall_A[1])
+    if not len(near):
+        return forces
+    heights = _ALONE_A * np.arange(len(near))
+    still = np.column_stack([np.zeros((len(near), 2)), heights])
+    moved = still + np.outer(distance[near], [1, 0, 0])
+    cell = [_ALONE_A, _ALONE_A, _ALONE_A * len(near)]
+    pairs = Atoms(["Zn"] * (2 * len(near)), [*still, *moved], cell=cell, pbc=True)
+    found = lammps.single_point(pairs, [f"pair_style {style}", f"pair_coeff * * {nuclei}"])[1]
+    forces[near] = found[len(near) :, 0]
     return forces
