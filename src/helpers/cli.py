@@ -100,6 +100,19 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = command(name, do, text, profile=False)
         sub.add_argument("name", help="an entry of data/potentials.yaml")
+    sub = command(
+        "card",
+        _card,
+        "labels and trainings on another machine with a graphics card: pack, take back",
+        profile=False,
+    )
+    sub.add_argument("what", choices=["structures", "labels", "job", "potential"], help=(
+        "structures: FILE for the sampled frames of the sets; labels: FILE of their labels; "
+        "job: FILE for the training of a potential; potential: FILE is the folder of its result"
+    ))  # fmt: skip
+    sub.add_argument("file", type=Path, help="what is written, or what came back")
+    sub.add_argument("names", nargs="+", help="sets, or one potential")
+    sub.add_argument("--seconds", type=_positive, help="job: time to fill instead of steps")
     for name, do, text in (
         ("run", _run, "make, resume or reuse a heating run by its name"),
         ("ship-run", _ship_run, "put a finished heating run into data/runs, thinned"),
@@ -451,6 +464,24 @@ def _potential(options) -> int:
     from helpers.recipes import potentials
 
     print(paths.relative(potentials.make(options.name)))
+    return 0
+
+
+def _card(options) -> int:
+    from helpers.recipes import graphics_card
+
+    file, names = options.file, options.names
+    if options.what == "structures":
+        print(f"{paths.relative(file)}: {graphics_card.structures(names, file)} structures")
+    elif options.what == "labels":
+        for written in graphics_card.take_labels(names, file):
+            print(paths.relative(written))
+    elif len(names) > 1:
+        raise errors.Unfit(f"one potential at a time, not {', '.join(names)}")
+    elif options.what == "job":
+        print(paths.relative(graphics_card.job(names[0], file, seconds=options.seconds or 0.0)))
+    else:
+        print(paths.relative(graphics_card.finish(names[0], file)))
     return 0
 
 

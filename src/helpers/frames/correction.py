@@ -57,7 +57,9 @@ FRAMEWORKS = {"ZIF-4": 272, "Znim2-ABW": 68, "Znim2-SOD": 102}
 ENERGY_SCATTER, PRESSURE_SCATTER = 0.3, 0.01  # meV/atom, GPa: weights of the fit
 ENERGY_GOAL, PRESSURE_GOAL = 0.5, 0.02  # meV/atom, GPa: what frames left out are judged by
 DEGREES = (1, 2, 3)
-MARGIN = 1.5  # A^3/atom beyond the range of the fit: said; farther: refused
+# A^3/atom beyond the range of the fit: said; farther: refused. 1.4 below it, CP2K's frame of the
+# closed crystal (zif4_closed) has 0.75 meV/atom and 0.018 GPa less than the law of ZIF-4.
+MARGIN = 1.75
 
 _GPA_PER_MEV_A3 = 1e-3 * units.EV_PER_A3_IN_GPA
 

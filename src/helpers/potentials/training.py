@@ -39,6 +39,8 @@ from helpers.structures import TYPE_MAP
 
 #: a frame of a favoured set is drawn so many times as often as another
 FAVOUR = 3.0
+CARD = "graphics card"
+TRAINERS = ("dp train", CARD)
 _CORRECTED = "corrected"  # copies of the sets, as they are trained on
 
 
@@ -102,6 +104,9 @@ class Recipe:
     zinc_wall_A : (float, float) or ()
         Not of the training but of LAMMPS' runs with it: two Zn nearer than the second distance (A)
         repel each other besides, see `helpers.md.force_field`; () is no such wall.
+    trainer : str
+        ``dp train``, or ``graphics card`` for `helpers.potentials.graphics_card`, whose ``batch``
+        is ``auto:N``: so many frames of one composition that they have about N atoms.
     """
 
     sets: tuple[str, ...]
@@ -126,6 +131,7 @@ class Recipe:
     relative_force: float = 0.0
     favoured: tuple[str, ...] = ()
     zinc_wall_A: tuple[float, ...] = ()
+    trainer: str = "dp train"
 
     def __post_init__(self):
         if isinstance(self.sets, str) or not self.sets:
@@ -138,6 +144,10 @@ class Recipe:
             raise Unfit(
                 f"learning_rate is {self.learning_rate}, wanted: (start, stop), 0 < stop <= start"
             )
+        if self.trainer not in TRAINERS:
+            raise Unfit(f"trainer is {self.trainer!r}, wanted: one of {', '.join(TRAINERS)}")
+        if self.trainer == CARD and not re.fullmatch(r"auto:[1-9]\d*", str(self.batch)):
+            raise Unfit(f"batch is {self.batch!r}, wanted with a {CARD}: auto:N, N atoms a step")
         if not 0 <= self.relative_force < np.inf:
             raise Unfit(f"relative_force is {self.relative_force}, wanted: 0 or more, in eV/A")
         for name, value in vars(self).items():
@@ -178,6 +188,8 @@ class Recipe:
             del plain["favoured"]
         if not self.zinc_wall_A:
             del plain["zinc_wall_A"]
+        if self.trainer == TRAINERS[0]:
+            del plain["trainer"]
         return json.loads(json.dumps(plain))
 
     def input(self, directory: Path, display_every: int, save_every: int) -> dict:
@@ -372,6 +384,10 @@ def train(
         raise Unfit(
             f"{name!r} is a shipped potential of another recipe; give this one another name"
         )
+    if recipe.trainer == CARD and not provenance.find("potentials", plain):
+        raise Unfit(
+            f"{name!r} is trained on a {CARD}: `zif4 card job {name}` packs what is done there"
+        )
     threads = deepmd.threads_of(threads)
 
     def make(directory: Path) -> dict:
@@ -416,6 +432,33 @@ def _trained(
         else:
             best = checkpoints.judge_snapshots(directory, recipe.sets, watch, threads, laws)
             (directory / checkpoints.SNAPSHOT_FOLDER / str(best) / store.FROZEN).rename(frozen)
+    return judged(directory, recipe, laws, earlier + time.monotonic() - began) | {
+        "threads": threads
+    }
+
+
+def judged(
+    directory: Path, recipe: Recipe, laws: dict[str, correction.Law] | None, seconds: float
+) -> dict:
+    """Write the errors of a frozen model on its validation frames; what is to be known of it.
+
+    Parameters
+    ----------
+    directory : Path
+        Directory of the potential, with the frozen model and ``lcurve.out``.
+    recipe : Recipe
+        Its recipe.
+    laws : dict of str to Law or None
+        Correction of its labels.
+    seconds : float
+        What the training took, s.
+
+    Returns
+    -------
+    dict
+        For its provenance.
+    """
+    frozen = directory / store.FROZEN
     metrics = {
         s: evaluation.evaluate(
             frozen, dataset.thinned(correction.load(s, "validation", laws), checkpoints.EVALUATED)
@@ -425,8 +468,7 @@ def _trained(
     evaluation.write_metrics(directory / store.METRICS, metrics)
     last = learning_curves.read_lcurve(directory).iloc[-1]
     return {
-        "seconds": earlier + time.monotonic() - began,
-        "threads": threads,
+        "seconds": seconds,
         "sets": list(recipe.sets),
         "frozen_sha256": provenance.sha256(frozen),
         "training_frames": sum(len(dataset.load(s, "training")) for s in recipe.sets),

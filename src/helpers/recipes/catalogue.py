@@ -41,8 +41,9 @@ class SetRecipe:
         ``strain`` (of all lengths), ``fmax`` (eV/A) and ``steps``; for both ``strain_voigt``, six
         strains of the cell of the start (xx, yy, zz, yz, xz, xy; shear as 2 e_ij, as in
         `helpers.validation.elastic`); for heating runs ``frames``, their number, evenly chosen from
-        the first one at ``from_K`` on, and ``zn_zn_A``, distances to which the two nearest Zn of
-        each frame are drawn, in turn; frames with a force above ``worth_force_eV_per_A`` are left
+        the first one at ``from_K`` on, without those before ``from_step`` (runs of one seed share
+        their equilibration), and ``zn_zn_A``, distances to which the two nearest Zn of each frame
+        are drawn, in turn; frames with a force above ``worth_force_eV_per_A`` are left
         out (25 by default).
     common : dict
         Fields that all runs share.
@@ -83,6 +84,7 @@ class _FromRun:
 
     frames: int
     from_K: float = 0.0
+    from_step: int = 0
     zn_zn_A: tuple[float, ...] = ()
     worth_force_eV_per_A: float = 25.0
 

@@ -18,7 +18,7 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from ase.stress import voigt_6_to_full_3x3_strain
+from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_strain
 
 from helpers import paths, provenance, settings, structures, waiting
 from helpers.frames import checks, reference, sampling
@@ -47,6 +47,7 @@ WORTH_FORCE, WORTH_ERROR = 25.0, 2.7
 
 
 ORIGIN = "origin.json"
+_WHERE = "labelled_on"  # of an origin: a machine other than this one
 
 
 def _origin(plan: catalogue.SetRecipe, run: str, calculator: Calculator | None) -> dict:
@@ -69,6 +70,7 @@ def _claim(folder: Path, origin: dict) -> None:
         file.write_text(json.dumps(origin, indent=1) + "\n")
         return
     known = json.loads(file.read_text()) if file.is_file() else {}
+    known.pop(_WHERE, None)
     if changed := sorted(k for k in known | origin if known.get(k) != origin.get(k)):
         what = f"are of another recipe ({', '.join(changed)})" if known else "do not say of what"
         raise catalogue.BadRecipe(
@@ -127,17 +129,124 @@ def labels(name: str, run: str, calculator: Calculator | None = None) -> Path:
             atoms = _begin(options, calculator)
             sampling.run(atoms, _ramp(options), calculator or reference.Reference(), part)
         else:
-            source = folder / "sampled.extxyz"
-            worth = options.pop("worth_force_eV_per_A", WORTH_FORCE)
-            if plan.sampler == "runs":
-                _take(run, source, **options)
-            elif not (folder / "sampled").is_file():
-                start = _begin(options, calculator)
-                _explore(plan.sampler, start, _ramp(options), source)
-                (folder / "sampled").touch()
+            source = _sampled(plan, run, folder, calculator)
+            worth = options.get("worth_force_eV_per_A", WORTH_FORCE)
             _label(source, part, calculator or reference.Reference(), worth)
         part.rename(final)
     return final
+
+
+def sampled(name: str, run: str) -> Path:
+    """The structures of one sampling run of a set before their labels: found, resumed, or made.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set; its sampler is a potential, or runs.
+    run : str
+        Name of the run.
+
+    Returns
+    -------
+    Path
+        The structures (extxyz).
+
+    Raises
+    ------
+    BadRecipe
+        As `labels`; or the reference samples this set itself, and every step is labelled.
+    """
+    plan = catalogue.set_recipe(name)
+    if plan.sampler in ("reference", "relaxation"):
+        raise catalogue.BadRecipe(
+            f"the reference itself samples set {name!r}: nothing is left to label afterwards; "
+            f"make it by `zif4 set {name}`"
+        )
+    folder = paths.BUILD / "sampling" / name / run
+    with provenance.lock(folder):
+        _claim(folder, _origin(plan, run, None))
+        return _sampled(plan, run, folder, None)
+
+
+def _sampled(
+    plan: catalogue.SetRecipe, run: str, folder: Path, calculator: Calculator | None
+) -> Path:
+    source, done = folder / "sampled.extxyz", folder / "sampled"
+    if done.is_file():
+        return source
+    options = plan.common | plan.runs[run]
+    options.pop("worth_force_eV_per_A", None)
+    if plan.sampler == "runs":
+        _take(run, source, **options)
+    else:
+        start = _begin(options, calculator)
+        _explore(plan.sampler, start, _ramp(options), source)
+    done.touch()
+    return source
+
+
+def take(name: str, run: str, found: dict[str, np.ndarray], where: str) -> Path:
+    """Put labels that were made on another machine where `labels` finds them.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+    run : str
+        Name of its run.
+    found : dict of str to ndarray
+        ``energies`` (frames; eV), ``forces`` (frames x atoms x 3; eV/A) and ``stresses`` (frames x
+        3 x 3; eV/A^3) of the frames of `sampled` with a step above 0, in their order.
+    where : str
+        The machine, for ``origin.json``.
+
+    Returns
+    -------
+    Path
+        The labelled trajectory (extxyz).
+
+    Raises
+    ------
+    BadRecipe
+        As `sampled`; or there are more or fewer labels than frames.
+    """
+    plan = catalogue.set_recipe(name)
+    folder = paths.BUILD / "sampling" / name / run
+    frames = [f for f in sampling.whole_frames(sampled(name, run)) if f.info["step"] > 0]
+    if len(frames) != len(found["energies"]):
+        raise catalogue.BadRecipe(
+            f"{paths.relative(folder)} has {len(frames)} frames and {len(found['energies'])} "
+            f"labels came for them; label what is there now"
+        )
+    made = _Made(found)
+    part = folder / "trajectory.extxyz"
+    with provenance.lock(folder):
+        part.unlink(missing_ok=True)
+        worth = plan.common | plan.runs[run]
+        _label(
+            folder / "sampled.extxyz", part, made, worth.get("worth_force_eV_per_A", WORTH_FORCE)
+        )
+        origin = _origin(plan, run, None) | {_WHERE: where}
+        (folder / ORIGIN).write_text(json.dumps(origin, indent=1) + "\n")
+        part.rename(folder / "labelled.extxyz")
+    return folder / "labelled.extxyz"
+
+
+class _Made(Calculator):
+    """Labels that are there already, one frame after the other."""
+
+    def __init__(self, found: dict[str, np.ndarray]):
+        super().__init__()
+        self.found, self.frame = found, 0
+
+    def calculate(self, atoms=None, properties=None, system_changes=()):
+        stress = self.found["stresses"][self.frame]
+        self.results = {
+            "energy": float(self.found["energies"][self.frame]),
+            "forces": self.found["forces"][self.frame].astype(float),
+            "stress": full_3x3_to_voigt_6_stress(stress.astype(float)),
+        }
+        self.frame += 1
 
 
 def _ramp(options: dict) -> sampling.Ramp:
@@ -259,14 +368,21 @@ def _too_close(atoms: Atoms, limits: dict[tuple[str, str], float]) -> str | None
 
 
 def _take(
-    run: str, path: Path, *, frames: int, from_K: float = 0.0, zn_zn_A: Sequence[float] = ()
+    run: str,
+    path: Path,
+    *,
+    frames: int,
+    from_K: float = 0.0,
+    from_step: int = 0,
+    zn_zn_A: Sequence[float] = (),
 ) -> None:
     """Evenly chosen frames of a heating run, the first left out, as extxyz.
 
     A run whose potential left physics counts up to where two atoms came too close.
 
-    frames: how many, the first one counted; from_K: none before the run is this hot; zn_zn_A:
-    distances to which the two nearest Zn are drawn, one for each frame, in turn.
+    frames: how many, the first one counted; from_K: none before the run is this hot; from_step:
+    those before are left out (runs of one seed share their equilibration); zn_zn_A: distances to
+    which the two nearest Zn are drawn, one for each frame, in turn.
     """
     whole = runs.run(run).trajectory
     if not (hot := np.flatnonzero(whole.temperatures_K >= from_K)).size:
@@ -274,6 +390,8 @@ def _take(
     volume = structures.load("ZIF-4").get_volume()
     frames_ = []
     for i in np.linspace(hot[0], len(whole) - 1, frames).round().astype(int)[1:]:
+        if whole.steps[i] < from_step:
+            continue
         frame = whole.atoms(i)
         if said := _too_close(frame, RUN_DISTANCES):
             print(f"{run}, step {whole.steps[i]}: {said}: the frames before are kept", flush=True)

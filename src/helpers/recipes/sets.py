@@ -138,6 +138,8 @@ def described(plan: catalogue.SetRecipe, origins: dict[str, dict]) -> dict:
         "runs": "frames of heating runs, labelled by the reference",
     }.get(plan.sampler, "molecular dynamics by a potential until a guard objected, then labelled")
     said = {"method": method, "sampler": plan.sampler, "runs": plan.runs, "common": plan.common}
+    if elsewhere := {o["labelled_on"] for o in origins.values() if "labelled_on" in o}:
+        (said["labelled_on"],) = elsewhere
     if plan.sampler == "runs":
         said["run_keys"] = {run: origin["run_key"] for run, origin in origins.items()}
     elif plan.sampler not in ("reference", "relaxation"):
