@@ -1,0 +1,1 @@
+../round-7/frozen_model.pb
