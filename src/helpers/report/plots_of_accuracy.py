@@ -102,13 +102,13 @@ def energy_of_volume(curves: Mapping[str, pd.DataFrame]) -> Axes:
     return ax
 
 
-def energies_of_near_pairs(table: pd.DataFrame) -> Axes:
+def energies_of_near_pairs(tables: dict[str, pd.DataFrame]) -> Axes:
     """Error of the energy of each frame, against the shortest distance between two Zn in it.
 
     Parameters
     ----------
-    table : DataFrame
-        Result of ``close_pairs.forces_along`` (A, eV).
+    tables : dict of str to DataFrame
+        Potential -> result of ``close_pairs.forces_along`` (A, eV).
 
     Returns
     -------
@@ -117,7 +117,9 @@ def energies_of_near_pairs(table: pd.DataFrame) -> Axes:
     """
     _, ax = style.axes(("shortest Zn–Zn distance", "A"), ("error of the cell's energy", "eV"))
     ax.axhline(0, color="0.6", lw=0.8)
-    ax.plot(table["distance_A"], table["energy_error_eV"], "o", mfc="none")
+    for marker, (name, table) in zip("xo^sv", tables.items(), strict=False):
+        ax.plot(table["distance_A"], table["energy_error_eV"], marker, mfc="none", label=name)
+    ax.legend()
     return ax
 
 

@@ -24,7 +24,10 @@ _ALONE_A = 20.0  # of a pair from the next one
 
 
 def forces_along(
-    potential: str | Path | Potential, sets: Sequence[str], element: str = "Zn"
+    potential: str | Path | Potential,
+    sets: Sequence[str],
+    element: str = "Zn",
+    part: str | None = None,
 ) -> pd.DataFrame:
     r"""What drives the two nearest atoms of one element apart, in every frame of some sets.
 
@@ -43,6 +46,8 @@ def forces_along(
         Sets of labelled frames, of any number of elements.
     element : str
         The element.
+    part : str, optional
+        ``training`` or ``validation``; by default both.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def forces_along(
     """
     known, rows = store.load(potential), []
     for name in sets:
-        system = correction.load(name, None, correction.of(known.directory))
+        system = correction.load(name, part, correction.of(known.directory))
         found = evaluation.predict(known, system)
         atoms = np.flatnonzero(found.elements == element)
         for frame in range(len(system)):
@@ -93,6 +98,29 @@ def forces_along(
     added = wall(known.zinc_wall_A, table["distance_A"]) if element == "Zn" else 0.0
     table["with_wall"] = table["potential"] + added
     return table
+
+
+def error_below(table: pd.DataFrame, nearer_A: float) -> tuple[float, float, int]:
+    """Mean error of the energy of frames whose two nearest atoms are near.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `forces_along`.
+    nearer_A : float
+        Nearer than this, A.
+
+    Returns
+    -------
+    mean : float
+        eV for the whole cell; nan without such a frame.
+    error : float
+        Its standard error, eV, as if the frames were independent; nan of fewer than two.
+    frames : int
+        How many there are.
+    """
+    off = table.loc[table["distance_A"] < nearer_A, "energy_error_eV"]
+    return float(off.mean()), float(off.sem()), len(off)
 
 
 def _apart(forces: np.ndarray, i: int, j: int, n: np.ndarray) -> float:
