@@ -429,7 +429,7 @@ def span(values: pd.Series) -> str:
 
 
 def machine(record: Mapping) -> str:
-    """Processor and number of cores on which a result was computed.
+    """Processor and number of cores, or graphics card, on which a result was computed.
 
     Parameters
     ----------
@@ -439,8 +439,10 @@ def machine(record: Mapping) -> str:
     Returns
     -------
     str
-        Processor and cores.
+        Processor and cores, or card.
     """
+    if "trained_on" in record:
+        return record["trained_on"]["device"]
     hardware = record["hardware"]
     return f"{hardware['processor']}, {hardware['cores']} cores"
 

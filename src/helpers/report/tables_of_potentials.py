@@ -121,7 +121,7 @@ def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
             "prefactor of virial": recipe["prefactor_virial"],
             "made": record["made"],
             "training time (s)": record["seconds"],
-            "threads": record["threads"],
+            "threads": record.get("threads", "-"),
             "hardware": tables.machine(record),
             "DeePMD-kit": record["versions"]["deepmd-kit"],
         }
