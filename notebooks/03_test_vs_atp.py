@@ -81,23 +81,9 @@ from IPython.display import Markdown
 
 from helpers import structures, units
 from helpers.md import heating, protocol, sampled_rdf, snapshots
-from helpers.observables import (
-    activation,
-    flow,
-    neighbors,
-    pmf,
-    rdf,
-    rdf_distance,
-)
+from helpers.observables import activation, flow, pmf, rdf, rdf_distance
 from helpers.recipes import runs
-from helpers.report import (
-    claims,
-    interactive,
-    plots,
-    plots_of_bonds,
-    tables,
-    tables_of_bonds,
-)
+from helpers.report import claims, plots_of_bonds, tables, tables_of_bonds
 from helpers.report import claims_on_bonds as said
 from helpers.validation import accuracy
 
@@ -172,7 +158,7 @@ if held:
     calm = snapshots.at_temperature(held.trajectory, held.thermo)
     constant = sampled_rdf.at_constant_volume(constant.name, calm, atp, how)
 beside = {**(atp.curves or {}), **(constant.curves or {})}
-half = np.floor(neighbors.widest_radius(used.cells) * 10) / 10
+half = np.floor(used.widest_radius_A * 10) / 10
 Markdown(f"Half of the narrowest cell is {half:.1f} Å.")
 
 # %% tags=["figure"]
@@ -198,8 +184,7 @@ if atp:
 #| alt: Ten panels of g(r), one for each pair of C, H, N and Zn.
 pairs = rdf.element_pairs(used.symbols)
 if atp:
-    look = {"half_cell": half, "on_top": sampled_rdf.REFERENCE}
-    figure = plots.rdf_stages(beside, pairs, ncols=3, **look)
+    figure = plots_of_bonds.pair_rdfs(beside, pairs, half)
 
 # %% [markdown]
 # "Nearly identical" as a number: the distance of two $g(r)$ is
@@ -298,7 +283,7 @@ if went:
 #|   alone gets wrong.
 #| alt: Ten panels of g(r), one for each pair of C, H, N and Zn.
 if went:
-    figure = plots.rdf_stages(went.curves, pairs, ncols=3, **look)
+    figure = plots_of_bonds.pair_rdfs(went.curves, pairs, half)
 
 # %%
 #| label: tbl-test-distances
@@ -389,9 +374,7 @@ ax = plots_of_bonds.valley(zn_n)
 #|   time. Peaks get wider on heating; they vanish only where the order is
 #|   lost.
 #| alt: Curves of three pairs of elements at one temperature, with a slider.
-network = [("Zn", "N"), ("Zn", "Zn"), ("N", "N")]
-table = tables_of_bonds.curves(rdfs, network)
-interactive.slider(table, "r_A", "g", step="temperature_K", by="pair")
+plots_of_bonds.network_by_temperature(rdfs)
 
 # %% [markdown]
 # The running coordination number $n(r)$ counts the N within $r$ of a Zn. A plateau at four is the
@@ -421,7 +404,7 @@ ax = plots_of_bonds.running_coordination(zn_n, "Zn–N")
 #| alt: Curves with a deep minimum at 2 Å, a gap at the barrier for low
 #|   temperatures, and a second minimum near 4.2 Å.
 works = {T: pmf.from_rdf(one, T) for T, one in zn_n.items()}
-ax = plots.mean_force(works, "Zn–N")
+ax = plots_of_bonds.mean_force(works, "Zn–N")
 
 # %% [markdown]
 # ## The free energy of breaking a bond (Fig. 3d)
@@ -519,7 +502,7 @@ windows = snapshots.by_temperature(heated, temperature_step, half_width)
 moved = flow.displacements(windows)
 flows = flow.table(moved, ["Zn", "N"])
 if len(flows):
-    ax = plots.mean_squared_displacements(moved, ("Zn", "N"))
+    ax = plots_of_bonds.mean_squared_displacements(moved, ("Zn", "N"))
 
 # %%
 #| label: tbl-flow

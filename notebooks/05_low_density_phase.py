@@ -91,8 +91,6 @@ from helpers.recipes import outcomes
 from helpers.report import (
     claims,
     claims_on_rates,
-    interactive,
-    plots,
     plots_of_phase,
     structure_view,
     tables,
@@ -185,7 +183,7 @@ for name, part in snapshots.by_stage(path, stages, stage_edges).items():
     curves[name] = rdf.rdfs(pairs, part.symbols, images=True)
 
 # %%
-half = neighbors.widest_radius(path.cells)
+half = path.widest_radius_A
 Markdown(
     f"The slowest run here is `{slow.name}` at {slow.rate:g} K/ps; half of "
     f"its cell is {half:.1f} Å."
@@ -198,8 +196,7 @@ Markdown(
 #|   at the Zn–Zn peaks behind the first, which are the order of the
 #|   framework. Beyond half of the cell, periodic images distort the curves.
 #| alt: Four panels of g(r), one curve for each window.
-shown = [None, ("Zn", "N"), ("Zn", "Zn"), ("Zn", "C")]
-figure = plots.rdf_stages(curves, shown)
+figure = plots_of_phase.pair_rdfs(curves)
 
 # %% tags=["figure"]
 #| label: fig-snapshots
@@ -244,8 +241,7 @@ structure_view.boxes(thinnest.map(), thinnest.cell, title=lowest)
 #| caption: Maps of the local density of each window in one scale of colours. A
 #|   crystal shows its structure in them, a melt would be flat.
 #| alt: A map of coloured squares with a slider over the windows.
-maps = {name: one.slice(axis=2) for name, one in local.items()}
-interactive.maps(maps, first.edges[:2])
+plots_of_phase.density_maps(local)
 
 # %% [markdown]
 # The maps are means over time. The distribution counts every box of every snapshot: a low-density
@@ -304,7 +300,7 @@ shares = coordination.histogram(numbers, maximum=6)
 shares = pd.DataFrame(shares, columns=names)
 smooth = max(1, len(shares) // 50)
 smooth = shares.rolling(smooth, center=True, min_periods=1).mean()
-ax = plots.coordination_shares(T, smooth)
+ax = plots_of_phase.coordination_shares(T, smooth)
 
 # %% [markdown]
 # Does that rule measure broken bonds? Then its share of undercoordinated Zn would not change while
@@ -391,7 +387,7 @@ Markdown(tables_of_phase.activation_energies(laws, why_not))
 begun = np.argmax(rate["broken"] > 0) if len(rate) else 0
 seen = rate.iloc[max(0, begun - 2) :]
 if len(seen):
-    ax = plots.event_rates(seen, laws)
+    ax = plots_of_phase.event_rates(seen, laws)
 
 # %%
 #| label: tbl-rates-of-bonds
@@ -461,7 +457,7 @@ for name, part in windows.items():
     last = np.searchsorted(heated.steps, part.steps[-1])
     nets[name] = network.of_frame(bonds, int(last))
 rings = {name: network.rings(net) for name, net in nets.items()}
-ax = plots.ring_sizes(rings, len(bonds.metal))
+ax = plots_of_phase.ring_sizes(rings, len(bonds.metal))
 
 # %%
 #| label: tbl-network

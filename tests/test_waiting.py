@@ -2,8 +2,10 @@
 
 import io
 import sys
+import time
 
 import pytest
+import tqdm.std
 
 from helpers import waiting
 
@@ -56,3 +58,15 @@ def test_kernels_that_a_command_runs_are_not_watched(stream, monkeypatch):
     for name, value in waiting.UNWATCHED.items():
         monkeypatch.setenv(name, value)
     assert not waiting.watched()
+
+
+def test_a_clock_that_is_set_back_silences_no_bar(stream, monkeypatch):
+    shown = stream(terminal=False)
+    monkeypatch.setattr(waiting, "EVERY_S", 0.02)
+    an_hour_back = iter(range(10_000, 0, -3600))
+    monkeypatch.setattr(tqdm.std, "time", lambda: next(an_hour_back, 0.0))
+    for _ in waiting.bar(range(4), desc="frames"):
+        time.sleep(0.03)
+    lines = shown.getvalue().splitlines()
+    assert len(lines) >= 3 and lines[-1].startswith("frames: 100% 4/4")
+    assert not any("-" in line for line in lines)  # no negative time

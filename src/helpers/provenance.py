@@ -382,7 +382,8 @@ def replace(target: Path, finished: Path) -> None:
     if target.exists():
         target.rename(aside)
     Path(finished).rename(target)
-    shutil.rmtree(aside, ignore_errors=True)
+    for old in target.parent.glob(f".{target.name}.old.*"):  # of who was killed here, too
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def read(directory: Path) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import IO
 
 from tqdm import tqdm
@@ -61,6 +62,23 @@ def options() -> dict:
     }  # fmt: skip
 
 
+class _Bar(tqdm):
+    """One whose time runs on when the clock of the day is set.
+
+    By that clock a step back silences a bar until it is made up, and a step forward spoils the ETA.
+    """
+
+    monitor_interval = 0  # its thread looks at the clock of the day
+
+    @property
+    def _time(self):
+        return time.monotonic
+
+    @_time.setter
+    def _time(self, clock):
+        """Tqdm sets its own."""
+
+
 def bar(*arguments, **keywords) -> tqdm:
     """A ``tqdm`` for people on a terminal and for log files elsewhere.
 
@@ -76,4 +94,5 @@ def bar(*arguments, **keywords) -> tqdm:
     tqdm
         The bar.
     """
-    return tqdm(*arguments, **(keywords | options()))
+    # miniters=1: looks at the time at every step, as the thread that would mend it is off
+    return _Bar(*arguments, **({"miniters": 1} | keywords | options()))

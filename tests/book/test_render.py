@@ -12,7 +12,7 @@ import yaml
 from conftest import REPOSITORY, tiny_project, use
 from PIL import Image
 
-from helpers import paths
+from helpers import paths, provenance
 from helpers.book import chapters, page_check, render
 from helpers.book.render import BookError
 
@@ -143,6 +143,17 @@ def test_a_broken_reference_fails_the_build_and_keeps_the_last_book(built):
     with pytest.raises(BookError, match=r"book/index.md:\d: WARNING: unknown document.*log: build"):
         render.build("small")
     assert (render.html("small") / "index.html").is_file()
+
+
+def test_a_book_is_rendered_by_one_process_at_a_time(tmp_path, set_to):
+    """Two would take the sources away from each other."""
+    set_to(build=tmp_path)
+    with (
+        provenance.lock(tmp_path / "small" / "running" / "html"),
+        pytest.raises(provenance.DirectoryBusy, match=f"process {os.getpid()}; wait for it"),
+    ):
+        render.build("small")
+    assert not (tmp_path / "small" / "book-source").exists()
 
 
 def test_the_check_passes_on_the_built_book(built):

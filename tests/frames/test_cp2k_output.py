@@ -33,6 +33,21 @@ def test_a_run_is_read_with_its_units_and_the_stress_of_its_forces(md, fmt):
     assert system["virials"][0, 0, 0] == pytest.approx(2.12642931788 * units.GPa * 216, rel=1e-5)
 
 
+def test_the_output_of_a_run_stands_for_its_folder(md):
+    """Who names the output and no format has named the run; a restart may follow another job."""
+    assert formats.guess_format(md / "md.out") == "cp2k/md"
+    assert formats.guess_format(CP2K / "hcn.out") == "cp2k/output"
+    by_output, by_folder = (
+        formats.import_labelled(md / "md.out"),
+        formats.import_labelled(md, "cp2k/md"),
+    )
+    np.testing.assert_array_equal(by_output["forces"], by_folder["forces"])
+    for file in md.glob("*-frc-*"):
+        file.unlink()
+    with pytest.raises(dataset.BadFrames, match=r"holds no \*-frc-\*.xyz.*print it"):
+        formats.import_labelled(md / "md.out")
+
+
 def test_the_kinetic_part_of_the_stress_file_is_taken_away(md):
     """The output has the stress without it: two ways to one number."""
     printed = formats.import_labelled(md, "cp2k/md")["virials"]
@@ -49,7 +64,9 @@ def test_the_kinetic_part_of_the_stress_file_is_taken_away(md):
     with pytest.raises(dataset.BadFrames, match="holds the kinetic part .*STRESS_TENSOR ON"):
         formats.import_labelled(md, "cp2k/md")
     (md / "HCN-1.stress").unlink()
-    with pytest.raises(dataset.BadFrames, match="holds no virial; .*--no-virial"):
+    with pytest.raises(
+        dataset.BadFrames, match=r"holds no virial, neither .* nor \*.stress; .*--no-virial"
+    ):
         formats.import_labelled(md, "cp2k/md")
     assert len(formats.import_labelled(md, "cp2k/md", virial=False)) == 4
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import ase.io
@@ -12,7 +14,7 @@ import vasp_writer
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from helpers import cli, paths, provenance, structures
-from helpers.frames import checks, dataset, formats, importing
+from helpers.frames import checks, dataset, files, formats, importing
 
 CP2K = Path(__file__).parents[1] / "data" / "cp2k"
 
@@ -231,3 +233,36 @@ def test_one_structure_with_two_labels_is_refused(here, images):
 def test_names_of_sets(here, name):
     with pytest.raises(ValueError, match="is no name of a set"):
         importing.import_set([here / "x.extxyz"], name)
+
+
+@pytest.fixture
+def unprivileged():
+    """A folder that a user without rights may enter, and this process as that user."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o777)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+def test_what_may_not_be_read_is_said_and_not_left_out(unprivileged, images):
+    """A folder among others would be missing in the set without a word."""
+    for name in ("1", "2"):
+        (unprivileged / name).mkdir()
+        ase.io.write(unprivileged / name / "frames.extxyz", images[:3])
+    closed = unprivileged / "2"
+    assert len(importing.labelled_files(unprivileged)) == 2
+    for mode, source in [(0o000, unprivileged), (0o000, closed), (0o000, closed / "frames.extxyz"),
+                         (0o444, unprivileged)]:  # fmt: skip
+        closed.chmod(mode)
+        with pytest.raises(files.Unreadable, match=r"/2.* may not be read by you; .*chmod"):
+            importing.labelled_files(source)
+        closed.chmod(0o755)
+    (closed / "frames.extxyz").chmod(0o000)
+    with pytest.raises(files.Unreadable, match="frames.extxyz may not be read"):
+        importing.labelled_files(unprivileged)

@@ -13,7 +13,15 @@ import pandas as pd
 import pytest
 
 from helpers.observables import pmf, rdf
-from helpers.report import paper, plots, plots_of_potentials, style, tables_of_potentials
+from helpers.report import (
+    paper,
+    plots,
+    plots_of_bonds,
+    plots_of_phase,
+    plots_of_potentials,
+    style,
+    tables_of_potentials,
+)
 
 mpl.use("Agg")
 
@@ -189,7 +197,7 @@ def test_no_event_is_an_upper_limit_and_no_point():
             "exchange_high": [3.0, 3.0],
         }
     )
-    ax = plots.event_rates(table, {})
+    ax = plots_of_phase.event_rates(table, {})
     arrows = {
         line.get_label(): line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "v"
     }
@@ -233,12 +241,26 @@ def test_stages_of_g_are_told_apart_and_images_have_a_grey_ground(gas):
     assert under.get_linestyle() == last.get_linestyle() == "-"
 
 
+def test_chapters_show_g_of_the_pairs_that_they_speak_of():
+    rng = np.random.default_rng(0)
+    symbols = ["Zn"] * 6 + ["N"] * 14 + ["C"] * 10
+    frames = [(rng.random((30, 3)) * 12, np.eye(3) * 12.0) for _ in range(3)]
+    found = rdf.rdfs(frames, symbols, r_max=8.0, bin_width=0.2, images=True)
+    shown = plots_of_phase.pair_rdfs({"crystal": found})
+    assert [ax.get_title() for ax in shown.axes] == ["total", "Zn–N", "Zn–Zn", "Zn–C"]
+    both = {"reference": found, "ATP": found}
+    (panel,) = plots_of_bonds.pair_rdfs(both, [("Zn", "N")], 6.0).axes
+    assert [one.get_color() == "black" for one in panel.lines] == [True, False]
+    slid = plots_of_bonds.network_by_temperature({300.0: found, 900.0: found})
+    assert slid.figure.axes
+
+
 def test_temperatures_of_g_and_of_its_work(gas):
     curves = {300.0: gas["Zn", "N"], 1500.0: gas["Zn", "N"]}
     figure = plots.rdf_temperatures(curves)
     assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["300 K", "1500 K"]
     assert figure.axes[1].get_xlim() == (2.2, 4.5)
-    ax = plots.mean_force({T: pmf.from_rdf(one, T) for T, one in curves.items()})
+    ax = plots_of_bonds.mean_force({T: pmf.from_rdf(one, T) for T, one in curves.items()})
     assert ax.get_ylabel() == "F(r) (kJ/mol)" and len(ax.collections) == 2
 
 
@@ -263,7 +285,9 @@ def test_activation_shows_points_bounds_band_and_the_others():
 
 def test_displacements_of_two_elements_against_the_lag():
     lag = np.arange(5) * 0.1
-    ax = plots.mean_squared_displacements({900.0: (lag, {"Zn": lag, "N": 2 * lag})}, ("Zn", "N"))
+    ax = plots_of_bonds.mean_squared_displacements(
+        {900.0: (lag, {"Zn": lag, "N": 2 * lag})}, ("Zn", "N")
+    )
     zinc, nitrogen = ax.lines
     np.testing.assert_allclose(nitrogen.get_ydata(), 2 * zinc.get_ydata())
     assert ax.get_xscale() == "log" and "Å" in ax.get_ylabel()

@@ -106,7 +106,7 @@ def execute(chapter: str, profile: str, overrides: Mapping | None = None) -> Pat
             jupytext.read(chapters.notebook(chapter)), work / "source.ipynb", fmt="ipynb"
         )
         injected = {s.parameter.name: s.value for s in used if s.source != "default"}
-        begin = time.time()
+        begin, clock = time.time(), time.monotonic()
         try:
             _papermill(chapter, work / "source.ipynb", draft, injected, log)
         except chapters.ChapterError:
@@ -116,18 +116,19 @@ def execute(chapter: str, profile: str, overrides: Mapping | None = None) -> Pat
                 if kept.exists():
                     shutil.copy(kept, failed / f"{result.stem}{kept.suffix}")
             raise
+        seconds = time.monotonic() - clock  # the clock of the day may be set in between
         executed = _without_progress(nbformat.read(draft, 4))
         executed.cells.insert(
             1,
             nbformat.v4.new_markdown_cell(
-                _how_made(chapter, profile, used, begin, time.time() - begin),
+                _how_made(chapter, profile, used, begin, seconds),
                 metadata={"tags": [HEADER_TAG]},
             ),
         )
         executed.metadata["zif4"] = {  # for the status page
             "profile": profile,
             "begun": datetime.fromtimestamp(begin).isoformat(timespec="seconds"),
-            "seconds": round(time.time() - begin, 1),
+            "seconds": round(seconds, 1),
             "hardware": provenance.hardware(),
             "parameters": {s.parameter.name: s.value for s in used},
         }

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers import paths, processes, settings
+from helpers import paths, processes, provenance, settings
 from helpers.book import chapters, front, page, scripts
 from helpers.book.chapters import BookError as BookError
 from helpers.errors import Unfit, nearest
@@ -221,7 +221,7 @@ def branch() -> str:
 def build(profile: str) -> Path:
     """Render the book of a profile into ``build/<profile>/html``; warnings are errors.
 
-    The former book stays in place until the new one is complete.
+    The former book stays in place until the new one is complete, also if this is killed.
 
     Parameters
     ----------
@@ -238,7 +238,14 @@ def build(profile: str) -> Path:
     BookError
         As `assemble`; or jupyter-book warned or failed: the first warnings are in the message, all
         are in the log.
+    DirectoryBusy
+        The book of this profile is being rendered already.
     """
+    with provenance.lock(paths.BUILD / profile / "running" / "html"):
+        return _build(profile)
+
+
+def _build(profile: str) -> Path:
     source = assemble(profile)
     command = [
         sys.executable,
@@ -266,8 +273,7 @@ def build(profile: str) -> Path:
     _leave_out_unused(made)
     _sources_as_written(made)
     result = html(profile)
-    shutil.rmtree(result, ignore_errors=True)
-    made.rename(result)
+    provenance.replace(result, made)
     return result
 
 

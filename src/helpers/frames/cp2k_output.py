@@ -306,6 +306,23 @@ def read_md(path: Path, *, virial: bool, notes: list[str]) -> dpdata.LabeledSyst
     )  # fmt: skip
 
 
+def is_md(text: str) -> bool:
+    """Whether an output of CP2K says that it is of a molecular dynamics run.
+
+    Parameters
+    ----------
+    text : str
+        Its beginning.
+
+    Returns
+    -------
+    bool
+        By the last run type in it: a job may have been started again into one file.
+    """
+    types = re.findall(r"^ *GLOBAL\| Run type +(\S+)", text, re.M)
+    return types[-1:] in (["MD"], ["MOLECULAR_DYNAMICS"])
+
+
 def _outputs(folder: Path) -> list[Path]:
     return [
         file

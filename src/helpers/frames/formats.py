@@ -145,7 +145,7 @@ def guess_format(path: Path) -> str:
     Returns
     -------
     str
-        A member of :data:`FORMATS`.
+        A member of :data:`FORMATS`, or ``cp2k/md`` for the output of a molecular dynamics run.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def guess_format(path: Path) -> str:
     if "<modeling" in head[:2000]:
         return "vasp/xml"
     if "CP2K|" in head:
-        return "cp2k/output"
+        return "cp2k/md" if cp2k_output.is_md(head) else "cp2k/output"
     said = f"{path.name} is no OUTCAR (its first line names no version of VASP); " * (
         "outcar" in name
     )
@@ -253,10 +253,12 @@ def _refuse_incomplete(system, path: Path, fmt: str, virial: bool) -> None:
     if "forces" not in system.data:
         raise BadFrames(f"{path} ({fmt}) holds no forces; let the program print them")
     if virial and "virials" not in system.data:
+        looked = ", neither a stress of each step in its output nor *.stress" * (fmt in CP2K_MD)
         raise BadFrames(
-            f"{path} ({fmt}) holds no virial; let the program print the stress (VASP: ISIF = 2, "
-            f"CP2K: STRESS_TENSOR ANALYTICAL and its print key), or do without: virial=False, "
-            f"zif4 import --no-virial (such a potential is not fit for constant pressure)"
+            f"{path} ({fmt}) holds no virial{looked}; let the program print the stress (VASP: ISIF "
+            f"= 2, CP2K: STRESS_TENSOR ANALYTICAL and &FORCE_EVAL &PRINT &STRESS_TENSOR ON), or do "
+            f"without: virial=False, zif4 import --no-virial (such a potential is not fit for "
+            f"constant pressure)"
         )
     if not virial:
         system.data.pop("virials", None)

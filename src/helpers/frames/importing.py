@@ -61,9 +61,19 @@ def labelled_files(
         There is no such file or folder.
     BadFrames
         Nothing to import is in the folder, or the file is of no known format.
+    Unreadable
+        The user may not read a file or a folder; as `files.head`.
     """
-    source = Path(source)
-    passed_over = [] if passed_over is None else passed_over
+    try:
+        return _labelled_files(Path(source), fmt, [] if passed_over is None else passed_over)
+    except PermissionError as error:
+        raise files.Unreadable(
+            f"{error.filename or source} may not be read by you; get leave to (chmod -R u+rX), "
+            f"or name the files and folders that you may read"
+        ) from error
+
+
+def _labelled_files(source: Path, fmt: str | None, passed_over: list[dict]) -> list:
     if not source.exists():
         raise NotThere(f"{source} does not exist; name files or folders to import")
     if source.is_file() or fmt not in (None, *formats.FORMATS):
@@ -99,9 +109,16 @@ def labelled_files(
 
 
 def _below(source: Path) -> list[Path]:
-    """Files and folders below a folder that are not hidden, behind links too, each once."""
+    """Files and folders below a folder that are not hidden, behind links too, each once.
+
+    A folder that may not be read is an error: what is in it would be missing without a word.
+    """
+
+    def refused(error: OSError) -> None:
+        raise error
+
     found, seen = [], set()
-    for folder, folders, names in os.walk(source, followlinks=True):
+    for folder, folders, names in os.walk(source, onerror=refused, followlinks=True):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         true = os.path.realpath(folder)
         if true in seen:

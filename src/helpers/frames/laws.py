@@ -442,7 +442,7 @@ OTHER_CELLS = {
 }
 
 
-def better_cell(system: dpdata.LabeledSystem, n_frames: int = 6) -> tuple[str, float, float] | None:
+def better_cell(system: dpdata.System, n_frames: int = 6) -> tuple[str, float, float] | None:
     """The member of `OTHER_CELLS` in which zinc atoms have more nitrogen atoms bound to them.
 
     Molecules that are whole in a file are whole in any cell, but not the framework: its bonds cross
@@ -450,7 +450,7 @@ def better_cell(system: dpdata.LabeledSystem, n_frames: int = 6) -> tuple[str, f
 
     Parameters
     ----------
-    system : dpdata.LabeledSystem
+    system : dpdata.System
         The frames.
     n_frames : int
         Number of frames to look at.
@@ -524,7 +524,7 @@ def _symbols(system, exchanged: tuple[str, str] | None = None) -> np.ndarray:
 
 
 def loose_atoms(
-    system: dpdata.LabeledSystem,
+    system: dpdata.System,
     n_frames: int = 12,
     transpose: bool = False,
     exchanged: tuple[str, str] | None = None,
@@ -537,7 +537,7 @@ def loose_atoms(
 
     Parameters
     ----------
-    system : dpdata.LabeledSystem
+    system : dpdata.System
         The frames.
     n_frames : int
         Number of frames to look at.

@@ -10,9 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from tqdm import tqdm
-
-from helpers import paths, provenance
+from helpers import paths, provenance, waiting
 from helpers.errors import UserError
 from helpers.md import model_deviation, resume, thermo
 from helpers.md.lammps_input import CLOSEST_A
@@ -84,7 +82,7 @@ class Progress:
         self.volume0 = float(rows[0].split(",")[volume]) if rows else None
         self.expected = first // self.every * self.every + self.every
         total = self.heating.total_steps
-        with tqdm(
+        with waiting.bar(
             total=total,
             initial=first,
             desc=self.heating.name,

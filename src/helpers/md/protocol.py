@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
@@ -266,7 +267,7 @@ class HeatingRun:
                 "of potentials that can deviate; name its members, or leave it 0"
             )
         if self.after:
-            self._check_after()
+            self._check_after(self.after)
         for name in (self.potential, *self.ensemble) if self.ensemble else ():
             if not force_field.of(name).can_compare:
                 raise Unfit(f"an ensemble is one of deep potentials; {name} has none")
@@ -279,10 +280,10 @@ class HeatingRun:
     def _default(cls, name: str):
         return cls.__dataclass_fields__[name].default
 
-    def _check_after(self) -> None:
+    def _check_after(self, after: HeatingRun) -> None:
         """A run goes on from atoms, velocities and cell of another: they must be its own."""
         for name in ("structure", "supercell", "hydrogen_mass_u"):
-            if (own := getattr(self, name)) != (other := getattr(self.after, name)):
+            if (own := getattr(self, name)) != (other := getattr(after, name)):
                 raise Unfit(
                     f"the run goes on from one with {name} {other!r}, not {own!r}; "
                     "give both the same"
@@ -292,12 +293,12 @@ class HeatingRun:
                 "a run that goes on from another one starts as that ended; "
                 "leave out relaxed and volume_A3_per_atom"
             )
-        if self.force_field.atom_style != self.after.force_field.atom_style:
+        if self.force_field.atom_style != after.force_field.atom_style:
             raise Unfit(
-                f"the atoms of {self.after.potential} ({self.after.force_field.atom_style}) are no "
+                f"the atoms of {after.potential} ({after.force_field.atom_style}) are no "
                 f"start for {self.potential} ({self.force_field.atom_style})"
             )
-        if self.coupling == "tri" != self.after.coupling:
+        if self.coupling == "tri" != after.coupling:
             raise Unfit("a run with coupling tri goes on from another one with coupling tri only")
 
     def steps(self, ps: float) -> int:
@@ -424,7 +425,7 @@ class HeatingRun:
         return recipe
 
 
-def asked(given: Mapping[str, object], **other: object) -> HeatingRun:
+def asked(given: Mapping[str, Any], **other: Any) -> HeatingRun:
     """The heating run that the parameters of a chapter ask for.
 
     Parameters

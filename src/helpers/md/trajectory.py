@@ -58,6 +58,11 @@ class Trajectory:
     def __len__(self) -> int:
         return len(self.steps)
 
+    @property
+    def widest_radius_A(self) -> float:
+        """Half the narrowest cell, A: the largest radius at which a pair is in one image only."""
+        return neighbors.widest_radius(self.cells)
+
     def __getitem__(self, which) -> Trajectory:
         """Some of the frames.
 

@@ -159,112 +159,6 @@ def density_maps(maps: Mapping[str, np.ndarray], edges) -> Figure:
     return figure
 
 
-def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
-    """Shares of Zn with 0, 1, 2 ... 6 N against temperature, stacked; fourfold Zn is grey.
-
-    Parameters
-    ----------
-    temperature_K : (M,) array
-        Temperatures, K.
-    shares : (M, 7) DataFrame
-        Share of Zn with each number of N, columns named by the number.
-
-    Returns
-    -------
-    Axes
-        The panel.
-    """
-    _, ax = style.axes(("temperature", "K"), ("share of Zn with x N", "-"), width=6)
-    colours = ("#000000", "#00304d", "#0072b2", "#56b4e9", "#e3e3e3", "#e69f00", "#d55e00")
-    ax.stackplot(
-        temperature_K, shares.to_numpy().T, colors=colours, labels=[f"x = {x}" for x in shares]
-    )
-    ax.set_ylim(0, 1)
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return ax
-
-
-def event_rates(table: pd.DataFrame, laws: Mapping[str, Any]) -> Axes:
-    """Arrhenius plot of bond breaking and exchange: rates with 95 % limits, upper limits as arrows.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Result of ``ligand_exchange.Bonds.rates``.
-    laws : mapping of str to event_rates.Arrhenius
-        Fitted laws to draw as lines, for "break" and "exchange".
-
-    Returns
-    -------
-    Axes
-        The panel.
-    """
-    _, ax = style.axes(("1000 / T", "1/K"), ("rate of one bond", "1/ns"))
-    x = 1000 / table["temperature_K"].to_numpy()
-    for colour, marker, name in zip(
-        style.SERIES_COLOURS, "os", ("break", "exchange"), strict=False
-    ):
-        rate, low, high = (table[f"{name}_{part}"].to_numpy() for part in ("per_ns", "low", "high"))
-        seen = rate > 0
-        ax.errorbar(
-            x[seen],
-            rate[seen],
-            np.stack([rate - low, high - rate])[:, seen],
-            fmt=marker,
-            color=colour,
-            markersize=4,
-            capsize=2,
-            label=name if seen.any() else None,
-        )
-        ax.plot(
-            x[~seen],
-            high[~seen],
-            marker="v",
-            linestyle="none",
-            color=colour,
-            markersize=9 if name == "break" else 5,
-            markerfacecolor="none",
-            label=f"{name}: none seen, at most",
-        )
-        if name in laws:
-            line = np.linspace(x.min(), x.max(), 50)
-            ax.plot(line, laws[name].rate(1000 / line)[0], color=colour, linewidth=1)
-    ax.set_yscale("log")
-    ax.legend(fontsize=8)
-    return ax
-
-
-def ring_sizes(counts: Mapping[str, np.ndarray], n_metal: int) -> Axes:
-    """Histogram of the ring sizes of the network at several stages.
-
-    Parameters
-    ----------
-    counts : mapping of str to (S,) array of int
-        Number of rings of each size (``network.rings``) in each stage.
-    n_metal : int
-        Number of metal atoms, by which the counts are divided.
-
-    Returns
-    -------
-    Axes
-        The panel.
-    """
-    _, ax = style.axes(("Zn in a ring", "-"), ("rings for each Zn", "-"))
-    sizes = np.arange(2, len(next(iter(counts.values()))))
-    width = 0.8 / len(counts)
-    for k, (name, count) in enumerate(counts.items()):
-        ax.bar(
-            sizes + (k - (len(counts) - 1) / 2) * width,
-            count[2:] / n_metal,
-            width,
-            label=name,
-            color=style.SERIES_COLOURS[k % len(style.SERIES_COLOURS)],
-        )
-    ax.set_xticks(sizes)
-    ax.legend(fontsize=8)
-    return ax
-
-
 def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
     """FWHM and Lindemann ratio of first peaks against temperature (paper, Fig. 6a).
 
@@ -351,39 +245,6 @@ def rdf_temperatures(
     return figure
 
 
-def mean_force(works: Mapping[float, Any], title: str = "") -> Axes:
-    """Potentials of mean force at several temperatures, with bands of one standard error (Fig. 3c).
-
-    Parameters
-    ----------
-    works : mapping of float to pmf.PMF
-        The potential at each temperature (K), kJ/mol.
-    title : str
-        Title of the panel.
-
-    Returns
-    -------
-    Axes
-        The panel.
-    """
-    _, ax = style.axes(("r", "A"), ("F(r)", "kJ/mol"))
-    for temperature, work in works.items():
-        colour = style.temperature_colour(temperature)
-        ax.plot(work.r, work.w, color=colour, linewidth=1.2, label=f"{temperature:.0f} K")
-        if work.error is not None:
-            ax.fill_between(
-                work.r,
-                work.w - work.error,
-                work.w + work.error,
-                color=colour,
-                alpha=0.25,
-                linewidth=0,
-            )
-    ax.set(xlim=(1.5, 7), title=title)
-    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    return ax
-
-
 def activation(
     table: pd.DataFrame,
     line,
@@ -440,37 +301,6 @@ def activation(
         ax.plot(T, dU - T * dS / 1000, linestyle=line, color="#4d4d4d", linewidth=1.2, label=name)
     ax.set_ylim(bottom=0)
     ax.legend(fontsize=8)
-    return ax
-
-
-def mean_squared_displacements(moved: Mapping[float, tuple], elements: tuple[str, str]) -> Axes:
-    """MSD of two elements against the lag, at several temperatures.
-
-    Parameters
-    ----------
-    moved : mapping of float to ((M,) array, dict of str to (M,) array)
-        For each temperature (K) the lags, ps, zero first, and the MSD of each element, A^2.
-    elements : (str, str)
-        The element drawn as lines and the one drawn as dots.
-
-    Returns
-    -------
-    Axes
-        The panel.
-    """
-    _, ax = style.axes(("time", "ps"), ("mean squared displacement", "A^2"))
-    for temperature, (lag, squared) in moved.items():
-        for element, line in zip(elements, ("-", ":"), strict=True):
-            ax.plot(
-                lag[1:],
-                squared[element][1:],
-                line,
-                color=style.temperature_colour(temperature),
-                label=f"{temperature:.0f} K" if line == "-" else None,
-                linewidth=1.2,
-            )
-    ax.set(xscale="log", yscale="log", title=f"{elements[0]} (lines) and {elements[1]} (dots)")
-    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 

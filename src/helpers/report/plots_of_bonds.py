@@ -1,14 +1,18 @@
-"""Figures of chapter 3: does a run hold its temperature, total g(r), the shells of Zn."""
+"""Figures of chapter 3: does a run hold its temperature, g(r), the shells of Zn, what flows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from helpers.observables.rdf import RDF
-from helpers.report import paper, plots, style
+from helpers.report import interactive, paper, plots, style, tables_of_bonds
+
+_REFERENCE = "reference"  # the name of its curve
 
 
 def temperature_held(tables: Mapping[str, pd.DataFrame], sigma: float, until_ps: float) -> Axes:
@@ -60,10 +64,47 @@ def total_rdf(curves: Mapping[str, object], title: str, half_cell: float) -> Axe
     Axes
         the panel.
     """
-    figure = plots.rdf_stages(curves, [None], ncols=1, half_cell=half_cell, on_top="reference")
+    figure = plots.rdf_stages(curves, [None], ncols=1, half_cell=half_cell, on_top=_REFERENCE)
     ax = figure.axes[0]
     ax.set_title(title)
     return ax
+
+
+def pair_rdfs(curves: Mapping[str, Any], pairs: Sequence, half_cell: float) -> Figure:
+    """g(r) of each pair of elements, the reference on top.
+
+    Parameters
+    ----------
+    curves : mapping of str to RDFs
+        Name -> functions.
+    pairs : sequence of (str, str)
+        Pairs of elements.
+    half_cell : float
+        Half the width of the cell, A.
+
+    Returns
+    -------
+    Figure
+        A panel for each pair.
+    """
+    return plots.rdf_stages(curves, pairs, ncols=3, half_cell=half_cell, on_top=_REFERENCE)
+
+
+def network_by_temperature(rdfs: Mapping[float, Any]) -> interactive.Interactive:
+    """g(r) of the pairs that carry the network, one temperature at a time.
+
+    Parameters
+    ----------
+    rdfs : mapping of float to RDFs
+        Functions at each temperature (K).
+
+    Returns
+    -------
+    Interactive
+        The figure with its slider.
+    """
+    table = tables_of_bonds.curves(rdfs, [("Zn", "N"), ("Zn", "Zn"), ("N", "N")])
+    return interactive.slider(table, "r_A", "g", step="temperature_K", by="pair")
 
 
 def valley(curves: Mapping[float, RDF]) -> Axes:
@@ -129,3 +170,67 @@ def activation(found, range_K: tuple[float, float] = (300.0, 2100.0)) -> Axes:
         for name, row in paper.rows("table2").items()
     }
     return plots.activation(found.barriers, found.line, theirs, range_K)
+
+
+def mean_force(works: Mapping[float, Any], title: str = "") -> Axes:
+    """Potentials of mean force at several temperatures, with bands of one standard error (Fig. 3c).
+
+    Parameters
+    ----------
+    works : mapping of float to pmf.PMF
+        The potential at each temperature (K), kJ/mol.
+    title : str
+        Title of the panel.
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("r", "A"), ("F(r)", "kJ/mol"))
+    for temperature, work in works.items():
+        colour = style.temperature_colour(temperature)
+        ax.plot(work.r, work.w, color=colour, linewidth=1.2, label=f"{temperature:.0f} K")
+        if work.error is not None:
+            ax.fill_between(
+                work.r,
+                work.w - work.error,
+                work.w + work.error,
+                color=colour,
+                alpha=0.25,
+                linewidth=0,
+            )
+    ax.set(xlim=(1.5, 7), title=title)
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def mean_squared_displacements(moved: Mapping[float, tuple], elements: tuple[str, str]) -> Axes:
+    """MSD of two elements against the lag, at several temperatures.
+
+    Parameters
+    ----------
+    moved : mapping of float to ((M,) array, dict of str to (M,) array)
+        For each temperature (K) the lags, ps, zero first, and the MSD of each element, A^2.
+    elements : (str, str)
+        The element drawn as lines and the one drawn as dots.
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("time", "ps"), ("mean squared displacement", "A^2"))
+    for temperature, (lag, squared) in moved.items():
+        for element, line in zip(elements, ("-", ":"), strict=True):
+            ax.plot(
+                lag[1:],
+                squared[element][1:],
+                line,
+                color=style.temperature_colour(temperature),
+                label=f"{temperature:.0f} K" if line == "-" else None,
+                linewidth=1.2,
+            )
+    ax.set(xscale="log", yscale="log", title=f"{elements[0]} (lines) and {elements[1]} (dots)")
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax

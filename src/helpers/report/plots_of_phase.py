@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from helpers.observables.density_stages import Onset
 from helpers.observables.local_density import LocalDensity
-from helpers.report import paper, plots, style
+from helpers.report import interactive, paper, plots, style
 
 _RED = "#d55e00"
 
@@ -43,6 +45,40 @@ def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
     if fall.found:
         ax.axvline(fall.Tf, color=_RED, label=f"Tf = {fall.Tf:.0f} ± {fall.error:.0f} K")
     return style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
+
+
+def pair_rdfs(curves: Mapping[str, Any]) -> Figure:
+    """g(r) of all atoms and of Zn with N, Zn and C at the stages of a run (paper, Figs. 4c, d).
+
+    Parameters
+    ----------
+    curves : mapping of str to RDFs
+        Stage -> functions.
+
+    Returns
+    -------
+    Figure
+        A panel for each.
+    """
+    return plots.rdf_stages(curves, [None, ("Zn", "N"), ("Zn", "Zn"), ("Zn", "C")])
+
+
+def density_maps(local: Mapping[str, LocalDensity]) -> interactive.Interactive:
+    """Maps of the local density, seen along c, one window at a time.
+
+    Parameters
+    ----------
+    local : mapping of str to LocalDensity
+        Window -> density in its boxes.
+
+    Returns
+    -------
+    Interactive
+        The maps on one scale of colours.
+    """
+    a, b, _ = next(iter(local.values())).edges
+    maps = {name: one.slice(axis=2) for name, one in local.items()}
+    return interactive.maps(maps, (float(a), float(b)))
 
 
 def local_densities(local: Mapping[str, LocalDensity], at_random: LocalDensity) -> Axes:
@@ -209,3 +245,109 @@ def range_edges(coldest_K: float) -> list[tuple[float, float]]:
     ends = ("equal_up_to", "plateau_start", "plateau_end")
     alike, low, high = (float(paper.value(f"observables.fwhm_{end}_K").number) for end in ends)
     return [(min(float(np.floor(coldest_K)), alike), alike), (alike, low), (low, high)]
+
+
+def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
+    """Shares of Zn with 0, 1, 2 ... 6 N against temperature, stacked; fourfold Zn is grey.
+
+    Parameters
+    ----------
+    temperature_K : (M,) array
+        Temperatures, K.
+    shares : (M, 7) DataFrame
+        Share of Zn with each number of N, columns named by the number.
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("temperature", "K"), ("share of Zn with x N", "-"), width=6)
+    colours = ("#000000", "#00304d", "#0072b2", "#56b4e9", "#e3e3e3", "#e69f00", "#d55e00")
+    ax.stackplot(
+        temperature_K, shares.to_numpy().T, colors=colours, labels=[f"x = {x}" for x in shares]
+    )
+    ax.set_ylim(0, 1)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def event_rates(table: pd.DataFrame, laws: Mapping[str, Any]) -> Axes:
+    """Arrhenius plot of bond breaking and exchange: rates with 95 % limits, upper limits as arrows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``ligand_exchange.Bonds.rates``.
+    laws : mapping of str to event_rates.Arrhenius
+        Fitted laws to draw as lines, for "break" and "exchange".
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("1000 / T", "1/K"), ("rate of one bond", "1/ns"))
+    x = 1000 / table["temperature_K"].to_numpy()
+    for colour, marker, name in zip(
+        style.SERIES_COLOURS, "os", ("break", "exchange"), strict=False
+    ):
+        rate, low, high = (table[f"{name}_{part}"].to_numpy() for part in ("per_ns", "low", "high"))
+        seen = rate > 0
+        ax.errorbar(
+            x[seen],
+            rate[seen],
+            np.stack([rate - low, high - rate])[:, seen],
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            capsize=2,
+            label=name if seen.any() else None,
+        )
+        ax.plot(
+            x[~seen],
+            high[~seen],
+            marker="v",
+            linestyle="none",
+            color=colour,
+            markersize=9 if name == "break" else 5,
+            markerfacecolor="none",
+            label=f"{name}: none seen, at most",
+        )
+        if name in laws:
+            line = np.linspace(x.min(), x.max(), 50)
+            ax.plot(line, laws[name].rate(1000 / line)[0], color=colour, linewidth=1)
+    ax.set_yscale("log")
+    ax.legend(fontsize=8)
+    return ax
+
+
+def ring_sizes(counts: Mapping[str, np.ndarray], n_metal: int) -> Axes:
+    """Histogram of the ring sizes of the network at several stages.
+
+    Parameters
+    ----------
+    counts : mapping of str to (S,) array of int
+        Number of rings of each size (``network.rings``) in each stage.
+    n_metal : int
+        Number of metal atoms, by which the counts are divided.
+
+    Returns
+    -------
+    Axes
+        The panel.
+    """
+    _, ax = style.axes(("Zn in a ring", "-"), ("rings for each Zn", "-"))
+    sizes = np.arange(2, len(next(iter(counts.values()))))
+    width = 0.8 / len(counts)
+    for k, (name, count) in enumerate(counts.items()):
+        ax.bar(
+            sizes + (k - (len(counts) - 1) / 2) * width,
+            count[2:] / n_metal,
+            width,
+            label=name,
+            color=style.SERIES_COLOURS[k % len(style.SERIES_COLOURS)],
+        )
+    ax.set_xticks(sizes)
+    ax.legend(fontsize=8)
+    return ax
