@@ -425,8 +425,8 @@ Markdown("\n".join(said))
 # %%
 #| label: tbl-universal
 #| caption: Untrained models and this book's potential on the CP2K frames of ZIF-4
-#|   that all of them have. A slope of the forces below 1 is a model that is too soft. Slope and scatter are
-#|   those of the energy error against the volume.
+#|   that all of them have. A slope of the forces below 1 is a model that is too
+#|   soft. Slope and scatter are those of the energy error against the volume.
 rows = universal.kept() | {potential: universal.by_potential(potential)}
 have = set.intersection(*[set(found["name"]) for found in rows.values()])
 models = {

@@ -233,8 +233,8 @@ plots_of_runs.enthalpies(curves, start, end)
 # %% tags=["figure"]
 #| label: fig-slowest
 #| caption: The slowest run (of several seeds the first): density, enthalpy, and
-#|   heat capacity with its standard error. A transition with latent heat would be a step in the
-#|   middle and a peak above the dashed line of the harmonic crystal at the
+#|   heat capacity with its standard error. A transition with latent heat would
+#|   be a step in the middle and a peak above the dashed line of the harmonic crystal at the
 #|   bottom, at the same temperature as a fall at the top.
 #| alt: Three panels above each other over the same temperatures.
 width = min(100.0, max((end - start) / 5, 1.0))
@@ -699,13 +699,12 @@ absent = ", ".join(f"{rate:g}" for rate in absent) or "none"
 twice = (counted.groupby("rate_K_per_ps")["Tf_K"].count() > 1).sum()
 out = len(own) - len(counted)
 small = min(runs.sizes) < paper.value("systems.supercell_atoms").number
+given = {"larger_runs": groups, "pressure_runs": pressed, "ensemble": compared}
+none = ", ".join(f"`{name}`" for name, there in given.items() if not there)
 Markdown(
     f"- Two seeds that fall: at {twice} of {len(runs.rates)} rates.\n"
     f"- Runs not in equilibrium before their ramp: {out} of {len(own)}.\n"
     f"- Rates of the paper that are not computed yet: {absent} K/ps.\n"
     + "- The paper's cell, in which fluctuations are smaller.\n" * small
-    + "- Cells of another size (`larger_runs`).\n" * (not groups)
-    + "- Runs under other pressures (`pressure_runs`).\n" * (not pressed)
-    + "- Potentials to compare with (`ensemble`), which would tell where "
-    "this one leaves what it knows.\n" * (not compared)
+    + f"- Parameters that this copy leaves empty: {none}." * bool(none)
 )

@@ -241,7 +241,7 @@ def one_piece(found: Sequence[Stage], fall) -> str:
     if len(found) != 1:
         return ""
     if not fall.found:
-        return "The fit has one piece, and no fall is found: this run stays a crystal."
+        return "The fit has one piece, and no fall is found: by density this run stays a crystal."
     return (
         "The two fits disagree. The one that looks for a fall finds it; the one that chooses the "
         "number of pieces leaves the whole run in one, as if noise alone made the curve."
