@@ -17,7 +17,7 @@ from helpers.report import style
 from helpers.report.paper import Value
 
 _PHASES = {"crystal": "o", "opening": "<", "open": "s", "melt": "^", "glass": "D"}  # markers
-_BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # of a legend: right of the panel
+_BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # right of it
 _SAMPLERS = (*style.SERIES_COLOURS, "black", "#8b4513")  # colours; there are more than series
 
 
