@@ -146,6 +146,9 @@ if potential == live_name:  # trained just now, so nobody has judged it yet
     accuracy.evaluate(shown, evaluated_frames)
 metrics = pd.DataFrame(accuracy.metrics(shown)).T
 tests = metrics[metrics["role"] == "test"]
+records = {name: provenance.read(dataset.locate(name)) for name in tests.index}
+how = {name: one.get("sampling", {}) for name, one in records.items()}
+sets_made_by = {name: one.get("sampler") for name, one in how.items()}
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-parity
@@ -299,8 +302,9 @@ figure = plots_of_potentials.learning_curves(learnt)
 
 # %%
 #| label: tbl-errors
-#| caption: Errors set by set. Of test sets all frames count, of the others the
-#|   validation blocks, which come from the trajectories of the training frames.
+#| caption: Errors set by set, energies and virials in meV/atom, forces in eV/Å. Of
+#|   test sets all frames count, of the others the validation blocks, which come
+#|   from the trajectories of the training frames.
 columns = tables_of_potentials.BY_SET
 errors = metrics.sort_values("role", kind="stable")
 errors = errors.rename_axis("set").reset_index()
@@ -319,11 +323,20 @@ phases = accuracy.by_phase(metrics.to_dict("index"))
 columns = tables_of_potentials.BY_PHASE
 tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
+# %%
+driven = [sets_made_by.get(name) == "reference" for name in tests.index]
+bias = tests["energy_bias_meV_per_atom"].groupby(driven).mean()
+Markdown(
+    f"The bias of a test set that the reference itself sampled is "
+    f"{bias[True]:+.1f} meV/atom on average, that of the others "
+    f"{bias[False]:+.1f}."
+    if len(bias) == 2
+    else ""
+)
+
 # %% [markdown]
-# Sets that the reference itself sampled (`reference_0300`, `reference_1200`,
-# `crystal_1200`) have a positive bias, which sets sampled by potentials lack. It is no accident:
-# each dynamics goes where its own energy is low, and for two energy functions $U$ and
-# $U_\mathrm{ref}$ of one system
+# Who sampled a set matters: each dynamics goes where its own energy is low, and for two energy
+# functions $U$ and $U_\mathrm{ref}$ of one system
 #
 # $$ \langle U - U_\mathrm{ref}\rangle_\mathrm{ref} \ge \langle U - U_\mathrm{ref}\rangle_U $$
 #
@@ -374,7 +387,7 @@ table1.side_by_side(judged, potential, structure)
 # %%
 #| label: tbl-potential-dft
 #| caption: RMS differences between the reference, the potential and CP2K on the
-#|   same frames, forces in eV/Å, energies in meV/atom.
+#|   same frames, forces in eV/Å, energies in meV/atom (a dash: no reference).
 columns = tables_of_potentials.BESIDE_CP2K
 beside_dft = accuracy.compare(shown)
 tables.headed(beside_dft, columns=columns, decimals=3)
@@ -408,16 +421,20 @@ Markdown("\n".join(said))
 #
 # Since the paper was written there are potentials that know most of the periodic table, and come
 # with their weights. How good is one of them as it comes? Here are two, to which the dispersion was
-# added that they were not trained on, and a tight-binding method, on the same CP2K frames. None has
-# seen ZIF-4 for this comparison, and none is told anything about it.
+# added that they were not trained on, and a tight-binding method, on the same CP2K frames. None was
+# trained for this comparison.
 
 # %%
 #| label: tbl-universal
-#| caption: Untrained models and this book's potential on the CP2K frames of ZIF-4.
-#|   A slope of the forces below 1 is a model that is too soft. Slope and scatter are
-#|   those of the energy error against the volume.
+#| caption: Untrained models and this book's potential on the CP2K frames of ZIF-4
+#|   that all of them have. A slope of the forces below 1 is a model that is too
+#|   soft. Slope and scatter are those of the energy error against the volume.
 rows = universal.kept() | {potential: universal.by_potential(potential)}
-models = {name: universal.summary(found) for name, found in rows.items()}
+have = set.intersection(*[set(found["name"]) for found in rows.values()])
+models = {
+    name: universal.summary(found[found["name"].isin(have)])
+    for name, found in rows.items()
+}
 columns = tables_of_potentials.UNTRAINED
 tables.headed(
     pd.DataFrame(models).T.convert_dtypes(),
@@ -476,7 +493,16 @@ constants = calculators.beside_reference(
     elastic.elastic_constants, potential, structure, steps=relaxation_steps
 )
 of_potentials = {k: elastic.elastic_summary(c) for k, c in constants.items()}
-tables.headed(pd.DataFrame(of_potentials), index="constant", decimals=2)
+of_potentials = pd.DataFrame(of_potentials)
+tables.headed(of_potentials, index="constant", decimals=2)
+
+# %%
+stiff = [f"C{i}{i}" for i in range(1, 7)]
+ratio = of_potentials.loc[stiff, potential] / of_potentials["reference"][stiff]
+Markdown(
+    f"The six diagonal constants of `{potential}` are {ratio.min():.1f} to "
+    f"{ratio.max():.1f} times the reference's."
+)
 
 # %% [markdown]
 # ### Rings
@@ -564,11 +590,20 @@ tables.side_by_side([*rows, at_start])
 #| label: fig-zinc-pairs
 #| caption: What drives the two nearest Zn of a hot frame apart, by the reference,
 #|   by the potential, and by the potential with its wall. Where crosses lie
-#|   below circles the potential repels too little; where plusses lie above
-#|   them the wall repels too much.
+#|   below circles the potential repels too little.
 #| alt: Forces along the line between two Zn against their distance, from 2.2 to 3.4 Å.
 pairs = close_pairs.forces_along(shown, ["zinc_pairs", "zinc_pairs_nearer"])
 ax = plots_of_accuracy.forces_between(pairs)
+
+# %%
+#| label: tbl-zinc-pairs
+#| caption: The same as means over the frames of a range, in eV/Å; above 0 the two
+#|   are driven apart more than by the reference.
+pairs["alone"] = pairs["potential"] - pairs["reference"]
+pairs["walled"] = pairs["with_wall"] - pairs["reference"]
+columns = {"reference": "reference", "alone": "potential − reference"}
+columns |= {"walled": "with its wall − reference"}
+tables_of_potentials.by_distance(pairs, columns, [2.6, 3.0])
 
 # %% [markdown]
 # A net keeps a run alive; it does not make such a moment right. In a melt of the potential before this
@@ -588,7 +623,7 @@ unseen = {
     for name in dict.fromkeys([near_sampler, shown])
     if name and near_sets
 }
-ax = plots_of_accuracy.energies_of_near_pairs(unseen)
+ax = plots_of_accuracy.energies_of_near_pairs(unseen) if unseen else None
 
 # %%
 lines = []
@@ -601,8 +636,10 @@ Markdown("\n".join(lines))
 
 # %%
 #| label: tbl-melts
-#| caption: Melts by the potentials of several rounds: time until two Zn are nearer
-#|   than 2.2 Å. A run in which atoms come nearer than any bond ends there.
+#| caption: Melts by the potentials of several rounds, one row a run: time until two
+#|   Zn are nearer than 2.2 Å, and how many of its frames up to there have two Zn
+#|   nearer than 4 Å (chapter 6 counts behind the equilibration). A run in which atoms
+#|   come nearer than any bond ends there.
 melts = peers.finished(hot_runs)
 tables_of_potentials.collapses(melts.values()) if melts else None
 
@@ -722,8 +759,8 @@ Markdown(
     "to ZIF-4 only.\n"
     f"- Temperatures of Table 1 without frames of {structure}: "
     f"{', '.join(empty) or 'none'}.\n"
-    f"- Longer training: {steps:,} steps here, more than {paper_steps:,} in "
-    "the paper."
+    f"- Longer training: {steps:,} steps here; the paper has more than "
+    f"{paper_steps:,}."
 )
 
 # %%

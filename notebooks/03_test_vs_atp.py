@@ -279,21 +279,22 @@ if went:
 # %% tags=["figure"]
 #| label: fig-test-pairs
 #| caption: g(r) of each pair of elements from DPMD-Test beside the reference
-#|   (dashed). Peaks that are shifted or lost are what a potential of 300 K
-#|   alone gets wrong.
+#|   (dashed). Few snapshots make a ragged curve; peaks that are shifted or lost
+#|   are an error.
 #| alt: Ten panels of g(r), one for each pair of C, H, N and Zn.
 if went:
     figure = plots_of_bonds.pair_rdfs(went.curves, pairs, half)
 
 # %%
 #| label: tbl-test-distances
-#| caption: R and its noise (%) of DPMD-Test from the reference, where it held its
-#|   temperature.
+#| caption: R (%) of DPMD-Test from the reference, where it held its temperature,
+#|   and its noise, where there is more than one snapshot.
 of_test = None
 if by_test:
     curves = by_test.curves.values()
     of_test = rdf_distance.table(*curves, [None, *pairs], limit)
-tables.headed(of_test, decimals=1) if by_test else None
+known = of_test.dropna(axis="columns", how="all") if by_test else None
+tables.headed(known, decimals=1) if by_test else None
 
 # %% [markdown]
 # Does DPMD-Test fail only when it is hot, or also where it was trained? Its force
@@ -400,7 +401,7 @@ ax = plots_of_bonds.running_coordination(zn_n, "Zn–N")
 # %% tags=["figure"]
 #| label: fig-pmf
 #| caption: Potential of mean force of a Zn–N pair. The barrier behind the bond is
-#|   seen only where the run has been.
+#|   seen only where the run has been: a curve with a gap does not know it.
 #| alt: Curves with a deep minimum at 2 Å, a gap at the barrier for low
 #|   temperatures, and a second minimum near 4.2 Å.
 works = {T: pmf.from_rdf(one, T) for T, one in zn_n.items()}
@@ -439,8 +440,8 @@ ax = plots_of_bonds.mean_force(works, "Zn–N")
 
 # %%
 #| label: tbl-barriers
-#| caption: Activation free energies of the Zn–N bond by the paper's convention,
-#|   and the pairs found in the valley, 2.8–3.5 Å.
+#| caption: Activation free energies of the Zn–N bond by the paper's convention
+#|   (a dash: too few pairs at the top), and the pairs found in the valley, 2.8–3.5 Å.
 pairs_between = activation.pairs_in_valley(zn_n)
 activations = activation.by_convention(zn_n)
 found = activations["this book, g(r)"]

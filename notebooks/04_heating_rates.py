@@ -92,7 +92,6 @@ from helpers.md import heating, hundred_kelvins, lammps_input, protocol
 from helpers.md.run import Runs
 from helpers.observables import (
     censored,
-    density_stages,
     enthalpy,
     heat_capacity,
     run_table,
@@ -173,18 +172,20 @@ plots_of_runs.densities(curves)
 # 1400–1550 K, and a denser one above. (Its own supercell has 1.22 g/cm³.)
 
 # %%
-fastest, slowest = runs.rates[0], runs.slowest
-per_minute = units.K_per_ps_to_K_per_min(fastest)
+slowest = runs.slowest
+per_minute = units.K_per_ps_to_K_per_min(slowest.rate)
 rates = ", ".join(f"{rate:g}" for rate in runs.rates)
+made, same = tables_of_runs.made(Runs(asked))
 Markdown(
-    f"This page has {len(runs)} runs at {rates} K/ps. The fastest heats by "
-    f"{per_minute:.1e} K per minute."
+    f"This page has {len(runs)} runs at {rates} K/ps. Even the slowest heats "
+    f"by {per_minute / 1e15:.1g} · 10¹⁵ K per minute. "
+    + f"The same for all runs: {same}." * bool(same)
 )
 
 # %%
 #| label: tbl-runs
-#| caption: The runs of this page.
-tables_of_runs.made(Runs(asked))
+#| caption: How the runs of this page were made.
+tables.headed(made)
 
 # %% [markdown]
 # This is what LAMMPS was told. Note `run ... upto ... start ... stop`: the target temperature depends
@@ -231,9 +232,9 @@ plots_of_runs.enthalpies(curves, start, end)
 
 # %% tags=["figure"]
 #| label: fig-slowest
-#| caption: The slowest run: density, enthalpy, and heat capacity with its
-#|   standard error. A transition with latent heat would be a step in the
-#|   middle and a peak above the dashed line of the harmonic crystal at the
+#| caption: The slowest run (of several seeds the first): density, enthalpy, and
+#|   heat capacity with its standard error. A transition with latent heat would
+#|   be a step in the middle and a peak above the dashed line of the harmonic crystal at the
 #|   bottom, at the same temperature as a fall at the top.
 #| alt: Three panels above each other over the same temperatures.
 width = min(100.0, max((end - start) / 5, 1.0))
@@ -244,14 +245,6 @@ for run in runs:
         T, H, run.atoms, window_K=width
     )
 figure = plots_of_runs.one_run(runs, slowest, heat, capacity[slowest])
-
-# %%
-#| label: tbl-stages-slowest
-#| caption: Stages of the slowest run by its density alone, by the piecewise-linear
-#|   fit that chapter 5 explains.
-T = slowest.sampled["target_temperature_K"]
-found = density_stages.find(T, slowest.sampled["density_g_cm3"], None)
-tables.headed(density_stages.table(found))
 
 # %%
 #| label: tbl-heat-capacity
@@ -281,13 +274,17 @@ sized = outcomes.of_runs(runs + larger)
 other_cells = outcomes.alike(runs.slowest, any_cell=True)
 other_cells = other_cells[~other_cells["key"].isin(own["key"])]
 table = outcomes.of_runs(runs + larger + pressed)
+shown, same = tables_of_runs.outcomes(table)
 
 # %%
 #| label: tbl-outcomes
 #| caption: What each run showed. Where nothing was seen, "> T" is the temperature
-#|   up to which it would have been; "cannot tell": noise would have hidden it. A
-#|   condition that is the same for all runs is left out.
-tables_of_runs.outcomes(table)
+#|   up to which it would have been; "cannot tell": noise would have hidden it. The
+#|   last column: how often a planted fall of 10 % is found in this run's noise.
+tables.headed(shown)
+
+# %%
+Markdown(f"The same for all runs: {same}." if same else "")
 
 # %% [markdown]
 # The cell is released at the start of the equilibration and oscillates, in phase in
@@ -336,7 +333,7 @@ tables_of_runs.means(own)
 #
 # $$ \ln\frac{q}{T_\mathrm{f}^2} = C - \frac{E}{R\,T_\mathrm{f}}. $$
 #
-# The law is fitted to the paper's three points and, by the same likelihood as the means, to our
+# The law is fitted to the paper's points and, by the same likelihood as the means, to our
 # seeds. A law that the points do not determine is not drawn, nor is one for cells that open and
 # close again, which wait for no single step. The paper's slowest run is called DPMD-0.1K and listed
 # and plotted at 0.2 K/ps; its number of steps over its span of temperature gives 0.1 K/ps. Both are
@@ -352,10 +349,10 @@ Markdown("\n".join(f"- {one}" for one in said))
 #| label: fig-rates
 #| caption: Transition temperature against the heating rate: the paper's reading
 #|   (open squares; the arrow leads to the rate that fits its steps), our seeds and
-#|   their means, and Kissinger's law where one can be drawn. Right, down to a
+#|   their means, and Kissinger's law where one can be drawn. Below, down to a
 #|   calorimeter. The bands hold 95 % of the curves that the points allow if the
 #|   law is true over thirteen powers of ten; nothing here tests that.
-#| alt: Two panels with points, lines and wide bands.
+#| alt: Two panels, one above the other, with points, lines and wide bands.
 figure = rate_laws.plot(laws, own)
 
 # %% [markdown]
@@ -379,22 +376,17 @@ Markdown(f"The paper has {paper_Tf} K at {paper_rate:g} K/ps. {here}")
 # The paper heats 7344 atoms; most runs of this page have fewer. A periodic cell allows only those
 # motions that repeat with it, and its density fluctuates as $1/\sqrt{N}$ where it is in equilibrium,
 # which hides small changes. Here larger supercells stand beside the runs of this page at their rate.
-#
-# A cell that opens as a whole does it suddenly. A larger one can open part by part, and its density
-# then falls slowly. Its rows are in {numref}`tbl-outcomes`; whether it would have shown a fall as
-# large as that of the small cells is in {numref}`tbl-power`.
+# Their rows are in {numref}`tbl-outcomes`; whether they would have shown a fall as large as that of
+# the small cells is in {numref}`tbl-power`.
 
 # %%
 groups = {rate: (runs + larger).where(rate=rate) for rate in larger.rates}
-none = "This copy shows no larger cell (parameter `larger_runs`)."
-Markdown("" if groups else none)
 
 # %% tags=["figure"]
 #| label: fig-cells
-#| caption: Density of cells of different size at the same rate. A small cell
-#|   opens at once or not at all; a larger one may open part by part, which is
-#|   a slower fall.
-#| alt: One panel for each rate; the curve of the larger cell is smoother.
+#| caption: Density of cells of different size at the same rate. Does the larger
+#|   cell fall, too, and as suddenly? It can open part by part.
+#| alt: One panel for each rate with a curve for each size.
 if groups:
     figure = plots_of_runs.sizes(groups)
 
@@ -403,19 +395,19 @@ if groups:
 #
 # A potential that is trained on energies and forces alone has seen no stress, and may be wrong in its
 # pressure by a tenth of a GPa without any other sign. A barostat at another pressure does to a good
-# potential what such an error does to a bad one: here the same crystal is heated under several.
+# potential what such an error does to a bad one. Here the runs of this page stand beside those under
+# other pressures (parameter `pressure_runs`) and by an earlier potential, whose labels were not
+# corrected ([chapter 1](01_data.ipynb)).
 
 # %% tags=["figure"]
 #| label: fig-pressure
-#| caption: Density against temperature under several pressures, and by a potential
-#|   whose labels were not corrected. Under which of them is the cold crystal as
-#|   light as the paper's, and from which on does it fall?
+#| caption: Density against temperature, a colour for each pressure and potential.
+#|   Compare the cold crystals on the left, then where the curves fall.
 #| alt: Bundles of curves, one colour for each pressure and potential.
 pressed += [run for run in runs if run.rate in pressed.rates]
 others = [run for run in runs if run.rate not in pressed.rates]
 beside = pressed + others + earlier if pressed or earlier else pressed
-none = "This copy shows no other pressure (parameter `pressure_runs`)."
-plots_of_runs.under_pressure(beside) if beside else Markdown(none)
+plots_of_runs.under_pressure(beside) if beside else None
 
 # %%
 #| label: tbl-pressure
@@ -432,9 +424,8 @@ tables_of_runs.pressures(shown) if beside else None
 # {term}`ReaxFF` (Yang et al., J. Phys. Chem. C 122, 9616 (2018)): bonds form and break by a fitted
 # law of bond orders, and the charges follow. Castel and Coudert (J. Phys. Chem. C 126, 19532 (2022))
 # find its glasses markedly different from those of first principles, with an unphysical surrounding
-# of Zn. Here it heats the crystal of this page at the rate of one of its runs. Making that run needs
-# the file of the force field, which has no licence and is not shipped (`$ZIF4_REAXFF` names its
-# folder); reading it does not.
+# of Zn. Here it heats the crystal of this page. Making that run needs the file of the force field,
+# which has no licence and is not shipped (`$ZIF4_REAXFF` names its folder); reading it does not.
 
 # %%
 wanted = [peer_run] if peer_run else []
@@ -444,14 +435,16 @@ for peer in list(peers):
     beside = runs.where(rate=peer.rate, seed=peer.seed).first
     peers = [beside, peer] if beside else [peer]
 both = ", ".join(f"{x.potential} at {x.label}" for x in peers)
-alone = " No run of the deep potential here has its rate." * (len(peers) == 1)
-Markdown(f"Shown: {both}.{alone}" if both else "This copy has no peer.")
+alone = (
+    " No run of this page has that rate: ReaxFF stands alone, and this says "
+    "nothing of the deep potential." * (len(peers) == 1)
+)
+Markdown(f"Shown: {both}.{alone}" if both else "")
 
 # %% tags=["figure"]
 #| label: fig-peer
-#| caption: Density (left) and enthalpy (right) of the crystal heated by the
-#|   deep potential and by ReaxFF. Where the curves part, the two disagree on
-#|   when the framework gives way.
+#| caption: Density (left) and enthalpy (right) of the crystal heated by
+#|   ReaxFF, and by the deep potential where it has a run at that rate.
 #| alt: Two panels with one curve for each potential.
 if peers:
     figure = plots_of_runs.peers(peers)
@@ -483,6 +476,41 @@ for peer in peers:
 Markdown("\n".join(said))
 
 # %% [markdown]
+# ## Judged by the reference
+#
+# How wrong is the potential along a heating run? Frames of one were labelled afterwards, and no
+# potential was trained on them. A bias of the energy that differs between two phases shifts the
+# temperature at which one gives way to the other: where it rises from the crystal to the low-density
+# side, the potential puts that side too high, and the reference would open earlier; where it falls,
+# later.
+
+# %%
+#| label: tbl-judged
+#| caption: Errors of the potential on labelled frames of a heating run, by
+#|   temperature.
+origin, judged = {}, None
+if labelled_frames:
+    origin = sets.taken_from(labelled_frames)
+    judged = accuracy.by_temperature(potential, labelled_frames)
+    judged = judged.astype({"from_K": int, "to_K": int})
+tables.headed(judged, decimals=3) if labelled_frames else None
+
+# %%
+said = [f"Frames of `{labelled_frames}`, from {', '.join(origin)}."]
+for row in own.dropna(subset="Tf_K").itertuples():
+    if row.key not in origin.values():
+        continue
+    shift = accuracy.bias_between(judged, row.Tf_K, row.fallen_K)
+    if np.isfinite(shift):  # else no frame lies below, or none beyond
+        said.append(
+            f"{row.name}: from below $T_\\mathrm{{f}}$ to beyond the fall "
+            f"the bias changes by {shift:+.1f} meV/atom."
+        )
+if len(said) == 1:
+    said.append("None of them is from a run of this page that falls.")
+Markdown(" ".join(said) if labelled_frames else "")
+
+# %% [markdown]
 # ## Where does the potential leave what it knows?
 #
 # A potential gives a force for every arrangement of atoms, also for those it never saw. Potentials
@@ -501,8 +529,6 @@ for run in runs:
         compared[run] = disagreement.of_frames(run, members, many)
     elif run.ensemble:  # LAMMPS wrote it along the run
         compared[run] = run.deviation
-none = "Not known: this copy has no ensemble (parameter `ensemble`)."
-Markdown("" if compared else none)
 
 # %% tags=["figure"]
 #| label: fig-deviation
@@ -575,46 +601,13 @@ known = calibration is not None
 tables.headed(disagreement.by_set(calibration)) if known else None
 
 # %% [markdown]
-# ### Judged by the reference
+# ## The paper's procedures (its Table 3)
 #
-# The surest answer is the reference's own: frames of a run of this page, labelled afterwards. No
-# potential was trained on them. A bias of the energy that differs between two phases shifts the
-# temperature at which one gives way to the other.
-
-# %%
-#| label: tbl-judged
-#| caption: Errors of the potential on labelled frames of a run of this page.
-origin, judged = {}, None
-if labelled_frames:
-    origin = sets.taken_from(labelled_frames)
-    judged = accuracy.by_temperature(potential, labelled_frames)
-tables.headed(judged, decimals=3) if labelled_frames else None
-
-# %%
-said = [f"Frames of `{labelled_frames}`, from {', '.join(origin)}."]
-for row in own.dropna(subset="Tf_K").itertuples():
-    if row.key not in origin.values():
-        continue
-    shift = accuracy.bias_between(judged, row.Tf_K, row.fallen_K)
-    if np.isfinite(shift):  # else no frame lies below, or none beyond
-        said.append(
-            f"{row.name}: from below $T_\\mathrm{{f}}$ to beyond the fall "
-            f"the bias changes by {shift:+.1f} meV/atom."
-        )
-Markdown(" ".join(said) if labelled_frames else "")
-
-# %% [markdown]
-# Where the bias of the energy rises from the crystal to the low-density side, the
-# potential puts that side too high in energy, and the reference would open earlier; where it falls,
-# later.
-#
-# ## Table 3: the procedures
-#
-# The paper's table, and the runs of this page beside those of the same rate.
+# The paper's heating runs, and the runs of this page at the same rates.
 
 # %%
 #| label: tbl-procedures
-#| caption: The paper's Table 3: its heating runs.
+#| caption: The heating runs of the paper.
 theirs = tables.of_paper("table3")
 tables.headed(theirs.frame.rename(columns={"": "run"}))
 
@@ -703,11 +696,15 @@ print(f"{np.interp(0.2, rate, grid):.0f} K at 0.2 K/ps")
 # %%
 absent = [q for q, _ in rate_laws.of_paper() if q not in runs.rates]
 absent = ", ".join(f"{rate:g}" for rate in absent) or "none"
+twice = (counted.groupby("rate_K_per_ps")["Tf_K"].count() > 1).sum()
 out = len(own) - len(counted)
 small = min(runs.sizes) < paper.value("systems.supercell_atoms").number
+given = {"larger_runs": groups, "pressure_runs": pressed, "ensemble": compared}
+none = ", ".join(f"`{name}`" for name, there in given.items() if not there)
 Markdown(
-    f"- Two seeds that fall: at {len(means)} of {len(runs.rates)} rates.\n"
+    f"- Two seeds that fall: at {twice} of {len(runs.rates)} rates.\n"
     f"- Runs not in equilibrium before their ramp: {out} of {len(own)}.\n"
     f"- Rates of the paper that are not computed yet: {absent} K/ps.\n"
-    + "- The paper's cell, in which fluctuations are smaller." * small
+    + "- The paper's cell, in which fluctuations are smaller.\n" * small
+    + f"- Parameters that this copy leaves empty: {none}." * bool(none)
 )

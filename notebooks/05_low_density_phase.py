@@ -132,29 +132,34 @@ Markdown(f"- {fall}.\n- {melted}")
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-stages
-#| caption: Density of the run with its stages. Where the crystal's line ends, the
-#|   density falls. The dashed line is the density that the paper gives for its
-#|   crystal; it is lower than that of the paper's own supercell.
-#| alt: Density against temperature over bands for the stages, with a vertical
-#|   line where the fall begins.
+#| caption: Density of the run. Bands are its stages or, where the fit leaves all of
+#|   it in one, the fall that begins at Tf. The dashed line is the density that the
+#|   paper gives for its crystal; it is lower than that of the paper's own supercell.
+#| alt: Density against temperature over bands, with a vertical line where the
+#|   fall begins.
 ax = plots_of_phase.density_with_stages(table, found, fall)
 
 # %%
 #| label: tbl-stages
 #| caption: The stages. The last column is the density against the line of the
 #|   crystal, extended.
-tables.headed(density_stages.table(found))
+several = len(found) > 1
+tables.headed(density_stages.table(found)) if several else None
+
+# %%
+Markdown(claims.one_piece(found, fall))
 
 # %% [markdown]
-# Which stage here is as dense as the paper's crystal (see the page on its
+# Which density here is that of the paper's crystal (see the page on its
 # [contradictions](../book/contradictions.md))?
 
 # %%
-Markdown(claims.densities(found))
+crystal = ramped[1][ramped[0] < fall.Tf].mean() if fall.found else None
+Markdown(claims.densities(found, None if several else crystal))
 
 # %% [markdown]
-# What follows compares these stages. A run that stays a crystal has only one; it is then cut at the
-# temperatures of the paper's stages, which here are windows of temperature, not phases.
+# What follows compares the stages. A run in one piece is cut at the temperatures of the paper's
+# stages, which here are windows of temperature, not phases.
 
 # %%
 #| label: tbl-stage-windows
@@ -238,8 +243,8 @@ structure_view.boxes(thinnest.map(), thinnest.cell, title=lowest)
 
 # %% tags=["figure"]
 #| label: fig-density-maps
-#| caption: Maps of the local density of each window in one scale of colours. A
-#|   crystal shows its structure in them, a melt would be flat.
+#| caption: Maps of the local density of each window in one scale of colours. The
+#|   structure of a crystal shows in them; a melt would be flat.
 #| alt: A map of coloured squares with a slider over the windows.
 plots_of_phase.density_maps(local)
 
@@ -338,9 +343,9 @@ tables_of_phase.bonds(bonds)
 
 # %% tags=["figure"]
 #| label: fig-events
-#| caption: Bonds that broke, returned and were exchanged, counted from the
-#|   start, and where the density falls. A cause of the fall would have to
-#|   come before it.
+#| caption: Bonds that broke, bonds that were exchanged and imidazolates that
+#|   moved to another Zn, counted from the start, and where the density falls. A
+#|   cause of the fall would have to come before it.
 #| alt: Three staircases, and a band in which the density falls.
 ax = plots_of_phase.events(bonds, fall)
 
@@ -533,10 +538,12 @@ figure = plots_of_phase.peak_widths(widths)
 
 # %%
 #| label: tbl-peak-widths
-#| caption: The same widths in numbers, with their standard errors.
+#| caption: The same in numbers, widths at half height with their standard errors.
 for row in widths[widths["note"] != ""].itertuples():
     print(f"{row.pair}, {row.temperature_K:.0f} K: {row.note}")
-tables.headed(peaks.table(widths))
+numbers = peaks.table(widths)
+fitted = [column for column in numbers if "Gaussian" in str(column)]
+tables.headed(numbers.drop(columns=fitted))
 
 # %%
 #| label: tbl-growth
@@ -559,7 +566,11 @@ tables_of_phase.growth(growth)
 #| caption: In which seeds does the density fall, does a bond break before it has
 #|   fallen, and does Zn melt?
 seeds = outcomes.alike(run, any_cell=True)
-tables_of_runs.outcomes(seeds)
+shown, same = tables_of_runs.outcomes(seeds)
+tables.headed(shown)
+
+# %%
+Markdown(f"The same for all runs: {same}." if same else "")
 
 # %%
 per_zinc = len(bonds.nitrogen) / len(bonds.metal)

@@ -127,9 +127,10 @@ found = pd.DataFrame(
 tables.headed(found, index="window", decimals=4)
 
 # %% [markdown]
-# With the scale of $D(r)$ known, that of $F(Q)$ remains. It tends to about −0.65 at small $Q$, as it
-# does when it is divided by $\langle f^2\rangle$ (the other custom, $\langle f\rangle^2$, would give
-# about −2.2), but it also shrinks on heating. So each comparison below has one free scale.
+# With the scale of $D(r)$ known, that of $F(Q)$ remains (`experiment.NORMALISATION` has the grounds for
+# what it was divided by). It is not exact, and not the same at all temperatures: see the bonds inside
+# the ligand, which do not melt, in {numref}`tbl-first-peak`. So each comparison below has one free
+# scale.
 #
 # ## On heating
 #
@@ -138,17 +139,16 @@ tables.headed(found, index="window", decimals=4)
 
 # %% tags=["figure"]
 #| label: fig-heating
-#| caption: F(Q) of the glass at sixteen temperatures. The first peak holds until
-#|   about 500 °C and then falls fast, while the others only get wider.
-#| alt: Sixteen curves coloured from dark to light; the first peak is high in the
-#|   dark ones and nearly gone in the light ones.
+#| caption: F(Q) of the glass at sixteen temperatures. When does the first peak
+#|   fall, and what becomes of the others?
+#| alt: Sixteen curves coloured from dark, cold, to light, hot.
 ax = plots_of_scattering.on_heating(glass)
 # %% tags=["figure"]
 #| label: fig-first-peak
 #| caption: Position, height and width of the first peak against temperature. The
 #|   height is divided by that of the bonds inside the imidazolate in D(r), which
 #|   do not melt, so that a loss of sample in the beam does not count.
-#| alt: Three panels of points that are level to 500 degrees and then bend.
+#| alt: Three panels of points against temperature, which bend near 500 degrees.
 peak_table = experiment.first_peaks(glass)
 figure = plots_of_scattering.first_peaks(peak_table)
 # %%
@@ -162,7 +162,8 @@ columns = {
     "ligand": "D(r) of the ligand's bonds (1/Å²)",
     "ratio": "height over ligand",
 }
-tables.headed(peak_table, columns=columns, decimals=3)
+whole = {"temperature_C": int}
+tables.headed(peak_table.astype(whole), columns=columns, decimals=3)
 
 # %% [markdown]
 # ## The models
@@ -222,7 +223,8 @@ ax = plots_of_scattering.structure_factors(cold, seen)
 #|   the periodic images out. The last two columns stretch all distances of the
 #|   model by one factor more.
 agreement = as_measured.agreements(seen, cold.D)
-tables.headed(agreement, decimals=3)
+cells = ["atoms", "frames"]
+tables.headed(agreement.drop(columns=cells), decimals=2)
 
 # %% [markdown]
 # ## What the rest is made of
@@ -319,13 +321,14 @@ tables_of_phase.melts(molten) if molten else None
 #
 # A quench starts from an equilibrated melt and is cooled at a constant rate, at zero pressure. The
 # glass is what the melt becomes when it has no time left to find anything better, so its density
-# depends on the rate: the slower, the denser.
+# depends on the rate; the usual answer is the slower, the denser. Quenches from a melt that was
+# refused above are shown, and enter no verdict.
 
 # %% tags=["figure"]
 #| label: fig-quench
-#| caption: Density on the way up (heating run) and down (quenches that
-#|   exist, the first seed of each), as running means. A slower quench should end higher; the glass
-#|   transition is the bend on the way down.
+#| caption: Density on the way up (heating run) and down (the quenches that exist,
+#|   the first seed of each), as running means. Where does a curve bend on the way
+#|   down, and which ends higher?
 #| alt: Curves of density against temperature, one for each run.
 density = {n: run.ramp for n, run in peers.finished([heated_run]).items()}
 density |= {name: many[0].ramp for name, many in quenched.items()}
@@ -347,7 +350,12 @@ tables.headed(experiment.beside_crystal(rested)) if len(rested) else None
 # %%
 #| label: tbl-crystal-states
 #| caption: Means over the sampled time of each run; errors from block means.
-tables.headed(rested, decimals=3) if len(rested) else None
+if len(rested):
+    volumes = zip(rested["volume_A3"], rested["error_A3"], strict=True)
+    both = [tables.number(*one) for one in volumes]
+    rested = rested.assign(volume_A3=both).drop(columns="error_A3")
+    rested = rested.astype({"temperature_K": int, "pressure_MPa": int})
+tables.headed(rested, decimals=2) if len(rested) else None
 
 # %% [markdown]
 # ## What this chapter found

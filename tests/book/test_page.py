@@ -210,6 +210,32 @@ def test_a_sentence_that_says_nothing_is_not_shown(tmp_path):
     assert not cell["outputs"]
 
 
+def test_a_section_that_shows_nothing_is_left_out_and_what_is_below_it_stays(tmp_path):
+    cells = of(
+        text("# 4\n\nIntroduction.\n\n## Empty\n\nWords of what is not there."),
+        code("draw()"),
+        text("Still of it.\n\n### Deeper\n\nMore.\n\n## Full\n\nWords."),
+        code("x = 1"),
+        code("print(x)", printed("1\n")),
+        text("## Prose\n\nNo code."),
+        tmp_path=tmp_path,
+    )
+    words = " ".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+    assert [part in words for part in ("Introduction", "Empty", "Still", "Deeper")] == [True] + [
+        False
+    ] * 3
+    assert "## Full" in words and "## Prose" in words
+
+
+def test_a_section_whose_figure_stands_at_the_top_stays(tmp_path):
+    cells = of(
+        text("# 4\n\nIntroduction.\n\n## The runs\n\nWords."),
+        code("#| label: fig-key\n#| caption: c\ndraw()", shown(PNG), tags=["key-figure"]),
+        tmp_path=tmp_path,
+    )
+    assert any("## The runs" in cell["source"] for cell in cells)
+
+
 def test_what_is_long_is_folded(tmp_path):
     rows = "<table>" + "<tr><td>1</td></tr>" * 30 + "</table>"
     table, lines = of(

@@ -185,4 +185,4 @@ def test_a_rate_has_an_activation_energy_or_a_reason():
     )
     laws, why_not = ligand_exchange.activation(rate)
     assert list(laws) == ["break"] and laws["break"].E_a == pytest.approx(100, rel=1e-4)
-    assert list(why_not) == ["exchange"] and "3 events at 1 temperatures" in why_not["exchange"]
+    assert list(why_not) == ["exchange"] and "there are 3 at 1" in why_not["exchange"]

@@ -95,14 +95,14 @@ def test_the_trend_with_the_rate(rows, verdict):
 
 
 OPEN = "cannot tell for the crystal ("
-ONE_CELL = f"{OPEN}two seeds each of two sizes or shapes are needed, so far: 8 of 272 atoms, iso"
+ONE_CELL = f"{OPEN}two seeds each of two sizes or shapes must tell, so far 8 with 272 atoms, iso"
 
 
 @pytest.mark.parametrize(
     "others, verdict",
     [
         ([], ONE_CELL),
-        ([run(20.0, 1150, n_atoms=2176)], f"{ONE_CELL}tropic; 1 of 2176 atoms, isotropic)"),
+        ([run(20.0, 1150, n_atoms=2176)], f"{ONE_CELL}tropic; 1 with 2176 atoms, isotropic)"),
         # a seed that could not have shown a fall, or was not in equilibrium before, tells nothing
         ([run(20.0, 1150, n_atoms=2176), run(20.0, n_atoms=2176, seen=0.1)], ONE_CELL),
         (seeds(20.0, 1150, 1160, n_atoms=2176, unsettled="it swings"), ONE_CELL),
@@ -178,14 +178,14 @@ def test_an_error_of_pressure_needs_a_fall_with_it_and_none_without(rows, verdic
 def test_a_low_density_and_how_many_seeds_melt():
     said = claims_on_rates.low_density(table(*TWO_CELLS))
     assert said.verdict == (
-        "a low density appears in 8 of 8 seeds that can tell; no melting follows up to the end of "
-        "the runs (2100 K)"
+        "a low density appears in 8 of 8 seeds; no melting follows up to the end of the runs "
+        "(2100 K)"
     )
     assert "begins at 1050 to 1170 K, ends at 1090 to 1210 K" in said.here
     one = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
     assert claims_on_rates.low_density(one).verdict.endswith("melting follows in 1 of them")
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
-    assert "8 of 9 seeds that can tell" in mixed.verdict
+    assert "8 of 9 seeds, 1 more cannot tell" in mixed.verdict
     for rows, verdict in (
         ([], "cannot tell, since no seed would"), (SLOW[:1], "cannot tell from a single run"),
         ([*seeds(20.0, None, None), *large(20.0, None, None)], "no low-density state, though"),

@@ -181,9 +181,17 @@ def test_a_computed_table_shows_what_is_chosen():
     assert tables.headed(frame, columns={"b": "B"}).frame.columns.tolist() == ["B"]
 
 
+def test_what_all_rows_share_is_said_once():
+    frame = pd.DataFrame({"run": ["a", "a"], "atoms": [272, 272], "seed": [1, 2]})
+    differing, same = tables.in_common(frame, keep=["run"])
+    assert differing.columns.tolist() == ["run", "seed"] and same == "atoms 272"
+    alone, nothing = tables.in_common(frame[:1])
+    assert alone.shape == (1, 3) and nothing == ""
+
+
 def test_a_span_is_a_number_where_it_has_no_width():
     spans = [tables.span(pd.Series(v)) for v in ([1.0, 2.5], [3.0, 3.0], [1.0, math.nan])]
-    assert spans == ["1 … 2.5", "3", "-"]
+    assert spans == ["1 to 2.5", "3", "-"]
 
 
 def test_rows_of_one_run_and_what_a_page_says_of_it():

@@ -402,6 +402,32 @@ def counterparts(front: Front) -> str:
     return "\n".join(["| paper | it shows | here | |", "|---|---|---|---|", *rows])
 
 
+def figures(front: Front) -> str:
+    """All figures of the chapters, each with the first sentence of its caption.
+
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+
+    Returns
+    -------
+    str
+        A list in Markdown for each chapter.
+    """
+    lines = []
+    for chapter, notebook in front.executed.items():
+        lines += ["", f"[Chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)", ""]
+        for cell in notebook["cells"]:
+            if not any(page.is_figure(out) for out in cell.get("outputs", [])):
+                continue
+            _, said = page.options("".join(cell["source"]))
+            if said.get("label", "").startswith("fig-"):
+                first = re.split(r"(?<=[.?]) (?=[A-Z])", said.get("caption", ""), maxsplit=1)[0]
+                lines.append(f"- {{numref}}`{said['label']}` {first}")
+    return "\n".join(lines).strip()
+
+
 def workflow(front: Front) -> str:
     """The way from structures to pages as a drawing, counted from the recipes themselves.
 
@@ -570,6 +596,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "status": status,
     "form": form,
     "counterparts": counterparts,
+    "figures": figures,
     "workflow": workflow,
     "two_cells": two_cells,
     "changelog": changelog,

@@ -11,7 +11,8 @@ A chapter is executed as it is written (`helpers.book.execution`). Here it becom
 - what is long (input of LAMMPS, long tables) is folded, and tables scroll where they are too wide;
 - below title and first paragraph stand the figure of the cell that is tagged ``key-figure`` and the
   verdicts of the one tagged ``verdict``, then the story. A line leads from the cell to its figure;
-- what a cell without ``print`` prints is an announcement of its helpers, and goes to the dropdown.
+- what a cell without ``print`` prints is an announcement of its helpers, and goes to the dropdown;
+- a section whose code shows nothing, since this copy has not computed it, is left out.
 
 Nothing of the results is changed, and the executed notebook stays as it is.
 """
@@ -24,6 +25,7 @@ import copy
 import html
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from helpers import units
@@ -49,13 +51,15 @@ _LONG_ROWS = 16
 _OPTION = re.compile(r"#\|\s?(.*)")
 _KEY = re.compile(r"(label|caption|alt|width):\s*(.*)")
 _LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
+_HEADING = re.compile(r"^(#{2,6}) ", re.M)
+_DRAWN = "drawn"  # of the line that leads from a cell to its figure at the top
 #: lines that say how a result came here rather than what it is
 _MADE = re.compile(
     r"^\[(reused|made|resumed|compiled|trained|fetched)\b|\d+%\|.*\||; what it computed is kept;"
 )
 #: cells of a table that are not to be broken: a name with hyphens, a number with its error
 _WHOLE = re.compile(
-    r"(<t[dh](?: [^>]*)?)>\s*"
+    r"(<td(?: [^>]*)?)>\s*"
     r"([^<>\s]{2,16}(?:-[^<>\s]*){1,4}|[-+>~]? ?[\d., ]+(?: ± [\d.]+)?)\s*</t"
 )
 _UNIT_AT_END = re.compile(r"\(([^()<>]+)\)(?=\s*</t[hd]>)")
@@ -126,6 +130,7 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
         if KEY_FIGURE in tags and not key:
             key, shown = _moved_up(shown)
         cells += shown
+    cells = _without_empty_sections(cells)
     cells = _with_how_made(_merged(cells), made, _again(page, chapter, form))
     page["cells"] = _opened(cells, [*key, *_in_short(cells, chapter)])
     return page
@@ -227,7 +232,7 @@ def _moved_up(cells: list[dict]) -> tuple[list[dict], list[dict]]:
     figure["outputs"] = []
     del figure["metadata"]["mystnb"]["figure"]
     text = f"This draws {{numref}}`{label}`, at the top of this page."
-    line = _markdown(text, f"drawn-{label}")
+    line = _markdown(text, f"{_DRAWN}-{label}")
     links = [c for c in cells if c["cell_type"] == "markdown"]  # to the numbers of the figure
     stay = [c for c in cells if c["cell_type"] != "markdown"]
     return [at_top, *links], [*stay, line]
@@ -274,6 +279,47 @@ def _opened(cells: list[dict], top: list[dict]) -> list[dict]:
 
 def _markdown(text: str, name: str) -> dict:
     return {"cell_type": "markdown", "metadata": {}, "source": text, "id": name[:64]}
+
+
+def _without_empty_sections(cells: list[dict]) -> list[dict]:
+    """The page without sections that have code but show nothing of it.
+
+    A section goes from its heading to the next one of its level, or of a higher one.
+    """
+    pieces: list[dict] = []
+    for cell in cells:
+        text = "".join(cell["source"])
+        starts = [m.start() for m in _HEADING.finditer(text)]
+        if cell["cell_type"] != "markdown" or "```" in text or not any(starts):
+            pieces.append(cell)
+            continue
+        bounds = [*dict.fromkeys([0, *starts]), len(text)]
+        for number, (start, end) in enumerate(pairwise(bounds)):
+            name = f"{cell.get('id', 'text')[:50]}-{number}"
+            pieces.append(cell | {"source": text[start:end].strip(), "id": name})
+    levels = [_level(cell) for cell in pieces]
+    left_out: set[int] = set()
+    for first, level in enumerate(levels):
+        if not level:
+            continue
+        after = range(first + 1, len(pieces))
+        end = next((k for k in after if 0 < levels[k] <= level), len(pieces))
+        inside = pieces[first:end]
+        code = [c for c in inside if c["cell_type"] == "code" and not _hidden(c)]
+        led = any(c.get("id", "").startswith(_DRAWN) for c in inside)
+        if code and not led and not any(c["outputs"] for c in code):
+            left_out |= set(range(first, end))
+    return [cell for k, cell in enumerate(pieces) if k not in left_out] if left_out else cells
+
+
+def _level(cell: dict) -> int:
+    """Of the heading a cell begins with: 2 for ``##``; 0 without one."""
+    found = _HEADING.match("".join(cell["source"])) if cell["cell_type"] == "markdown" else None
+    return len(found[1]) if found else 0
+
+
+def _hidden(cell: dict) -> bool:
+    return bool(_NOT_SHOWN & set(cell["metadata"].get("tags", [])))
 
 
 def _only_imports(code: str) -> bool:
@@ -495,9 +541,10 @@ def _again(notebook: dict, chapter: str, form: str) -> str:
     """The line by which a reader executes this chapter with another value."""
     profile = notebook["metadata"].get("zif4", {}).get("profile", "small")
     pick = f"; [pick values in a form]({form})" if form else ""
+    written = f'<a href="../_sources/notebooks/{chapter}.ipynb" download>as a notebook</a>'
     return (
         f'Run it yourself: `make chapter CHAPTER={chapter} PROFILE={profile} ARGS="-p name value"`'
-        f"{pick}."
+        f"{pick}. This chapter {written}."
     )
 
 

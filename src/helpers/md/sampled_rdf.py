@@ -90,8 +90,9 @@ class Comparison:
     def __str__(self) -> str:
         if not self:
             return f"No comparison of {self.name}: {self.why_not}."
+        snapshots = "snapshot" if self.n_frames == 1 else "snapshots"
         return (
-            f"{self.temperature_K:.0f} K: {self.n_frames} snapshots of {self.name}, "
+            f"{self.temperature_K:.0f} K: {self.n_frames} {snapshots} of {self.name}, "
             f"{self.n_reference} of the reference"
         )
 

@@ -134,8 +134,8 @@ def arrhenius(temperature_K, events, exposure_ns) -> Arrhenius:
     T, n, t = T[used], n[used], t[used]
     if n.sum() < 5 or (n > 0).sum() < 2:
         raise ActivationNotDetermined(
-            f"{int(n.sum())} events at {(n > 0).sum()} temperatures: an activation energy needs "
-            "five at two temperatures or more"
+            f"an activation energy needs five events at two temperatures or more, and there are "
+            f"{int(n.sum())} at {(n > 0).sum()}"
         )
     x = _inverse(T)
     middle = (n * x).sum() / n.sum()  # near where the events are the two parameters decouple

@@ -116,9 +116,9 @@ def numbers(findings: Sequence[Finding]) -> tables.Table:
             said = {"unit": units.pretty(number.unit), "paper": number.paper}
             rows.append(row | said | {"this book": number.here})
     columns = ["claim", "quantity", "unit", "paper", "this book"]
-    if rows and not any(one.paper for one in findings):  # the paper is silent on all of them
-        columns.remove("paper")
-    return tables.headed(pd.DataFrame(rows, columns=columns))
+    table = pd.DataFrame(rows, columns=columns)
+    silent = [name for name in ("unit", "paper") if rows and (table[name] == "").all()]
+    return tables.headed(table.drop(columns=silent))
 
 
 def accuracy(tests: pd.DataFrame) -> Finding:
@@ -223,13 +223,40 @@ def melting(melt_K: float | None, zinc_A, half_A: float) -> str:
     )
 
 
-def densities(found: Sequence[Stage]) -> str:
+def one_piece(found: Sequence[Stage], fall) -> str:
+    """Whether the stages of a run and the fall of its density say the same, in a sentence.
+
+    Parameters
+    ----------
+    found : sequence of Stage
+        The stages, of a fit that chooses their number.
+    fall : Transition
+        The fall, of a fit that looks for one only.
+
+    Returns
+    -------
+    str
+        The sentence; empty if there are several stages.
+    """
+    if len(found) != 1:
+        return ""
+    if not fall.found:
+        return "The fit has one piece, and no fall is found: by density this run stays a crystal."
+    return (
+        "The two fits disagree. The one that looks for a fall finds it; the one that chooses the "
+        "number of pieces leaves the whole run in one, as if noise alone made the curve."
+    )
+
+
+def densities(found: Sequence[Stage], crystal: float | None = None) -> str:
     """Comparison of the density of the paper's crystal with the stages found here.
 
     Parameters
     ----------
     found : sequence of Stage
         The stages, densities in g/cm3.
+    crystal : float, optional
+        Density before the fall, g/cm3, where all of the run is one stage.
 
     Returns
     -------
@@ -237,6 +264,12 @@ def densities(found: Sequence[Stage]) -> str:
         Sentences.
     """
     theirs = paper.value("stages.density_crystal_g_per_cm3")
+    if crystal is not None:
+        return (
+            f"What the paper calls crystal has about {theirs.said}. Before its fall this run has "
+            f"{crystal:.3f} g/cm³ on average; the paper's is off by "
+            f"{_percent(theirs.number / crystal)}."
+        )
     against = ", ".join(
         f"{s.name} {s.density:.3f} g/cm³ ({_percent(theirs.number / s.density)})" for s in found
     )
@@ -607,11 +640,10 @@ def decomposition(
         verdict = f"cannot tell, since this run ends at {T.max():.0f} K"
     else:
         alone = "isolated " if frames and short["frames"].max() == 1 else ""
-        verdict = "not seen" + (
-            f"; {_count(frames, f'{alone}frame', f'{alone}frames')} with a stretched bond"
-            if frames
-            else ""
-        )
+        verdict = "not seen"
+        if frames:
+            counted = _count(frames, f"{alone}frame", f"{alone}frames")
+            verdict = f"none that lasts; in {counted} a ligand is broken for a moment"
     return Finding("Decomposition", verdict, says, here, moments)
 
 

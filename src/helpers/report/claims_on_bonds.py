@@ -158,7 +158,8 @@ def nearly_identical(compared, distances: pd.DataFrame | None) -> Finding:
         verdict,
         says,
         f"the total g(r) is {whole['R, all']:.0f} % off the reference (noise "
-        f"{whole['noise, all']:.0f} %), {worst['pair']} most ({worst['R, all']:.0f} %).",
+        f"{whole['noise, all']:.0f} %), {worst['pair']} most ({worst['R, all']:.0f} %, noise "
+        f"{worst['noise, all']:.0f} %).",
         (Number("pairs that differ", "-", ", ".join(off) or "none"),),
     )
 
@@ -357,6 +358,6 @@ def flows(table: pd.DataFrame, width_K: float) -> Finding:
         claim,
         "Zn diffuses" if diffuses else "no diffusion within the time of a window",
         says,
-        f"at {hottest['temperature_K']:.0f} K Zn has gone {hottest['msd_A2'] ** 0.5:.1f} Å in "
-        f"{hottest['until_ps']:.1f} ps, as t^{hottest['exponent'] / 2:.2f}.",
+        f"at {hottest['temperature_K']:.0f} K the MSD of Zn is {hottest['msd_A2']:.1f} Å² after "
+        f"{hottest['until_ps']:.1f} ps and grows as t^{hottest['exponent']:.2f} (diffusion: t^1).",
     )

@@ -168,9 +168,9 @@ def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None
     cells = of_cells.agg(tell="size", fell="count")
     enough = cells[cells["tell"] >= FEWEST_SEEDS]
     if len(enough) < FEWEST_CELLS:
-        counted = [f"{row.tell} of {_cell(row)}" for row in tables.each_row(cells)]
+        counted = [f"{row.tell} with {_cell(row)}" for row in tables.each_row(cells)]
         so_far = "; ".join(counted) or "none"
-        lacking = f"two seeds each of two sizes or shapes are needed, so far: {so_far}"
+        lacking = f"two seeds each of two sizes or shapes must tell, so far {so_far}"
     elif (enough["fell"] > 0).nunique() > 1:
         counted = [
             f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
@@ -379,7 +379,9 @@ def _low_density(table: pd.DataFrame) -> Finding:
     elif fell.empty:
         verdict = "no low-density state, though a fall of 10 % would have been found"
     else:
-        verdict = f"a low density appears in {len(fell)} of {tells} seeds that can tell; " + (
+        blind = len(table) - tells
+        rest = f", {blind} more cannot tell" if blind else ""
+        verdict = f"a low density appears in {len(fell)} of {tells} seeds{rest}; " + (
             f"melting follows in {len(melted)} of them"
             if len(melted)
             else f"no melting follows up to the end of the runs ({_span(watched)} K)"
@@ -475,6 +477,8 @@ def mean_with_limits(row) -> str:
         return f"> {row.low_K:.0f}"
     if not np.isfinite(row.scatter_K):
         return f"{row.mean_K:.0f} (scatter of seeds unknown)"
+    if row.high_K - row.low_K > row.mean_K:  # an interval that says nothing
+        return f"{row.mean_K:.0f} (too few seeds for limits)"
     return f"{row.mean_K:.0f} ({row.low_K:.0f} to {row.high_K:.0f})"
 
 

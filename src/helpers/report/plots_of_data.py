@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,8 @@ from helpers.report import style
 from helpers.report.paper import Value
 
 _PHASES = {"crystal": "o", "opening": "<", "open": "s", "melt": "^", "glass": "D"}  # markers
-_BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # of a legend: right of the panel
+_BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # right of it
+_SAMPLERS = (*style.SERIES_COLOURS, "black", "#8b4513")  # colours; there are more than series
 
 
 def energies(frames: pd.DataFrame) -> Axes:
@@ -44,7 +47,7 @@ def energies(frames: pd.DataFrame) -> Axes:
     )
     line = np.array([0.0, warm["temperature_K"].max()])
     ax.plot(line, 1.5 * units.K_to_eV(line), "k--", lw=1, label="3/2 $k_B T$")
-    ax.legend(**_BESIDE)
+    ax.legend(**_BESIDE, markerscale=4)
     return ax
 
 
@@ -67,7 +70,7 @@ def pressures(frames: pd.DataFrame) -> Axes:
         ("pressure_GPa", "pressure of the labels", "GPa"),
     )
     ax.axhline(0, color="black", lw=0.8)
-    ax.legend(**_BESIDE)
+    ax.legend(**_BESIDE, markerscale=4)
     return ax
 
 
@@ -207,6 +210,8 @@ def forces(rms: pd.DataFrame, theirs: Value) -> Axes:
 def _by_sampler(frames: pd.DataFrame, x: tuple, y: tuple) -> Axes:
     """Points, a colour for each sampler. x, y: (column, quantity, unit)."""
     _, ax = style.axes(x[1:], y[1:], width=6)
+    colours = cycle(_SAMPLERS)
     for name, rows in frames.groupby("sampler"):
-        ax.plot(rows[x[0]], rows[y[0]], ".", ms=3, label=f"sampled by {name}")
+        look = {"ms": 3, "color": next(colours), "label": f"sampled by {name}"}
+        ax.plot(rows[x[0]], rows[y[0]], ".", **look)
     return ax

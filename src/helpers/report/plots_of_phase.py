@@ -18,7 +18,7 @@ _RED = "#d55e00"
 
 
 def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
-    """Density against temperature with the stages behind it and the beginning of the fall.
+    """Density against temperature with its stages, if there are several, and the fall.
 
     Parameters
     ----------
@@ -41,9 +41,12 @@ def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
         "g/cm3",
         window=max(1, len(table) // 50),
     )
-    plots.stage_bands(ax, stages)
+    if len(stages) > 1:
+        plots.stage_bands(ax, stages)
     if fall.found:
         ax.axvline(fall.Tf, color=_RED, label=f"Tf = {fall.Tf:.0f} ± {fall.error:.0f} K")
+        if len(stages) == 1:
+            ax.axvspan(fall.Tf, fall.fallen_K, color=_RED, alpha=0.15, label="the density falls")
     return style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
 
 

@@ -145,13 +145,14 @@ def enthalpies(table: pd.DataFrame, start_K: float, end_K: float) -> Interactive
     """
     ends = np.array([start_K, end_K])
     line = {"temperature_K": ends, "enthalpy_eV_per_atom": enthalpy.harmonic(ends, start_K)}
-    named = [f"{rate:g} K/ps, seed {seed}" for rate, seed in
-             zip(table["rate_K_per_ps"], table["seed"], strict=True)]  # fmt: skip
-    both = pd.concat(
-        [table.assign(run=named), pd.DataFrame(line).assign(run="classical harmonic crystal")]
-    )
+    of = table["rate_K_per_ps"].map("{:g} K/ps".format)
+    runs = table.assign(of=of, run=table["seed"].map("seed {}".format))
+    crystal = pd.DataFrame(line).assign(of="classical", run="harmonic crystal")
     labels = {"enthalpy_eV_per_atom": ("enthalpy", "eV/atom")}
-    return interactive.lines(both, "temperature_K", "enthalpy_eV_per_atom", by="run", labels=labels)
+    return interactive.lines(
+        pd.concat([runs, crystal]), "temperature_K", "enthalpy_eV_per_atom",
+        by=["of", "run"], labels=labels,
+    )  # fmt: skip
 
 
 def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:

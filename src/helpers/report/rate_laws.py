@@ -133,7 +133,9 @@ def plot(laws: Mapping, table: pd.DataFrame) -> Figure:
     seeds = {0.45: run_table.seeds(table[table["unsettled"] != ""]), 1.0: run_table.seeds(settled)}
     theirs, calorimeter = np.array(of_paper()), calorimeter_K_per_ps()
     fastest = max([1.5, *(2 * table["rate_K_per_ps"])])
-    figure, (near, far) = style.axes(("heating rate", "K/ps"), ("$T_f$", "K"), ncols=2, width=5)
+    figure, (near, far) = style.axes(
+        ("heating rate", "K/ps"), ("$T_f$", "K"), nrows=2, width=6.2, height=3
+    )
     for ax, low in ((near, 0.05), (far, calorimeter[0] / 2)):
         grid = np.geomspace(low, fastest, 100)
         for name, law in laws.items():
@@ -147,7 +149,7 @@ def plot(laws: Mapping, table: pd.DataFrame) -> Figure:
     shown = [*theirs[:, 1], *(T for some in seeds.values() for T in some.temperature_K)]
     near.set_ylim(min(shown) - 150, max(shown) + 150)
     far.axvspan(*calorimeter, color=style.SERIES_COLOURS[2], alpha=0.5, label="calorimeter")
-    far.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    far.legend(loc="lower center", ncols=2, fontsize=8)
     return figure
 
 

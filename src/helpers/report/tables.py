@@ -24,7 +24,8 @@ pd.set_option("styler.format.escape", "html")
 NOT_COMPUTED = "not computed yet"
 NOT_GIVEN = "not given"
 NOT_DETERMINED = "not determined"
-_UNBROKEN = {"", "unit", "paper", "this book"}  # columns whose cells stay on one line
+_UNBROKEN = {"", "unit", "paper", "this book"}  # columns whose cells stay on one line ...
+_LONGEST_UNBROKEN = 24  # ... if none of them has more letters
 
 
 def each_row(table: pd.DataFrame) -> Iterator[Any]:
@@ -108,7 +109,8 @@ class Table:
             "td": "text-align: left; vertical-align: top;",
         }
         for i, column in enumerate(self.frame.columns):
-            if column in _UNBROKEN:
+            longest = self.frame.iloc[:, i].astype(str).str.len().max()
+            if column in _UNBROKEN and longest <= _LONGEST_UNBROKEN:
                 css[f"td.col{i}"] = "white-space: nowrap;"
         styler.set_table_styles([{"selector": where, "props": look} for where, look in css.items()])
         return styler.set_caption(html.escape(self.caption)) if self.caption else styler
@@ -389,6 +391,30 @@ def headed(
     return Table(pd.DataFrame(cells).rename(columns=header))
 
 
+def in_common(frame: pd.DataFrame, keep: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
+    """A table without the columns that are the same in all rows, and these in words.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table, with headers as a reader finds them.
+    keep : sequence of str
+        Columns that stay in any case.
+
+    Returns
+    -------
+    differing : DataFrame
+        The table without these columns; all of it if it has fewer than two rows.
+    same : str
+        "column value" of each, with commas between; empty if there is none.
+    """
+    if len(frame) < 2:
+        return frame, ""
+    same = [c for c in frame if c not in keep and frame[c].astype(str).nunique() == 1]
+    words = [f"{column} {_cell(frame[column].iloc[0], None)}" for column in same]
+    return frame.drop(columns=same), ", ".join(words)
+
+
 def header(column) -> str:
     """The name of a column in words with its unit in brackets: "lowest_K" becomes "lowest (K)".
 
@@ -425,7 +451,7 @@ def span(values: pd.Series) -> str:
     if values.isna().any():
         return "-"
     low, high = f"{values.min():.4g}", f"{values.max():.4g}"
-    return low if low == high else f"{low} … {high}"
+    return low if low == high else f"{low} to {high}"
 
 
 def machine(record: Mapping) -> str:
@@ -525,7 +551,7 @@ def _plain(value) -> str:
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return str(value)
     if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}".replace(",", " ") if abs(value) >= 1e5 else f"{int(value)}"
+        return f"{int(value):,}".replace(",", " ") if abs(value) >= 1e4 else f"{int(value)}"
     return f"{value:.4g}"
 
 

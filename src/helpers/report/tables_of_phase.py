@@ -167,17 +167,14 @@ def growth(found: Mapping[tuple[float, float], pd.DataFrame]) -> Table:
     Table
         A row for each range and pair.
     """
-    rows = [one.assign(range=f"{low:.0f}–{high:.0f} K") for (low, high), one in found.items()]
-    names = {
-        "range": "range",
-        "pair": "pair",
-        "points": "points",
-        "change_A": "change (Å)",
-        "error_A": "error (Å)",
-        "change_percent": "change (%)",
-        "error_percent": "error (%)",
-    }
-    return tables.headed(pd.concat(rows), columns=names, decimals=3)
+    rows = [
+        {"range": f"{low:.0f}–{high:.0f} K", "pair": row.pair, "points": row.points}
+        | {"change (Å)": f"{row.change_A:+.3f} ± {row.error_A:.3f}"}
+        | {"change (%)": f"{row.change_percent:+.0f} ± {row.error_percent:.0f}"}
+        for (low, high), one in found.items()
+        for row in tables.each_row(one)
+    ]
+    return tables.headed(pd.DataFrame(rows))
 
 
 def activation_energies(laws: Mapping[str, Arrhenius], why_not: Mapping[str, str]) -> str:

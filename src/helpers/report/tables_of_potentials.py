@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,17 @@ from helpers.observables import melt, neighbors
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
 
-#: columns of ``metrics.json`` as a table of sets, as a reader finds them
+#: columns of ``metrics.json`` as a table of sets, as a reader finds them; meV/atom and eV/A
 BY_SET = {
     "set": "set",
     "role": "role",
     "n_frames": "frames",
-    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
-    "energy_bias_meV_per_atom": "of it bias (meV/atom)",
-    "energy_spread_meV_per_atom": "energy spread (meV/atom)",
-    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
-    "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
+    "energy_rmse_meV_per_atom": "energy RMSE",
+    "energy_bias_meV_per_atom": "of it bias",
+    "energy_spread_meV_per_atom": "energy spread",
+    "force_rmse_eV_per_A": "force RMSE",
+    "force_rms_eV_per_A": "RMS force",
+    "virial_rmse_meV_per_atom": "virial RMSE",
 }
 #: columns of ``accuracy.by_phase``
 BY_PHASE = {
@@ -33,17 +34,17 @@ BY_PHASE = {
     "force_rmse_eV_per_A": "force RMSE (eV/Å)",
     "virial_rmse_meV_per_atom": "virial RMSE (meV/atom)",
 }
-#: columns of ``accuracy.compare`` for a potential; equal headers differ by a space
+#: columns of ``accuracy.compare`` for a potential
 BESIDE_CP2K = {
     "system": "system",
     "frames": "frames",
     "force_rms_eV_per_A": "RMS force (eV/Å)",
-    "reference-CP2K force_eV_per_A": "force, reference-CP2K",
-    "potential-CP2K force_eV_per_A": "potential-CP2K",
-    "potential-reference force_eV_per_A": "potential-reference",
-    "reference-CP2K energy_meV_per_atom": "energy, reference-CP2K",
-    "potential-CP2K energy_meV_per_atom": "potential-CP2K ",
-    "potential-reference energy_meV_per_atom": "potential-reference ",
+    "reference-CP2K force_eV_per_A": "force: reference − CP2K",
+    "potential-CP2K force_eV_per_A": "force: potential − CP2K",
+    "potential-reference force_eV_per_A": "force: potential − reference",
+    "reference-CP2K energy_meV_per_atom": "energy: reference − CP2K",
+    "potential-CP2K energy_meV_per_atom": "energy: potential − CP2K",
+    "potential-reference energy_meV_per_atom": "energy: potential − reference",
 }
 #: columns of ``universal.summary``, as a reader finds them
 UNTRAINED = {
@@ -106,7 +107,6 @@ def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
     before = ", ".join(f"{name} ({steps:,} steps)" for name, steps in lineage.items())
     return tables.facts(
         {
-            "what": record["description"],
             "sets": ", ".join(record["sets"]),
             "steps": recipe["steps"],
             "went on from": before or "random weights",
@@ -171,6 +171,33 @@ def collapses(runs: Iterable, nearer_A: float = 2.2) -> Table:
             "frames below 4 Å (%)": f"{close:.1f}" if len(before) else "",
         })  # fmt: skip
     return tables.headed(pd.DataFrame(rows))
+
+
+def by_distance(pairs: pd.DataFrame, columns: Mapping[str, str], edges_A: Sequence[float]) -> Table:
+    """Means over frames in ranges of the shortest distance between two atoms.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        A row for each frame, with its distance_A and ``columns``.
+    columns : mapping of str to str
+        Columns to be averaged, in any unit, and their headers.
+    edges_A : sequence of float
+        Limits between the ranges, ascending, A.
+
+    Returns
+    -------
+    Table
+        A row for each range that has frames.
+    """
+    inner = [f"{low:g}–{high:g}" for low, high in pairwise(edges_A)]
+    names = [f"below {edges_A[0]:g}", *inner, f"from {edges_A[-1]:g} on"]
+    limits = [-np.inf, *edges_A, np.inf]
+    ranges = pd.cut(pairs["distance_A"], limits, right=False, labels=names)
+    grouped = pairs.groupby(ranges, observed=True)
+    means = grouped[list(columns)].mean().rename(columns=dict(columns))
+    means.insert(0, "frames", grouped.size())
+    return tables.headed(means, index="distance (Å)", decimals=1)
 
 
 def slopes(beside_cp2k: pd.DataFrame) -> str:

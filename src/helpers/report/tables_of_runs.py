@@ -15,10 +15,10 @@ from helpers.observables.detection import ENOUGH
 from helpers.report import claims_on_rates, paper, rate_laws, tables
 from helpers.report.tables import Table
 
-_CONDITIONS = ("potential", "atoms", "shape", "pressure (GPa)", "in equilibrium before")
+_TOLD_APART = ("run", "rate (K/ps)", "seed")  # columns by which a reader finds a run
 
 
-def made(runs) -> Table:
+def made(runs) -> tuple[pd.DataFrame, str]:
     """The runs of a page: size, steps, how they ended, when and on what machine they were made.
 
     Parameters
@@ -28,13 +28,15 @@ def made(runs) -> Table:
 
     Returns
     -------
-    Table
-        A row for each run.
+    table : DataFrame
+        A row for each run, as text.
+    same : str
+        What is the same for all of them, and not in the table.
     """
     rows = [
         {
             "run": run.name,
-            "K/ps": f"{run.rate:g}",
+            "rate (K/ps)": f"{run.rate:g}",
             "seed": run.seed,
             "potential": run.potential,
             "atoms": run.atoms,
@@ -47,7 +49,7 @@ def made(runs) -> Table:
         }
         for run in runs
     ]
-    return tables.headed(pd.DataFrame(rows))
+    return tables.in_common(pd.DataFrame(rows), _TOLD_APART)
 
 
 def thermostat(runs) -> Table:
@@ -80,7 +82,7 @@ def thermostat(runs) -> Table:
     return tables.headed(pd.DataFrame(rows))
 
 
-def outcomes(table: pd.DataFrame) -> Table:
+def outcomes(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """The one table of all runs: what each showed and what it could have shown.
 
     Parameters
@@ -90,13 +92,14 @@ def outcomes(table: pd.DataFrame) -> Table:
 
     Returns
     -------
-    Table
-        A row for each run. Of `_CONDITIONS` those columns are there in which the runs differ.
+    table : DataFrame
+        A row for each run, as text.
+    same : str
+        What is the same for all of them, and not in the table.
     """
     shown = run_table.shown(table)
     shown.insert(list(shown).index("atoms") + 1, "shape", table["coupling"].to_numpy())
-    alike = [name for name in _CONDITIONS if shown[name].nunique() < 2]
-    return tables.headed(shown.drop(columns=alike))
+    return tables.in_common(shown, _TOLD_APART)
 
 
 def power(table: pd.DataFrame) -> Table:
@@ -148,7 +151,7 @@ def means(table: pd.DataFrame) -> Table:
     -------
     Table
         A row for each rate; a last column has the same of all runs, also of those that were not in
-        equilibrium before their ramp.
+        equilibrium before their ramp, where there are any.
     """
     every = censored.by_rate(run_table.seeds(table))
     counted = _settled_by_rate(table)
@@ -169,7 +172,10 @@ def means(table: pd.DataFrame) -> Table:
                 else "unknown",
             }
         )
-    return tables.headed(pd.DataFrame(rows))
+    shown = pd.DataFrame(rows)
+    if shown["of all runs (K)"].equals(shown["mean Tf (K), 95 %"]):  # all were in equilibrium
+        shown = shown.drop(columns="of all runs (K)")
+    return tables.headed(shown)
 
 
 def pressures(table: pd.DataFrame) -> Table:
@@ -198,7 +204,10 @@ def pressures(table: pd.DataFrame) -> Table:
     columns = ("potential", "pressure (GPa)", "rate (K/ps)", "seed", "from (K)",
                "density before the ramp (g/cm³)", "Tf (K)", "lowest density (g/cm³)",
                "in equilibrium before")  # fmt: skip
-    return tables.headed(shown.loc[order, list(columns)])
+    shown = shown.loc[order, list(columns)]
+    if shown["from (K)"].nunique() == 1:
+        shown = shown.drop(columns="from (K)")
+    return tables.headed(shown)
 
 
 def table3(runs) -> Table:
