@@ -82,7 +82,7 @@ from IPython.display import Markdown
 from helpers import structures, units
 from helpers.md import heating, protocol, sampled_rdf, snapshots
 from helpers.observables import activation, flow, pmf, rdf, rdf_distance
-from helpers.recipes import runs
+from helpers.recipes import catalogue, runs
 from helpers.report import claims, plots_of_bonds, tables, tables_of_bonds
 from helpers.report import claims_on_bonds as said
 from helpers.validation import accuracy
@@ -98,6 +98,7 @@ from helpers.validation import accuracy
 # %%
 asked = protocol.asked(given)  # by the parameters of this page
 run = heating.run(asked, ranks=ranks, keep_exploded=True)
+Markdown(catalogue.whose(potential))
 
 # %%
 heated = run.trajectory

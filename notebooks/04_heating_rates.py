@@ -121,7 +121,10 @@ from helpers.validation import ensemble as disagreement
 # $$ T(t) = T_\mathrm{start} + \dot T\,(t - t_\mathrm{eq}), \qquad t \ge t_\mathrm{eq}, $$
 #
 # after an equilibration of length $t_\mathrm{eq}$, and a {term}`barostat` (at zero pressure) scales
-# the three cell lengths by one factor. The forces come from the deep potential.
+# the three cell lengths by one factor.
+
+# %%
+Markdown(catalogue.whose(potential))
 
 # %%
 alike = {"structure": structure, "supercell": tuple(supercell)}

@@ -87,7 +87,7 @@ from helpers.observables import (
     transition_of_seeds,
     void_fraction,
 )
-from helpers.recipes import outcomes
+from helpers.recipes import catalogue, outcomes
 from helpers.report import (
     claims,
     claims_on_rates,
@@ -104,6 +104,7 @@ from helpers.report import (
 # %%
 asked = protocol.asked(given)  # by the parameters of this page
 run = heating.run(asked, ranks=ranks, keep_exploded=True)
+Markdown(catalogue.whose(potential))
 
 # %%
 heated = run.trajectory

@@ -136,3 +136,9 @@ def test_a_bias_between_two_sides_of_a_transition():
     )
     assert accuracy.bias_between(judged, 1000, 1100) == pytest.approx(3 - 1)
     assert np.isnan(accuracy.bias_between(judged, 500, 1100))
+
+
+def test_a_page_says_whose_forces_it_shows():
+    assert catalogue.whose("round-8").startswith("The forces come from the potential `round-8`: the")
+    assert catalogue.whose("atp") != catalogue.whose("round-8")
+    assert catalogue.whose("build/mine") == ""
