@@ -139,6 +139,6 @@ def test_a_bias_between_two_sides_of_a_transition():
 
 
 def test_a_page_says_whose_forces_it_shows():
-    assert catalogue.whose("round-8").startswith("The forces come from the potential `round-8`: the")
+    assert catalogue.whose("round-8").startswith("The forces come from the potential `round-8`")
     assert catalogue.whose("atp") != catalogue.whose("round-8")
     assert catalogue.whose("build/mine") == ""
