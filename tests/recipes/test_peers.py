@@ -62,13 +62,18 @@ def test_melts_are_judged_by_what_became_of_the_crystal(capsys):
 
 
 def test_a_quench_from_what_is_no_melt_is_in_no_verdict(capsys):
-    """The melt of atp has two Zn nearer than 4 A in nearly half of its frames."""
-    judged = peers.melts(["round-7-melt-2000K"])
-    ((_, found),) = judged.values()
+    """The melt of round-8 has two Zn nearer than 4 A in nearly half of its frames."""
+    ((_, found),) = peers.melts(["round-7-melt-2000K"]).values()
     assert found.molten and not found.trusted
-    quenched = peers.seeds(["quench-400Kps"])
-    assert peers.of_melts(quenched, judged) == {}
+    quenched = peers.seeds(["quench-1800K-400Kps"])
+    judged = peers.melts(["melt-1800K"])
+    assert peers.of_melts(quenched, judged) == quenched
+    capsys.readouterr()
+    as_if = {name: (run, found) for name, (run, _) in judged.items()}
+    assert peers.of_melts(quenched, as_if) == {}
     assert "in no verdict" in capsys.readouterr().out
-    trusted = melt.Melt(found.exchanged, found.zn_rmsd_A, found.zn_apart_A, 0.0)
-    as_if = {name: (run, trusted) for name, (run, _) in judged.items()}
-    assert peers.of_melts(quenched, as_if) == quenched
+
+
+def test_a_melt_that_exploded_is_not_judged(capsys):
+    assert peers.melts(["melt-2000K"]) == {}
+    assert "melt-2000K-seed1 is no melt to quench: step 119200: H-Zn" in capsys.readouterr().out

@@ -150,10 +150,13 @@ def melts(names: Iterable[str]) -> dict[str, tuple[Run, melt.Melt]]:
     -------
     dict
         name of the run -> the run, and what became of its crystal; behind the equilibration for
-        what `melt.judge` asks of nearness.
+        what `melt.judge` asks of nearness. A run that exploded is left out, and a line says so.
     """
     found = {}
     for run in itertools.chain.from_iterable(seeds(names).values()):
+        if run.exploded:
+            print(f"{run.name} is no melt to quench: {run.exploded}")
+            continue
         path = run.trajectory
         first = int(np.searchsorted(path.times_ps, run.recipe.equilibration_ps))
         found[run.name] = (run, melt.judge(path.positions, path.cells, path.symbols, first))
