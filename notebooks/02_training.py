@@ -629,9 +629,8 @@ ax = plots_of_accuracy.energies_of_near_pairs(unseen) if unseen else None
 lines = []
 for name, table in unseen.items():
     off, error, n = close_pairs.error_below(table, 3.7)
-    lines.append(
-        f"- Below 3.7 Å `{name}` is off by {off:.2f} ± {error:.2f} eV ({n} frames)."
-    )
+    how = f"is off by {off:.2f} ± {error:.2f} eV ({n} frames)"
+    lines.append(f"- Below 3.7 Å `{name}` {how}.")
 Markdown("\n".join(lines))
 
 # %%

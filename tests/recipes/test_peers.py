@@ -3,7 +3,6 @@ import pytest
 
 from helpers import structures
 from helpers.errors import Unfit
-from helpers.observables import melt
 from helpers.recipes import peers
 
 
