@@ -618,10 +618,11 @@ tables_of_potentials.by_distance(pairs, columns, [2.6, 3.0])
 #|   fall to the left say that a potential binds two Zn which the reference
 #|   does not.
 #| alt: Errors of the energy against the distance of the two nearest Zn, from 2.5 to 6 Å.
+both = {near_sampler: near_sampler, shown.name: shown} if near_sets else {}
 unseen = {
-    name: close_pairs.forces_along(name, near_sets, part="validation")
-    for name in dict.fromkeys([near_sampler, shown])
-    if name and near_sets
+    name: close_pairs.forces_along(one, near_sets, part="validation")
+    for name, one in both.items()
+    if name
 }
 ax = plots_of_accuracy.energies_of_near_pairs(unseen) if unseen else None
 
