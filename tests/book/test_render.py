@@ -256,6 +256,9 @@ def test_a_page_has_what_is_generated_in_place_of_the_line(built):
     assert "no chapter of this copy of the book has the figure `fig-none`" in text.lower()
     assert "% generated" not in text and text.endswith("`.*\n\nEnd.\n")
     page.write_text("% generated: figures fig-none\n")
+    with pytest.raises(BookError, match="index.md asks for .*; figures takes no name"):
+        render.assemble("small")
+    page.write_text("% generated: figur fig-none\n")
     with pytest.raises(BookError, match="index.md asks for .*; did you mean 'figure'"):
         render.assemble("small")
 

@@ -147,3 +147,12 @@ def test_corrected_labels_travel_corrected(tmp_path, recipe, monkeypatch):
     wanted = correction.load(SET, "training", correction.laws())["energies"]
     np.testing.assert_allclose(energies, wanted)
     assert np.abs(wanted - dataset.load(SET, "training")["energies"]).min() > 0.1  # eV a cell
+
+
+def test_what_came_from_a_card_can_be_trained_on_here(tmp_path):
+    copy = tmp_path / "completed.pb"
+    assert conversion.trainable("round-7", copy) == store.load("round-7").file and not copy.exists()
+    assert conversion.trainable("atp", copy) == copy
+    system = dataset.thinned(dataset.load(SET), 3)
+    ours, theirs = (evaluation.predict(p, system).force for p in (copy, "atp"))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)

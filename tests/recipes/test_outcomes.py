@@ -37,7 +37,7 @@ def test_runs_that_are_alike_are_found_and_what_was_before_the_ramp(build):
     run = runs.find("atp-4Kps-seed2")
     table = outcomes.alike(run).set_index("name")
     assert {"atp-400Kps", "atp-20Kps-seed3", "atp-4Kps-seed2"} <= set(table.index)
-    assert not {"atp-50Kps-2x2x2", "test-20Kps", "reaxff-400Kps"} & set(table.index)
+    assert not {"atp-400Kps-2x2x2", "test-20Kps", "reaxff-400Kps"} & set(table.index)
     assert table.loc["atp-4Kps-seed2", "unsettled"] == ""
     assert "10 samples" not in table.loc["atp-20Kps", "unsettled"]
     assert "independent samples" in table.loc["atp-20Kps", "unsettled"]  # 1 ps is too short
@@ -50,7 +50,7 @@ def test_runs_that_are_alike_are_found_and_what_was_before_the_ramp(build):
 def test_cells_of_other_size_are_alike_where_any_cell_is(build):
     run = runs.find("atp-4Kps-seed2")
     names = {one.name for one in outcomes.runs_alike(run, any_cell=True)}
-    assert {"atp-50Kps-2x2x2", "atp-400Kps", "atp-4Kps-seed2"} <= names
+    assert {"atp-400Kps-2x2x2", "atp-400Kps", "atp-4Kps-seed2"} <= names
     assert not {"test-20Kps", "reaxff-400Kps"} & names
 
 

@@ -6,6 +6,7 @@ an error, so ``check`` looks at what a reader would see.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -156,7 +157,10 @@ def _generated(made: front.Front, name: str, match: re.Match) -> str:
     if maker is None:
         near = nearest(match[1], front.MAKERS)
         raise BookError(f"{name} asks for {match[0]!r}{near}; there are: {', '.join(front.MAKERS)}")
-    return maker(made, *([match[2]] if match[2] else []))
+    given = [match[2]] if match[2] else []
+    if len(given) >= len(inspect.signature(maker).parameters):
+        raise BookError(f"{name} asks for {match[0]!r}; {match[1]} takes no name behind it")
+    return maker(made, *given)
 
 
 def repository() -> str:

@@ -207,6 +207,42 @@ def compress(potential: str | Path | Potential, step: float = 0.01) -> Path:
     return made / COMPRESSED
 
 
+def trainable(potential: str | Path | Potential, copy: Path) -> Path:
+    """The frozen model as ``dp train --init-frz-model`` takes it.
+
+    What ``dp convert-backend`` writes (a potential from a graphics card) has all weights and lacks
+    the node that says what kind of model it is.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        See `store.load`.
+    copy : Path
+        Where a completed copy is written, if there has to be one.
+
+    Returns
+    -------
+    Path
+        The frozen model itself, or the copy.
+
+    Raises
+    ------
+    BadPotential
+        As `store.load`.
+    """
+    import tensorflow as tf
+
+    file = store.load(potential).file
+    graph = tf.compat.v1.GraphDef.FromString(file.read_bytes())
+    if any(node.name == "model_type" for node in graph.node):
+        return file
+    kind = graph.node.add(name="model_type", op="Const")
+    kind.attr["dtype"].type = tf.string.as_datatype_enum
+    kind.attr["value"].tensor.CopyFrom(tf.make_tensor_proto("original_model"))
+    copy.write_bytes(graph.SerializeToString(deterministic=True))
+    return copy
+
+
 # ---------------------------------------------------------------- in double precision
 
 DOUBLE = "double_model.pb"

@@ -33,7 +33,14 @@ import pandas as pd
 from helpers import paths, processes, provenance, waiting
 from helpers.errors import Unfit
 from helpers.frames import correction, dataset
-from helpers.potentials import checkpoints, deepmd, evaluation, learning_curves, store
+from helpers.potentials import (
+    checkpoints,
+    conversion,
+    deepmd,
+    evaluation,
+    learning_curves,
+    store,
+)
 from helpers.potentials.store import Potential
 from helpers.structures import TYPE_MAP
 
@@ -41,6 +48,7 @@ from helpers.structures import TYPE_MAP
 FAVOUR = 3.0
 CARD = "graphics card"
 TRAINERS = ("dp train", CARD)
+_INITIAL = "initial_model.pb"
 _CORRECTED = "corrected"  # copies of the sets, as they are trained on
 
 
@@ -484,6 +492,7 @@ def _tidy(directory: Path) -> None:
         directory / "out.json",
         directory / "input_v2_compat.json",
         directory / "seconds.json",
+        directory / _INITIAL,
     ):
         file.unlink(missing_ok=True)
     for folder in (checkpoints.SNAPSHOT_FOLDER, _CORRECTED):
@@ -512,7 +521,7 @@ def _run_training(directory: Path, recipe: Recipe, threads: int | None) -> None:
         command += ["--restart", prefix]
         print(f"from step {started} of {recipe.steps}", flush=True)
     elif recipe.initial_potential:
-        frozen = store.load(recipe.initial_potential).file
+        frozen = conversion.trainable(recipe.initial_potential, directory / _INITIAL)
         command += ["--init-frz-model", os.path.relpath(frozen, directory)]
     if started >= recipe.steps:
         checkpoints.keep_snapshot(
