@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from helpers import settings
-from helpers.errors import Unfit
-from helpers.frames import correction, dataset, sampling
+from helpers.errors import NotThere, Unfit
+from helpers.frames import correction, dataset, reference, sampling
 from helpers.potentials import conversion, evaluation, store, training
 from helpers.recipes import catalogue, graphics_card, labelling, sets
 
@@ -124,7 +124,18 @@ def test_labels_from_elsewhere_make_the_set(tmp_path):
     }  # fmt: skip
     order = np.argsort(shipped["step"][:, 0])  # validation frames lie behind the others
     found = {key: values[order] for key, values in found.items()}
-    np.savez(tmp_path / "labels.npz", **found, device="a card")
+    with np.load(tmp_path / "structures.npz") as packed:
+        found_of = {"first_atoms": packed["positions"][:, 0], "device": "a card"}
+    found_of["weights"] = reference.WEIGHTS_SHA256
+    # labels of other structures, or by another reference, are not taken
+    moved = found_of | {"first_atoms": found_of["first_atoms"][::-1]}
+    for wrong, error in ((moved, "other structures"), (found_of | {"weights": "x"}, "weights")):
+        np.savez(tmp_path / "wrong.npz", **found, **wrong)
+        with pytest.raises(ValueError, match=error):
+            graphics_card.take_labels([name], tmp_path / "wrong.npz")
+    with pytest.raises(NotThere, match="does not exist"):
+        graphics_card.take_labels([name], tmp_path / "none.npz")
+    np.savez(tmp_path / "labels.npz", **found, **found_of)
     (written,) = graphics_card.take_labels([name], tmp_path / "labels.npz")
     assert len(sampling.whole_frames(written)) == len(shipped)
     origin = json.loads((written.parent / labelling.ORIGIN).read_text())

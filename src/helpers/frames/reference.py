@@ -42,6 +42,8 @@ _SHA256 = {
     _WEIGHTS: "d60780d2adc2abd4c7c68ad70d03a5c1c2b59edf01835b508a2a8dd0d5fe9598",
     _CONFIG: "72732ec2dbe7e1b7f8e2b4deb14e261adf0ce6cb4d7244bfe17655829fe9b51e",
 }
+#: of the weights as plain arrays
+WEIGHTS_SHA256 = _SHA256[_WEIGHTS]
 
 
 class ReferenceUnavailable(UserError, RuntimeError):

@@ -10,6 +10,7 @@ Units: A, eV, eV/A; stress in eV/A^3 (positive = tension).
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -158,7 +159,8 @@ def run(structures: Path, reference: Path, target: Path, device: str = "") -> No
     reference : Path
         Folder of the reference, see `load`.
     target : Path
-        ``.npz`` for the labels.
+        ``.npz`` for the labels; beside them the position of every structure's first atom and the
+        sha256 of the weights, by which `helpers.recipes.graphics_card` knows what was labelled.
     device : str
         ``cuda`` or ``cpu``; by default whatever there is.
     """
@@ -168,7 +170,12 @@ def run(structures: Path, reference: Path, target: Path, device: str = "") -> No
     labels = label(load(reference, device), given["positions"], given["cells"],
                    [str(s) for s in given["symbols"]], device)  # fmt: skip
     name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
-    np.savez_compressed(target, **labels, device=name, seconds=time.monotonic() - began)
+    (weights,) = reference.glob("*_weights.npz")
+    np.savez_compressed(
+        target, **labels, first_atoms=given["positions"][:, 0], device=name,
+        weights=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        seconds=time.monotonic() - began,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ import numpy as np
 from ase import Atoms
 
 from helpers import provenance
-from helpers.errors import Unfit
-from helpers.frames import correction, dataset, sampling
+from helpers.errors import NotThere, Unfit
+from helpers.frames import correction, dataset, reference, sampling
 from helpers.potentials import deepmd, store, training
 from helpers.potentials.store import Potential
 from helpers.recipes import catalogue, labelling
@@ -79,16 +79,33 @@ def take_labels(names: Sequence[str], file: Path) -> list[Path]:
     Raises
     ------
     BadRecipe
-        As `labelling.take`.
+        As `labelling.take`; or the labels are of other structures than these sets have now.
+    NotThere
+        There is no such file.
+    Unfit
+        Another reference made the labels.
     """
-    found, begin, written = np.load(file), 0, []
+    if not file.is_file():
+        raise NotThere(f"{file} does not exist; it comes back from the machine that labelled")
+    with np.load(file) as came:
+        found = dict(came)
+    if str(found["weights"]) != reference.WEIGHTS_SHA256:
+        raise Unfit(f"{file} was labelled by other weights than the reference's; label again")
+    runs = [(name, run) for name in names for run in catalogue.set_recipe(name).runs]
+    firsts = [atoms.positions[0] for place in runs for atoms in _wanted(*place)]
+    there = np.reshape(firsts, (-1, 3))
+    if there.shape != found["first_atoms"].shape or not np.allclose(there, found["first_atoms"]):
+        raise catalogue.BadRecipe(
+            f"{file} has labels of other structures than {', '.join(names)} have now; name the "
+            f"sets in the order in which they were packed, or pack and label them again"
+        )
+    begin, written = 0, []
     labels = {name: found[name] for name in ("energies", "forces", "stresses")}
-    for name in names:
-        for run in catalogue.set_recipe(name).runs:
-            end = begin + len(_wanted(name, run))
-            some = {key: values[begin:end] for key, values in labels.items()}
-            written.append(labelling.take(name, run, some, str(found["device"])))
-            begin = end
+    for name, run in runs:
+        end = begin + len(_wanted(name, run))
+        some = {key: values[begin:end] for key, values in labels.items()}
+        written.append(labelling.take(name, run, some, str(found["device"])))
+        begin = end
     return written
 
 
@@ -218,10 +235,14 @@ def finish(name: str, folder: Path) -> Potential:
 
     Raises
     ------
+    NotThere
+        There is no such folder, or the training there did not end.
     Unfit
         What is there was trained by another recipe, from other weights or other sets.
     """
     recipe = _recipe(name)
+    if not (folder / "result.json").is_file():
+        raise NotThere(f"{folder} holds no result.json; name the folder that came back")
     result = json.loads((folder / "result.json").read_text())
     expected = {"steps": recipe.steps, **_origin(recipe)}
     came = {"steps": result["steps"], **result["origin"]}

@@ -160,7 +160,7 @@ def sampled(name: str, run: str) -> Path:
     if plan.sampler in ("reference", "relaxation"):
         raise catalogue.BadRecipe(
             f"the reference itself samples set {name!r}: nothing is left to label afterwards; "
-            f"make it by `zif4 set {name}`"
+            f"make it by `zif4 frames {name}`"
         )
     folder = paths.BUILD / "sampling" / name / run
     with provenance.lock(folder):

@@ -139,7 +139,7 @@ def described(plan: catalogue.SetRecipe, origins: dict[str, dict]) -> dict:
     }.get(plan.sampler, "molecular dynamics by a potential until a guard objected, then labelled")
     said = {"method": method, "sampler": plan.sampler, "runs": plan.runs, "common": plan.common}
     if elsewhere := {o["labelled_on"] for o in origins.values() if "labelled_on" in o}:
-        (said["labelled_on"],) = elsewhere
+        said["labelled_on"] = ", ".join(sorted(elsewhere))
     if plan.sampler == "runs":
         said["run_keys"] = {run: origin["run_key"] for run, origin in origins.items()}
     elif plan.sampler not in ("reference", "relaxation"):
