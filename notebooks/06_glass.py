@@ -424,9 +424,10 @@ pd.Series(width, name="width of the first peak (1/Å)").round(2)
 # ## What is still missing
 
 # %%
-missing = [name for name in quenches if name not in quenched]
+counts = [f"{name} {len(many)}" for name, many in quenched.items()]
 Markdown(
-    f"- Quenches of our own: {', '.join(missing) or 'none is missing'}.\n"
+    "- More seeds, rates and sizes of our own glass; seeds so far: "
+    f"{', '.join(counts) or 'none'}.\n"
     "- A glass of 2176 atoms or more: half its cell is beyond 10 Å.\n"
     "- A glass of ReaxFF at 300 K: the peer here is a melt.\n"
     "- The measured crystal by the same instrument, which would tell how "
