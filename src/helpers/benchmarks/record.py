@@ -21,6 +21,7 @@ MADE_BY = {
     "training": "bench-train",
     "analysis": "bench-analysis",
     "architectures": "bench-nets",
+    "timestep": "bench-timestep",
 }
 
 
