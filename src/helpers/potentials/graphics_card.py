@@ -37,11 +37,7 @@ LOOKS = 8
 
 
 class Nets(nn.Module):
-    """The nets of one se_e2_a potential, those of all elements side by side.
-
-    A card spends its time on starting kernels, so the nets of all elements are one array with the
-    element first, and what has no atom is computed with them and counted as nothing: every element
-    has as many places for neighbours as the one with the most.
+    """The nets of one se_e2_a potential, as arrays named after their place.
 
     Parameters
     ----------
@@ -56,34 +52,19 @@ class Nets(nn.Module):
         super().__init__()
         self.sel, self.axis = list(shape["sel"]), int(shape["axis_neuron"])
         self.rcut, self.smooth = float(shape["rcut"]), float(shape["rcut_smth"])
-        self.weights, self.shapes = nn.ParameterDict(), {}
-        names = sorted({n for n in arrays if n.startswith(("embedding.0.", "fitting.0."))})
-        for name in names:
-            kind, _, layer, variable = name.split(".")
-            of = [np.array(arrays[f"{kind}.{e}.{layer}.{variable}"]) for e in range(len(self.sel))]
-            self.shapes[f"{kind}.{layer}.{variable}"] = of[0].shape
-            rows = [array if variable == "w" else array.reshape(1, -1) for array in of]
-            value = torch.as_tensor(np.stack(rows).astype(np.float32))
-            self.weights[f"{kind}_{layer}_{variable}"] = nn.Parameter(value)
+        self.weights = nn.ParameterDict()
+        for name, array in arrays.items():
+            value = torch.as_tensor(np.array(array, dtype=np.float32))
+            if name in ("davg", "dstd"):
+                self.register_buffer(name, value)
+            elif name == "bias":
+                self.register_buffer(name, torch.as_tensor(np.array(array, dtype=np.float64)))
+            else:
+                self.weights[name.replace(".", "_")] = nn.Parameter(value)
         self.depth = {
-            kind: 1 + max(int(n.split("_")[1]) for n in self.weights if n.startswith(kind))
+            kind: 1 + max(int(n.split("_")[2]) for n in self.weights if n.startswith(kind))
             for kind in ("embedding", "fitting")
         }
-        self.register_buffer("bias", torch.as_tensor(np.array(arrays["bias"], dtype=np.float64)))
-        shift, scale = (self._placed(arrays[name]) for name in ("davg", "dstd"))
-        self.register_buffer("shift", shift)
-        filled = torch.arange(max(self.sel))[None] < torch.tensor(self.sel)[:, None]
-        #: nothing where an element has no place
-        self.register_buffer("scale", filled[:, None, :, None] / scale)
-
-    def _placed(self, array: np.ndarray) -> Tensor:
-        """Neighbours x 4 of every element, as elements of neighbours x elements x places x 4."""
-        parts, begin = [], 0
-        for n in self.sel:
-            some = np.array(array[:, begin : begin + n], dtype=np.float32)
-            parts.append(np.pad(some, ((0, 0), (0, max(self.sel) - n), (0, 0)), mode="edge"))
-            begin += n
-        return torch.as_tensor(np.stack(parts))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The trained weights under the names that they came by.
@@ -93,93 +74,66 @@ class Nets(nn.Module):
         dict of str to ndarray
             float32.
         """
-        found = {}
-        for name, shape in self.shapes.items():
-            kind, layer, variable = name.split(".")
-            values = self.weights[name.replace(".", "_")].detach().cpu().numpy()
-            for element, value in enumerate(values):
-                found[f"{kind}.{element}.{layer}.{variable}"] = value.reshape(shape)
-        return found
+        return {n.replace("_", "."): w.detach().cpu().numpy() for n, w in self.weights.items()}
 
-    def _layer(self, kind: str, layer: int, x: Tensor) -> Tensor:
-        name = f"{kind}_{layer}_"
+    def _layer(self, kind: str, element: int, layer: int, x: Tensor) -> Tensor:
+        name = f"{kind}_{element}_{layer}_"
         weight = self.weights[name + "w"]
-        out = torch.baddbmm(self.weights[name + "b"], x, weight)
+        out = torch.addmm(self.weights[name + "b"], x, weight)
         if kind == "fitting" and layer == self.depth[kind] - 1:
             return out  # the energy, as it is
         out = torch.tanh(out)
         if name + "idt" in self.weights:
             out = out * self.weights[name + "idt"]
-        width, wider = weight.shape[1:]
-        if width == wider:
+        if weight.shape[0] == weight.shape[1]:
             return out + x
-        if wider == 2 * width:
-            return (out.unflatten(2, (2, width)) + x[:, :, None]).flatten(2)
+        if weight.shape[1] == 2 * weight.shape[0]:
+            return out + torch.cat([x, x], dim=1)
         return out
 
-    def _net(self, kind: str, x: Tensor) -> Tensor:
-        """Elements x rows x inputs to elements x rows x outputs."""
+    def _net(self, kind: str, element: int, x: Tensor) -> Tensor:
         for layer in range(self.depth[kind]):
-            x = self._layer(kind, layer, x)
+            x = self._layer(kind, element, layer, x)
         return x
 
-    def energies(self, vectors: Tensor, types: Tensor, places: Tensor) -> Tensor:
+    def energies(self, vectors: Tensor, types: Tensor, places: list[Tensor]) -> Tensor:
         """Energy of every atom.
 
         Parameters
         ----------
         vectors : Tensor
-            Vectors to the neighbours, elements x atoms x places x 3 (A); an empty place holds a
-            vector longer than the cutoff.
+            Vectors to the neighbours, atoms x neighbours x 3 (A), in the order of ``sel``; an empty
+            place holds a vector longer than the cutoff.
         types : Tensor
             Element of every atom.
-        places : Tensor
-            For every element, the indices of its atoms; the number of all atoms where it has no
-            more (`places_of`).
+        places : list of Tensor
+            For every element, the indices of its atoms.
 
         Returns
         -------
         Tensor
             Atoms (eV), without the energies of the free elements.
         """
-        n_elements, n_atoms, n_places, _ = vectors.shape
-        r = vectors.norm(dim=3, keepdim=True)
+        r = vectors.norm(dim=2, keepdim=True)
         u = ((r - self.smooth) / (self.rcut - self.smooth)).clamp(0.0, 1.0)
         s = (u * u * u * (u * (15.0 - 6.0 * u) - 10.0) + 1.0) / r
-        rows = torch.cat([s, s * vectors / r], dim=3)
-        rows = (rows - self.shift[:, types]) * self.scale[:, types]
-        net = self._net("embedding", rows[..., :1].reshape(n_elements, -1, 1))
-        flat = rows.reshape(n_elements * n_atoms, n_places, 4)
-        embedded = torch.bmm(flat.transpose(1, 2), net.reshape(len(flat), n_places, -1))
-        embedded = embedded.reshape(n_elements, n_atoms, 4, -1).sum(dim=0) / sum(self.sel)
+        rows = torch.cat([s, s * vectors / r], dim=2)
+        rows = (rows - self.davg[types]) / self.dstd[types]
+        embedded, begin = 0.0, 0
+        for element, n in enumerate(self.sel):
+            some = rows[:, begin : begin + n]
+            net = self._net("embedding", element, some[:, :, :1].reshape(-1, 1))
+            embedded = embedded + torch.bmm(some.transpose(1, 2), net.reshape(len(rows), n, -1))
+            begin += n
+        embedded = embedded / sum(self.sel)
         descriptor = torch.bmm(embedded.transpose(1, 2), embedded[:, :, : self.axis])
-        descriptor = descriptor.reshape(n_atoms, -1)
-        some = descriptor[places.clamp(max=n_atoms - 1).reshape(-1)]
-        net = self._net("fitting", some.reshape(n_elements, places.shape[1], -1))
-        energy = torch.zeros(n_atoms + 1, device=vectors.device)
-        return energy.index_copy(0, places.reshape(-1), net.reshape(-1))[:n_atoms]
-
-
-def places_of(types: Tensor, n_elements: int) -> Tensor:
-    """The atoms of every element, rows of equal length.
-
-    Parameters
-    ----------
-    types : Tensor
-        Element of every atom.
-    n_elements : int
-        Number of elements.
-
-    Returns
-    -------
-    Tensor
-        Elements x the most atoms of one: indices of its atoms, then the number of all atoms.
-    """
-    of = [torch.nonzero(types == element)[:, 0] for element in range(n_elements)]
-    found = torch.full((n_elements, max(len(o) for o in of)), len(types), device=types.device)
-    for row, atoms in zip(found, of, strict=True):
-        row[: len(atoms)] = atoms
-    return found
+        descriptor = descriptor.reshape(len(rows), -1)
+        energy = torch.zeros(len(rows), device=vectors.device)
+        for element, where in enumerate(places):
+            if len(where):
+                net = self._net("fitting", element, descriptor[where])
+                energy = energy.index_copy(0, where, net[:, 0])
+        return energy
 
 
 def neighbours(
@@ -203,10 +157,9 @@ def neighbours(
     Returns
     -------
     vectors : Tensor
-        Elements x atoms x places x 3 (A), float32, places as many as the largest of ``sel``;
-        (2 rcut, 0, 0) in an empty one.
+        Atoms x places x 3 (A), float32; (2 rcut, 0, 0) in an empty place.
     index : Tensor
-        Elements x atoms x places: the neighbour; 0 in an empty place.
+        Atoms x places: the neighbour; 0 in an empty place.
 
     Raises
     ------
@@ -220,14 +173,9 @@ def neighbours(
     inside = (fraction - fraction.floor()) @ cell
     steps = torch.tensor([-1.0, 0.0, 1.0], dtype=cell.dtype, device=cell.device)
     images = torch.cartesian_prod(steps, steps, steps) @ cell
-    shape = (len(sel), len(positions), max(sel))
-    found_vectors = torch.zeros(*shape, 3, device=cell.device)
-    found_vectors[..., 0] = 2 * rcut
-    found_index = torch.zeros(*shape, dtype=torch.long, device=cell.device)
+    n, found_vectors, found_index = len(positions), [], []
     for element, places in enumerate(sel):
         of = torch.nonzero(types == element)[:, 0]
-        if not len(of):
-            continue
         there = (inside[of][None] + images[:, None]).reshape(-1, 3)
         vectors = there[None] - inside[:, None]
         distance = vectors.norm(dim=2)
@@ -236,13 +184,18 @@ def neighbours(
             raise ValueError(f"an atom has more than {places} neighbours of element {element}")
         nearest, where = distance.topk(min(places, distance.shape[1]), largest=False)
         chosen = torch.take_along_dim(vectors, where[:, :, None].expand(-1, -1, 3), dim=1)
-        index = of[where % len(of)]
+        index = of[where % len(of)] if len(of) else torch.zeros_like(where)
         empty = nearest >= rcut
         chosen[empty] = torch.tensor([2 * rcut, 0.0, 0.0], dtype=cell.dtype, device=cell.device)
         index[empty] = 0
-        found_vectors[element, :, : chosen.shape[1]] = chosen.float()
-        found_index[element, :, : index.shape[1]] = index
-    return found_vectors, found_index
+        padded = torch.zeros(n, places, 3, dtype=cell.dtype, device=cell.device)
+        padded[:, :, 0] = 2 * rcut
+        padded[:, : chosen.shape[1]] = chosen
+        filled = torch.zeros(n, places, dtype=torch.long, device=cell.device)
+        filled[:, : index.shape[1]] = index
+        found_vectors.append(padded)
+        found_index.append(filled)
+    return torch.cat(found_vectors, dim=1).float(), torch.cat(found_index, dim=1)
 
 
 @dataclass
@@ -254,7 +207,7 @@ class Frames:
     types : Tensor
         Element of every atom of a frame.
     vectors, index : Tensor
-        Frames x elements x atoms x places (x 3), see `neighbours`.
+        Frames x atoms x places (x 3), see `neighbours`.
     energies : Tensor
         Frames; eV, without the energies of the free elements.
     forces : Tensor
@@ -313,9 +266,9 @@ def frames_of(job: dict, group: str, nets: Nets, device: str) -> Frames:
 
     types = of("types", torch.long)
     positions, cells = of("positions", torch.float64), of("cells", torch.float64)
-    n, shape = len(positions), (len(nets.sel), len(types), max(nets.sel))
-    vectors = torch.empty(n, *shape, 3, device=device)
-    index = torch.empty(n, *shape, dtype=torch.long, device=device)
+    places, n = sum(nets.sel), len(positions)
+    vectors = torch.empty(n, len(types), places, 3, device=device)
+    index = torch.empty(n, len(types), places, dtype=torch.long, device=device)
     for i in range(n):
         vectors[i], index[i] = neighbours(positions[i], cells[i], types, nets.sel, nets.rcut)
     free = nets.bias.to(device)[types].sum()
@@ -351,47 +304,26 @@ def predict(
     virials : Tensor
         Frames x 3 x 3 (eV).
     """
-    batch = Batch(nets, frames, len(which))
-    vectors = batch.of(frames.vectors, which).detach().requires_grad_()
-    return batch.differentiated(which, vectors, keep)
+    n, n_atoms = len(which), frames.n_atoms
+    vectors = frames.vectors[which].reshape(n * n_atoms, -1, 3).detach().requires_grad_()
+    types = frames.types.repeat(n)
+    first = torch.arange(n, device=vectors.device) * n_atoms
+    places = [
+        (first[:, None] + torch.nonzero(frames.types == element)[:, 0]).reshape(-1)
+        for element in range(len(nets.sel))
+    ]
+    return _differentiated(nets, frames, which, vectors, types, places, first, keep)
 
 
-class Batch:
-    """What is the same for all steps of so many frames of one composition.
-
-    Parameters
-    ----------
-    nets : Nets
-        The nets.
-    frames : Frames
-        The frames.
-    n : int
-        Frames of a step.
-    """
-
-    def __init__(self, nets: Nets, frames: Frames, n: int):
-        self.nets, self.frames, self.n = nets, frames, n
-        self.types = frames.types.repeat(n)
-        self.places = places_of(self.types, len(nets.sel))
-        self.first = torch.arange(n, device=self.types.device) * frames.n_atoms
-
-    def of(self, values: Tensor, which: Tensor) -> Tensor:
-        """Of frames x elements x atoms x places, some frames as elements x all atoms x places."""
-        return values[which].transpose(0, 1).flatten(1, 2)
-
-    def differentiated(
-        self, which: Tensor, vectors: Tensor, keep: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Energies, forces and virials; see `predict`."""
-        n, frames = self.n, self.frames
-        energy = self.nets.energies(vectors, self.types, self.places)
-        (slope,) = torch.autograd.grad(energy.sum(), vectors, create_graph=keep)
-        index = self.of(frames.index[which] + self.first[:, None, None, None], slice(None))
-        forces = slope.sum(dim=(0, 2)).index_add(0, index.reshape(-1), -slope.reshape(-1, 3))
-        apart = [v.unflatten(1, (n, frames.n_atoms)) for v in (vectors, slope)]
-        virials = -torch.einsum("enapi,enapj->nij", *apart)
-        total = energy.reshape(n, -1).double().sum(dim=1).float()
-        return total, forces.reshape(n, -1, 3), virials
+def _differentiated(nets, frames, which, vectors, types, places, first, keep):
+    n, n_atoms = len(which), frames.n_atoms
+    energy = nets.energies(vectors, types, places)
+    (slope,) = torch.autograd.grad(energy.sum(), vectors, create_graph=keep)
+    index = (frames.index[which] + first[:, None, None]).reshape(-1)
+    forces = slope.sum(dim=1).index_add(0, index, -slope.reshape(-1, 3))
+    virials = -torch.einsum("nai,naj->nij", vectors.reshape(n, -1, 3), slope.reshape(n, -1, 3))
+    total = energy.reshape(n, n_atoms).double().sum(dim=1).float()
+    return total, forces.reshape(n, n_atoms, 3), virials
 
 
 @dataclass
@@ -457,7 +389,12 @@ class Step:
         self.which = torch.zeros(batch, dtype=torch.long, device=device)
         #: sums of squared errors per atom (eV^2), per force component, per virial component
         self.squares = torch.zeros(3, device=device)
-        self.batch = Batch(nets, frames, batch)
+        self.first = torch.arange(batch, device=device) * frames.n_atoms
+        self.types = frames.types.repeat(batch)
+        self.places = [
+            (self.first[:, None] + torch.nonzero(frames.types == element)[:, 0]).reshape(-1)
+            for element in range(len(nets.sel))
+        ]
         self.graph = None
         if device.type == "cuda":
             side = torch.cuda.Stream()
@@ -485,8 +422,10 @@ class Step:
     def _once(self) -> None:
         frames = self.frames
         self.optimizer.zero_grad(set_to_none=False)
-        vectors = self.batch.of(frames.vectors, self.which).requires_grad_()
-        energies, forces, virials = self.batch.differentiated(self.which, vectors, keep=True)
+        vectors = frames.vectors[self.which].reshape(len(self.types), -1, 3).requires_grad_()
+        energies, forces, virials = _differentiated(
+            self.nets, frames, self.which, vectors, self.types, self.places, self.first, keep=True
+        )
         wanted = frames.forces[self.which]
         off_energy = energies - frames.energies[self.which]
         off_force, off_virial = forces - wanted, virials - frames.virials[self.which]
@@ -600,8 +539,7 @@ def train(nets: Nets, groups: list[Frames], plan: Plan) -> Iterator[dict]:
     device = groups[0].vectors.device
     torch.manual_seed(plan.seed)
     rate = torch.zeros((), device=device)  # while steps are recorded, nothing is learnt
-    on_card = device.type == "cuda"
-    optimizer = torch.optim.Adam(nets.parameters(), lr=rate, capturable=on_card, fused=on_card)
+    optimizer = torch.optim.Adam(nets.parameters(), lr=rate, capturable=device.type == "cuda")
     for parameter in nets.parameters():
         parameter.grad = torch.zeros_like(parameter)
     factors = torch.zeros(3, device=device)
