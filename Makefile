@@ -126,6 +126,10 @@ bench-analysis: $(ENV)/.synced ## what an analysis costs, beside MDAnalysis, fre
 bench-md: $(ENV)/.synced ## what a step of MD costs, by engine, and how exact it is: build/bench/ (ARGS="--seconds 60 --cp2k")
 	@$(ZIF4) bench-md $(ARGS)
 
+.PHONY: bench-timestep
+bench-timestep: $(ENV)/.synced ## how long a step of MD may be: energy and shares of heat, build/bench/timestep.json
+	@$(ZIF4) bench-timestep $(ARGS)
+
 .PHONY: bench-nets
 bench-nets: $(ENV)/.synced ## nets of several shapes: errors against the cost of a step (hours): build/bench/architectures.json
 	@$(ZIF4) bench-nets $(ARGS)

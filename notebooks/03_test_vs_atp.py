@@ -52,6 +52,7 @@ sample: float = 0.0  # [ps] 0..1000 | time after that which is
 pressure: float = 0.0  # [bar] -100000..1000000 | of the barostat; 10 000 bar are 1 GPa
 relaxed: str = ""  # [-] any | start relaxed by the potential: iso, aniso, tri, atoms; empty: not
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
+hydrogen_mass: float = 1.008  # [u] 1..3 | of H; 2.014 is deuterium, for steps of 1 fs
 frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS

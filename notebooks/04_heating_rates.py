@@ -61,6 +61,7 @@ coupling: str = "iso"  # [-] iso, aniso, tri | one factor for the cell, three, o
 pressure: float = 0.0  # [bar] -100000..1000000 | of the barostat; 10 000 bar are 1 GPa
 relaxed: str = ""  # [-] any | start relaxed by the potential: iso, aniso, tri, atoms; empty: not
 timestep: float = 0.5  # [fs] 0.05..2 | time step of the dynamics
+hydrogen_mass: float = 1.008  # [u] 1..3 | of H; 2.014 is deuterium, for steps of 1 fs
 frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 deviation_limit: float = 0.5  # [eV/A] 0..100 | the ensemble agrees within this on what it knows
 deviation_frames: int = 60  # [-] 2..100000 | frames of each run, and test set, to compare on

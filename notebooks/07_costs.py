@@ -119,6 +119,29 @@ Markdown(f"Potential: `{exact['potential']}`. Frames: {exact['frames']}.")
 tables.headed(record.fidelity_table(exact))
 
 # %% [markdown]
+# ## How long may a step be?
+#
+# The paper takes 0.5 fs, a twentieth of the period of the fastest vibration, that of C–H. The
+# trajectories behind this book's reference have hydrogen with the mass of deuterium, which slows it
+# by $\sqrt 2$ and changes no mean structure: in classical statistics positions know no masses. Half
+# of the steps are saved if 1 fs is short enough then. At constant energy a step that is too long
+# shows itself twice: the total energy drifts, and the elements no longer share the heat evenly. The
+# limits were written down before (*How the runs will be judged*).
+
+# %%
+trial = record.read("timestep")
+Markdown(
+    f"Potential: `{trial['potential']}`; {trial['ps']:.0f} ps from "
+    f"{trial['temperature_K']:.0f} K, then at constant energy."
+)
+
+# %%
+#| label: tbl-timestep
+#| caption: Drift of the total energy and its swing about the drift, and the temperature of
+#|   each element over that of all atoms, by step and mass of hydrogen.
+tables.headed(record.timestep_table(trial))
+
+# %% [markdown]
 # ## A step of training
 #
 # These are trainings by `dp train` on frames of 272 atoms, with one thing changed at a time against

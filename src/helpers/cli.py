@@ -157,6 +157,14 @@ def _parser() -> argparse.ArgumentParser:
         help="these alone, beside what is measured (from an environment that has them)",
     )
     sub = command(
+        "bench-timestep",
+        _bench_timestep,
+        "how long a step of molecular dynamics may be: what is kept, and who holds the heat",
+        profile=False,
+    )
+    sub.add_argument("--potential", default="atp", help="name of a potential (atp)")
+    sub.add_argument("--ps", type=_positive, default=10, help="at constant energy, of each (10)")
+    sub = command(
         "bench-analysis",
         _bench_analysis,
         "what an analysis costs, beside other codes",
@@ -624,6 +632,15 @@ def _bench_md(options) -> int:
         exact = record.fidelity_table(record.read("fidelity", file))
         print(exact.to_string(index=False))
         print(paths.relative(file))
+    return 0
+
+
+def _bench_timestep(options) -> int:
+    from helpers.benchmarks import record, timestep
+
+    file = timestep.measure(options.potential, ps=options.ps)
+    print(record.timestep_table(record.read("timestep", file)).to_string(index=False))
+    print(paths.relative(file))
     return 0
 
 

@@ -172,6 +172,37 @@ def fidelity_table(record: dict) -> pd.DataFrame:
     return pd.DataFrame(record["rows"]).rename(columns={"n_frames": "frames"})
 
 
+def timestep_table(record: dict) -> pd.DataFrame:
+    """The rows of the benchmark ``timestep``.
+
+    Parameters
+    ----------
+    record : dict
+        The record.
+
+    Returns
+    -------
+    DataFrame
+        Step (fs), mass of H (u), drift of the total energy with its standard error and swing about
+        it (meV per atom and ns; meV per atom), and each element's temperature divided by that of
+        all atoms, with its standard error.
+    """
+    rows = []
+    for row in record["rows"]:
+        said = {
+            "step [fs]": row["timestep_fs"],
+            "H [u]": row["hydrogen_mass_u"],
+            "drift [meV/atom/ns]": f"{row['drift_meV_per_atom_ns']:.1f} ± {row['drift_error']:.1f}",
+            "swing [meV/atom]": round(row["swing_meV_per_atom"], 3),
+        }
+        for name in row:
+            element = name.removeprefix("temperature_")
+            if name != element and not name.endswith("_error"):
+                said[f"T of {element}"] = f"{row[name]:.3f} ± {row[name + '_error']:.3f}"
+        rows.append(said)
+    return pd.DataFrame(rows)
+
+
 def analysis_table(record: dict) -> pd.DataFrame:
     """The rows of the benchmark ``analysis``.
 

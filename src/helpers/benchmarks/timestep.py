@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from helpers import paths, processes, provenance, statistics, structures, waiting
+from helpers import processes, provenance, statistics, structures, waiting
 from helpers.benchmarks import record
 from helpers.md import force_field, lammps, protocol
+from helpers.potentials import store
 from helpers.structures import TYPE_MAP
 
-#: step (fs) and mass of hydrogen (u): the paper's, twice the step, and twice the step with deuterium
+#: step (fs) and mass of hydrogen (u): the paper's, twice the step, and that with deuterium
 SETTINGS = ((0.5, protocol.HYDROGEN_U), (1.0, protocol.HYDROGEN_U), (1.0, 2.014))
 TEMPERATURE_K = 1500.0
 BLOCKS = 5
@@ -113,8 +114,7 @@ def _run(potential, atoms, ps, temperature_K, timestep_fs, mass) -> np.ndarray:
     force = force_field.DeepPotential(potential)
     model = force.model(atoms.symbols)
     step, every = timestep_fs / 1000, max(1, round(10 / timestep_fs))
-    kinetic = [f"compute k{i} e{i} ke" for i in range(1, 5)]
-    kinetic = [f"group e{i} type {i}\n{line}" for i, line in enumerate(kinetic, start=1)]
+    kinetic = [f"group e{i} type {i}\ncompute k{i} e{i} ke" for i in range(1, 5)]
     text = "\n".join([
         "units metal", "atom_style atomic", "boundary p p p", "box tilt large",
         "read_data start.data", *force.lines(model), "neighbor 1.0 bin",
@@ -142,13 +142,15 @@ def _run(potential, atoms, ps, temperature_K, timestep_fs, mass) -> np.ndarray:
         return np.loadtxt(Path(work) / "table.txt", comments="#", ndmin=2)
 
 
-def measure(potential: str = "atp", file: Path | None = None) -> Path:
+def measure(potential: str = "atp", file: Path | None = None, *, ps: float = 10.0) -> Path:
     """Run `compare` on the crystal of ZIF-4 and write the record.
 
     Parameters
     ----------
     potential : str
         Name of the potential.
+    ps : float
+        Time at constant energy, ps.
     file : Path, optional
         JSON file; by default in ``build/bench``.
 
@@ -164,13 +166,12 @@ def measure(potential: str = "atp", file: Path | None = None) -> Path:
     BadPotential
         As `compare`.
     """
-    written = record.write(
+    return record.write(
         file or record.made("timestep"),
         {
-            "potential": potential, "structure": "ZIF-4", "temperature_K": TEMPERATURE_K,
+            "potential": potential, "potential_sha256": store.load(potential).sha256,
+            "structure": "ZIF-4", "temperature_K": TEMPERATURE_K, "ps": ps,
             "hardware": provenance.hardware(), "versions": provenance.versions(),
-            "rows": compare(potential, structures.load("ZIF-4")),
+            "rows": compare(potential, structures.load("ZIF-4"), ps=ps),
         },
     )  # fmt: skip
-    print(paths.relative(written))
-    return written

@@ -60,6 +60,7 @@ OF_A_CHAPTER = {
     "pressure": "pressure_bar",
     "relaxed": "relaxed",
     "timestep": "timestep_fs",
+    "hydrogen_mass": "hydrogen_mass_u",
     "frame_every": "frame_every_ps",
     "seed": "seed",
 }

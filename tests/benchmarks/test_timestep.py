@@ -1,0 +1,35 @@
+"""Energy and heat of runs at constant energy: an oscillator by hand, and LAMMPS itself."""
+
+import numpy as np
+import pytest
+
+from helpers import structures
+from helpers.benchmarks import record, timestep
+
+
+def test_drift_and_shares_are_those_of_a_made_up_run():
+    atoms = structures.load("Znim2-ABW")
+    rng = np.random.default_rng(1)
+    time = np.arange(0.0, 10.0, 0.01)
+    energy = -10.0 + 0.068 * time + rng.normal(0, 1e-3, len(time))  # 68 atoms: 1000 meV/atom/ns
+    counts = np.array([atoms.symbols.count(element) for element in timestep.TYPE_MAP])
+    kinetic = counts * (1 + rng.normal(0, 0.01, (len(time), 4)))
+    kinetic[:, 1] *= 0.9  # hydrogen is too cold
+    found = timestep.judged(np.column_stack([time, energy, kinetic]), atoms)
+    assert found["drift_meV_per_atom_ns"] == pytest.approx(1000, abs=5 * found["drift_error"])
+    assert found["swing_meV_per_atom"] == pytest.approx(1 / 68, rel=0.1)
+    others = found["temperature_C"]
+    assert found["temperature_H"] / others == pytest.approx(0.9, abs=0.005)
+    assert found["temperature_H"] < 1 - 3 * found["temperature_H_error"]
+
+
+def test_a_longer_step_swings_more_and_deuterium_less():
+    rows = timestep.compare(
+        "atp", structures.load("Znim2-ABW"), ps=0.2, temperature_K=300.0,
+        settings=((0.25, 1.008), (1.0, 1.008), (1.0, 2.014)),
+    )  # fmt: skip
+    short, long, heavy = (row["swing_meV_per_atom"] for row in rows)
+    assert short < heavy < long
+    table = record.timestep_table({"rows": rows})
+    assert list(table["step [fs]"]) == [0.25, 1.0, 1.0]
+    assert " ± " in table["T of Zn"][0]
