@@ -173,6 +173,39 @@ def collapses(runs: Iterable, nearer_A: float = 2.2) -> Table:
     return tables.headed(pd.DataFrame(rows))
 
 
+def on_sets(errors: Mapping[str, Mapping[str, dict]], sets: Sequence[str]) -> Table:
+    """Errors of several potentials on the same sets.
+
+    Parameters
+    ----------
+    errors : mapping of str to mapping
+        Potential -> set -> errors, as in its ``metrics.json`` (meV/atom, eV/A).
+    sets : sequence of str
+        Sets of frames.
+
+    Returns
+    -------
+    Table
+        A row for each set and potential: frames, the mean error of the energy with its sign and its
+        root mean square (meV/atom), that of the force (eV/Å), and whether the potential was trained
+        on other frames of the set.
+    """
+    rows = []
+    for name in sets:
+        for potential, of_sets in errors.items():
+            found = of_sets[name]
+            rows.append({
+                "set": name,
+                "potential": potential,
+                "frames": found["n_frames"],
+                "energy, mean (meV/atom)": f"{found['energy_bias_meV_per_atom']:+.1f}",
+                "energy, RMS (meV/atom)": f"{found['energy_rmse_meV_per_atom']:.1f}",
+                "force, RMS (eV/Å)": f"{found['force_rmse_eV_per_A']:.3f}",
+                "trained on it": "yes" if found["role"] == "validation" else "no",
+            })  # fmt: skip
+    return tables.headed(pd.DataFrame(rows))
+
+
 def by_distance(pairs: pd.DataFrame, columns: Mapping[str, str], edges_A: Sequence[float]) -> Table:
     """Means over frames in ranges of the shortest distance between two atoms.
 

@@ -1,0 +1,25 @@
+"""Tables of what potentials err by, from errors written down by hand and from shipped ones."""
+
+import pytest
+
+from helpers.report import tables_of_potentials
+from helpers.validation import accuracy
+
+
+def test_a_mean_error_keeps_its_sign_and_a_set_in_training_says_so():
+    errors = {
+        "a": {"hot": {"n_frames": 7, "role": "test", "energy_bias_meV_per_atom": -6.37,
+                      "energy_rmse_meV_per_atom": 6.9, "force_rmse_eV_per_A": 0.2085}},
+        "b": {"hot": {"n_frames": 2, "role": "validation", "energy_bias_meV_per_atom": 0.4,
+                      "energy_rmse_meV_per_atom": 1.46, "force_rmse_eV_per_A": 0.1511}},
+    }  # fmt: skip
+    rows = tables_of_potentials.on_sets(errors, ["hot"]).frame.to_numpy().tolist()
+    assert [row[:3] for row in rows] == [["hot", "a", "7"], ["hot", "b", "2"]]
+    assert [row[3:] for row in rows] == [
+        ["-6.4", "6.9", "0.208", "no"], ["+0.4", "1.5", "0.151", "yes"]
+    ]  # fmt: skip
+
+
+def test_a_set_that_was_not_evaluated_is_an_error():
+    with pytest.raises(KeyError, match="no_such_set"):
+        tables_of_potentials.on_sets({"atp": accuracy.metrics("atp")}, ["no_such_set"])
