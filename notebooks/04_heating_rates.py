@@ -400,8 +400,8 @@ if groups:
 # A potential that is trained on energies and forces alone has seen no stress, and may be wrong in its
 # pressure by a tenth of a GPa without any other sign. A barostat at another pressure does to a good
 # potential what such an error does to a bad one. Here the runs of this page stand beside those under
-# other pressures (parameter `pressure_runs`) and by an earlier potential, whose labels were not
-# corrected ([chapter 1](01_data.ipynb)).
+# other pressures (parameter `pressure_runs`) and by other potentials (`earlier_runs`): the labels of
+# `round-5` were not corrected ([chapter 1](01_data.ipynb)), those of `atp` and of this page's are.
 
 # %% tags=["figure"]
 #| label: fig-pressure

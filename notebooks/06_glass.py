@@ -309,7 +309,7 @@ tables.headed(pd.DataFrame(described).T, index="model", decimals=2)
 # A clock does not tell. A run counts as a melt when half of the N hold another Zn than in the
 # crystal and Zn have moved half of the way to the next one, and as one of this potential when two
 # Zn are nearer than 4 Å in one frame of twenty at most ([written down before](../book/estimators.md)).
-# At 2000 K the melts of `atp` end too early ([chapter 2](02_training.ipynb)).
+# At 2000 K those of the potential before this one ended too early ([chapter 2](02_training.ipynb)).
 
 # %%
 #| label: tbl-melt-runs
