@@ -141,6 +141,9 @@ Markdown(
 #|   each element over that of all atoms, by step and mass of hydrogen.
 tables.headed(record.timestep_table(trial))
 
+# %%
+Markdown(record.timestep_means(trial))
+
 # %% [markdown]
 # ## A step of training
 #

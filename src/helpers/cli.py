@@ -164,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--potential", default="atp", help="name of a potential (atp)")
     sub.add_argument("--ps", type=_positive, default=10, help="at constant energy, of each (10)")
+    sub.add_argument("--seeds", type=_whole, default=1, help="of every setting (1)")
     sub = command(
         "bench-analysis",
         _bench_analysis,
@@ -638,7 +639,8 @@ def _bench_md(options) -> int:
 def _bench_timestep(options) -> int:
     from helpers.benchmarks import record, timestep
 
-    file = timestep.measure(options.potential, ps=options.ps)
+    seeds = range(1, options.seeds + 1)
+    file = timestep.measure(options.potential, ps=options.ps, seeds=seeds)
     print(record.timestep_table(record.read("timestep", file)).to_string(index=False))
     print(paths.relative(file))
     return 0

@@ -33,3 +33,16 @@ def test_a_longer_step_swings_more_and_deuterium_less():
     table = record.timestep_table({"rows": rows})
     assert list(table["step [fs]"]) == [0.25, 1.0, 1.0]
     assert " ± " in table["T of Zn"][0]
+    assert record.timestep_means({"rows": rows}) == ""  # one seed of each
+
+
+def test_seeds_are_averaged_with_the_error_of_their_mean():
+    same = {"timestep_fs": 1.0, "hydrogen_mass_u": 2.014, "temperature_C": 1.0, "temperature_N": 1.0,
+            "temperature_Zn": 1.0}  # fmt: skip
+    rows = [
+        same | {"seed": seed, "drift_meV_per_atom_ns": drift, "temperature_H": heat}
+        for seed, drift, heat in ((1, -8.0, 1.01), (2, -4.0, 0.99))
+    ]
+    said = record.timestep_means({"rows": rows})
+    assert "2 seeds of 1 fs with H of 2.014 u: drift -6.000 ± 2.000" in said
+    assert "1.000 ± 0.000, 1.000 ± 0.010, 1.000" in said

@@ -75,4 +75,5 @@ def test_a_quench_from_what_is_no_melt_is_in_no_verdict(capsys):
 
 def test_a_melt_that_exploded_is_not_judged(capsys):
     assert peers.melts(["round-9-melt-2000K"]) == {}
-    assert "round-9-melt-2000K-seed1 is no melt to quench: step 119200: H-Zn" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "round-9-melt-2000K-seed1 is no melt to quench: step 119200: H-Zn" in said

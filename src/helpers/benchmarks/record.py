@@ -183,15 +183,16 @@ def timestep_table(record: dict) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Step (fs), mass of H (u), drift of the total energy with its standard error and swing about
-        it (meV per atom and ns; meV per atom), and each element's temperature divided by that of
-        all atoms, with its standard error.
+        Step (fs), mass of H (u), seed, drift of the total energy with its standard error (meV per
+        atom and ns), swing about it (meV per atom), and each element's temperature divided by that
+        of all atoms, with its standard error.
     """
     rows = []
     for row in record["rows"]:
         said = {
             "step [fs]": row["timestep_fs"],
             "H [u]": row["hydrogen_mass_u"],
+            "seed": row["seed"],
             "drift [meV/atom/ns]": f"{row['drift_meV_per_atom_ns']:.1f} ± {row['drift_error']:.1f}",
             "swing [meV/atom]": round(row["swing_meV_per_atom"], 3),
         }
@@ -201,6 +202,36 @@ def timestep_table(record: dict) -> pd.DataFrame:
                 said[f"T of {element}"] = f"{row[name]:.3f} ± {row[name + '_error']:.3f}"
         rows.append(said)
     return pd.DataFrame(rows)
+
+
+def timestep_means(record: dict) -> str:
+    """What several seeds of one setting say together, in words.
+
+    Parameters
+    ----------
+    record : dict
+        The record.
+
+    Returns
+    -------
+    str
+        A sentence for each setting of two seeds or more: means over seeds and their standard
+        errors, which hold what blocks of one run miss.
+    """
+    rows = pd.DataFrame(record["rows"])
+    said = []
+    for (step, mass), many in rows.groupby(["timestep_fs", "hydrogen_mass_u"]):
+        if len(many) < 2:
+            continue
+        wanted = ["drift_meV_per_atom_ns", *(f"temperature_{e}" for e in ("C", "H", "N", "Zn"))]
+        means = many[wanted].mean()
+        errors = many[wanted].std(ddof=1) / len(many) ** 0.5
+        drift, *shares = (f"{means[n]:.3f} ± {errors[n]:.3f}" for n in wanted)
+        said.append(
+            f"{len(many)} seeds of {step:g} fs with H of {mass:g} u: drift {drift} meV/atom/ns; "
+            f"temperatures of C, H, N, Zn {', '.join(shares)} of that of all."
+        )
+    return " ".join(said)
 
 
 def analysis_table(record: dict) -> pd.DataFrame:
