@@ -37,8 +37,8 @@ def test_a_longer_step_swings_more_and_deuterium_less():
 
 
 def test_seeds_are_averaged_with_the_error_of_their_mean():
-    same = {"timestep_fs": 1.0, "hydrogen_mass_u": 2.014, "temperature_C": 1.0, "temperature_N": 1.0,
-            "temperature_Zn": 1.0}  # fmt: skip
+    same = {"timestep_fs": 1.0, "hydrogen_mass_u": 2.014}
+    same |= {f"temperature_{element}": 1.0 for element in ("C", "N", "Zn")}
     rows = [
         same | {"seed": seed, "drift_meV_per_atom_ns": drift, "temperature_H": heat}
         for seed, drift, heat in ((1, -8.0, 1.01), (2, -4.0, 0.99))
