@@ -220,9 +220,10 @@ def timestep_means(record: dict) -> str:
     """
     rows = pd.DataFrame(record["rows"])
     said = []
-    for (step, mass), many in rows.groupby(["timestep_fs", "hydrogen_mass_u"]):
+    for _, many in rows.groupby(["timestep_fs", "hydrogen_mass_u"]):
         if len(many) < 2:
             continue
+        step, mass = many["timestep_fs"].iloc[0], many["hydrogen_mass_u"].iloc[0]
         wanted = ["drift_meV_per_atom_ns", *(f"temperature_{e}" for e in ("C", "H", "N", "Zn"))]
         means = many[wanted].mean()
         errors = many[wanted].std(ddof=1) / len(many) ** 0.5
