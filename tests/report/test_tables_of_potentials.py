@@ -23,3 +23,9 @@ def test_a_mean_error_keeps_its_sign_and_a_set_in_training_says_so():
 def test_a_set_that_was_not_evaluated_is_an_error():
     with pytest.raises(KeyError, match="no_such_set"):
         tables_of_potentials.on_sets({"atp": accuracy.metrics("atp")}, ["no_such_set"])
+
+
+def test_errors_of_a_potential_that_is_no_longer_shipped_are_found():
+    found = accuracy.metrics("round-9")
+    assert found["quenched_round_9"]["energy_bias_meV_per_atom"] < -3
+    assert found["quenched_round_9"]["role"] == "unseen"

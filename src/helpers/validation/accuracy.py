@@ -5,6 +5,7 @@ Units: energies and virials in meV/atom, forces in eV/A.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -351,6 +352,9 @@ def as_errors(row: pd.Series) -> dict:
 def metrics(name: str | Path | Potential) -> dict:
     """``metrics.json`` of a potential.
 
+    Of one whose weights are no longer shipped its errors may still be: ``errors-<name>`` in
+    ``data/validation``.
+
     Parameters
     ----------
     name : str, Path or Potential
@@ -366,6 +370,9 @@ def metrics(name: str | Path | Potential) -> dict:
     BadRecipe
         It was not evaluated on all sets (a training itself writes those of its own validation).
     """
+    kept = paths.shipped("validation") / f"errors-{name}" / store.METRICS
+    if isinstance(name, str) and kept.is_file():
+        return json.loads(kept.read_text())
     potential = store.load(name)
     potential.inside(store.METRICS)
     result = potential.metrics
