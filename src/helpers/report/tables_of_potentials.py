@@ -186,14 +186,22 @@ def on_sets(errors: Mapping[str, Mapping[str, dict]], sets: Sequence[str]) -> Ta
     Returns
     -------
     Table
-        A row for each set and potential: frames, the mean error of the energy with its sign and its
+        A row for each set and each potential that was judged on it (not one whose weights were
+        gone before the set was made): frames, the mean error of the energy with its sign and its
         root mean square (meV/atom), that of the force (eV/Å), and whether the potential was trained
         on other frames of the set.
+
+    Raises
+    ------
+    KeyError
+        No potential was judged on a set.
     """
     rows = []
     for name in sets:
-        for potential, of_sets in errors.items():
-            found = of_sets[name]
+        judged = {potential: of[name] for potential, of in errors.items() if name in of}
+        if not judged:
+            raise KeyError(f"no potential of {', '.join(errors)} was judged on {name}")
+        for potential, found in judged.items():
             rows.append({
                 "set": name,
                 "potential": potential,
