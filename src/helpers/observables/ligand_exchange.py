@@ -336,8 +336,8 @@ def bonds(
     ------
     Unfit
         The arrays do not fit together, there are no frames, a value is NaN, an element is absent,
-        ``release`` is below ``cutoff``, or positions jump by half a cell between frames (wrapped,
-        or not consecutive).
+        ``release`` is below ``cutoff``, or positions jump by 0.7 of a cell between frames
+        (wrapped, or not consecutive).
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     if release < cutoff:
@@ -385,7 +385,9 @@ def _refuse_jumps(positions, cells) -> None:
     for frame, cell in zip(positions, cells, strict=True):
         fractional = frame @ np.linalg.inv(cell)
         jump = 0.0 if previous is None else np.abs(fractional - previous).max()
-        if jump > 0.5:
+        # a wrapped atom jumps by a whole cell less its own way; a fragment of a hot melt may go
+        # half of a cell of 15 A in 0.6 ps
+        if jump > 0.7:
             raise Unfit(
                 f"an atom moves by {jump:.2f} of a cell from one frame to the next: exchange needs "
                 "unwrapped positions of consecutive frames (trajectory.read gives them)"
