@@ -22,7 +22,6 @@ from helpers.observables import (
     displacement,
     equilibration,
     ligand_exchange,
-    neighbors,
     run_table,
 )
 from helpers.recipes import catalogue
@@ -228,10 +227,9 @@ def motion(folder: Path) -> run_table.Motion:
     bonds = ligand_exchange.bonds(
         path.positions, path.cells, path.symbols, path.times_ps, path.temperatures_K
     )
-    zinc = neighbors.select(path.symbols, "Zn")
-    apart = neighbors.pairs(path.positions[0], path.cells[0], zinc, zinc, 10.0).distance.min()
+    half_A = displacement.half_way(path.positions, path.cells, path.symbols)
     moved = displacement.rmsd(path.positions, path.symbols, cells=path.cells)["Zn"]
-    melt = density_stages.stays_above(path.temperatures_K, moved, apart / 2)
+    melt = density_stages.stays_above(path.temperatures_K, moved, half_A)
     return run_table.Motion(bonds, melt, float(path.temperatures_K.max()))
 
 
