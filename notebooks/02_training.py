@@ -77,43 +77,21 @@ from helpers.book import parameters
 globals().update(parameters.accepted("02_training", globals()))
 
 # %% tags=["imports"]
-import json
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import paths, provenance, structures
+from helpers import structures
 from helpers.frames import correction, dataset, summary
-from helpers.md import heating, thermo
-from helpers.observables import imidazolate
-from helpers.potentials import (
-    conversion,
-    evaluation,
-    learning_curves,
-    store,
-    training,
-)
-from helpers.recipes import catalogue, peers
-from helpers.report import (
-    claims,
-    paper,
-    plots_of_accuracy,
-    plots_of_potentials,
-    tables,
-    tables_of_potentials,
-)
-from helpers.validation import (
-    accuracy,
-    calculators,
-    close_pairs,
-    elastic,
-    energy_conservation,
-    equation_of_state,
-    table1,
-    universal,
-)
+from helpers.md import thermo
+from helpers.potentials import conversion, evaluation, learning_curves
+from helpers.potentials import store, training
+from helpers.recipes import catalogue, runs
+from helpers.report import claims, plots_of_potentials, tables
+from helpers.report import tables_of_potentials
+from helpers.validation import accuracy, close_pairs, elastic, table1
+from helpers.validation import energy_conservation, equation_of_state
+from helpers.validation import universal
 
 # %% [markdown]
 # ## Two potentials
@@ -148,9 +126,6 @@ if potential == live_name:  # trained just now, so nobody has judged it yet
     accuracy.evaluate(shown, evaluated_frames)
 metrics = pd.DataFrame(accuracy.metrics(shown)).T
 tests = metrics[metrics["role"] == "test"]
-records = {name: provenance.read(dataset.locate(name)) for name in tests.index}
-how = {name: one.get("sampling", {}) for name, one in records.items()}
-sets_made_by = {name: one.get("sampler") for name, one in how.items()}
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-parity
@@ -165,7 +140,7 @@ for name in tests.index:
     thinned = dataset.thinned(labelled, evaluated_frames)
     said[name] = evaluation.predict(shown, thinned)
 points = evaluation.parity(said)
-figure = plots_of_accuracy.parities(points, evaluation.PARITY)
+figure = plots_of_potentials.parities(points, evaluation.PARITY)
 
 # %% [markdown]
 # ## What a potential is
@@ -210,8 +185,7 @@ tables.headed(pd.DataFrame(counted).T, index="set")
 # got (its own checker accepted it before the start):
 
 # %% tags=["hide-output"]
-told = json.loads(live.inside("input.json").read_text())
-print(json.dumps(told["model"], indent=1))
+print(training.told(live, "model"))
 
 # %% [markdown]
 # Learning curves show the error on one batch of training and of validation frames. They are noisy,
@@ -281,7 +255,7 @@ tables.headed(both.rename(index=tables.header), index="error", decimals=5)
 # %%
 #| label: tbl-potential
 #| caption: The potential that is examined, the paper's prefactors in brackets.
-made, lineage = provenance.read(shown), catalogue.lineage(potential)
+made, lineage = shown.provenance, catalogue.lineage(potential)
 tables_of_potentials.training(made, lineage)
 
 # %% tags=["figure"]
@@ -326,7 +300,7 @@ columns = tables_of_potentials.BY_PHASE
 tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
 # %%
-driven = [sets_made_by.get(name) == "reference" for name in tests.index]
+driven = [dataset.sampler(name) == "reference" for name in tests.index]
 bias = tests["energy_bias_meV_per_atom"].groupby(driven).mean()
 Markdown(
     f"The bias of a test set that the reference itself sampled is "
@@ -431,19 +405,9 @@ Markdown("\n".join(said))
 #| caption: Untrained models and this book's potential on the CP2K frames of ZIF-4
 #|   that all of them have. A slope of the forces below 1 is a model that is too
 #|   soft. Slope and scatter are those of the energy error against the volume.
-rows = universal.kept() | {potential: universal.by_potential(potential)}
-have = set.intersection(*[set(found["name"]) for found in rows.values()])
-models = {
-    name: universal.summary(found[found["name"].isin(have)])
-    for name, found in rows.items()
-}
+models = universal.side_by_side(potential)
 columns = tables_of_potentials.UNTRAINED
-tables.headed(
-    pd.DataFrame(models).T.convert_dtypes(),
-    index="model",
-    columns=columns,
-    decimals=2,
-)
+tables.headed(models, index="model", columns=columns, decimals=2)
 
 # %% [markdown]
 # ## In use
@@ -467,7 +431,7 @@ tables.headed(
 #|   reference.
 how = {"percent": volume_changes, "steps": relaxation_steps}
 curves = equation_of_state.volume_curves(potential, structure, **how)
-ax = plots_of_accuracy.energy_of_volume(curves)
+ax = plots_of_potentials.energy_of_volume(curves)
 
 # %%
 #| label: tbl-equation-of-state
@@ -491,18 +455,16 @@ tables.headed(equations, index="quantity", decimals=2)
 # %%
 #| label: tbl-elastic
 #| caption: Elastic constants (GPa).
-constants = calculators.beside_reference(
-    elastic.elastic_constants, potential, structure, steps=relaxation_steps
+constants = elastic.beside_reference(
+    potential, structure, steps=relaxation_steps
 )
-of_potentials = {k: elastic.elastic_summary(c) for k, c in constants.items()}
-of_potentials = pd.DataFrame(of_potentials)
-tables.headed(of_potentials, index="constant", decimals=2)
+tables.headed(constants, index="constant", decimals=2)
 
 # %%
 stiff, said = [f"C{i}{i}" for i in range(1, 7)], ""
-if "reference" in of_potentials:
-    ratio = of_potentials.loc[stiff, potential]
-    ratio = ratio / of_potentials.loc[stiff, "reference"]
+if "reference" in constants:
+    ratio = constants.loc[stiff, potential]
+    ratio = ratio / constants.loc[stiff, "reference"]
     said = f"The six diagonal constants of `{potential}` are {ratio.min():.1f}"
     said += f" to {ratio.max():.1f} times the reference's."
 Markdown(said)
@@ -517,8 +479,7 @@ Markdown(said)
 #| label: tbl-geometry
 #| caption: Bonds and angles of the relaxed crystal; C2 stands between the two N.
 relaxed = equation_of_state.relaxed_volumes(potential, structure, **how)[0]
-bonds = imidazolate.beside(relaxed, structures.load(structure))
-tables.headed(bonds, index="bond or angle", decimals=4)
+tables_of_potentials.bonds(relaxed, structure)
 
 # %% [markdown]
 # ### Stress
@@ -532,8 +493,7 @@ tables.headed(bonds, index="bond or angle", decimals=4)
 #|   from differences of the energy.
 moved = structures.load(structure)
 moved.rattle(0.05, seed=seed)
-calculator = calculators.calculator(potential)
-stress = elastic.stress_by_differences(moved, calculator)
+stress = elastic.stress_by_differences(moved, potential)
 tables.headed(stress, index="component", decimals=3)
 
 # %% [markdown]
@@ -556,10 +516,9 @@ tables.facts({tables.header(k): v for k, v in drift.items()})
 # A run at 300 K and zero pressure ({term}`NPT`), from the cell that the potential relaxed:
 
 # %%
-plan = catalogue.run_recipe("npt-300K")
 asked = {"structure": structure, "potential": potential}
 asked |= {"equilibration_ps": hold_ps, "sample_ps": hold_ps}
-held = heating.run(replace(plan, **asked))
+held = runs.run("npt-300K", asked)
 density = thermo.density(held.thermo, 300, skip_ps=hold_ps)
 
 # %%
@@ -596,7 +555,7 @@ tables.side_by_side([*rows, at_start])
 #|   below circles the potential repels too little.
 #| alt: Forces along the line between two Zn against their distance, from 2.2 to 3.4 Å.
 pairs = close_pairs.forces_along(shown, ["zinc_pairs", "zinc_pairs_nearer"])
-ax = plots_of_accuracy.forces_between(pairs)
+ax = plots_of_potentials.forces_between(pairs)
 
 # %%
 #| label: tbl-zinc-pairs
@@ -626,7 +585,7 @@ unseen = {
     for name, one in both.items()
     if name
 }
-ax = plots_of_accuracy.energies_of_near_pairs(unseen) if unseen else None
+ax = plots_of_potentials.energies_of_near_pairs(unseen) if unseen else None
 
 # %%
 lines = []
@@ -642,7 +601,7 @@ Markdown("\n".join(lines))
 #|   Zn are nearer than 2.2 Å, and how many of its frames up to there have two Zn
 #|   nearer than 4 Å (chapter 6 counts behind the equilibration). A run in which atoms
 #|   come nearer than any bond ends there.
-melts = peers.finished(hot_runs)
+melts = runs.finished(hot_runs)
 tables_of_potentials.collapses(melts.values()) if melts else None
 
 # %% [markdown]
@@ -678,7 +637,7 @@ tables_of_potentials.on_sets(errors_of, own_sets) if own_sets else None
 roles = {"watched": "test sets", "validation": "validation"}
 try:
     curve = learning_curves.read_learning(shown)
-    figure = plots_of_accuracy.checkpoints(curve, roles)
+    figure = plots_of_potentials.checkpoints(curve, roles)
 except FileNotFoundError as absent:
     print(absent)
 
@@ -769,23 +728,17 @@ pd.DataFrame(terms, index=["start", "limit"]).round(3)
 # ## What is still missing
 
 # %%
-steps = made["recipe"]["steps"] + sum(lineage.values())
-paper_steps = paper.value("training.steps").number
+longer = tables_of_potentials.missing_steps(made, lineage)
 empty = [f"{T} K" for T, system in near.items() if system is None]
 Markdown(
     "- ZIF-62 at 2500 K: there are no frames, since the reference was fitted "
     "to ZIF-4 only.\n"
     f"- Temperatures of Table 1 without frames of {structure}: "
     f"{', '.join(empty) or 'none'}.\n"
-    f"- Longer training: {steps:,} steps here; the paper has more than "
-    f"{paper_steps:,}."
+    f"- {longer}"
 )
 
 # %%
 #| label: tbl-page-training
 #| caption: How the potentials of this page were made.
-trained = {"profile": profile, "live training": live.name}
-trained["its time (s)"] = provenance.read(live)["seconds"]
-trained["examined"] = paths.relative(shown)
-trained["hardware"] = tables.machine(made)
-tables.facts(trained)
+tables_of_potentials.of_page(profile, live, shown)

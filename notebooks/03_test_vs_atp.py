@@ -81,9 +81,9 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import structures, units
-from helpers.md import heating, protocol, sampled_rdf, snapshots
+from helpers.md import sampled_rdf, snapshots
 from helpers.observables import activation, flow, pmf, rdf, rdf_distance
-from helpers.recipes import catalogue, runs
+from helpers.recipes import runs
 from helpers.report import claims, plots_of_bonds, tables, tables_of_bonds
 from helpers.report import claims_on_bonds as said
 from helpers.validation import accuracy
@@ -97,9 +97,8 @@ from helpers.validation import accuracy
 # $\sigma_T = T \sqrt{2 / (3N - 3)}$ of the target, as in equilibrium.
 
 # %%
-asked = protocol.asked(given)  # by the parameters of this page
-run = heating.run(asked, ranks=ranks, keep_exploded=True)
-Markdown(catalogue.whose(potential))
+run = runs.of_page(given)  # by the parameters of this page
+Markdown(runs.whose(potential))
 
 # %%
 heated = run.trajectory
@@ -113,8 +112,7 @@ used = steady if len(steady) else heated
 # %%
 test = None
 if test_potential:
-    plan = replace(asked, potential=test_potential)
-    test = heating.run(plan, ranks=ranks, keep_exploded=True)
+    test = runs.of_page(given, potential=test_potential)
 Markdown(said.fate(test))
 
 # %% [markdown]

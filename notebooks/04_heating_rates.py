@@ -88,28 +88,13 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import structures, units
-from helpers.md import heating, hundred_kelvins, lammps_input, protocol
-from helpers.md.run import Runs
-from helpers.observables import (
-    censored,
-    enthalpy,
-    heat_capacity,
-    run_table,
-)
-from helpers.recipes import catalogue, outcomes, sets
+from helpers import units
+from helpers.md import hundred_kelvins, lammps_input, protocol
+from helpers.observables import enthalpy
+from helpers.recipes import catalogue, outcomes
 from helpers.recipes import runs as by_name
-from helpers.report import (
-    claims,
-    claims_on_rates,
-    paper,
-    plots_of_potentials,
-    plots_of_runs,
-    rate_laws,
-    style,
-    tables,
-    tables_of_runs,
-)
+from helpers.report import claims, claims_on_rates, plots_of_potentials
+from helpers.report import plots_of_runs, rate_laws, tables, tables_of_runs
 from helpers.validation import accuracy
 from helpers.validation import ensemble as disagreement
 
@@ -125,7 +110,7 @@ from helpers.validation import ensemble as disagreement
 # the three cell lengths by one factor.
 
 # %%
-Markdown(catalogue.whose(potential))
+Markdown(by_name.whose(potential))
 
 # %%
 alike = {"structure": structure, "supercell": tuple(supercell)}
@@ -138,8 +123,8 @@ own_rates = [heating_rate] if heating_rate else heating_rates
 names = [] if heating_rate else named_runs
 named = catalogue.runs_alike(names, **alike)
 plans = by_name.of_rates(common, own_rates, seeds, seeded_rates, named)
-asked = [heating.run(p, ranks=ranks, keep_exploded=True) for p in plans]
-runs = Runs(asked).heated()
+asked = by_name.made(plans, ranks)
+runs = asked.heated()
 
 # %% [markdown]
 # A run that was made before, on this machine or shipped in `data/runs`, is found by its recipe
@@ -179,11 +164,11 @@ plots_of_runs.densities(curves)
 slowest = runs.slowest
 per_minute = units.K_per_ps_to_K_per_min(slowest.rate)
 rates = ", ".join(f"{rate:g}" for rate in runs.rates)
-made, same = tables_of_runs.made(Runs(asked))
+made, same = tables_of_runs.made(asked)
+same = f"The same for all runs: {same}." if same else ""
 Markdown(
     f"This page has {len(runs)} runs at {rates} K/ps. Even the slowest heats "
-    f"by {per_minute / 1e15:.1g} · 10¹⁵ K per minute. "
-    + f"The same for all runs: {same}." * bool(same)
+    f"by {per_minute / 1e15:.1g} · 10¹⁵ K per minute. {same}"
 )
 
 # %%
@@ -245,9 +230,7 @@ width = min(100.0, max((end - start) / 5, 1.0))
 capacity = {}
 for run in runs:
     T, H = run.sampled["target_temperature_K"], run.sampled["enthalpy_eV"]
-    capacity[run] = heat_capacity.heat_capacity(
-        T, H, run.atoms, window_K=width
-    )
+    capacity[run] = enthalpy.heat_capacity(T, H, run.atoms, window_K=width)
 figure = plots_of_runs.one_run(runs, slowest, heat, capacity[slowest])
 
 # %%
@@ -364,15 +347,7 @@ figure = rate_laws.plot(laws, own)
 # potentials, or the sizes of the cells, differ.
 
 # %%
-counted = run_table.settled(own)
-paper_rate, paper_Tf = rate_laws.of_paper()[0]
-means = censored.by_rate(run_table.seeds(counted))
-means = means.dropna(subset="scatter_K")  # one seed says nothing of it
-lower = means.query("rate_K_per_ps > @paper_rate and high_K < @paper_Tf")
-rates = ", ".join(f"{rate:g} K/ps" for rate in lower["rate_K_per_ps"])
-here = f"Here it is surely lower at {rates}."
-here = here if rates else "Here no mean is surely lower."
-Markdown(f"The paper has {paper_Tf} K at {paper_rate:g} K/ps. {here}")
+Markdown(rate_laws.surely_lower(own))
 
 # %% [markdown]
 # ## A larger cell
@@ -470,12 +445,12 @@ tables.headed(pd.DataFrame(rows), decimals=2) if peers else None
 # %%
 said = []
 for peer in peers:
-    before = peer.thermo.query("segment == 0")["temperature_K"]
-    at_start = structures.density(protocol.structure(peer.recipe))
-    if len(before):
+    before = hundred_kelvins.before_ramp(peer)
+    if before:
         said.append(
-            f"- {peer.potential} starts at {at_start:.2f} g/cm³ and reaches "
-            f"{before.max():.0f} K in its equilibration at {ends[0]:.0f} K."
+            f"- {peer.potential} starts at {before['density_g_cm3']:.2f} g/cm³"
+            f" and reaches {before['hottest_K']:.0f} K in its equilibration "
+            f"at {ends[0]:.0f} K."
         )
 Markdown("\n".join(said))
 
@@ -492,27 +467,17 @@ Markdown("\n".join(said))
 #| label: tbl-judged
 #| caption: Errors of the potential on labelled frames of a heating run, by
 #|   temperature.
-origin, judged = {}, None
+judged = None
 if labelled_frames:
-    origin = sets.taken_from(labelled_frames)
     judged = accuracy.by_temperature(potential, labelled_frames)
     judged = judged.astype({"from_K": int, "to_K": int})
 tables.headed(judged, decimals=3) if labelled_frames else None
 
 # %%
-said = [f"Frames of `{labelled_frames}`, from {', '.join(origin)}."]
-for row in own.dropna(subset="Tf_K").itertuples():
-    if row.key not in origin.values():
-        continue
-    shift = accuracy.bias_between(judged, row.Tf_K, row.fallen_K)
-    if np.isfinite(shift):  # else no frame lies below, or none beyond
-        said.append(
-            f"{row.name}: from below $T_\\mathrm{{f}}$ to beyond the fall "
-            f"the bias changes by {shift:+.1f} meV/atom."
-        )
-if len(said) == 1:
-    said.append("None of them is from a run of this page that falls.")
-Markdown(" ".join(said) if labelled_frames else "")
+said = ""
+if labelled_frames:
+    said = accuracy.over_falls(judged, labelled_frames, own)
+Markdown(said)
 
 # %% [markdown]
 # ## Where does the potential leave what it knows?
@@ -593,10 +558,7 @@ Markdown(said if calibration is not None else "")
 #|   On the line, deviation equals error.
 #| alt: Two scatter plots on logarithmic axes with the diagonal.
 if calibration is not None:
-    axes = ("force deviation", "eV/A"), ("true force error", "eV/A")
-    _, panels = style.axes(*axes, ncols=2)
-    plots_of_potentials.calibration(calibration, "avg", ax=panels[0])
-    plots_of_potentials.calibration(calibration, "max", ax=panels[1])
+    figure = plots_of_potentials.calibration(calibration)
 
 # %%
 #| label: tbl-calibration
@@ -678,7 +640,7 @@ for rate in [1.0, units.K_per_min_to_K_per_ps(10.0)]:
 # %% tags=["solution", "hide-cell"]
 plan = replace(common, supercell=(1, 1, 1), equilibration_ps=0.1)
 plan = replace(plan, heating_rate_K_per_ps=4000.0, segment_K=0.0)
-quick = heating.run(plan, ranks=ranks, keep_exploded=True)
+(quick,) = by_name.made([plan], ranks)
 off = quick.ramp["temperature_K"] - quick.ramp["target_temperature_K"]
 print(f"{off.mean():.0f} K on average, {off.iloc[-1]:.0f} K at the end")
 
@@ -688,6 +650,7 @@ print(f"{off.mean():.0f} K on average, {off.iloc[-1]:.0f} K at the end")
 # smaller than that?
 
 # %% tags=["solution", "hide-cell"]
+paper_rate, paper_Tf = rate_laws.of_paper()[0]
 E_over_R = 150.0 / units.GAS_CONSTANT_KJ_PER_MOL_K
 constant = np.log(paper_rate / paper_Tf**2) + E_over_R / paper_Tf
 grid = np.linspace(1000.0, 1500.0, 5001)
@@ -698,17 +661,9 @@ print(f"{np.interp(0.2, rate, grid):.0f} K at 0.2 K/ps")
 # ## What is still missing
 
 # %%
-absent = [q for q, _ in rate_laws.of_paper() if q not in runs.rates]
-absent = ", ".join(f"{rate:g}" for rate in absent) or "none"
-twice = (counted.groupby("rate_K_per_ps")["Tf_K"].count() > 1).sum()
-out = len(own) - len(counted)
-small = min(runs.sizes) < paper.value("systems.supercell_atoms").number
-given = {"larger_runs": groups, "pressure_runs": pressed, "ensemble": compared}
-none = ", ".join(f"`{name}`" for name, there in given.items() if not there)
-Markdown(
-    f"- Two seeds that fall: at {twice} of {len(runs.rates)} rates.\n"
-    f"- Runs not in equilibrium before their ramp: {out} of {len(own)}.\n"
-    f"- Rates of the paper that are not computed yet: {absent} K/ps.\n"
-    + "- The paper's cell, in which fluctuations are smaller.\n" * small
-    + f"- Parameters that this copy leaves empty: {none}." * bool(none)
-)
+missing = tables_of_runs.missing(runs, own)
+asked = {"larger_runs": groups, "pressure_runs": pressed, "ensemble": compared}
+empty = ", ".join(f"`{name}`" for name, there in asked.items() if not there)
+if empty:
+    missing.append(f"Parameters that this copy leaves empty: {empty}.")
+Markdown("\n".join(f"- {one}" for one in missing))

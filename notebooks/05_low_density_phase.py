@@ -73,39 +73,21 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import statistics
-from helpers.md import heating, protocol, snapshots
-from helpers.observables import (
-    coordination,
-    density_stages,
-    displacement,
-    ligand_exchange,
-    local_density,
-    molecules,
-    neighbors,
-    network,
-    peaks,
-    rdf,
-    transition_of_seeds,
-    void_fraction,
-)
-from helpers.recipes import catalogue, outcomes
-from helpers.report import (
-    claims,
-    claims_on_rates,
-    plots_of_phase,
-    structure_view,
-    tables,
-    tables_of_phase,
-    tables_of_runs,
-)
+from helpers.md import snapshots
+from helpers.observables import coordination, density_stages, displacement
+from helpers.observables import ligand_exchange, local_density, molecules
+from helpers.observables import network, peaks, rdf, transition
+from helpers.recipes import outcomes, runs
+from helpers.report import claims, claims_on_rates, plots_of_phase
+from helpers.report import structure_view, tables, tables_of_phase
+from helpers.report import tables_of_runs
 
 # %% [markdown]
 # ## The run and its stages
 
 # %%
-asked = protocol.asked(given)  # by the parameters of this page
-run = heating.run(asked, ranks=ranks, keep_exploded=True)
-Markdown(catalogue.whose(potential))
+run = runs.of_page(given)  # by the parameters of this page
+Markdown(runs.whose(potential))
 
 # %%
 heated = run.trajectory
@@ -122,14 +104,13 @@ ramped = table["target_temperature_K"], table["density_g_cm3"]
 # Zn. $T_\mathrm{f}$, where the density begins to fall, is fitted on its own (chapter 4).
 
 # %%
+everything = heated.positions, heated.cells, heated.symbols
 moved = displacement.rmsd(heated.positions, heated.symbols, cells=heated.cells)
-zinc = neighbors.select(heated.symbols, "Zn")
-first = heated.positions[0], heated.cells[0]
-apart = neighbors.pairs(*first, zinc, zinc, 10.0).distance.min()
-melt = density_stages.stays_above(T, moved["Zn"], apart / 2)
+half_way = displacement.half_way(*everything)
+melt = density_stages.stays_above(T, moved["Zn"], half_way)
 found = density_stages.find(*ramped, melt)
-fall = transition_of_seeds.transition_by_methods(*ramped)
-melted = claims.melting(melt, moved["Zn"], apart / 2)
+fall = transition.by_methods(*ramped)
+melted = claims.melting(melt, moved["Zn"], half_way)
 Markdown(f"- {fall}.\n- {melted}")
 
 # %% tags=["figure", "key-figure"]
@@ -282,12 +263,7 @@ tables.headed(local_density.table(uneven))
 #| label: tbl-voids
 #| caption: How much of the cell is empty. The share of its volume that the centre
 #|   of a small ball (helium) can reach, in the last snapshot of each window.
-voids = {}
-for name, part in windows.items():
-    last = part.positions[-1], part.cells[-1], part.symbols
-    voids[name] = 100 * void_fraction.void_fraction(*last)
-voids = pd.DataFrame({"void (% of the volume)": voids})
-tables.headed(voids, index="window", decimals=1)
+tables_of_phase.voids(windows)
 
 # %% [markdown]
 # ## Coordination of Zn
@@ -300,7 +276,6 @@ tables.headed(voids, index="window", decimals=1)
 #| caption: Shares of Zn with x N within the cutoff, a running mean. The band
 #|   of four narrows where nodes lose a neighbour.
 #| alt: Stacked areas of the shares of Zn with none to six N.
-everything = heated.positions, heated.cells, heated.symbols
 numbers = coordination.coordination_number(*everything, "Zn", "N", cutoff)
 names = ["0", "1", "2", "3", "4", "5", "6 or more"]
 shares = coordination.histogram(numbers, maximum=6)
@@ -496,7 +471,7 @@ step = temperature_step / 2
 paths = {}
 for element, path in moved.items():
     paths[element] = statistics.bin_by_temperature(T, path, step)
-ax = plots_of_phase.displacements(paths, onsets, apart / 2)
+ax = plots_of_phase.displacements(paths, onsets, half_way)
 
 # %%
 said = []
@@ -613,8 +588,8 @@ claims.numbers(findings)
 for lost_at in [3.0, 3.5, 4.0]:
     limits = {"cutoff": cutoff, "release": lost_at}
     other = ligand_exchange.bonds(*everything, heated.times_ps, T, **limits)
-    outcomes = other.episodes["outcome"].value_counts()
-    print(f"lost at {lost_at} Å: {outcomes.drop('end').sum()} bonds broken")
+    ends = other.episodes["outcome"].value_counts()
+    print(f"lost at {lost_at} Å: {ends.drop('end').sum()} bonds broken")
 
 # %% [markdown]
 # **Exercise 2.** The boxes of the local density have edges of about 5 Å. Is the density still more
@@ -654,7 +629,7 @@ if run.exploded:
 unread = widths["fwhm_A"].isna().sum()
 if unread:
     why.append(f"{unread} of {len(widths)} peak widths cannot be read.")
-why.append(claims.melting(melt, moved["Zn"], apart / 2))
+why.append(melted)
 Markdown("\n".join(f"- {one}" for one in why))
 
 # %%

@@ -62,23 +62,12 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers.observables import (
-    as_measured,
-    diffraction_peak,
-    framework,
-    pair_distribution,
-    radiation,
-)
+from helpers.observables import as_measured, diffraction_peak, framework
+from helpers.observables import pair_distribution, radiation
 from helpers.observables.pair_distribution import Transform
-from helpers.recipes import peers
-from helpers.report import (
-    claims,
-    claims_on_glass,
-    experiment,
-    plots_of_scattering,
-    tables,
-    tables_of_phase,
-)
+from helpers.recipes import peers, runs
+from helpers.report import claims, claims_on_glass, experiment
+from helpers.report import plots_of_scattering, tables, tables_of_phase
 
 # %% [markdown]
 # ## The measurement
@@ -174,14 +163,15 @@ tables.headed(peak_table.astype(whole), columns=columns, decimals=3)
 # glasses, and the {term}`seeds <seed>` of a quench, are samples of one model.
 
 # %%
-quenched, runs = peers.seeds(quenches), peers.finished([crystal_run, peer_run])
+quenched = peers.seeds(quenches)
+single = runs.finished([crystal_run, peer_run])
 glass_name = "ab-initio glasses"
 samples = {glass_name: [peers.of_structures([name]) for name in glasses]}
 for name, many in quenched.items():
     samples[name] = [peers.end_of(run, snapshots) for run in many]
 for name in crystals:
     samples[f"{name}, at rest"] = [peers.of_structures([name])]
-for name, run in runs.items():
+for name, run in single.items():
     hot = f"{run.recipe.temperature_end_K:.0f} K"
     samples[f"{name}, {hot}"] = [peers.end_of(run, snapshots)]
 models = {name: peers.together(many) for name, many in samples.items()}
@@ -331,7 +321,7 @@ tables_of_phase.melts(molten) if molten else None
 #|   the first seed of each), as running means. Where does a curve bend on the way
 #|   down, and which ends higher?
 #| alt: Curves of density against temperature, one for each run.
-density = {n: run.ramp for n, run in peers.finished([heated_run]).items()}
+density = {n: run.ramp for n, run in runs.finished([heated_run]).items()}
 density |= {name: many[0].ramp for name, many in quenched.items()}
 ax = plots_of_scattering.down_and_up(density)
 
@@ -346,7 +336,7 @@ ax = plots_of_scattering.down_and_up(density)
 #| label: tbl-crystal
 #| caption: The crystal of the potential beside measurements. One seed each, of one
 #|   cell and 20 ps: a crystal that had more time could close at less pressure.
-rested = peers.at_rest(peers.finished(crystal_states))
+rested = peers.at_rest(runs.finished(crystal_states))
 tables.headed(experiment.beside_crystal(rested)) if len(rested) else None
 # %%
 #| label: tbl-crystal-states
@@ -440,6 +430,6 @@ Markdown(
 facts = {"profile": profile, "measured at": f"{temperature:g} °C"}
 facts["crystals"] = ", ".join(crystals)
 facts["ab-initio glasses"] = ", ".join(glasses)
-facts["runs"] = ", ".join([*quenched, *runs]) or "none"
+facts["runs"] = ", ".join([*quenched, *single]) or "none"
 facts["F(Q) divided by"] = f"{experiment.NORMALISATION} form factor"
 tables.facts(facts)

@@ -48,13 +48,8 @@ from IPython.display import Markdown
 
 from helpers.benchmarks import record
 from helpers.recipes import catalogue
-from helpers.report import (
-    claims,
-    claims_on_costs,
-    paper,
-    plots_of_costs,
-    tables,
-)
+from helpers.report import claims, claims_on_costs, paper, plots_of_costs
+from helpers.report import tables
 from helpers.validation import generations
 
 # %% [markdown]

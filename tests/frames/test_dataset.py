@@ -10,6 +10,7 @@ from ase.geometry import get_distances
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from helpers import provenance, structures
+from helpers.errors import NotThere
 from helpers.frames import dataset, formats, summary
 
 
@@ -160,3 +161,10 @@ def test_neighbour_numbers_of_a_lattice():
     system = dpdata.LabeledSystem(atoms, fmt="ase/structure")
     assert summary.largest_neighbour_numbers(system, 2.1) == {"C": 6, "H": 0, "N": 6, "Zn": 0}
     assert summary.largest_neighbour_numbers(system, 2.9) == {"C": 12, "H": 0, "N": 12, "Zn": 0}
+
+
+def test_whose_dynamics_the_frames_of_a_set_are_from():
+    assert dataset.sampler("reference_0300") == "reference"
+    assert dataset.sampler("heated_round_8_test") == "runs"
+    with pytest.raises(NotThere):
+        dataset.sampler("no-such-set")

@@ -120,3 +120,11 @@ def test_refuses_what_does_not_fit(function):
         function(np.zeros((2, 10, 3)), SYMBOLS, cells=np.eye(3))
     with pytest.raises(ValueError, match="four finite lags"):
         displacement.diffusion_coefficient([0, 1, 2], [0, 1, 2])
+
+
+def test_half_of_the_way_to_the_next_zn_of_the_first_frame():
+    """Through the boundary: 1 and 9 of a cell of 10 A are 2 A apart; later frames do not count."""
+    positions = np.zeros((2, 3, 3))
+    positions[0, :, 0], positions[1, :, 0] = [1, 9, 1.5], [1, 5, 1.5]
+    cells = np.array([np.eye(3) * 10.0] * 2)
+    assert displacement.half_way(positions, cells, ["Zn", "Zn", "N"]) == pytest.approx(1.0)

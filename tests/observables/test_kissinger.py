@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import units
-from helpers.observables import censored, kissinger, transition_of_seeds
+from helpers.observables import censored, kissinger
 
 R = units.GAS_CONSTANT_KJ_PER_MOL_K
 
@@ -70,33 +70,6 @@ def test_the_paper_s_points():
 def test_too_few():
     with pytest.raises(kissinger.TooFewPoints, match="found at 2 heating rates"):
         kissinger.fit([1, 1, 2], [1400, 1410, 1450])
-
-
-def test_transition_by_methods():
-    rng = np.random.default_rng(0)
-    T = np.linspace(300, 2100, 9000)
-    noise = rng.normal(0, 0.01, 9000)
-    density = 1.2 - 2e-5 * T - 8e-4 * np.clip(T - 1400, 0, 200) + noise
-    found = transition_of_seeds.transition_by_methods(T, density)
-    assert found.found and abs(found.Tf - 1400) < 5 * found.error + 10
-    flat = transition_of_seeds.transition_by_methods(T, 1.2 - 2e-5 * T + noise)
-    assert not flat.found and "no transition" in str(flat)
-
-
-def slow_noise(seed, scale, n=900, correlation=60):
-    """Noise that lasts: what one small cell makes of its density."""
-    white = np.random.default_rng(seed).normal(0, scale, n + correlation)
-    return np.convolve(white, np.ones(correlation), "valid")[:n] / correlation**0.5
-
-
-def test_a_cell_that_opens_closes_and_opens_again():
-    """The fall that counts is the first; without the way back the whole run shows it."""
-    T = np.linspace(600, 1600, 2500)
-    open_ = ((T > 1080) & (T < 1220)) | (T > 1290)
-    rho = 1.16 - 4e-5 * (T - 600) - 0.15 * open_ + slow_noise(3, 0.02, n=len(T), correlation=40)
-    found = transition_of_seeds.transition_by_methods(T, rho)
-    assert found.found and found.Tf == pytest.approx(1080, abs=40)
-    assert "comes back at 12" in found.reason
 
 
 def seeds_of_a_law(rng, E=300.0, C=11.0, scatter=25.0, limit=1e9, each=4):

@@ -155,7 +155,7 @@ def harmonic(n_frames, seed, sigma=0.05):
     positions = np.zeros((n_frames, 2, 3))
     positions[:, 1, 0] = rng.normal(2.0, sigma, n_frames)
     cells = np.broadcast_to(np.eye(3) * 12.0, (n_frames, 3, 3))
-    return rdf.rdf(positions, cells, ["Zn", "N"], ("Zn", "N"), r_max=4.0, bin_width=0.02)
+    return rdf.rdfs(zip(positions, cells, strict=True), ["Zn", "N"], 4.0, 0.02)["Zn", "N"]
 
 
 def test_harmonic_bond_gives_the_width_that_theory_gives():

@@ -25,6 +25,13 @@ def gas(n_frames, n_atoms, cell, seed=0):
     return np.einsum("fni,fij->fnj", rng.random((n_frames, n_atoms, 3)), cells), cells
 
 
+def g_of_r(positions, cells, symbols, pair=None, r_max=10.0, bin_width=0.05, images=False):
+    """One pair of elements (all atoms: None) of frames in arrays."""
+    positions, cells, symbols = neighbors.frames(positions, cells, symbols)
+    frames = zip(positions, cells, strict=True)
+    return rdf.rdfs(frames, symbols, r_max, bin_width, images)[pair]
+
+
 @pytest.fixture(scope="module")
 def hot():
     """Four real frames of ZIF-4 at 1200 K, each in a cell of its own."""
@@ -39,7 +46,7 @@ def hot():
 def test_ideal_gas_in_a_breathing_triclinic_cell(r_max, images):
     positions, cells = gas(40, 150, TRICLINIC)
     symbols = ["Zn"] * 50 + ["N"] * 100
-    found = rdf.rdf(
+    found = g_of_r(
         positions, cells, symbols, ("Zn", "N"), r_max=r_max, bin_width=0.25, images=images
     )
     # within the Poisson error of every bin, and overall
@@ -51,7 +58,7 @@ def test_ideal_gas_in_a_breathing_triclinic_cell(r_max, images):
 def test_standard_error_is_the_scatter_of_repeated_runs_and_poissons():
     symbols = ["Zn"] * 30 + ["N"] * 60
     runs = [
-        rdf.rdf(*gas(32, 90, TRICLINIC, seed), symbols, ("Zn", "N"), 5.0, 0.5) for seed in range(24)
+        g_of_r(*gas(32, 90, TRICLINIC, seed), symbols, ("Zn", "N"), 5.0, 0.5) for seed in range(24)
     ]
     scatter = np.std([one.g for one in runs], axis=0, ddof=1)[2:]
     mean = np.mean([one.error for one in runs], axis=0)[2:]
@@ -71,15 +78,15 @@ def test_standard_error_is_the_scatter_of_repeated_runs_and_poissons():
 def test_frames_that_repeat_carry_no_new_information():
     positions, cells = gas(32, 60, TRICLINIC)
     symbols = ["N"] * 60
-    once = rdf.rdf(positions, cells, symbols, None, 5.0, 0.5)
-    four = rdf.rdf(positions.repeat(4, 0), cells.repeat(4, 0), symbols, None, 5.0, 0.5)
+    once = g_of_r(positions, cells, symbols, None, 5.0, 0.5)
+    four = g_of_r(positions.repeat(4, 0), cells.repeat(4, 0), symbols, None, 5.0, 0.5)
     np.testing.assert_allclose(four.g, once.g)
     assert np.nanmean(four.error[2:] / once.error[2:]) == pytest.approx(1, abs=0.15)
 
 
 def test_one_frame_has_no_error():
     positions, cells = gas(1, 20, TRICLINIC)
-    found = rdf.rdf(positions, cells, ["N"] * 20, r_max=5.0)
+    found = g_of_r(positions, cells, ["N"] * 20, r_max=5.0)
     assert np.isnan(found.error).all() and np.isnan(found.standard_error(lambda g: g.g[0]))
     with pytest.raises(ValueError, match="two frames"):
         next(found.resampled(0, 1))
@@ -87,7 +94,7 @@ def test_one_frame_has_no_error():
 
 def test_like_atoms_have_one_partner_less():
     positions, cells = gas(400, 10, np.eye(3) * 10)
-    found = rdf.rdf(positions, cells, ["N"] * 10, r_max=4.0, bin_width=4.0)
+    found = g_of_r(positions, cells, ["N"] * 10, r_max=4.0, bin_width=4.0)
     assert found.g[0] == pytest.approx(0.9, abs=0.03)
 
 
@@ -101,7 +108,7 @@ def test_like_atoms_have_one_partner_less():
 def test_lattice_shells_far_beyond_half_the_cell(lattice, a, numbers, squares):
     atoms = bulk("Cu", lattice, a=a)  # primitive: one atom, triclinic, 2 A wide
     r_max = round(a * np.sqrt(squares[-1] / 4) + 0.05, 2)
-    found = rdf.rdf(
+    found = g_of_r(
         [atoms.positions],
         [atoms.cell.array],
         list(atoms.symbols),
@@ -118,7 +125,7 @@ def test_lattice_shells_far_beyond_half_the_cell(lattice, a, numbers, squares):
 
 def test_running_number_is_the_integral_of_g():
     positions, cells = gas(3, 60, np.eye(3) * 11)
-    found = rdf.rdf(positions, cells[:1].repeat(3, 0), ["Zn"] * 20 + ["N"] * 40, ("Zn", "N"), 5.0)
+    found = g_of_r(positions, cells[:1].repeat(3, 0), ["Zn"] * 20 + ["N"] * 40, ("Zn", "N"), 5.0)
     shell = 4 / 3 * np.pi * np.diff(found.edges**3)
     rho = 40 / np.linalg.det(cells[0])
     np.testing.assert_allclose(found.n, np.cumsum(found.g * rho * shell))
@@ -146,7 +153,7 @@ def test_wrapped_and_unwrapped_coordinates_are_the_same_gas():
     positions, cells = gas(3, 60, TRICLINIC)
     rng = np.random.default_rng(5)
     away = positions + rng.integers(-4, 5, positions.shape) @ cells
-    one, two = (rdf.rdf(p, cells, ["N"] * 60, r_max=5.0) for p in (positions, away))
+    one, two = (g_of_r(p, cells, ["N"] * 60, r_max=5.0) for p in (positions, away))
     np.testing.assert_array_equal(one.counts, two.counts)
 
 
@@ -174,16 +181,16 @@ def test_half_the_cell_is_the_limit_and_the_error_names_it():
     positions, cells = gas(3, 20, TRICLINIC)
     legal = neighbors.widest_radius(cells)
     with pytest.raises(ValueError, match="half the cell") as refused:
-        rdf.rdf(positions, cells, ["N"] * 20, r_max=10.0)
+        g_of_r(positions, cells, ["N"] * 20, r_max=10.0)
     first = neighbors.widest_radius(cells[0])
     assert f"{np.floor(first * 1000) / 1000:.3f} A" in str(refused.value)
     r_max = np.floor(legal * 1000) / 1000
-    assert rdf.rdf(positions, cells, ["N"] * 20, r_max=r_max, bin_width=r_max / 50).n_frames == 3
+    assert g_of_r(positions, cells, ["N"] * 20, r_max=r_max, bin_width=r_max / 50).n_frames == 3
 
 
 def test_one_atom_and_an_element_of_one_atom_have_an_empty_g():
     cell = np.eye(3) * 12.0
-    alone = rdf.rdf(np.zeros((2, 1, 3)), [cell, cell], ["Zn"], ("Zn", "Zn"), r_max=5.0)
+    alone = g_of_r(np.zeros((2, 1, 3)), [cell, cell], ["Zn"], ("Zn", "Zn"), r_max=5.0)
     assert (alone.g == 0).all() and (alone.n == 0).all()
     found = rdf.rdfs([(np.array([[0.0, 0, 0], [2, 0, 0]]), cell)], ["Zn", "N"], r_max=5.0)
     assert found["Zn", "Zn"].counts.sum() == 0 and found["Zn", "N"].n[-1] == 1
@@ -191,7 +198,7 @@ def test_one_atom_and_an_element_of_one_atom_have_an_empty_g():
 
 def test_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="multiple"):
-        rdf.rdf(np.zeros((1, 1, 3)), np.eye(3)[None], ["N"], r_max=1.0, bin_width=0.3)
+        g_of_r(np.zeros((1, 1, 3)), np.eye(3)[None], ["N"], r_max=1.0, bin_width=0.3)
     with pytest.raises(ValueError, match="no frames"):
         rdf.rdfs([], ["N"])
     with pytest.raises(ValueError, match="one row for each symbol"):
@@ -204,7 +211,7 @@ def test_refuses_what_does_not_fit():
 
 def test_deviation_is_zero_for_itself_and_known_for_a_scaled_one():
     positions, cells = gas(3, 60, TRICLINIC)
-    one = rdf.rdf(positions, cells, ["N"] * 60, r_max=5.0)
+    one = g_of_r(positions, cells, ["N"] * 60, r_max=5.0)
     half = dataclasses.replace(one, g=one.g / 2)
     assert rdf.deviation_percent(one, one) == 0
     assert rdf.deviation_percent(half, one) == pytest.approx(50)
@@ -212,13 +219,11 @@ def test_deviation_is_zero_for_itself_and_known_for_a_scaled_one():
     assert rdf.deviation_percent(only_far, one, r_max=3.0) == 0
     assert rdf.deviation_percent(only_far, one, r_min=3.0) == pytest.approx(100)
     with pytest.raises(ValueError, match="different bins"):
-        rdf.deviation_percent(one, rdf.rdf(positions, cells, ["N"] * 60, r_max=4.0))
+        rdf.deviation_percent(one, g_of_r(positions, cells, ["N"] * 60, r_max=4.0))
 
 
 def test_two_samples_of_one_gas_are_as_far_apart_as_their_noise_says():
-    runs = [
-        rdf.rdf(*gas(32, 60, TRICLINIC, seed), ["N"] * 60, None, 5.0, 0.25) for seed in range(8)
-    ]
+    runs = [g_of_r(*gas(32, 60, TRICLINIC, seed), ["N"] * 60, None, 5.0, 0.25) for seed in range(8)]
     seen = [rdf.deviation_percent(a, b, 1.0) for a, b in zip(runs[::2], runs[1::2], strict=True)]
     said = [rdf.noise_percent(a, b, 1.0) for a, b in zip(runs[::2], runs[1::2], strict=True)]
     assert np.mean(seen) == pytest.approx(np.mean(said), rel=0.3)

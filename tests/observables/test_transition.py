@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 import ruptures
-from ase import units
 
 from helpers import statistics
-from helpers.observables import heat_capacity, transition
+from helpers.observables import transition
 
 T = np.linspace(300, 2000, 8500)
 
@@ -88,21 +87,6 @@ def test_bins():
     assert found["temperature_K"].tolist() == [303, 315]
 
 
-def test_heat_capacity_of_a_classical_harmonic_crystal_is_3_kB():
-    n_atoms, mass = 272, 3190.0
-    H = 3 * n_atoms * units.kB * T + np.random.default_rng(0).normal(0, 0.05, len(T))
-    found = heat_capacity.heat_capacity(T, H, n_atoms, mass)
-    np.testing.assert_allclose(found["cp_kB"], 3, atol=4 * found["error_kB"].max())
-    np.testing.assert_allclose(found["cp_J_mol_K"], 3 * 8.314, rtol=0.02)
-    np.testing.assert_allclose(found["cp_J_g_K"], 3 * 8.314 * n_atoms / mass, rtol=0.02)
-
-
-def test_latent_heat_shows_as_a_peak_in_its_window():
-    H = 0.1 * T + 20 / (1 + np.exp(-(T - 1250) / 8))
-    found = heat_capacity.heat_capacity(T, H, 272)
-    assert found["temperature_K"][found["cp_kB"].idxmax()] == pytest.approx(1250, abs=30)
-
-
 def test_refuses_arrays_that_do_not_fit():
     with pytest.raises(ValueError, match="do not fit"):
         transition.transition_temperature([300, 400], [1.0])
@@ -154,3 +138,30 @@ def test_the_broken_line_breaks_where_ruptures_cuts(seed):
     begins, ends = ((t[cut - 1] + t[cut]) / 2 for cut in theirs[:-1])
     assert mine.found and mine.Tf == pytest.approx(begins, abs=20 + 2 * mine.error)
     assert mine.fallen_K == pytest.approx(ends, abs=20 + 2 * mine.error)
+
+
+def test_transition_by_methods():
+    rng = np.random.default_rng(0)
+    T = np.linspace(300, 2100, 9000)
+    noise = rng.normal(0, 0.01, 9000)
+    density = 1.2 - 2e-5 * T - 8e-4 * np.clip(T - 1400, 0, 200) + noise
+    found = transition.by_methods(T, density)
+    assert found.found and abs(found.Tf - 1400) < 5 * found.error + 10
+    flat = transition.by_methods(T, 1.2 - 2e-5 * T + noise)
+    assert not flat.found and "no transition" in str(flat)
+
+
+def slow_noise(seed, scale, n=900, correlation=60):
+    """Noise that lasts: what one small cell makes of its density."""
+    white = np.random.default_rng(seed).normal(0, scale, n + correlation)
+    return np.convolve(white, np.ones(correlation), "valid")[:n] / correlation**0.5
+
+
+def test_a_cell_that_opens_closes_and_opens_again():
+    """The fall that counts is the first; without the way back the whole run shows it."""
+    T = np.linspace(600, 1600, 2500)
+    open_ = ((T > 1080) & (T < 1220)) | (T > 1290)
+    rho = 1.16 - 4e-5 * (T - 600) - 0.15 * open_ + slow_noise(3, 0.02, n=len(T), correlation=40)
+    found = transition.by_methods(T, rho)
+    assert found.found and found.Tf == pytest.approx(1080, abs=40)
+    assert "comes back at 12" in found.reason

@@ -1,5 +1,6 @@
 """Training: real ``dp`` runs of a tiny network on Lennard-Jones frames of the 68-atom cell."""
 
+import json
 import re
 import shutil
 import signal
@@ -227,3 +228,10 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tmp_path):
 def test_no_lcurve_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="lcurve.out is missing"):
         learning_curves.read_lcurve(Path(tmp_path))
+
+
+def test_what_deepmd_was_told_can_be_read_again():
+    said = json.loads(training.told(store.load("round-8"), "model"))
+    assert said["type_map"] == ["C", "H", "N", "Zn"]
+    with pytest.raises(store.BadPotential, match="a model file alone"):
+        training.told(store.load(store.load("round-8").file), "model")

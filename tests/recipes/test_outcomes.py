@@ -25,14 +25,6 @@ def test_a_shipped_run_has_its_row(build):
     assert outcomes.of(paths.shipped("runs", "atp-nvt-300K"), trials=1) is None  # it has no ramp
 
 
-def test_runs_that_are_not_there_are_said(build, capsys):
-    table = outcomes.table(["atp-400Kps", "atp-400Kps-seed2"], trials=1)
-    assert table["seed"].tolist() == [1, 2]
-    with pytest.raises(ValueError, match="none of these runs is finished"):
-        outcomes.table(["claims-1Kps-seed1"], trials=1)
-    assert "not finished, so not in the table: claims-1Kps-seed1" in capsys.readouterr().out
-
-
 def test_runs_that_are_alike_are_found_and_what_was_before_the_ramp(build):
     run = runs.find("atp-4Kps-seed2")
     table = outcomes.alike(run).set_index("name")

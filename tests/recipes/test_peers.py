@@ -3,7 +3,7 @@ import pytest
 
 from helpers import structures
 from helpers.errors import Unfit
-from helpers.recipes import peers
+from helpers.recipes import peers, runs
 
 
 def test_glasses_are_snapshots_of_one_system():
@@ -22,7 +22,7 @@ def test_what_is_no_snapshot_of_one_system_is_refused():
 
 
 def test_runs_that_are_there_and_runs_that_are_not(capsys):
-    found = peers.finished(["atp-20Kps", "", "quench-of-nothing"])
+    found = runs.finished(["atp-20Kps", "", "quench-of-nothing"])
     assert list(found) == ["atp-20Kps"]
     assert capsys.readouterr().out == "not computed yet: quench-of-nothing\n"
     end = peers.end_of(found["atp-20Kps"], 3)

@@ -11,7 +11,7 @@ import yaml
 from helpers import paths, provenance
 from helpers.frames import dataset
 from helpers.potentials import evaluation, store
-from helpers.recipes import catalogue, potentials
+from helpers.recipes import catalogue, potentials, runs, sets
 from helpers.validation import accuracy
 
 
@@ -139,6 +139,21 @@ def test_a_bias_between_two_sides_of_a_transition():
 
 
 def test_a_page_says_whose_forces_it_shows():
-    assert catalogue.whose("round-8").startswith("The forces come from the potential `round-8`")
-    assert catalogue.whose("atp") != catalogue.whose("round-8")
-    assert catalogue.whose("build/mine") == ""
+    assert runs.whose("round-8").startswith("The forces come from the potential `round-8`")
+    assert runs.whose("atp") != runs.whose("round-8")
+    assert runs.whose("build/mine") == ""
+
+
+def test_what_is_said_of_the_bias_over_the_fall_of_a_labelled_run():
+    judged = pd.DataFrame(
+        {"from_K": [300, 1200], "to_K": [900, 1800], "frames": [3, 2],
+         "energy_bias_meV_per_atom": [1.0, 3.5]}
+    )  # fmt: skip
+    key = sets.taken_from("heated_round_8_test")["round-8-20Kps-seed2"]
+    row = {"name": "round-8-20Kps-seed2", "Tf_K": 1000.0, "fallen_K": 1100.0}
+    said = accuracy.over_falls(judged, "heated_round_8_test", pd.DataFrame([row | {"key": key}]))
+    assert "Frames of `heated_round_8_test`, from round-8-50Kps-seed3, round-8-20Kps-seed2" in said
+    assert "the bias changes by +2.5 meV/atom" in said
+    for other in ({"key": "made anew"}, {"key": key, "Tf_K": np.nan}):
+        said = accuracy.over_falls(judged, "heated_round_8_test", pd.DataFrame([row | other]))
+        assert said.endswith("None of them is from a run of this page that falls.")

@@ -252,3 +252,16 @@ def test_all_else_is_shared_and_a_named_run_stands_in():
     found = runs.of_rates(COMMON, [400.0, 20.0], [1], named=[other])
     assert found[1] is other and pairs(found) == [(400.0, 1), (20.0, 1)]
     assert replace(found[0], heating_rate_K_per_ps=20.0) == COMMON
+
+
+def test_the_run_that_a_page_asks_for_is_the_shipped_one():
+    values = chapters.values("05_low_density_phase", "small")
+    values |= {"potential": "round-8", "heating_rate": 20.0, "seed": 1}
+    found = runs.of_page(values)
+    assert found.name == "round-8-20Kps-seed1"
+    assert runs.of_page(values, seed=2).name == "round-8-20Kps-seed2"
+    assert [run.name for run in runs.made([found.recipe])] == [found.name]
+
+
+def test_a_run_by_its_name_with_another_field():
+    assert runs.run("atp-20Kps", {"seed": 2}).name == "atp-20Kps-seed2"

@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import structures
 from helpers.frames.correction import Law
+from helpers.observables import void_fraction
 from helpers.observables.activation import Activation
 from helpers.observables.transition import Transition
 from helpers.report import (
     paper,
-    plots_of_accuracy,
     plots_of_bonds,
     plots_of_costs,
     plots_of_data,
     plots_of_phase,
+    plots_of_potentials,
     tables_of_bonds,
     tables_of_data,
     tables_of_phase,
@@ -84,16 +86,17 @@ def test_accuracy_has_a_panel_for_each_error():
          "energy_rmse_meV_per_atom": [4, 2, 5, 3.0], "force_rmse_eV_per_A": [0.4, 0.2, 0.5, 0.3],
          "virial_rmse_meV_per_atom": [9, 8, 9, 8.0]}
     )  # fmt: skip
-    figure = plots_of_accuracy.checkpoints(curve, {"watched": "tests", "validation": "validation"})
+    names = {"watched": "tests", "validation": "validation"}
+    figure = plots_of_potentials.checkpoints(curve, names)
     assert [ax.get_ylabel() for ax in figure.axes] == [
         "energy RMSE (meV/atom)", "force RMSE (eV/Å)", "virial RMSE (meV/atom)",
     ]  # fmt: skip
     assert legend(figure.axes[0]) == ["validation", "tests"]
     volumes = pd.DataFrame({"volume_percent": [5, 0.0], "energy_meV_per_atom": [3.0, 0.0]})
-    line = plots_of_accuracy.energy_of_volume({"atp": volumes}).get_lines()[0]
+    line = plots_of_potentials.energy_of_volume({"atp": volumes}).get_lines()[0]
     assert line.get_xdata().tolist() == [0, 5]
     points = {q: (np.zeros(2), np.ones(2), np.array(["a", "b"])) for q in ("energy", "force")}
-    figure = plots_of_accuracy.parities(points, [("energy", "eV/atom"), ("force", "eV/A")])
+    figure = plots_of_potentials.parities(points, [("energy", "eV/atom"), ("force", "eV/A")])
     assert figure.axes[1].get_xlabel() == "reference force (eV/Å)"
 
 
@@ -239,3 +242,15 @@ def test_activation_energies_in_words():
         "- break: 101.2 ± 9.0 kJ/mol, from 46 events.",
         "- exchange: no activation energy, 0 events.",
     ]
+
+
+def test_the_void_of_a_crystal_in_each_window():
+    atoms = structures.load("ZIF-4")
+    frames = SimpleNamespace(
+        positions=atoms.positions[None], cells=np.asarray(atoms.cell)[None],
+        symbols=atoms.get_chemical_symbols(),
+    )  # fmt: skip
+    table = tables_of_phase.voids({"crystal": frames}).frame
+    assert table["window"].tolist() == ["crystal"]
+    share = void_fraction.void_fraction(atoms.positions, np.asarray(atoms.cell), frames.symbols)
+    assert float(table["void (% of the volume)"][0]) == pytest.approx(100 * share, abs=0.06)

@@ -175,3 +175,18 @@ def test_a_pressure_beside_another(runs):
     shown = tables_of_runs.pressures(outcomes.of_runs(scan)).frame
     assert shown["pressure (GPa)"].tolist() == ["-0.14", "0"]
     assert shown["density before the ramp (g/cm³)"][0] == "1.1519 ± 0.0090"
+
+
+def test_a_mean_is_lower_than_the_papers_if_its_interval_is():
+    """The paper has 1432 K at 1 K/ps; runs that are heated faster should fall later."""
+    low = [(20.0, 1000.0 + off) for off in (-10.0, 0.0, 10.0)]
+    assert rate_laws.surely_lower(seeds(*low)).endswith("Here it is surely lower at 20 K/ps.")
+    for other in (low[:1], [(q, Tf + 800) for q, Tf in low], [(0.5, Tf) for _, Tf in low]):
+        assert rate_laws.surely_lower(seeds(*other)).endswith("Here no mean is surely lower.")
+
+
+def test_what_the_runs_of_a_page_lack(runs):
+    table = outcomes.of_runs(runs)
+    twice, unsettled, absent, size = tables_of_runs.missing(runs, table)
+    assert "of 3 rates" in twice and f"of {len(table)}." in unsettled
+    assert "1, 0.5, 0.2 K/ps" in absent and "The paper's cell" in size

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import structures
 from helpers.observables import pmf, rdf
+from helpers.potentials import store
 from helpers.report import (
     paper,
     plots,
@@ -327,3 +329,28 @@ def test_potentials_beside_cp2k_with_their_slopes():
         "energy -1.75 meV/atom, pressure +0.160 GPa" in said and "slope of the energy -1.00" in said
     )
     assert "slope" not in tables_of_potentials.slopes(table[:2])
+
+
+def test_errors_of_an_ensemble_beside_its_deviation():
+    table = pd.DataFrame(
+        {"set": ["a", "b"], "avg_eV_per_A": [0.1, 0.2], "avg_error_eV_per_A": [0.1, 0.3],
+         "max_eV_per_A": [1.0, 2.0], "max_error_eV_per_A": [2.0, 4.0]}
+    )  # fmt: skip
+    mean, largest = plots_of_potentials.calibration(table).axes
+    assert [line.get_ydata().tolist() for line in largest.get_lines()] == [[2], [4], [1, 4]]
+    assert mean.get_xscale() == "log" and mean.get_title() == "mean over atoms"
+
+
+def test_how_the_potentials_of_a_page_were_made():
+    live, shown = store.load("test"), store.load("round-8")
+    facts = tables_of_potentials.of_page("small", live, shown).frame
+    said = dict(zip(facts.iloc[:, 0], facts.iloc[:, 1], strict=True))
+    assert said["live training"] == "test" and said["examined"] == "data/potentials/round-8"
+    longer = tables_of_potentials.missing_steps(shown.provenance, {"before": 1_000_000})
+    steps = shown.provenance["recipe"]["steps"] + 1_000_000
+    assert f"{steps:,} steps here" in longer
+
+
+def test_bonds_of_the_crystal_itself_do_not_differ():
+    table = tables_of_potentials.bonds(structures.load("ZIF-4"), "ZIF-4").frame
+    assert len(table) > 5 and set(table["difference"]) == {"0.0000"}

@@ -8,7 +8,7 @@ from springs import EPSILON, K_GPA, SIGMA, Springs, crystal
 from helpers import structures, units
 from helpers.frames import dataset
 from helpers.frames.correction import Law
-from helpers.validation import calculators, elastic, relaxation
+from helpers.validation import elastic, relaxation
 
 
 def test_elastic_constants_of_springs(tmp_path):
@@ -57,7 +57,7 @@ def test_a_wrong_virial_is_seen(wrong):
 def test_stress_of_a_real_potential():
     table = elastic.stress_by_differences(
         dataset.load("abw_0300_1500", "validation").to_ase_structure()[-1],
-        calculators.calculator("atp"),
+        "atp",
         step=2e-3,
     )
     assert table["error_GPa"].abs().max() < 0.02 * table["stress_GPa"].abs().max() + 0.02
@@ -73,3 +73,11 @@ def test_a_law_of_the_volume_adds_to_the_bulk_modulus_alone():
     expected = 1e-3 * v * -0.05 * units.EV_PER_A3_IN_GPA
     np.testing.assert_allclose(added[:3, :3], expected, rtol=0.02)
     np.testing.assert_allclose(added[3:], 0, atol=1e-3)
+
+
+def test_constants_beside_those_of_the_reference():
+    """Shipped results; the constants of a crystal are positive, and each C_ij is near its C_ji."""
+    table = elastic.beside_reference("round-8", "ZIF-4")
+    assert list(table) == ["round-8", "reference"]
+    assert (table.loc[["C11", "C44", "bulk_voigt", "softest"]] > 0).all().all()
+    assert (table.loc["asymmetry"] < 0.5).all()

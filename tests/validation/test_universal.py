@@ -78,3 +78,10 @@ def test_a_frame_that_was_done_is_not_done_again(tmp_path):
     universal._each_frame(frames, EMT(), file)
     assert file.read_text().startswith(first)
     assert list(universal.read(tmp_path)["name"]) == ["frame0", "frame1"]
+
+
+def test_models_and_a_potential_are_compared_on_the_frames_that_all_have():
+    table = universal.side_by_side("round-8")
+    assert list(table.index) == [*universal.MODELS, "round-8"]
+    assert table["frames"].nunique() == 1 and table["frames"].iloc[0] >= 15
+    assert table.loc["round-8", "force_slope"] == pytest.approx(1, abs=0.05)

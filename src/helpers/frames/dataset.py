@@ -66,6 +66,22 @@ def names(imported: bool = True) -> list[str]:
     return sorted(name for name in found if not name.endswith(RANDOM))
 
 
+def sampler(name: str) -> str:
+    """Whose dynamics the frames of a set are from.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set.
+
+    Returns
+    -------
+    str
+        "reference", a potential, or "runs" for heating runs; empty if its provenance does not say.
+    """
+    return provenance.read(locate(name)).get("sampling", {}).get("sampler", "")
+
+
 def locate(path_or_name: str | Path) -> Path:
     """Directory of a set: ``data/frames/<name>``, ``build/frames/<name>`` or a path as it is.
 

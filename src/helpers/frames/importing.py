@@ -476,7 +476,7 @@ def fetch(doi: str = PUBLIC_TRAJECTORIES) -> Path:
             shelf.load_registry_from_doi()
             lines = [f"{shlex.quote(file)} {known}\n" for file, known in shelf.registry.items()]
             folder.mkdir(parents=True, exist_ok=True)
-            registry.write_text("".join(lines))
+            provenance.write_text(registry, "".join(lines))
         shelf.load_registry(registry)
         for file in shelf.registry:
             shelf.fetch(file, progressbar=True)

@@ -1,9 +1,11 @@
-"""Density and neighbours of Zn in 100 K of a ramp."""
+"""Density and neighbours of Zn in 100 K of a ramp, and what was before it."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from helpers import structures
+from helpers.md import protocol
 from helpers.md.run import Run
 from helpers.observables import coordination
 
@@ -44,3 +46,24 @@ def around_zinc(run: Run, low_K: float) -> dict:
         found["N of a Zn"] = around.mean()
         found["Zn with fewer than 4 (%)"] = 100 * coordination.undercoordinated(around).mean()
     return found
+
+
+def before_ramp(run: Run) -> dict[str, float]:
+    """Where a run starts, and how hot it gets in its equilibration.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    dict of str to float
+        density_g_cm3 of the structure it starts from, hottest_K of the equilibration; empty for a
+        run without one.
+    """
+    temperatures = run.thermo.loc[run.thermo["segment"] == 0, "temperature_K"]
+    if temperatures.empty:
+        return {}
+    density = structures.density(protocol.structure(run.recipe))
+    return {"density_g_cm3": density, "hottest_K": float(temperatures.max())}

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from helpers import statistics
 from helpers.errors import Unfit
-from helpers.observables import density_stages, transition_of_seeds
+from helpers.observables import density_stages, transition
 
 DROPS = (0.05, 0.10, 0.13)  # relative to the line of the crystal
 FALL_K = 100.0  # from where a fall begins to where it ends
@@ -76,7 +76,7 @@ def power(
     def found(drop: float, place: float) -> bool:
         fallen = 1 - drop * np.clip((T - place) / fall_K, 0, 1) if drop else 1.0
         noisy = crystal * fallen + statistics.resample_blocks(rng, rest, size)
-        seen = transition_of_seeds.transition_by_methods(T, noisy, n_bootstrap=_BOOTSTRAPS)
+        seen = transition.by_methods(T, noisy, n_bootstrap=_BOOTSTRAPS)
         return seen.found and (not drop or abs(seen.Tf - place) <= NEAR_K)
 
     rows = [

@@ -10,6 +10,9 @@ from ase.data import atomic_masses, atomic_numbers
 
 from helpers import structures
 from helpers.errors import Unfit
+from helpers.observables import neighbors
+
+_NEXT_A = 10.0  # the next atom of an element is looked for up to here
 
 
 def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.ndarray]:
@@ -52,6 +55,35 @@ def rmsd(positions, symbols, reference: int = 0, cells=None) -> dict[str, np.nda
         for element, values in found.items():
             values[f] = np.sqrt(square[symbols == element].mean())
     return found
+
+
+def half_way(positions, cells, symbols, element: str = "Zn") -> float:
+    """Half of the way to the next atom of an element, in the first frame.
+
+    Atoms that stay farther from their sites than this no longer belong to them: the melt criterion.
+
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        A.
+    cells : (F, 3, 3) array
+        A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+    element : str
+        The element.
+
+    Returns
+    -------
+    float
+        Half of the shortest distance between two of them, A.
+
+    Raises
+    ------
+    Unfit
+        As `neighbors.closest`.
+    """
+    return float(neighbors.closest(positions[:1], cells[:1], symbols, element, _NEXT_A)[0]) / 2
 
 
 def msd(positions, symbols, cells=None) -> dict[str, np.ndarray]:

@@ -15,12 +15,10 @@ do.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
-from scipy.optimize import brentq
 
 from helpers import units
 from helpers.errors import Unfit
@@ -117,38 +115,9 @@ class Isotherm:
         array
             Volumes, A^3, increasing.
         """
-        return self._roots(pressure_bar, falling=True)
-
-    def maxima_A3(self, pressure_bar: float = 0.0) -> np.ndarray:
-        """Volumes of the maxima of G within the range of the points.
-
-        Parameters
-        ----------
-        pressure_bar : float
-            Pressure p, bar.
-
-        Returns
-        -------
-        array
-            Volumes, A^3, increasing.
-        """
-        return self._roots(pressure_bar, falling=False)
-
-    def bulk_modulus_GPa(self, volume_A3: float) -> float:
-        r"""Isothermal bulk modulus, :math:`-V\, \mathrm{d}P/\mathrm{d}V`.
-
-        Parameters
-        ----------
-        volume_A3 : float
-            Volume, A^3.
-
-        Returns
-        -------
-        float
-            Bulk modulus, GPa.
-        """
-        slope = float(self._spline()(volume_A3, 1))
-        return -volume_A3 * slope * units.EV_PER_A3_IN_GPA / units.EV_PER_A3_IN_BAR
+        spline = self._spline()
+        roots = np.unique(np.round(spline.solve(pressure_bar, extrapolate=False), 9))
+        return roots[spline(roots, 1) < 0]
 
     def difference_eV(self, pressure_bar: float = 0.0) -> float:
         """G of the minimum of largest volume minus that of the minimum of smallest volume.
@@ -189,27 +158,6 @@ class Isotherm:
         ends = self.gibbs_eV(minima[[0, -1]], pressure_bar)
         return float(self.gibbs_eV(V, pressure_bar).max() - ends.max())
 
-    def coexistence_bar(self) -> float:
-        """Pressure at which two minima have the same depth (equal areas).
-
-        Returns
-        -------
-        float
-            Pressure, bar; NaN if P(V) has no loop.
-        """
-        V = np.linspace(self.volumes_A3[0], self.volumes_A3[-1], _GRID)
-        P = self.pressure_bar(V)
-        turns = np.flatnonzero(np.diff(np.sign(np.diff(P))))
-        if len(turns) < 2:
-            return np.nan
-        inner = P[turns + 1]
-        tried = np.linspace(inner.min(), inner.max(), 60)[1:-1]
-        depth = [self.difference_eV(p) for p in tried]
-        for (p0, d0), (p1, d1) in pairwise(zip(tried, depth, strict=True)):
-            if np.isfinite([d0, d1]).all() and d0 * d1 <= 0:
-                return float(brentq(self.difference_eV, p0, p1))
-        return np.nan
-
     def drawn(self, rng: np.random.Generator) -> Isotherm:
         """A copy whose pressures are drawn from their errors.
 
@@ -230,12 +178,6 @@ class Isotherm:
 
     def _spline(self) -> CubicSpline:
         return CubicSpline(self.volumes_A3, self.pressures_bar)
-
-    def _roots(self, pressure_bar: float, falling: bool) -> np.ndarray:
-        spline = self._spline()
-        roots = np.unique(np.round(spline.solve(pressure_bar, extrapolate=False), 9))
-        slope = spline(roots, 1)
-        return roots[slope < 0 if falling else slope > 0]
 
 
 def isotherms(table: pd.DataFrame) -> list[Isotherm]:

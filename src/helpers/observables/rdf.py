@@ -383,48 +383,6 @@ def rdfs(
     return found.results()
 
 
-def rdf(
-    positions,
-    cells,
-    symbols,
-    pair: tuple[str, str] | None = None,
-    r_max: float = 10.0,
-    bin_width: float = 0.05,
-    images: bool = False,
-) -> RDF:
-    """One g(r) of a trajectory held in arrays; see ``rdfs``.
-
-    Parameters
-    ----------
-    positions : (F, N, 3) array
-        A, wrapped or not.
-    cells : (F, 3, 3) array
-        A.
-    symbols : (N,) sequence of str
-        Chemical symbols.
-    pair : (str, str), optional
-        The two elements; by default all atoms.
-    r_max : float
-        Upper end of g(r), A.
-    bin_width : float
-        A.
-    images : bool
-        Whether to allow ``r_max`` beyond half the cell and count periodic images there.
-
-    Returns
-    -------
-    RDF
-        The radial distribution function.
-
-    Raises
-    ------
-    Unfit
-        As ``rdfs``, or an element is absent.
-    """
-    positions, cells, symbols = neighbors.frames(positions, cells, symbols)
-    return rdfs(zip(positions, cells, strict=True), symbols, r_max, bin_width, images)[pair]
-
-
 def deviation_percent(one: RDF, reference: RDF, r_min: float = 0.0, r_max: float = np.inf) -> float:
     r"""Relative deviation of one g(r) from another, in percent.
 

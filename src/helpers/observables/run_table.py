@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from helpers.observables import censored, density_stages, detection, transition_of_seeds
+from helpers.observables import censored, density_stages, detection, transition
 from helpers.observables.ligand_exchange import Bonds
 
 WINDOW_K = 100.0  # of the lowest mean density, or ...
@@ -82,7 +82,7 @@ def row(
     if len(T) and T[-1] < T[0]:
         T, rho = T[::-1], rho[::-1]
     motion = motion or Motion()
-    bend = transition_of_seeds.transition_by_methods(T, rho)
+    bend = transition.by_methods(T, rho)
     stages = density_stages.find(T, rho)
     low, at = _lowest(T, rho, t)
     found = dict.fromkeys(COLUMNS, np.nan) | {

@@ -414,6 +414,24 @@ def train(
     return replace(store.load(made), name=name)
 
 
+def told(potential: Potential, section: str) -> str:
+    """What DeePMD-kit was told: a section of the input of a training.
+
+    Parameters
+    ----------
+    potential : Potential
+        The potential.
+    section : str
+        "model", "learning_rate", "loss" or "training".
+
+    Returns
+    -------
+    str
+        The section, as JSON.
+    """
+    return json.dumps(json.loads(potential.inside("input.json").read_text())[section], indent=1)
+
+
 def _trained(
     directory: Path,
     recipe: Recipe,

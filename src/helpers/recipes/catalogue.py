@@ -257,23 +257,6 @@ def potential_recipe(name: str) -> training.Recipe:
         raise document.blame(error, ("potentials", name), entry) from error
 
 
-def whose(potential: str) -> str:
-    """Whose potential a page's runs are made with, for a reader.
-
-    Parameters
-    ----------
-    potential : str
-        Name or folder of a potential.
-
-    Returns
-    -------
-    str
-        A sentence; empty where no recipe has this name.
-    """
-    entry = potential_table()["potentials"].get(potential)
-    return f"The forces come from the potential `{potential}`: {entry['what']}." if entry else ""
-
-
 def potential_entry(name: str, table: dict) -> tuple[str | None, dict]:
     """The entry of a potential.
 

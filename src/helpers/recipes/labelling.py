@@ -67,7 +67,7 @@ def _claim(folder: Path, origin: dict) -> None:
     """Write down what the frames of a folder are of, or refuse those that are of something else."""
     file = folder / ORIGIN
     if not any(f for f in folder.glob("[!.]*") if f != file):
-        file.write_text(json.dumps(origin, indent=1) + "\n")
+        provenance.write_text(file, json.dumps(origin, indent=1) + "\n")
         return
     known = json.loads(file.read_text()) if file.is_file() else {}
     known.pop(_WHERE, None)
@@ -227,7 +227,7 @@ def take(name: str, run: str, found: dict[str, np.ndarray], where: str) -> Path:
             folder / "sampled.extxyz", part, made, worth.get("worth_force_eV_per_A", WORTH_FORCE)
         )
         origin = _origin(plan, run, None) | {_WHERE: where}
-        (folder / ORIGIN).write_text(json.dumps(origin, indent=1) + "\n")
+        provenance.write_text(folder / ORIGIN, json.dumps(origin, indent=1) + "\n")
         part.rename(folder / "labelled.extxyz")
     return folder / "labelled.extxyz"
 

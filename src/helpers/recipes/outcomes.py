@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from helpers import paths, provenance, waiting
-from helpers.errors import Unfit
 from helpers.md import heating, thermo, trajectory
 from helpers.md.protocol import HeatingRun
 from helpers.md.run import Run, Runs
@@ -23,10 +22,9 @@ from helpers.observables import (
     displacement,
     equilibration,
     ligand_exchange,
-    neighbors,
     run_table,
 )
-from helpers.recipes import catalogue, runs
+from helpers.recipes import catalogue
 
 FILE = "outcomes.json"
 _ESTIMATORS = 1  # counts up when the same run would give another row
@@ -35,37 +33,6 @@ ABOUT = (
     "name", "key", "potential", "n_atoms", "rate_K_per_ps", "seed", "coupling", "pressure_bar",
     "from_K", "to_K", "frame_K", "unsettled", "start_density", "start_error",
 )  # fmt: skip
-
-
-def table(names: Iterable[str], trials: int = TRIALS) -> pd.DataFrame:
-    """The rows of these runs as far as they are finished; the names of the others are printed.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names of runs.
-    trials : int
-        As for `run_table.row`.
-
-    Returns
-    -------
-    DataFrame
-        As `of_runs`.
-
-    Raises
-    ------
-    recipes.catalogue.BadRecipe
-        There is no such run.
-    Unfit
-        None of them is finished and has a ramp.
-    """
-    found = {name: runs.find(name) for name in names}
-    if missing := [name for name, run in found.items() if run is None]:
-        print(f"not finished, so not in the table: {', '.join(missing)}")
-    rows = of_runs([run for run in found.values() if run is not None], trials)
-    if rows.empty:
-        raise Unfit("none of these runs is finished and has a ramp: make run RUN=name")
-    return rows
 
 
 def of_runs(finished: Iterable[Run], trials: int = TRIALS) -> pd.DataFrame:
@@ -260,10 +227,9 @@ def motion(folder: Path) -> run_table.Motion:
     bonds = ligand_exchange.bonds(
         path.positions, path.cells, path.symbols, path.times_ps, path.temperatures_K
     )
-    zinc = neighbors.select(path.symbols, "Zn")
-    apart = neighbors.pairs(path.positions[0], path.cells[0], zinc, zinc, 10.0).distance.min()
+    half_A = displacement.half_way(path.positions, path.cells, path.symbols)
     moved = displacement.rmsd(path.positions, path.symbols, cells=path.cells)["Zn"]
-    melt = density_stages.stays_above(path.temperatures_K, moved, apart / 2)
+    melt = density_stages.stays_above(path.temperatures_K, moved, half_A)
     return run_table.Motion(bonds, melt, float(path.temperatures_K.max()))
 
 

@@ -88,27 +88,6 @@ def end_of(run: Run, last: int = 10) -> Model:
     return Model(list(zip(frames.positions, frames.cells, strict=True)), frames.symbols)
 
 
-def finished(names: Iterable[str]) -> dict[str, Run]:
-    """The finished runs among these names; of the others one line says that they are not there.
-
-    Parameters
-    ----------
-    names : iterable of str
-        of data/runs.yaml. A name that is not in it yet is a run that is not computed yet, too.
-        Empty names are passed over.
-
-    Returns
-    -------
-    dict
-        name -> Run, in the order of the names.
-    """
-    known, wanted = catalogue.run_names(), [name for name in names if name]
-    found = {name: runs.find(name) if name in known else None for name in wanted}
-    if missing := [name for name, run in found.items() if run is None]:
-        print(f"not computed yet: {', '.join(missing)}")
-    return {name: run for name, run in found.items() if run is not None}
-
-
 def seeds(names: Iterable[str]) -> dict[str, list[Run]]:
     """The finished seeds of runs; of what is not there one line says so.
 
@@ -196,7 +175,7 @@ def at_rest(rested: Mapping[str, Run]) -> pd.DataFrame:
     Parameters
     ----------
     rested : mapping of str to Run
-        Result of `finished`.
+        Result of `runs.finished`.
 
     Returns
     -------

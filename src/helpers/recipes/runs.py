@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from helpers import paths, provenance
 from helpers.errors import AlreadyThere
-from helpers.md import heating, trajectory
+from helpers.md import heating, protocol, trajectory
 from helpers.md.protocol import HeatingRun
 from helpers.md.run import Run, Runs
 from helpers.recipes import catalogue
@@ -18,7 +19,7 @@ from helpers.recipes import catalogue
 SHIPPED_MB = 4.0  # of a shipped trajectory; a longer one is thinned
 
 
-def run(name: str, **how) -> Run:
+def run(name: str, changed: Mapping[str, Any] | None = None, **how) -> Run:
     """A run by its name: found, resumed or made.
 
     A run that leaves physics is a result too; its diagnosis is printed.
@@ -27,6 +28,8 @@ def run(name: str, **how) -> Run:
     ----------
     name : str
         Name of the run.
+    changed : mapping of str to object, optional
+        Fields of `HeatingRun` in which it differs from the run of this name.
     **how
         Passed to `heating.run`.
 
@@ -40,7 +43,49 @@ def run(name: str, **how) -> Run:
     BadRecipe
         As `catalogue.run_recipe`.
     """
-    return heating.run(catalogue.run_recipe(name), keep_exploded=True, **how)
+    plan = replace(catalogue.run_recipe(name), **changed or {})
+    return heating.run(plan, keep_exploded=True, **how)
+
+
+def of_page(given: Mapping[str, Any], **changed: Any) -> Run:
+    """The run that the parameters of a chapter ask for: found, resumed or made.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        Parameters of the chapter, as for `protocol.asked`; ``ranks`` is the number of MPI ranks.
+    **changed
+        Fields of `HeatingRun` that the chapter sets otherwise.
+
+    Returns
+    -------
+    Run
+        The run; one that leaves physics is a result too.
+
+    Raises
+    ------
+    Unfit
+        As `protocol.asked`.
+    """
+    return heating.run(protocol.asked(given, **changed), ranks=given["ranks"], keep_exploded=True)
+
+
+def made(plans: Iterable[HeatingRun], ranks: int = 1) -> Runs:
+    """Several runs, each found, resumed or made; those that leave physics are results too.
+
+    Parameters
+    ----------
+    plans : iterable of HeatingRun
+        What is asked for.
+    ranks : int
+        MPI ranks of those that are made.
+
+    Returns
+    -------
+    Runs
+        The runs.
+    """
+    return Runs(heating.run(plan, ranks=ranks, keep_exploded=True) for plan in plans)
 
 
 def find(name: str) -> Run | None:
@@ -62,6 +107,27 @@ def find(name: str) -> Run | None:
         As `catalogue.run_recipe`.
     """
     return heating.find(catalogue.run_recipe(name))
+
+
+def finished(names: Iterable[str]) -> dict[str, Run]:
+    """The finished runs among these names; of the others one line says that they are not there.
+
+    Parameters
+    ----------
+    names : iterable of str
+        of data/runs.yaml. A name that is not in it yet is a run that is not computed yet, too.
+        Empty names are passed over.
+
+    Returns
+    -------
+    dict
+        name -> Run, in the order of the names.
+    """
+    known, wanted = catalogue.run_names(), [name for name in names if name]
+    found = {name: find(name) if name in known else None for name in wanted}
+    if missing := [name for name, run in found.items() if run is None]:
+        print(f"not computed yet: {', '.join(missing)}")
+    return {name: run for name, run in found.items() if run is not None}
 
 
 def alike(names: Iterable[str], ranks: int = 1, **wanted) -> Runs:
@@ -88,9 +154,25 @@ def alike(names: Iterable[str], ranks: int = 1, **wanted) -> Runs:
     BadRecipe
         As `catalogue.run_recipe`.
     """
-    plans = catalogue.runs_alike(names, **wanted)
-    found = Runs(heating.run(plan, ranks=ranks, keep_exploded=True) for plan in plans)
+    found = made(catalogue.runs_alike(names, **wanted), ranks)
     return found.heated() if found else found
+
+
+def whose(potential: str) -> str:
+    """Whose potential a page's runs are made with, for a reader.
+
+    Parameters
+    ----------
+    potential : str
+        Name or folder of a potential.
+
+    Returns
+    -------
+    str
+        A sentence; empty where no recipe has this name.
+    """
+    entry = catalogue.potential_table()["potentials"].get(potential)
+    return f"The forces come from the potential `{potential}`: {entry['what']}." if entry else ""
 
 
 def of_rates(

@@ -66,8 +66,8 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A claim of the paper to be tested, or a contradiction in it, in this book's words.
+class Claim:
+    """A claim of the paper to be tested, in this book's words.
 
     Attributes
     ----------
@@ -77,20 +77,14 @@ class Statement:
         What the paper says.
     place : str
         Table, figure or section.
-    title : str
-        Short title.
-    book : str
-        How this book deals with a contradiction.
     chapter : str
-        Chapter that tests a claim.
+        Chapter that tests it.
     """
 
     key: str
     says: str
     place: str
-    title: str = ""
-    book: str = ""
-    chapter: str = ""
+    chapter: str
 
 
 def value(key: str) -> Value:
@@ -163,26 +157,15 @@ def rows(group: str) -> dict[str, dict[str, Value]]:
     return table
 
 
-def claims() -> list[Statement]:
+def claims() -> list[Claim]:
     """The paper's conclusions, in order, each with the chapter that tests it.
 
     Returns
     -------
-    list of Statement
+    list of Claim
         The claims.
     """
-    return [Statement(key, **entry) for key, entry in _data()["claims"].items()]
-
-
-def contradictions() -> list[Statement]:
-    """Contradictions in the paper, each with the way this book deals with it.
-
-    Returns
-    -------
-    list of Statement
-        The contradictions.
-    """
-    return [Statement(key, **entry) for key, entry in _data()["contradictions"].items()]
+    return [Claim(key, **entry) for key, entry in _data()["claims"].items()]
 
 
 @cache

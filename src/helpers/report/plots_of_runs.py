@@ -167,7 +167,7 @@ def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
     enthalpies : mapping of Run to array
         eV per atom.
     capacity : DataFrame
-        of ``heat_capacity.heat_capacity``.
+        of ``enthalpy.heat_capacity``.
 
     Returns
     -------

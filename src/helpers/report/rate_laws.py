@@ -47,6 +47,28 @@ def of_paper_by_steps() -> list[tuple[float, float]]:
     return [*others, (_STEPS_SAY_K_PER_PS, Tf)]
 
 
+def surely_lower(table: pd.DataFrame) -> str:
+    """At which rates the transition is lower here than in the paper's fastest run, though faster.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `fit`.
+
+    Returns
+    -------
+    str
+        Sentences. A mean counts if its 95 % interval lies below the paper's temperature; one seed
+        has none.
+    """
+    rate, Tf = of_paper()[0]
+    means = censored.by_rate(run_table.seeds(run_table.settled(table))).dropna(subset="scatter_K")
+    lower = means[(means["rate_K_per_ps"] > rate) & (means["high_K"] < Tf)]
+    rates = ", ".join(f"{q:g} K/ps" for q in lower["rate_K_per_ps"])
+    here = f"Here it is surely lower at {rates}." if rates else "Here no mean is surely lower."
+    return f"The paper has {Tf} K at {rate:g} K/ps. {here}"
+
+
 def fit(table: pd.DataFrame) -> dict:
     """Kissinger's law through the paper's points (by either rate) and through our seeds.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.observables import void_fraction
 from helpers.observables.event_rates import Arrhenius
 from helpers.observables.network import Network
 from helpers.report import paper, tables
@@ -42,6 +43,27 @@ def windows(found: Mapping[str, Any]) -> Table:
         for name, part in found.items()
     ]
     return tables.headed(pd.DataFrame(rows))
+
+
+def voids(found: Mapping[str, Any]) -> Table:
+    """Share of the volume that a helium atom can reach, in the last snapshot of each window.
+
+    Parameters
+    ----------
+    found : mapping of str to Trajectory
+        Name -> frames.
+
+    Returns
+    -------
+    Table
+        A row for each window.
+    """
+    shares = {}
+    for name, part in found.items():
+        last = part.positions[-1], part.cells[-1], part.symbols
+        shares[name] = 100 * void_fraction.void_fraction(*last)
+    table = pd.DataFrame({"void (% of the volume)": shares})
+    return tables.headed(table, index="window", decimals=1)
 
 
 def bonds(found) -> Table:

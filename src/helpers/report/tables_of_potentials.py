@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from helpers import structures, units
-from helpers.observables import melt, neighbors
+from helpers import paths, structures, units
+from helpers.observables import imidazolate, melt, neighbors
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
 
@@ -124,6 +124,73 @@ def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
             "threads": record.get("threads", "-"),
             "hardware": tables.machine(record),
             "DeePMD-kit": record["versions"]["deepmd-kit"],
+        }
+    )
+
+
+def missing_steps(record: Mapping, lineage: Mapping[str, int]) -> str:
+    """Steps of all trainings of a potential beside the paper's, in words.
+
+    Parameters
+    ----------
+    record : mapping
+        Its ``provenance.json``.
+    lineage : mapping of str to int
+        As for `training`.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    steps = record["recipe"]["steps"] + sum(lineage.values())
+    theirs = paper.value("training.steps").number
+    return f"Longer training: {steps:,} steps here; the paper has more than {theirs:,}."
+
+
+def bonds(relaxed, structure: str) -> Table:
+    """Bonds and angles of an imidazolate, beside those of the structure that the reference relaxed.
+
+    Parameters
+    ----------
+    relaxed : ase.Atoms
+        The crystal at the minimum of a potential.
+    structure : str
+        Name of the structure.
+
+    Returns
+    -------
+    Table
+        A row for each bond and angle, see `imidazolate.beside`.
+    """
+    beside = imidazolate.beside(relaxed, structures.load(structure))
+    return tables.headed(beside, index="bond or angle", decimals=4)
+
+
+def of_page(profile: str, live, shown) -> Table:
+    """How the potentials of a page were made.
+
+    Parameters
+    ----------
+    profile : str
+        Profile that the page is made for.
+    live : store.Potential
+        The potential that the page trains.
+    shown : store.Potential
+        The potential that it examines.
+
+    Returns
+    -------
+    Table
+        The table.
+    """
+    return tables.facts(
+        {
+            "profile": profile,
+            "live training": live.name,
+            "its time (s)": live.provenance["seconds"],
+            "examined": paths.relative(shown),
+            "hardware": tables.machine(shown.provenance),
         }
     )
 

@@ -303,6 +303,34 @@ def speed(runs) -> Table | str:
     )
 
 
+def missing(runs, table: pd.DataFrame) -> list[str]:
+    """What the runs of a page lack beside the paper's.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs.
+    table : DataFrame
+        Their rows of ``outcomes.of_runs``.
+
+    Returns
+    -------
+    list of str
+        In words.
+    """
+    settled = run_table.settled(table)
+    twice = (settled.groupby("rate_K_per_ps")["Tf_K"].count() > 1).sum()
+    absent = [f"{rate:g}" for rate, _ in rate_laws.of_paper() if rate not in runs.rates]
+    found = [
+        f"Two seeds that fall: at {twice} of {len(runs.rates)} rates.",
+        f"Runs not in equilibrium before their ramp: {len(table) - len(settled)} of {len(table)}.",
+        f"Rates of the paper that are not computed yet: {', '.join(absent) or 'none'} K/ps.",
+    ]
+    if min(runs.sizes) < paper.value("systems.supercell_atoms").number:
+        found.append("The paper's cell, in which fluctuations are smaller.")
+    return found
+
+
 def _settled_by_rate(table: pd.DataFrame) -> dict[float, Any]:
     """Rate (K/ps) -> the row of `censored.by_rate` of the runs that were settled."""
     means = censored.by_rate(run_table.seeds(run_table.settled(table)))

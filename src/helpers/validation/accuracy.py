@@ -18,7 +18,7 @@ from helpers.errors import Unfit
 from helpers.frames import correction, cp2k, dataset, formats
 from helpers.potentials import evaluation, store
 from helpers.potentials.store import Potential
-from helpers.recipes import catalogue
+from helpers.recipes import catalogue, sets
 
 
 def compare(
@@ -153,8 +153,8 @@ def by_phase(metrics: dict[str, dict]) -> pd.DataFrame:
         A row for each phase of `TEST_SETS` that was judged: phase, and `evaluation.of_phase`.
     """
     rows = []
-    for phase, sets in TEST_SETS.items():
-        judged = [metrics[s] for s in sets if metrics.get(s, {}).get("role") == "test"]
+    for phase, names in TEST_SETS.items():
+        judged = [metrics[s] for s in names if metrics.get(s, {}).get("role") == "test"]
         if judged:
             rows.append({"phase": phase} | evaluation.of_phase(judged))
     return pd.DataFrame(rows)
@@ -284,6 +284,38 @@ def bias_between(judged: pd.DataFrame, below_K: float, above_K: float) -> float:
         np.average(side["energy_bias_meV_per_atom"], weights=side["frames"]) for side in sides
     )
     return float(high - low)
+
+
+def over_falls(judged: pd.DataFrame, set_name: str, runs: pd.DataFrame) -> str:
+    """How the bias of the energy changes where runs fall whose frames were labelled, in words.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        Result of `by_temperature` for the set.
+    set_name : str
+        Set of frames of heating runs.
+    runs : DataFrame
+        Rows of ``outcomes.of_runs``. A run that bears the name of a labelled one, but was made
+        anew since, does not count.
+
+    Returns
+    -------
+    str
+        Sentences.
+    """
+    origin = sets.taken_from(set_name)
+    said = [f"Frames of `{set_name}`, from {', '.join(origin)}."]
+    for row in runs[runs["key"].isin(list(origin.values()))].dropna(subset="Tf_K").itertuples():
+        shift = bias_between(judged, float(row.Tf_K), float(row.fallen_K))
+        if np.isfinite(shift):  # else no frame lies below, or none beyond
+            said.append(
+                f"{row.name}: from below $T_\\mathrm{{f}}$ to beyond the fall "
+                f"the bias changes by {shift:+.1f} meV/atom."
+            )
+    if len(said) == 1:
+        said.append("None of them is from a run of this page that falls.")
+    return " ".join(said)
 
 
 def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from ase.calculators.calculator import Calculator
 from helpers import units
 from helpers.frames import correction
 from helpers.frames.correction import Law
-from helpers.validation import relaxation
+from helpers.validation import calculators, relaxation
 
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 _GPA = units.EV_PER_A3_IN_GPA
@@ -142,7 +142,30 @@ def elastic_summary(constants: pd.DataFrame) -> dict:
     }
 
 
-def stress_by_differences(atoms: Atoms, calculator: Calculator, step: float = 1e-3) -> pd.DataFrame:
+def beside_reference(model: str, structure: str, **options) -> pd.DataFrame:
+    """`elastic_summary` of a model and, if it is available, of the reference.
+
+    Parameters
+    ----------
+    model : str
+        The model.
+    structure : str
+        Name of the structure.
+    **options
+        Passed to `elastic_constants`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each constant, GPa; a column for each model, see `calculators.beside_reference`.
+    """
+    found = calculators.beside_reference(elastic_constants, model, structure, **options)
+    return pd.DataFrame({name: elastic_summary(constants) for name, constants in found.items()})
+
+
+def stress_by_differences(
+    atoms: Atoms, model: str | Calculator, step: float = 1e-3
+) -> pd.DataFrame:
     """The stress and the derivative of the energy, sigma_j = (1/V) dE/d epsilon_j.
 
     Atoms follow the cell (fixed fractional positions). A wrong sign, unit or factor of the virial
@@ -152,8 +175,8 @@ def stress_by_differences(atoms: Atoms, calculator: Calculator, step: float = 1e
     ----------
     atoms : ase.Atoms
         The structure.
-    calculator : Calculator
-        Calculator with stress.
+    model : str or Calculator
+        The model, or a calculator with stress.
     step : float
         Strain of the central differences.
 
@@ -162,6 +185,7 @@ def stress_by_differences(atoms: Atoms, calculator: Calculator, step: float = 1e
     DataFrame
         A row for each Voigt component: stress_GPa, differences_GPa, error_GPa.
     """
+    calculator = calculators.calculator(model) if isinstance(model, str) else model
     energies = []
     for strain in shear_and_stretch(step)[1:]:
         deformed = atoms.copy()

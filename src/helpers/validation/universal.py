@@ -287,6 +287,27 @@ def summary(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def side_by_side(potential: str) -> pd.DataFrame:
+    """The kept models and a potential of this book on the CP2K frames that all of them have.
+
+    Parameters
+    ----------
+    potential : str
+        The potential.
+
+    Returns
+    -------
+    DataFrame
+        A row of `summary` for each model, the potential last.
+    """
+    rows = kept() | {potential: by_potential(potential)}
+    common = set.intersection(*[set(found["name"]) for found in rows.values()])
+    return pd.DataFrame.from_dict(
+        {name: summary(found[found["name"].isin(common)]) for name, found in rows.items()},
+        orient="index",
+    )
+
+
 def kept(framework: str = "ZIF-4") -> dict[str, pd.DataFrame]:
     """Rows of the models whose results are kept: shipped, or made here since.
 
