@@ -111,6 +111,13 @@ def test_the_citation_has_code_data_and_their_source(tmp_path, monkeypatch):
     assert "@article{castel2024," in text and "10.1039/D3DD00236E" in text
 
 
+def test_what_is_needed_has_the_address_where_one_is_known(tmp_path, monkeypatch):
+    monkeypatch.delenv("ZIF4_REPOSITORY", raising=False)
+    assert "the repository that this book was made from" in front.needed(of(tmp_path))
+    monkeypatch.setenv("ZIF4_REPOSITORY", "https://github.com/owner/name")
+    assert "(https://github.com/owner/name)" in front.needed(of(tmp_path))
+
+
 def test_the_workflow_is_counted_from_the_recipes(tmp_path):
     text = front.workflow(of(tmp_path))
     assert "1 chapters, executed" in text and "sets to train on" in text

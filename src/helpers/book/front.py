@@ -519,6 +519,31 @@ def two_cells(front: Front) -> str:
     return "\n".join([":::::{grid} 1 1 2 2", *parts, ":::::"])
 
 
+def needed(front: Front) -> str:
+    """What has to be there to run the book, with the address of its repository where it is known.
+
+    Parameters
+    ----------
+    front : Front
+        Not used; every function of `MAKERS` takes it.
+
+    Returns
+    -------
+    str
+        A sentence in Markdown.
+    """
+    address = settings.current().repository.strip()
+    where = (
+        f"[the repository of this book]({address})"
+        if address
+        else "the repository that this book was made from"
+    )
+    return (
+        f"You need {where}, Linux on x86-64 and Python 3.11 or newer; the first command installs "
+        "the environment."
+    )
+
+
 def changelog(front: Front) -> str:
     """CHANGELOG.md of the repository, its title left out.
 
@@ -604,6 +629,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "figures": figures,
     "workflow": workflow,
     "two_cells": two_cells,
+    "needed": needed,
     "changelog": changelog,
     "citation": citation,
 }
