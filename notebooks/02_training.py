@@ -130,17 +130,21 @@ tests = metrics[metrics["role"] == "test"]
 # %% tags=["figure", "key-figure"]
 #| label: fig-parity
 #| caption: Predicted against reference, frames of the test sets: energy per atom,
-#|   components of the force (by element) and of the virial. A perfect potential
-#|   would lie on the line. The total energy of a set may be off by a constant
-#|   that no force feels; relative energies decide which phase wins.
-#| alt: Three scatter plots with the diagonal, for energy, force and virial.
+#|   components of the force (by element) and of the virial. Top: a perfect potential
+#|   would lie on the line. Bottom: the error, predicted minus reference. A phase whose
+#|   energies are all too high or too low, by a constant that no force feels, is a band
+#|   off zero there; such bands decide which phase wins.
+#| alt: Three scatter plots with the diagonal, for energy, force and virial, and
+#|   below each the distance of its points from the diagonal.
 said, laws = {}, correction.of(shown.directory)
 for name in tests.index:
     labelled = correction.load(name, None, laws)
     thinned = dataset.thinned(labelled, evaluated_frames)
     said[name] = evaluation.predict(shown, thinned)
 points = evaluation.parity(said)
-figure = plots_of_potentials.parities(points, evaluation.PARITY)
+figure = plots_of_potentials.parities(
+    points, evaluation.PARITY, accuracy.TEST_SETS
+)
 
 # %% [markdown]
 # ## What a potential is

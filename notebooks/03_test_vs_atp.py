@@ -242,7 +242,8 @@ Markdown(volumes if atp else "")
 # %% tags=["figure"]
 #| label: fig-held-temperature
 #| caption: Temperature of both runs. A run in equilibrium stays in the grey band,
-#|   four standard deviations around the target of the thermostat.
+#|   four standard deviations around the target of the thermostat. One that explodes
+#|   is a point or two at the left edge, far above it.
 #| alt: Temperature of two runs in time, and a narrow grey band.
 if test:
     until = max(equilibration, test.trajectory.times_ps.max())
@@ -582,7 +583,10 @@ if atp and atp.n_reference < snapshots_averaged:
 if atp and abs(atp.temperature_K - comparison_temperature) > window:
     why.append(f"both sides did not reach {comparison_temperature:.0f} K")
 if atp:
-    why.append(f"ATP's volume is {expanded:+.1f} % off the reference's")
+    larger = "larger" if expanded > 0 else "smaller"
+    why.append(
+        f"ATP's volume is {abs(expanded):.1f} % {larger} than the reference's"
+    )
 Markdown("\n".join(f"- {one}" for one in [*why, *differs]))
 
 # %%

@@ -145,8 +145,8 @@ curves = plots_of_runs.curves(runs, heat)
 # %% tags=["figure", "key-figure"]
 #| label: fig-density
 #| caption: Density of all runs against temperature (running means), one
-#|   colour for each heating rate. The density of a crystal falls a little and
-#|   steadily, that of a framework that opens falls steeply, that of one that
+#|   colour for each heating rate: pale the seeds, strong their mean. The
+#|   density of a crystal falls a little and steadily, that of a framework that opens falls steeply, that of one that
 #|   collapses rises. Dashed: the paper's crystal; grey: where the paper,
 #|   heating more slowly, sees its low-density phase. A click in the legend
 #|   switches a run off.
@@ -206,9 +206,10 @@ tables_of_runs.thermostat(runs)
 # %% tags=["figure"]
 #| label: fig-enthalpy
 #| caption: Enthalpy of all runs against temperature (running means), beside a
-#|   classical harmonic crystal. A curve that bends away from the line takes
-#|   up more heat than vibrations do; a step would be latent heat.
-#| alt: Curves that rise along a straight line.
+#|   classical harmonic crystal, and (second button) what it is above that crystal's. A
+#|   curve that bends away from the line takes up more heat than vibrations do; a
+#|   step would be latent heat.
+#| alt: Curves that rise along a straight line, and their distance from it.
 plots_of_runs.enthalpies(curves, start, end)
 
 # %% [markdown]
@@ -267,7 +268,7 @@ shown, same = tables_of_runs.outcomes(table)
 #| label: tbl-outcomes
 #| caption: What each run showed. Where nothing was seen, "> T" is the temperature
 #|   up to which it would have been; "cannot tell": noise would have hidden it. The
-#|   last column: how often a planted fall of 10 % is found in this run's noise.
+#|   last column: how often a planted fall of 10 % is seen in this run's noise.
 tables.headed(shown)
 
 # %%
@@ -410,20 +411,20 @@ tables_of_runs.pressures(shown) if beside else None
 wanted = [peer_run] if peer_run else []
 plans = catalogue.runs_alike(wanted, structure=structure)
 peers = [by_name.run(peer_run, ranks=ranks) for _ in plans]
-for peer in list(peers):
-    beside = runs.where(rate=peer.rate, seed=peer.seed).first
-    peers = [beside, peer] if beside else [peer]
-both = ", ".join(f"{x.potential} at {x.label}" for x in peers)
-alone = (
-    " No run of this page has that rate: ReaxFF stands alone, and this says "
-    "nothing of the deep potential." * (len(peers) == 1)
+peers = [run for peer in peers for run in (runs.nearest(peer.rate), peer)]
+both = " and ".join(f"{x.potential} at {x.label}" for x in peers)
+apart = (
+    " No run of this page has the rate of ReaxFF; the nearest stands beside "
+    "it. What falls at both rates falls later in the faster run."
 )
-Markdown(f"Shown: {both}.{alone}" if both else "")
+apart = apart * (len({peer.rate for peer in peers}) > 1)
+Markdown(f"Shown: {both}.{apart}" if both else "")
 
 # %% tags=["figure"]
 #| label: fig-peer
-#| caption: Density (left) and enthalpy (right) of the crystal heated by
-#|   ReaxFF, and by the deep potential where it has a run at that rate.
+#| caption: Density (left) and enthalpy (right) of the crystal heated by ReaxFF and
+#|   by the deep potential, in the run of this page whose rate is nearest. Does
+#|   the crystal expand a little before it falls, or swell and shrink from the start?
 #| alt: Two panels with one curve for each potential.
 if peers:
     figure = plots_of_runs.peers(peers)

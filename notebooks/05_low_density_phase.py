@@ -116,7 +116,7 @@ Markdown(f"- {fall}.\n- {melted}")
 # %% tags=["figure", "key-figure"]
 #| label: fig-stages
 #| caption: Density of the run. Bands are its stages or, where the fit leaves all of
-#|   it in one, the fall that begins at Tf. The dashed line is the density that the
+#|   it in one, the fall that begins at $T_\mathrm{f}$. The dashed line is the density that the
 #|   paper gives for its crystal; it is lower than that of the paper's own supercell.
 #| alt: Density against temperature over bands, with a vertical line where the
 #|   fall begins.
@@ -477,7 +477,9 @@ ax = plots_of_phase.displacements(paths, onsets, half_way)
 said = []
 for element, onset in onsets.items():
     at = onset and f"{onset.temperature_K:.0f} ± {onset.error_K:.0f} K"
-    said.append(f"{element} sets out at {at}" if at else f"{element} stays")
+    said.append(
+        f"{element} sets out at {at}" if at else f"{element} shows no onset"
+    )
 Markdown("; ".join(said) + ".")
 
 # %% [markdown]

@@ -46,7 +46,23 @@
       return "HETATM" + String((i + 1) % 100000).padStart(5) + " " + name.padEnd(4) +
         " MOL A   1    " + xyz + "  1.00" + value + "          " + name.padStart(2);
     });
-    return lines.join("\n") + "\nEND\n";
+    return lines.join("\n") + "\n" + bonds(symbols, at) + "END\n";
+  }
+
+  /** Bonds of a large cell as CONECT records: NGL looks for none among more than 500 atoms. */
+  function bonds(symbols, at) {
+    if (symbols.length <= 500) return "";
+    const RADII = {H: 31, C: 76, N: 71, Zn: 122}, lines = [];  // 0.01 Å, as the positions are
+    for (let i = 0; i < symbols.length; i++) {
+      for (let j = i + 1; j < symbols.length; j++) {
+        if (symbols[i] === "H" && symbols[j] === "H") continue;
+        const far = (RADII[symbols[i]] ?? 80) + (RADII[symbols[j]] ?? 80) + 30;
+        const dx = at[3 * i] - at[3 * j], dy = at[3 * i + 1] - at[3 * j + 1], dz = at[3 * i + 2] - at[3 * j + 2];
+        if (dx * dx + dy * dy + dz * dz < far * far)
+          lines.push("CONECT" + String(i + 1).padStart(5) + String(j + 1).padStart(5));
+      }
+    }
+    return lines.length ? lines.join("\n") + "\n" : "";
   }
 
   /** How far the camera stands for the cell, turned as above, to fill the frame. */
@@ -310,6 +326,17 @@
     title.insertAdjacentElement("afterend", button);
   }
 
+  /** Tables that go on to the right say so, until they are scrolled to their end. */
+  function tables() {
+    const tell = (frame) => frame.classList.toggle(
+      "goes-on", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 2);
+    const watch = new ResizeObserver((entries) => entries.forEach((entry) => tell(entry.target)));
+    document.querySelectorAll(".table-frame").forEach((frame) => {
+      watch.observe(frame);  // also when a fold is opened
+      frame.addEventListener("scroll", () => tell(frame), {passive: true});
+    });
+  }
+
   /** A page printed shows what is folded in dropdowns of results, and the still images. */
   function printing() {
     addEventListener("beforeprint", () => {
@@ -330,5 +357,5 @@
   if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
-  addEventListener("DOMContentLoaded", () => { showCode(); views(); printing(); });
+  addEventListener("DOMContentLoaded", () => { showCode(); views(); tables(); printing(); });
 })();

@@ -48,6 +48,10 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
     assert rows[1][4:6] == [" **holds** ", " decided "]
     assert "1122 ± 52 K" in rows[2][3] and rows[2][5] == " open "
     assert front.findings(made).startswith("Decided in this copy: 1 of 2 verdicts")
+    assert "The others are open" in front.findings(made)
+    open_ = claims.Finding("Claim (4), low", "cannot tell (3 seeds, one cell); none", "x.", "y.")
+    other = of(tmp_path, code("", shown({"text/markdown": claims.markdown([open_])})))
+    assert "| **cannot tell** (3 seeds, one cell); none | open |" in front.findings(other)
     said = "**Motion: none.** Paper: x. Here: y. ([chapter 4](/notebooks/04_heating_rates.ipynb))"
     assert front.finding(made, "Motion") == said
     assert front.finding(made, "Decomposition") == ""
@@ -105,6 +109,13 @@ def test_the_citation_has_code_data_and_their_source(tmp_path, monkeypatch):
     assert "@software{zif4-melting," in text and "url = {https://github.com/owner/name}" in text
     assert "@misc{zif4-melting-data," in text and "CC-BY-4.0" in text
     assert "@article{castel2024," in text and "10.1039/D3DD00236E" in text
+
+
+def test_what_is_needed_has_the_address_where_one_is_known(tmp_path, monkeypatch):
+    monkeypatch.delenv("ZIF4_REPOSITORY", raising=False)
+    assert "the repository that this book was made from" in front.needed(of(tmp_path))
+    monkeypatch.setenv("ZIF4_REPOSITORY", "https://github.com/owner/name")
+    assert "(https://github.com/owner/name)" in front.needed(of(tmp_path))
 
 
 def test_the_workflow_is_counted_from_the_recipes(tmp_path):

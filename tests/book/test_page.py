@@ -142,18 +142,20 @@ def test_how_results_came_here_goes_into_the_dropdown(tmp_path):
 def test_a_table_has_units_a_frame_and_its_own_caption_outside(tmp_path):
     (cell,) = of(code("table()", shown(TABLE)), tmp_path=tmp_path)
     html = cell["outputs"][0]["data"]["text/html"]
-    assert "v (Å)" in html and "<caption" not in html and html.startswith('<div class="table-frame')
+    assert "v <span data-whole>(Å)</span>" in html and "<caption" not in html
+    assert html.startswith('<div class="table-frame')
     assert figure_of(cell) == {
         "name": "tbl-04-1", "caption": "Rates.", "classes": "tbl", "caption_before": True,
     }  # fmt: skip
 
 
 def test_names_and_numbers_in_a_table_are_not_broken(tmp_path):
-    words = ("claims-20Kps-seed1", "112 000", "1710 ± 25", "a long description-like text")
+    words = ("20 K/ps, seed 1", "claims-20Kps-seed1", "112 000", "1710 ± 25", "35 (21–52)")
+    words += ("a long description-like text",)
     rows = "".join(f"<td>{word}</td>" for word in words)
     (cell,) = of(code("t()", shown({"text/html": f"<table><tr>{rows}</table>"})), tmp_path=tmp_path)
     html = cell["outputs"][0]["data"]["text/html"]
-    assert [f"<td data-whole>{word}</td>" in html for word in words] == [True, True, True, False]
+    assert [f"<td data-whole>{word}</td>" in html for word in words] == [True] * 5 + [False]
 
 
 FOUND = "- **Claim (2), slow: agrees.** Here: 3 +- 1 eV/A.\n- **Motion: none.** Here: x."

@@ -65,6 +65,10 @@ def test_choosing_among_runs(shipped):
     assert ours.where(rate=0, seed=99).first is None
     slow = ours.where(rate=ours.rates[-1])
     assert ours.slowest == slow[0] and slow[0].seed == min(slow.seeds) and len(slow.seeds) > 1
+    fast, slower = ours.rates[:2]
+    assert ours.nearest(10 * fast).rate == fast
+    assert ours.nearest(slower) == ours.where(rate=slower)[0]
+    assert ours.where(rate=0).nearest(fast) is None
     assert list(ours[:2]) == [ours[0], ours[1]] and len(ours + ours) == len(ours)
     assert "atp-20Kps" in repr(ours)
     with pytest.raises(ValueError, match="none of these runs heats"):

@@ -33,6 +33,17 @@ def test_lines_points_and_bars_with_the_labels_of_their_axes():
     assert 0.95 not in table["y"].tolist()
 
 
+def test_stacked_areas_bring_their_numbers():
+    _, ax = style.axes(("T", "K"), ("share", "-"))
+    shares = pd.DataFrame({"3 N": [0.1, 0.4], "4 N": [0.9, 0.6]}, index=[300.0, 900.0])
+    ax.stackplot(shares.index, shares.to_numpy().T)
+    figure_data.bring(ax, shares)
+    read = pd.read_csv(io.StringIO(figure_data.csv(ax.figure)))
+    assert read["series"].tolist() == ["3 N", "3 N", "4 N", "4 N"]
+    assert read["x"].tolist() == [300, 900] * 2 and read["y"].tolist() == [0.1, 0.4, 0.9, 0.6]
+    assert read["x_is"].dropna().tolist() == ["T (K)"]
+
+
 @pytest.mark.parametrize("origin", ["lower", "upper"])
 def test_an_image_has_each_value_where_it_is_drawn(origin):
     figure, ax = style.axes(("a", "A"), ("b", "A"))

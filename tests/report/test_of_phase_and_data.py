@@ -96,8 +96,14 @@ def test_accuracy_has_a_panel_for_each_error():
     line = plots_of_potentials.energy_of_volume({"atp": volumes}).get_lines()[0]
     assert line.get_xdata().tolist() == [0, 5]
     points = {q: (np.zeros(2), np.ones(2), np.array(["a", "b"])) for q in ("energy", "force")}
-    figure = plots_of_potentials.parities(points, [("energy", "eV/atom"), ("force", "eV/A")])
-    assert figure.axes[1].get_xlabel() == "reference force (eV/Å)"
+    panels = [("energy", "eV/atom"), ("force", "eV/A")]
+    figure = plots_of_potentials.parities(points, panels, {"melt": ["b"]})
+    energy, _, energy_error, force_error = figure.axes
+    assert force_error.get_xlabel() == "reference force (eV/Å)"
+    assert [line.get_label() for line in energy.lines[:-1]] == ["melt", "other tests"]
+    assert energy_error.get_ylabel() == "error (meV/atom)"
+    assert {float(y) for line in energy_error.lines[:-1] for y in line.get_ydata()} == {1000.0}
+    assert {float(y) for line in force_error.lines[:-1] for y in line.get_ydata()} == {1.0}
 
 
 def test_bonds_show_what_is_allowed_and_what_was_found():
@@ -151,7 +157,7 @@ def test_a_run_with_its_stages():
     table = pd.DataFrame({"target_temperature_K": T, "density_g_cm3": 1.2 - 0.2 * (T > 1100)})
     stages = [SimpleNamespace(name="crystal", low_K=300, high_K=1100)]
     assert any(
-        "Tf = 1067 ± 49 K" in x
+        "$T_f$ = 1067 ± 49 K" in x
         for x in legend(plots_of_phase.density_with_stages(table, stages, FALL))
     )
     assert not any(

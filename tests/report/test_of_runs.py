@@ -55,6 +55,21 @@ def test_every_run_is_named_once_and_every_rate_has_its_colour(runs, heat):
         )
     for shown in (plots_of_runs.densities(curves), plots_of_runs.enthalpies(curves, 300.0, 2100.0)):
         assert len(shown.spec["data"]) >= len(runs)
+    density = plots_of_runs.densities(curves)
+    lines = {line["name"]: line for line in density.spec["data"]}
+    several = [rate for rate in runs.rates if len(runs.where(rate=rate)) > 1]
+    means = {f"{rate:g} K/ps, mean" for rate in several}
+    assert means and {name for name in lines if name.endswith("mean")} == means
+    for rate in several:  # a mean is in front of its seeds, and between them
+        seeds = [lines[f"{rate:g} K/ps, seed {run.seed}"] for run in runs.where(rate=rate)]
+        mean = lines[f"{rate:g} K/ps, mean"]
+        assert all(mean["opacity"] > seed["opacity"] for seed in seeds)
+        ends = [f(seed["y"]) for f in (min, max) for seed in seeds]
+        assert min(ends) <= min(mean["y"]) and max(mean["y"]) <= max(ends)
+    shown = plots_of_runs.enthalpies(curves, 300.0, 2100.0).table
+    crystal = shown[shown["run"] == "harmonic crystal"]
+    assert crystal["enthalpy_eV_per_atom"].iloc[1] == pytest.approx(3 * 8.617333e-5 * 1800)
+    assert crystal["above_meV_per_atom"].tolist() == [0, 0]
     figure = plots_of_runs.one_run(
         runs,
         runs.slowest,
@@ -72,7 +87,7 @@ def test_tables_of_runs_tell_each_of_them(runs):
     made, same = tables_of_runs.made(runs)
     assert made["run"].tolist() == [run.name for run in runs]
     assert made["steps"].tolist()[0] == runs[0].steps
-    assert "ended" not in made and "ended whole" in same
+    assert "ended" not in made and "ended = whole" in same
     kept = tables_of_runs.thermostat(runs).frame
     expected = 2100 * np.sqrt(2 / 3 / 272)
     assert float(kept.iloc[0, 3]) == pytest.approx(expected, abs=0.06)
@@ -149,7 +164,7 @@ def test_the_one_table_and_what_is_made_of_it(runs):
     shown, same = tables_of_runs.outcomes(table)
     assert shown["run"].tolist() == [run.name for run in runs]
     assert not {"potential", "shape", "pressure (GPa)"} & set(shown)
-    assert "shape iso" in same
+    assert "shape = iso" in same
     pressed = table.assign(pressure_bar=np.where(table["seed"] == 1, 0.0, 1400.0))
     pressed.loc[0, ["coupling", "pressure_bar"]] = "aniso", -1400.0
     differ, _ = tables_of_runs.outcomes(pressed)

@@ -78,6 +78,16 @@ def test_the_style_stays_inside_the_figure():
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.parametrize("ncols", [1, 2, 3])
+def test_labels_keep_their_size_when_a_page_shrinks_the_figure(ncols):
+    """On a column of some 740 pixels, ten points are twelve pixels or more, in any figure."""
+    figure, panels = style.axes(("r", "A"), ("g(r)", "-"), ncols=ncols, width=5.2)
+    pixels = figure.get_figwidth() * figure.dpi
+    assert pixels == pytest.approx(5.2 * ncols * 110)
+    size = np.atleast_1d(panels)[0].xaxis.label.get_fontsize() / 72 * figure.dpi
+    assert size * min(1, 740 / pixels) > 12
+
+
 def test_parity_prints_the_rmse_of_all_points():
     """A constant offset d has RMSE d, however many points are drawn."""
     x = np.linspace(-3, 3, 45_000).reshape(-1, 3)
@@ -230,6 +240,7 @@ def test_stages_of_g_are_told_apart_and_images_have_a_grey_ground(gas):
         {"reference": gas, "potential": gas}, [None, ("Zn", "N")], half_cell=6.0
     )
     assert [ax.get_title() for ax in figure.axes] == ["total", "Zn–N"]
+    assert not any(ax.get_legend() for ax in figure.axes) and figure.legends  # below the curves
     one, other = figure.axes[1].lines
     np.testing.assert_array_equal(one.get_ydata(), gas["Zn", "N"].g)
     assert one.get_color() != other.get_color() and one.get_linestyle() != other.get_linestyle()
@@ -251,7 +262,7 @@ def test_chapters_show_g_of_the_pairs_that_they_speak_of():
     shown = plots_of_phase.pair_rdfs({"crystal": found})
     assert [ax.get_title() for ax in shown.axes] == ["total", "Zn–N", "Zn–Zn", "Zn–C"]
     both = {"reference": found, "ATP": found}
-    (panel,) = plots_of_bonds.pair_rdfs(both, [("Zn", "N")], 6.0).axes
+    panel, *_ = plots_of_bonds.pair_rdfs(both, [("Zn", "N")], 6.0).axes
     assert [one.get_color() == "black" for one in panel.lines] == [True, False]
     slid = plots_of_bonds.network_by_temperature({300.0: found, 900.0: found})
     assert slid.figure.axes

@@ -184,7 +184,9 @@ def test_a_computed_table_shows_what_is_chosen():
 def test_what_all_rows_share_is_said_once():
     frame = pd.DataFrame({"run": ["a", "a"], "atoms": [272, 272], "seed": [1, 2]})
     differing, same = tables.in_common(frame, keep=["run"])
-    assert differing.columns.tolist() == ["run", "seed"] and same == "atoms 272"
+    assert differing.columns.tolist() == ["run", "seed"] and same == "atoms = 272"
+    _, same = tables.in_common(pd.DataFrame({"pressure (GPa)": [0, 0], "seen (%)": ["9", "9"]}))
+    assert same == "pressure = 0 GPa; seen (%) = 9"
     alone, nothing = tables.in_common(frame[:1])
     assert alone.shape == (1, 3) and nothing == ""
 

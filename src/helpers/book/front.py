@@ -145,7 +145,7 @@ def findings(front: Front) -> str:
             here = f"*{_cell(match['what'].strip())}:* {_cell(_short(match['here']))} ({where})"
             rows.append(
                 f"| {match['number']} | {_cell(theirs + place)} | {here} "
-                f"| **{_cell(match['verdict'])}** | {_how_sure(match['verdict'])} |"
+                f"| {_weighed(_cell(match['verdict']))} | {_how_sure(match['verdict'])} |"
             )
     if not rows:
         raise BookError(
@@ -154,6 +154,11 @@ def findings(front: Front) -> str:
         )
     decided = sum(row.endswith("| decided |") for row in rows)
     count = f"Decided in this copy: {decided} of {len(rows)} verdicts on the paper's claims."
+    if decided < len(rows):
+        count += (
+            " The others are open: our runs are too few, too short or too noisy to tell, which "
+            "says nothing against the paper."
+        )
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
     said = (
         "*Decided*: the difference is larger than two standard errors of the runs or tests that "
@@ -514,6 +519,31 @@ def two_cells(front: Front) -> str:
     return "\n".join([":::::{grid} 1 1 2 2", *parts, ":::::"])
 
 
+def needed(front: Front) -> str:
+    """What has to be there to run the book, with the address of its repository where it is known.
+
+    Parameters
+    ----------
+    front : Front
+        Not used; every function of `MAKERS` takes it.
+
+    Returns
+    -------
+    str
+        A sentence in Markdown.
+    """
+    address = settings.current().repository.strip()
+    where = (
+        f"[the repository of this book]({address})"
+        if address
+        else "the repository that this book was made from"
+    )
+    return (
+        f"You need {where}, Linux on x86-64 and Python 3.11 or newer; the first command installs "
+        "the environment."
+    )
+
+
 def changelog(front: Front) -> str:
     """CHANGELOG.md of the repository, its title left out.
 
@@ -599,6 +629,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "figures": figures,
     "workflow": workflow,
     "two_cells": two_cells,
+    "needed": needed,
     "changelog": changelog,
     "citation": citation,
 }
@@ -651,6 +682,11 @@ def _printed(cell: dict) -> list[str]:
 def _how_sure(verdict: str) -> str:
     """Open where a verdict says so: the rules are in `helpers.report.claims` and its neighbours."""
     return "open" if verdict.startswith("cannot tell") else "decided"
+
+
+def _weighed(verdict: str) -> str:
+    """A verdict with its first words strong and its grounds (in brackets, or after these) plain."""
+    return re.sub(r"^(.*?)((?: \(|;|,).*)?$", r"**\1**\2", verdict, count=1, flags=re.S)
 
 
 def _short(text: str | None) -> str:

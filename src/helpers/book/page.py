@@ -60,9 +60,12 @@ _MADE = re.compile(
 #: cells of a table that are not to be broken: a name with hyphens, a number with its error
 _WHOLE = re.compile(
     r"(<td(?: [^>]*)?)>\s*"
-    r"([^<>\s]{2,16}(?:-[^<>\s]*){1,4}|[-+>~]? ?[\d., ]+(?: ± [\d.]+)?)\s*</t"
+    r"([^<>\s]{2,16}(?:-[^<>\s]*){1,4}"
+    r"|[-+>~]? ?[\d., ]+(?: ± [\d.]+)?(?: \([\d.]+(?:–| to )[\d.]+\))?)\s*</t"
 )
-_UNIT_AT_END = re.compile(r"\(([^()<>]+)\)(?=\s*</t[hd]>)")
+#: the first cell of a row, where it is a name of a word or two
+_NAME = re.compile(r"(<tr[^>]*>\s*<t[dh](?:(?! data-whole)[^>])*)>(?=\s*[^<>\s][^<>]{0,19}</t)")
+_UNIT_AT_END = re.compile(r"\((?![\d.]+(?:–| to ))([^()<>]+)\)(?=\s*</t[hd]>)")  # no limits
 
 
 def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
@@ -482,10 +485,11 @@ def _in_words(text: str) -> str:
 def _readable(table: str | Sequence[str]) -> str:
     """A table in a frame that scrolls; units in brackets as read; folded when it is long."""
     text = "".join(table)
-    text = _UNIT_AT_END.sub(lambda m: f"({units.pretty(m[1])})", text)
+    text = _UNIT_AT_END.sub(lambda m: f"<span data-whole>({units.pretty(m[1])})</span>", text)
     text = text.replace(" +/- ", " ± ").replace(" +- ", " ± ")
     text = re.sub(r"(?<=\d) A(?= to |\s*</th>)", " Å", text)
     text = _WHOLE.sub(r"\1 data-whole>\2</t", text)
+    text = _NAME.sub(r"\1 data-whole>", text)
     text = re.sub(r"<th(?![^>]*scope)([^>]*class=\"[^\"]*col_heading)", r'<th scope="col"\1', text)
     framed = (
         '<div class="table-frame" tabindex="0" role="region" aria-label="table, scrolls sideways">'

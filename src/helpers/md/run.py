@@ -7,6 +7,7 @@ trajectory, deviation; each is read when it is first wanted, once). It is made i
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -319,6 +320,23 @@ class Runs(Sequence[Run]):
                 "none of these runs heats, so that none is the slowest; give a heating rate"
             )
         return self.where(rate=self.rates[-1])[0]
+
+    def nearest(self, rate: float) -> Run | None:
+        """The first run of that heating rate, else of the one whose ratio to it is nearest to 1.
+
+        Parameters
+        ----------
+        rate : float
+            Heating rate, K/ps.
+
+        Returns
+        -------
+        Run or None
+            The run; None if none heats.
+        """
+        if not self.rates:
+            return None
+        return self.where(rate=min(self.rates, key=lambda other: abs(math.log(other / rate))))[0]
 
     def heated(self) -> Runs:
         """Those runs that reached their ramp; for the others a line is printed.

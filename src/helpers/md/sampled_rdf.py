@@ -203,7 +203,8 @@ def as_it_went(
     first = trajectory.temperatures_K[0]
     T = float(min(set(reference.temperatures_K), key=lambda at: abs(at - first)))
     theirs = snapshots.near(reference, T, how.width_K)
-    named = f"{name}, {np.nanmin(had):.0f} to {np.nanmax(had):.0f} K"
+    low, high = (f"{end:.0f}" for end in (np.nanmin(had), np.nanmax(had)))
+    named = f"{name}, {low} K" if low == high else f"{name}, {low} to {high} K"
     curves = {named: how.rdfs(trajectory[known]), REFERENCE: how.rdfs(theirs)}
     return Comparison(name, T, curves, "", int(known.sum()), len(theirs))
 

@@ -334,7 +334,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     columns["lowest density (g/cm³)"] = [
         f"{x:.3f}" if np.isfinite(x) else "cannot tell" for x in table["lowest_density"]
     ]
-    columns["a fall of 10 % is seen (%)"] = [
+    columns["10 % seen (%)"] = [
         f"{100 * x:.0f}" if np.isfinite(x) else "–" for x in table["seen_10"]
     ]
     return pd.DataFrame(columns)

@@ -267,8 +267,9 @@ def densities(found: Sequence[Stage], crystal: float | None = None) -> str:
     if crystal is not None:
         return (
             f"What the paper calls crystal has about {theirs.said}. Before its fall this run has "
-            f"{crystal:.3f} g/cm³ on average; the paper's is off by "
-            f"{_percent(theirs.number / crystal)}."
+            f"{crystal:.3f} g/cm³ on average; the paper's number is "
+            f"{100 * abs(theirs.number / crystal - 1):.0f} % "
+            f"{'lower' if theirs.number < crystal else 'higher'}."
         )
     against = ", ".join(
         f"{s.name} {s.density:.3f} g/cm³ ({_percent(theirs.number / s.density)})" for s in found
@@ -393,9 +394,9 @@ def undercoordination(
         "Undercoordination",
         verdict,
         says,
-        f"at {rule['temperature_K'].iloc[-1]:.0f} K {_with_error(by_rule, e_rule)} % of Zn by that "
-        f"rule, {_with_error(by_bonds, e_bonds)} % by the bonds; at "
-        f"{rule['temperature_K'].iloc[0]:.0f} K {rule['mean'].iloc[0]:.2g} % and "
+        f"at {rule['temperature_K'].iloc[-1]:.0f} K, {_with_error(by_rule, e_rule)} % of the Zn "
+        f"are undercoordinated by that rule and {_with_error(by_bonds, e_bonds)} % by the bonds; "
+        f"at {rule['temperature_K'].iloc[0]:.0f} K, {rule['mean'].iloc[0]:.2g} % and "
         f"{share['mean'].iloc[0]:.2g} %.",
     )
 

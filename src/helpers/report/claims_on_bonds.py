@@ -266,7 +266,7 @@ def barriers_beside_line(found: Activation) -> Finding:
     """
     claim, own = "Barriers against temperature (Fig. 3d)", paper.rows("table2")["DPMD-20K"]
     dU, dS = own["dU_kJ_per_mol"].number, own["dS_J_per_mol_K"].number
-    says = f"they fall on the line {dU} kJ/mol - T · {dS} J/(mol K)."
+    says = f"they fall on the line {dU} kJ/mol − T · {dS} J/(mol K)."
     bounds = found.barriers.dropna(subset="lower_bound_kJ_mol")
     if bounds.empty:
         return Finding(claim, "cannot tell, since there is no lower bound", says, "nothing.")
@@ -359,5 +359,6 @@ def flows(table: pd.DataFrame, width_K: float) -> Finding:
         "Zn diffuses" if diffuses else "no diffusion within the time of a window",
         says,
         f"at {hottest['temperature_K']:.0f} K the MSD of Zn is {hottest['msd_A2']:.1f} Å² after "
-        f"{hottest['until_ps']:.1f} ps and grows as t^{hottest['exponent']:.2f} (diffusion: t^1).",
+        f"{hottest['until_ps']:.1f} ps and grows with time to the "
+        f"power of {hottest['exponent']:.2f} (1 in diffusion).",
     )

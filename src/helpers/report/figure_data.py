@@ -17,6 +17,7 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 MIME = "text/csv"
+_OWN = "zif4_numbers"  # attribute of a figure that brings them along
 MOST_ROWS = 20_000  # of one file; a cloud of more points is no table that anyone reads
 
 
@@ -36,6 +37,8 @@ def table(figure: Figure) -> pd.DataFrame:
     DataFrame
         panel, series, x, y (and value, for an image).
     """
+    if (own := getattr(figure, _OWN, None)) is not None:
+        return own
     rows = [
         {"panel": _panel(ax, k), "x_is": ax.get_xlabel(), "y_is": ax.get_ylabel(), **row}
         for k, ax in enumerate(figure.axes, 1)
@@ -44,6 +47,22 @@ def table(figure: Figure) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     step = -(-len(frame) // MOST_ROWS) if len(frame) else 1
     return frame.iloc[::step]
+
+
+def bring(ax: Axes, numbers: pd.DataFrame) -> None:
+    """Give a figure its numbers where they cannot be read from what it draws (stacked areas).
+
+    Parameters
+    ----------
+    ax : Axes
+        The only panel of the figure.
+    numbers : DataFrame
+        Abscissae as index, a column for each series.
+    """
+    rows = numbers.rename_axis("x").melt(var_name="series", value_name="y", ignore_index=False)
+    axes = {"panel": _panel(ax, 1), "x_is": ax.get_xlabel(), "y_is": ax.get_ylabel()}
+    table = rows.reset_index().assign(**axes)
+    setattr(ax.figure, _OWN, table[[*axes, "series", "x", "y"]])
 
 
 def csv(figure: Figure) -> str | None:

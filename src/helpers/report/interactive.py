@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from helpers.report import figure_data, plots, style, tables
 MIME = "application/vnd.plotly.v1+json"
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _MATPLOTLIB_DASHES = ("-", "--", ":", "-.", (0, (8, 3)))
+_PALE = 0.5  # opacity of a line behind the others
 _MOST_POINTS = 1500  # a line; more cannot be told apart at the width of a page
 
 
@@ -85,6 +86,7 @@ def lines(
     bands: Mapping[str, tuple[float, float]] | None = None,
     labels: Mapping[str, tuple[str, str]] | None = None,
     markers: bool = False,
+    behind: Collection[tuple] = (),
     title: str = "",
 ) -> Interactive:
     """Lines of columns of a table, one for each value of ``by``; a click in the legend hides one.
@@ -112,6 +114,8 @@ def lines(
         does).
     markers : bool
         Whether to draw points on the lines.
+    behind : collection of tuple
+        Values of both columns of ``by`` whose lines are drawn thin and pale, behind the others.
     title : str
         Title of the figure.
 
@@ -134,13 +138,19 @@ def lines(
     groups = list(_groups(table, by, names))
     for k, column in enumerate(ys):
         for name, head, colour, dash, rows in groups:
+            pale = _is_behind(rows, by, behind)
             line = {
                 "type": "scatter",
                 "mode": "lines+markers" if markers else "lines",
                 "name": name,
                 "x": _thin(rows[x]),
                 "y": _thin(rows[column]),
-                "line": {"color": to_hex(colour), "dash": _DASHES[dash % len(_DASHES)], "width": 2},
+                "line": {
+                    "color": to_hex(colour),
+                    "dash": _DASHES[dash % len(_DASHES)],
+                    "width": 1 if pale else 2 + bool(behind),
+                },
+                "opacity": _PALE if pale else 1,
                 "visible": k == 0,
                 "hovertemplate": f"%{{x:.4~g}}, %{{y:.4~g}}<extra>{name}</extra>",
             }
@@ -186,7 +196,10 @@ def lines(
                 ]
             )
         ]
-    still = _still_lines(groups, x, ys, error, names, levels or {}, bands or {}, markers, title)
+    pale = [_is_behind(rows, by, behind) for *_, rows in groups]
+    still = _still_lines(
+        groups, x, ys, error, names, levels or {}, bands or {}, markers, title, pale
+    )
     kept = list(dict.fromkeys([*by, x, *ys, *_several(error)]))
     return Interactive({"data": data, "layout": layout}, still, table[kept])
 
@@ -347,7 +360,11 @@ def maps(
     return Interactive({"data": data, "layout": layout}, figure, table)
 
 
-def _still_lines(groups, x, ys, error, names, levels, bands, markers, title) -> Figure:
+def _is_behind(rows: pd.DataFrame, by: list[str], behind: Collection[tuple]) -> bool:
+    return bool(behind) and tuple(rows[by].iloc[0]) in behind
+
+
+def _still_lines(groups, x, ys, error, names, levels, bands, markers, title, pale) -> Figure:
     """`lines` by matplotlib, one panel a y."""
     figure, panels = style.axes(
         names[x], ("", "-"), nrows=len(ys), width=7, height=3.6 if len(ys) == 1 else 2.6,
@@ -355,11 +372,12 @@ def _still_lines(groups, x, ys, error, names, levels, bands, markers, title) -> 
     )  # fmt: skip
     for k, (ax, column) in enumerate(zip(panels.flat, ys, strict=True)):
         ax.set_ylabel(style.label(*names[column]))
-        for name, _, colour, dash, rows in groups:
+        for (name, _, colour, dash, rows), thin in zip(groups, pale, strict=True):
             line = {
                 "color": colour,
                 "linestyle": _MATPLOTLIB_DASHES[dash % len(_MATPLOTLIB_DASHES)],
-                "linewidth": 1.4,
+                "linewidth": 0.8 if thin else 1.4 + 0.8 * any(pale),
+                "alpha": _PALE if thin else 1,
                 "label": name or None,
                 "marker": "o" if markers else "",
                 "markersize": 4,

@@ -111,9 +111,24 @@ def rdf_stages(
         panel.set_xlim(0, one.edges[-1])
         if half_cell is not None and half_cell < one.edges[-1]:
             panel.axvspan(half_cell, one.edges[-1], color="#f0f0f0", linewidth=0, zorder=0)
-    for panel in list(panels.flat)[len(pairs) :]:
+    for k in range(len(pairs)):  # each column and row says once what its axis is
+        if k + ncols < len(pairs):
+            panels.flat[k].set_xlabel("")
+        if k % ncols:
+            panels.flat[k].set_ylabel("")
+    if len(pairs) == 1:
+        panels.flat[0].legend(fontsize=8)
+        return figure
+    # where no panel is, or below all: in one of several the curves leave no room
+    names = panels.flat[0].get_legend_handles_labels()
+    free = list(panels.flat)[len(pairs) :]
+    for panel in free[1:]:
         panel.remove()
-    panels.flat[0].legend(fontsize=8)
+    if free:
+        free[0].axis("off")
+        free[0].legend(*names, fontsize=9, loc="center")
+    else:
+        figure.legend(*names, fontsize=9, loc="outside lower center", ncols=min(len(curves), 4))
     return figure
 
 

@@ -104,7 +104,8 @@ def network_by_temperature(rdfs: Mapping[float, Any]) -> interactive.Interactive
         The figure with its slider.
     """
     table = tables_of_bonds.curves(rdfs, [("Zn", "N"), ("Zn", "Zn"), ("N", "N")])
-    return interactive.slider(table, "r_A", "g", step="temperature_K", by="pair")
+    labels = {"g": ("g(r)", "-")}
+    return interactive.slider(table, "r_A", "g", step="temperature_K", by="pair", labels=labels)
 
 
 def valley(curves: Mapping[float, RDF]) -> Axes:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from helpers.observables.density_stages import Onset
 from helpers.observables.local_density import LocalDensity
-from helpers.report import interactive, paper, plots, style
+from helpers.report import figure_data, interactive, paper, plots, style
 
 _RED = "#d55e00"
 
@@ -44,10 +44,13 @@ def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
     if len(stages) > 1:
         plots.stage_bands(ax, stages)
     if fall.found:
-        ax.axvline(fall.Tf, color=_RED, label=f"Tf = {fall.Tf:.0f} ± {fall.error:.0f} K")
+        ax.axvline(fall.Tf, color=_RED, label=f"$T_f$ = {fall.Tf:.0f} ± {fall.error:.0f} K")
         if len(stages) == 1:
             ax.axvspan(fall.Tf, fall.fallen_K, color=_RED, alpha=0.15, label="the density falls")
-    return style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
+    style.paper_line(ax, paper.value("stages.density_crystal_g_per_cm3"))
+    off_the_curve = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 3}
+    ax.legend(**off_the_curve, frameon=False)
+    return ax
 
 
 def pair_rdfs(curves: Mapping[str, Any]) -> Figure:
@@ -272,6 +275,8 @@ def coordination_shares(temperature_K, shares: pd.DataFrame) -> Axes:
     )
     ax.set_ylim(0, 1)
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    numbers = shares.set_axis(np.asarray(temperature_K), axis="index")
+    figure_data.bring(ax, numbers.add_prefix("x = "))
     return ax
 
 

@@ -17,6 +17,7 @@ from helpers.errors import Unfit
 from helpers.report import style
 
 _POINTS_DRAWN = 20_000
+_OTHER = "other tests"  # sets that mix phases, or are of another kind
 
 
 def parity(
@@ -120,8 +121,12 @@ def parity(
     return ax
 
 
-def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]]) -> Figure:
-    """Predicted against reference values, a panel for each quantity.
+def parities(
+    points: Mapping[str, tuple],
+    quantities: Sequence[tuple[str, str]],
+    phases: Mapping[str, Sequence[str]],
+) -> Figure:
+    """Predicted against reference, a panel for each quantity, and below it what is left.
 
     Parameters
     ----------
@@ -129,6 +134,8 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
         Quantity -> (reference, predicted, groups), from ``evaluation.parity``.
     quantities : sequence of (str, str)
         Quantity and unit of each panel.
+    phases : mapping of str to sequence of str
+        Phase -> its sets, from ``accuracy.TEST_SETS``. Sets have the colour of their phase.
 
     Returns
     -------
@@ -140,21 +147,43 @@ def parities(points: Mapping[str, tuple], quantities: Sequence[tuple[str, str]])
     Unfit
         As `parity`.
     """
-    figure, panels = style.axes(("", "-"), ("", "-"), ncols=len(quantities), width=3.3, height=3.4)
-    for ax, (quantity, unit) in zip(panels, quantities, strict=True):
+    of_set = {name: phase for phase, sets in phases.items() for name in sets}
+    figure, panels = style.axes(
+        ("", "-"), ("", "-"), nrows=2, ncols=len(quantities), width=3.3, height=3.0, squeeze=False
+    )
+    for (above, below), (quantity, unit) in zip(panels.T, quantities, strict=True):
         reference, predicted, groups = points[quantity]
-        parity(reference, predicted, quantity, unit, ax=ax, groups=groups)
-        ax.set_xlabel(style.label(f"reference {quantity}", unit))
-        ax.set_ylabel(style.label(f"predicted {quantity}", unit))
-    first = panels[0].get_legend_handles_labels()
-    for ax in panels:  # one legend of the sets, under all panels
+        if not set(groups) <= set(style.ELEMENT_COLOURS):
+            groups = np.array([of_set.get(name, _OTHER) for name in groups])
+            order = [*phases, _OTHER]  # so that a phase has one colour in all panels
+            first = np.argsort([order.index(name) for name in groups], kind="stable")
+            reference, predicted, groups = reference[first], predicted[first], groups[first]
+        parity(reference, predicted, quantity, unit, ax=above, groups=groups)
+        small = unit == "eV/atom"  # an error of it is told in meV
+        _left(below, above, 1e3 if small else 1.0)
+        above.set_ylabel(style.label(f"predicted {quantity}", unit))
+        below.set_xlabel(style.label(f"reference {quantity}", unit))
+        below.set_ylabel(style.label("error", f"m{unit}" if small else unit))
+    first = panels[0, 0].get_legend_handles_labels()
+    for ax in panels[0]:  # one legend of the phases, under all panels
         if ax.get_legend() and ax.get_legend_handles_labels()[1] == first[1]:
             ax.get_legend().remove()
-    look = {"ncols": 5, "fontsize": 8, "markerscale": 3}
+    look = {"ncols": 4, "fontsize": 9, "markerscale": 3}
     for handle in figure.legend(*first, loc="outside lower center", **look).legend_handles:
         if handle:
             handle.set_alpha(1)
     return figure
+
+
+def _left(below: Axes, above: Axes, factor: float) -> None:
+    """What a parity plot hides: how far its points are from the diagonal, in units of its own."""
+    for line in above.get_lines()[:-1]:  # the last one is the diagonal
+        x, y = (np.asarray(one, float) for one in line.get_data())
+        below.plot(
+            x, factor * (y - x), ".", markersize=3, alpha=0.35, color=line.get_color(),
+            label=line.get_label(), rasterized=True,
+        )  # fmt: skip
+    below.axhline(0, color="black", linewidth=0.8)
 
 
 def learning_curves(lcurve: pd.DataFrame) -> Figure:

@@ -106,6 +106,8 @@ def curves(runs, enthalpies: Mapping) -> pd.DataFrame:
 def densities(table: pd.DataFrame) -> Interactive:
     """Density of all runs against temperature; the paper's crystal (dashed) and low density (band).
 
+    The mean of the seeds of a rate is drawn in front, the seeds pale behind it.
+
     Parameters
     ----------
     table : DataFrame
@@ -118,18 +120,39 @@ def densities(table: pd.DataFrame) -> Interactive:
     """
     theirs = paper.value("stages.density_crystal_g_per_cm3")
     low, high = (paper.value(f"stages.low_density_{end}_K") for end in ("start", "end"))
+    columns = ["rate_K_per_ps", "run", "temperature_K", "density_g_cm3"]
+    runs = table.assign(run=table["seed"].map("seed {}".format))
+    parts, behind = [], set()
+    for _, rows in runs.groupby("rate_K_per_ps", sort=False):
+        seeds = rows["run"].unique()
+        if len(seeds) > 1:
+            parts.append(_mean_of_seeds(rows))
+            behind |= {(rows["rate_K_per_ps"].iloc[0], seed) for seed in seeds}
+        parts.append(rows)
     return interactive.lines(
-        table,
+        pd.concat(parts, ignore_index=True)[columns],
         "temperature_K",
         "density_g_cm3",
-        by=["rate_K_per_ps", "seed"],
+        by=["rate_K_per_ps", "run"],
+        behind=behind,
         levels={f"paper, {theirs.place}": theirs.number},
         bands={"paper: low density": (low.number, high.number)},
     )
 
 
+def _mean_of_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """The mean density of the seeds of one rate, where all of them have one."""
+    seeds = [one for _, one in rows.groupby("seed")]
+    low = max(one["temperature_K"].min() for one in seeds)
+    high = min(one["temperature_K"].max() for one in seeds)
+    T = np.linspace(low, high, 200)
+    each = [np.interp(T, one["temperature_K"], one["density_g_cm3"]) for one in seeds]
+    mean = pd.DataFrame({"temperature_K": T, "density_g_cm3": np.mean(each, axis=0)})
+    return mean.assign(rate_K_per_ps=rows["rate_K_per_ps"].iloc[0], run="mean")
+
+
 def enthalpies(table: pd.DataFrame, start_K: float, end_K: float) -> Interactive:
-    """Enthalpy of all runs against temperature, with a classical harmonic crystal beside.
+    """Enthalpy of all runs against temperature, and what it is above a harmonic crystal's.
 
     Parameters
     ----------
@@ -148,11 +171,14 @@ def enthalpies(table: pd.DataFrame, start_K: float, end_K: float) -> Interactive
     of = table["rate_K_per_ps"].map("{:g} K/ps".format)
     runs = table.assign(of=of, run=table["seed"].map("seed {}".format))
     crystal = pd.DataFrame(line).assign(of="classical", run="harmonic crystal")
-    labels = {"enthalpy_eV_per_atom": ("enthalpy", "eV/atom")}
-    return interactive.lines(
-        pd.concat([runs, crystal]), "temperature_K", "enthalpy_eV_per_atom",
-        by=["of", "run"], labels=labels,
-    )  # fmt: skip
+    table = pd.concat([runs, crystal])
+    classical = enthalpy.harmonic(table["temperature_K"], start_K)
+    table["above_meV_per_atom"] = 1e3 * (table["enthalpy_eV_per_atom"] - classical)
+    labels = {
+        "enthalpy_eV_per_atom": ("enthalpy", "eV/atom"),
+        "above_meV_per_atom": ("above the crystal", "meV/atom"),
+    }
+    return interactive.lines(table, "temperature_K", list(labels), by=["of", "run"], labels=labels)
 
 
 def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
@@ -262,7 +288,7 @@ def peers(runs: Sequence) -> Figure:
     Parameters
     ----------
     runs : sequence of Run
-        named by their potentials.
+        named by their potentials and rates.
 
     Returns
     -------
@@ -276,7 +302,7 @@ def peers(runs: Sequence) -> Figure:
         said = (("density", "g/cm3"), ("enthalpy", "eV/atom"))
         for ax, value, (quantity, unit) in zip(panels, values, said, strict=True):
             temperature = run.ramp["target_temperature_K"]
-            look = {"window": 3, "name": run.potential, "ax": ax}
+            look = {"window": 3, "name": f"{run.potential}, {run.rate:g} K/ps", "ax": ax}
             style.against_temperature(temperature, value, quantity, unit, **look)
             ax.set_ylabel(style.label(quantity, unit))
     return figure

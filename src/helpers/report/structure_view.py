@@ -477,9 +477,11 @@ def still(
         _legend(ax, atoms, title)
     else:
         ax.set_title(title, loc="left", fontsize=15)
-    target = io.BytesIO()
-    figure.savefig(target, format="png")
-    return target.getvalue()
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    # balls in a few colours and their shades: a palette is a third of the file
+    Image.open(drawn).convert("RGB").quantize(256).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def front_end() -> bool:

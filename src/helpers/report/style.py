@@ -18,6 +18,9 @@ from helpers.errors import Unfit
 from helpers.report import figure_data
 from helpers.report.paper import Value
 
+#: inches; in a figure as wide as this, 10 points are read well at the width of a page
+READ_WIDTH = 8.0
+_DPI = 110
 ELEMENT_COLOURS = {"C": "#4d4d4d", "H": "#e69f00", "N": "#0072b2", "Zn": "#d55e00"}
 SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")
 STYLE: dict[Any, Any] = {
@@ -45,6 +48,9 @@ def axes(
 ) -> tuple[Figure, Any]:
     """A figure in the book's style, its axes labelled with quantity and unit.
 
+    A page shrinks a wide figure. So that its labels do not shrink with it, one wider than
+    `READ_WIDTH` has as many pixels as its panels ask for, but lettering for that width.
+
     Parameters
     ----------
     x : (str, str)
@@ -71,7 +77,9 @@ def axes(
     """
     # Outside of rc_context: the first figure of a notebook switches its backend on, and the
     # context would switch it off again at its end.
-    figure = plt.figure(figsize=(width * ncols, height * nrows), dpi=110, layout="constrained")
+    wide = max(1.0, width * ncols / READ_WIDTH)
+    size = (width * ncols / wide, height * nrows / wide)
+    figure = plt.figure(figsize=size, dpi=_DPI * wide, layout="constrained")
     figure_data.offer()
     with plt.rc_context(STYLE):
         panels = figure.subplots(nrows, ncols, **options)

@@ -406,13 +406,21 @@ def in_common(frame: pd.DataFrame, keep: Sequence[str] = ()) -> tuple[pd.DataFra
     differing : DataFrame
         The table without these columns; all of it if it has fewer than two rows.
     same : str
-        "column value" of each, with commas between; empty if there is none.
+        "column = value" of each, with semicolons between; empty if there is none.
     """
     if len(frame) < 2:
         return frame, ""
     same = [c for c in frame if c not in keep and frame[c].astype(str).nunique() == 1]
-    words = [f"{column} {_cell(frame[column].iloc[0], None)}" for column in same]
-    return frame.drop(columns=same), ", ".join(words)
+    words = [_said(column, _cell(frame[column].iloc[0], None)) for column in same]
+    return frame.drop(columns=same), "; ".join(words)
+
+
+def _said(column: str, value: str) -> str:
+    """``pressure (GPa)`` and 0 as "pressure = 0 GPa"; a percentage keeps its column's name."""
+    name, bracket, unit = column.removesuffix(")").rpartition(" (")
+    if not bracket or not column.endswith(")") or unit == "%":
+        return f"{column} = {value}"
+    return f"{name} = {value} {unit}"
 
 
 def header(column) -> str:
@@ -547,7 +555,8 @@ def _check(entry: Row) -> None:
 
 def _plain(value) -> str:
     if isinstance(value, (tuple, list)):
-        return " - ".join(_plain(v) for v in value)
+        a_range = len(value) == 2 and all(isinstance(v, float) for v in value)
+        return (" to " if a_range else " - ").join(_plain(v) for v in value)
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return str(value)
     if float(value).is_integer() and abs(value) < 1e15:
