@@ -22,6 +22,15 @@ def executed(chapter):
     return place(paths.executed(PROFILE, f"{chapter}.ipynb"))
 
 
+def inputs(chapter):
+    notebook = chapters.notebook(chapter)
+    return [notebook, *dependencies.modules(notebook), *dependencies.data(chapter, PROFILE)]
+
+
+INPUTS = {chapter: inputs(chapter) for chapter in CHAPTERS}
+PAGES = [*render.sources(), *sorted((paths.ROOT / "src" / "helpers").rglob("*.py"))]  # book/api.md
+
+
 def before(chapter):
     return [executed(c) for c in CHAPTERS if c[:2] in AFTER.get(chapter[:2], [])]
 
@@ -36,15 +45,14 @@ for chapter in CHAPTERS:
     rule:
         name: f"chapter_{chapter}"
         input:
-            notebook=place(chapters.notebook(chapter)),
-            helpers=[place(f) for f in dependencies.modules(chapters.notebook(chapter))],
-            data=[place(f) for f in dependencies.data(chapter, PROFILE)],
+            [place(f) for f in INPUTS[chapter]],
             before=before(chapter),
         output:
             executed(chapter),
         params:
             chapter=chapter,
             values=chapters.values(chapter, PROFILE),
+            content=dependencies.content(INPUTS[chapter]),  # dates may be older than the change
         priority: len(CHAPTERS) - CHAPTERS.index(chapter)
         shell:
             "{PYTHON:q} -m helpers.cli chapter {params.chapter:q} --profile {PROFILE:q}"
@@ -52,11 +60,12 @@ for chapter in CHAPTERS:
 
 rule html:
     input:
-        [place(f) for f in render.sources()],
-        [place(f) for f in sorted((paths.ROOT / "src" / "helpers").rglob("*.py"))],  # book/api.md
+        [place(f) for f in PAGES],
         [executed(chapter) for chapter in CHAPTERS],
     output:
         directory(place(render.html(PROFILE))),
+    params:
+        content=dependencies.content(PAGES),
     shell:
         "{PYTHON:q} -m helpers.cli html --profile {PROFILE:q}"
 

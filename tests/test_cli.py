@@ -126,3 +126,14 @@ def test_runs_are_listed_though_the_potential_of_one_is_not_here(capsys):
     said = capsys.readouterr().out
     assert re.search(r"atp-100Kps .* steps  data/runs/atp-100Kps\n", said)
     assert "steps  not finished here: no potential 'round-2'\n" in said
+
+
+def test_a_page_of_its_own_has_no_roles_of_the_book(tmp_path):
+    import nbformat
+
+    cell = nbformat.v4.new_markdown_cell("The {term}`PMF` of {cite:p}`keen2001`, *again*.")
+    file = tmp_path / "01_mine.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), file)
+    text = cli._standalone(file).read_text()
+    assert "The PMF of [keen2001], <em>again</em>." in text and "{term}" not in text
+    assert "<title>01_mine</title>" in text

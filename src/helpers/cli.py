@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from helpers import errors, paths, processes, provenance, settings
-from helpers.book import chapters, execution, page_check, render
+from helpers.book import chapters, execution, page, page_check, render
 from helpers.errors import UserError
 
 
@@ -446,9 +446,15 @@ def _chapter(options) -> int:
 def _standalone(notebook: Path) -> Path:
     """A page to look at beside an executed notebook that is not part of the book."""
     import nbconvert
+    import nbformat
 
-    page, _ = nbconvert.HTMLExporter().from_filename(str(notebook))
-    notebook.with_suffix(".html").write_text(page)
+    shown = nbformat.read(notebook, as_version=4)
+    for cell in shown.cells:
+        if cell.cell_type == "markdown":
+            cell.source = page.without_roles(cell.source)
+    named = {"metadata": {"name": notebook.stem}}
+    text, _ = nbconvert.HTMLExporter().from_notebook_node(shown, named)
+    notebook.with_suffix(".html").write_text(text)
     return notebook.with_suffix(".html")
 
 

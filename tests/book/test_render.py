@@ -3,8 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,7 +15,7 @@ import yaml
 from conftest import REPOSITORY, tiny_project, use
 from PIL import Image
 
-from helpers import paths, provenance
+from helpers import paths, processes, provenance
 from helpers.book import chapters, page_check, render
 from helpers.book.render import BookError
 
@@ -108,6 +111,16 @@ def test_new_dates_of_unchanged_files_make_nothing_stale(built):
     assert stale() == (set(), False)
 
 
+@pytest.mark.parametrize("file, executed", [
+    ("data/numbers/few.txt", {"01_first"}), ("book/index.md", set()),
+])  # fmt: skip
+def test_a_change_is_seen_though_its_date_is_older_than_the_book(built, file, executed):
+    """The clock was set back, or the file was copied with its date."""
+    append(built / file, "4\n")
+    os.utime(built / file, (0, 0))
+    assert stale() == (executed, True)
+
+
 def test_a_changed_page_renders_again_without_executing(built):
     append(built / "book/index.md", "\nMore.\n")
     assert stale() == (set(), True)
@@ -154,6 +167,49 @@ def test_a_book_is_rendered_by_one_process_at_a_time(tmp_path, set_to):
     ):
         render.build("small")
     assert not (tmp_path / "small" / "book-source").exists()
+
+
+def test_a_printing_that_dies_keeps_the_last_pdf(built, tmp_path, monkeypatch):
+    from helpers.book import pdf
+
+    last = paths.BUILD / "small" / "book.pdf"
+    last.write_bytes(b"the last book")
+    (tmp_path / "chromium").write_text("#!/bin/sh\necho out of memory >&2; exit 9\n")
+    (tmp_path / "chromium").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(BookError, match="Chromium printed no PDF: out of memory"):
+        pdf.write("small")
+    assert last.read_bytes() == b"the last book"
+    (render.html("small") / render.PRINTED).write_text("<a href='nowhere.html'>cut off</a>")
+    page_check.check(render.html("small"))  # what a kill leaves there is no page
+
+
+def test_ctrl_c_ends_the_book_with_a_word_and_nothing_stays_behind(built):
+    """As a terminal sends it: to the command and all that it started."""
+    running = built / "running"
+    append(built / "notebooks/02_second.py",
+           f"\n\n# %%\nimport os, pathlib, time\npathlib.Path({str(running)!r})"
+           ".write_text(str(os.getpid()))\ntime.sleep(300)\n")  # fmt: skip
+    command = subprocess.Popen([sys.executable, "-m", "helpers.cli", "book"], cwd=paths.ROOT,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               start_new_session=True)  # fmt: skip
+    try:
+        for _ in range(1200):
+            if running.exists() and running.read_text():
+                break
+            time.sleep(0.1)
+        os.killpg(command.pid, signal.SIGINT)
+        said, _ = command.communicate(timeout=60)
+    finally:
+        processes.kill_group(command.pid)
+    assert command.returncode == 130 and "the same command goes on from here" in said
+    assert "Traceback" not in said
+    kernel = Path("/proc", running.read_text())
+    for _ in range(100):
+        if not kernel.exists():
+            break
+        time.sleep(0.1)
+    assert not kernel.exists()
 
 
 def test_the_check_passes_on_the_built_book(built):

@@ -241,6 +241,52 @@ def test_a_second_energy_is_seen_under_any_usual_name(some, tmp_path, info):
         formats.import_labelled(tmp_path / "x.extxyz")
 
 
+def nearly(values):
+    return " ".join(f"{x * (1.1 + 0.1 * (i % 2)):.9f}" for i, x in enumerate(np.ravel(values)))
+
+
+@pytest.mark.parametrize("what", ["energy", "forces", "stress"])
+def test_a_second_label_is_seen_under_any_name_by_its_values(what, some, tmp_path):
+    lines = written(some, scale=(1e3, 1, 1)).split("\n")
+    at = 0
+    for atoms in some:
+        header = lines[at + 1]
+        if what == "energy":
+            header += f" whatever={float(atoms.get_potential_energy() * 1.01e3)!r}"
+        elif what == "stress":
+            header += f' whatever="{nearly(atoms.get_stress(voigt=False))}"'
+        else:
+            header = header.replace("forces:R:3", "forces:R:3:whatever:R:3")
+            for k, force in enumerate(atoms.get_forces()):
+                lines[at + 2 + k] += " " + nearly(force)
+        lines[at + 1] = header
+        at += 2 + len(atoms)
+    file = tmp_path / "x.extxyz"
+    file.write_text("\n".join(lines))
+    with pytest.raises(dataset.BadFrames, match=f"{what} under more than one key: .*, whatever"):
+        formats.import_labelled(file)
+    formats.import_labelled(file, keys={what: what})
+
+
+@pytest.mark.parametrize("info", ["volume=1663.1", "temperature=300.0", "time=0.5", "w=1.0"])
+def test_other_numbers_are_no_labels(some, right, tmp_path, info):
+    file = tmp_path / "x.extxyz"
+    file.write_text(written(some, info=info))
+    assert_same(formats.import_labelled(file), right)
+
+
+def test_a_virial_that_not_all_frames_have_is_held_to_the_stress(some, tmp_path):
+    file = tmp_path / "x.extxyz"
+    head, *rest = written(some).split('pbc="T T T"')
+    virial = " ".join(map(str, (some[0].get_volume() * some[0].get_stress(voigt=False)).ravel()))
+    file.write_text(head + f'virial="{virial}" pbc="T T T"' + 'pbc="T T T"'.join(rest))
+    with pytest.raises(dataset.BadFrames, match="stress and virial of frame 0 are not of one calc"):
+        formats.import_labelled(file)
+    file.write_text(written(some[:1]) + written(some[1:], tensor="virial"))
+    with pytest.raises(dataset.BadFrames, match="frame 0 has stress, frame 1 virial; write one of"):
+        formats.import_labelled(file)
+
+
 def test_what_a_file_is_called_and_how_it_is_packed_does_not_matter(some, right, tmp_path):
     text = written(some).replace("\n68\n", "\n\n68\n")  # blank lines between frames
     for name, content in {

@@ -285,3 +285,9 @@ def test_frames_without_periodicity_or_elements_in_deepmd_npy_are_refused(images
     (tmp_path / "mine" / "type_map.raw").unlink()
     with pytest.raises(dataset.BadFrames, match="names no elements; write them into type_map.raw"):
         formats.import_labelled(tmp_path / "mine", "deepmd/npy")
+
+
+@pytest.mark.parametrize("fmt", ["mace/xyz", "gpumd/xyz", "nequip/xyz", "quip/gap/xyz"])
+def test_all_frames_are_read_under_the_names_that_dpdata_has_for_extended_xyz(extxyz, images, fmt):
+    """By dpdata, with these names, the first one alone."""
+    assert len(formats.import_labelled(extxyz, fmt)) == len(images)

@@ -123,6 +123,66 @@ def test_any_other_order_of_six_numbers_is_seen(real, order):
         assert "six numbers in another order" in objections(system.sub_system(np.arange(0, 8, 2)))
 
 
+@pytest.mark.parametrize("label, factor, message", [
+    ("virials", 2, "the virial swings by"), ("virials", 0.5, "the virial swings by"),
+    ("forces", 2, "C-H bonds of"), ("forces", 0.5, "C-H bonds of"),
+])  # fmt: skip
+def test_rydberg_for_hartree_is_seen(real, label, factor, message):
+    system = real.copy()
+    system.data[label] *= factor
+    if label == "forces":
+        system.data["energies"] *= factor
+        system.data["virials"] *= factor
+    assert message in objections(system)
+
+
+_LAST = np.arange(16) >= 12
+
+
+@pytest.mark.parametrize("chosen", [_LAST, np.arange(16) >= 8, np.arange(16) % 2 > 0])
+@pytest.mark.parametrize("sources", [None, ["one.xyz"] * 12 + ["two.xyz"] * 4])
+def test_a_sign_that_not_all_frames_have_is_seen(real, chosen, sources):
+    system = real.copy()
+    system.data["virials"][chosen] *= -1
+    said = objections(system, sources=sources)
+    if chosen is _LAST:
+        file = "two.xyz" if sources else "C24H24N16Zn4"
+        assert f"{file}, frames 12 to 15 of the import: the virial swings by -" in said
+        assert "one.xyz" not in said
+    else:
+        assert "the virial swings by -" in said or "does not go with the forces" in said
+
+
+@pytest.mark.parametrize("label, change, message", [
+    ("virials", lambda w: w / 183.6, "frames 12 to 15 .*the virial swings by 0.00"),
+    ("virials", lambda w: w[:, [1, 2, 0]][:, :, [1, 2, 0]], "frames 12 to 15 .*order"),
+    ("forces", lambda f: f / 51.4, "C-H bonds of 18.9"),
+])  # fmt: skip
+def test_a_unit_or_order_of_a_few_frames_is_not_lost_among_the_others(real, label, change, message):
+    system = real.copy()
+    system.data[label][12:] = change(system[label][12:])
+    assert re.search(message, objections(system))
+
+
+def test_a_stress_of_other_frames_or_without_some_components_is_seen(real):
+    for change, message in (
+        (lambda w: np.roll(w, 1, axis=0), "does not go with the forces inside of molecules"),
+        (lambda w: w * np.eye(3), "virials without shear"),
+        (lambda w: np.concatenate([np.trace(w[:3], axis1=1, axis2=2)[:, None, None] * np.eye(3),
+                                   w[3:]]), "with nothing but their trace"),
+    ):  # fmt: skip
+        system = real.copy()
+        system.data["virials"] = change(system["virials"])
+        assert re.search(message, objections(system))
+
+
+def test_a_crystal_at_rest_may_lack_shear():
+    """By symmetry, in its forces as in its stress: nothing was lost."""
+    system = dataset.load("crystal_relaxation").sub_system(np.arange(30, 36))
+    system.data["virials"] = system["virials"] * np.eye(3)
+    assert not any(lost.any() for lost in laws.lost_components(system).values())
+
+
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_few_frames_of_one_volume_tell_sign_and_unit_of_the_virial(real, n):
     one = dataset.load("nvt_0300").sub_system(np.arange(0, 20, 20 // n)[:n])

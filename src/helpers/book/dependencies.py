@@ -6,12 +6,14 @@ A chapter is executed again when one of these files changes.
 from __future__ import annotations
 
 import ast
+import functools
+import hashlib
 import itertools
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from helpers import paths
+from helpers import paths, provenance
 from helpers.book import chapters
 
 
@@ -76,6 +78,32 @@ def data(chapter: str, profile: str) -> list[Path]:
     places = [paths.ROOT / place for place in _declared(chapter, profile)]
     files = (f for p in places if p.exists() for f in ([p] if p.is_file() else p.rglob("*")))
     return sorted({f for f in files if f.is_file() and not f.name.startswith(".")})
+
+
+def content(files: Iterable[Path]) -> str:
+    """One hash of the names and contents of files.
+
+    Dates alone do not tell of a change: a clock is set back, a file comes with its date from
+    another place. What is made here (``build/``) is left out, since it changes meanwhile.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        The files; one that is not there is none.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
+    total = hashlib.sha256()
+    for file in files:
+        if file.is_file() and not file.is_relative_to(paths.BUILD):
+            total.update(f"{paths.relative(file)} {_sha256(file)}\n".encode())
+    return total.hexdigest()
+
+
+_sha256 = functools.cache(provenance.sha256)  # chapters share most of their files
 
 
 def _declared(chapter: str, profile: str) -> list[str]:

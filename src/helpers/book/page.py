@@ -564,3 +564,30 @@ def _with_how_made(cells: list[dict], made: list[str], again: str) -> list[dict]
                 f"how-made\n\n{text}{log}\n::::\n\n{again}"
             )
     return cells
+
+
+_ROLE = re.compile(r"\{([a-z:]+)\}`([^`<]*?)\s*(?:<([^`>]*)>)?`")
+
+
+def without_roles(text: str) -> str:
+    """Markdown without what only the book's renderer understands, for a page of its own.
+
+    >>> without_roles("the {term}`PMF` by {cite:p}`keen2001`, see {term}`rings <ring>`")
+    'the PMF by [keen2001], see rings'
+
+    Parameters
+    ----------
+    text : str
+        Markdown of a chapter.
+
+    Returns
+    -------
+    str
+        The same; a role is what it shows, or what it refers to.
+    """
+
+    def plain(role: re.Match) -> str:
+        shown = role[2] or role[3] or ""
+        return f"[{shown}]" if role[1].startswith("cite") else shown
+
+    return _ROLE.sub(plain, text)

@@ -138,7 +138,7 @@ class _Page:
 
 
 def _is_page(folder: Path, file: Path) -> bool:
-    return file.relative_to(folder).parts[0] not in ("_static", "_sources")
+    return file.relative_to(folder).parts[0] not in ("_static", "_sources", render.PRINTED)
 
 
 def _blank(picture: Path) -> str:

@@ -62,8 +62,9 @@ def write(profile: str) -> Path:
     if browser is None:
         raise BookError("no Chromium to print with; install it (Debian: apt-get install chromium)")
     result = paths.BUILD / profile / "book.pdf"
-    result.unlink(missing_ok=True)
-    whole = folder / "print.html"  # beside the pages: pictures and scripts are found from there
+    printed = result.with_name(".book.pdf")  # whoever is killed leaves the last book as it was
+    printed.unlink(missing_ok=True)
+    whole = folder / render.PRINTED  # beside the pages: pictures and scripts are found from there
     whole.write_text(one_page(folder), encoding="utf-8")
     try:
         with tempfile.TemporaryDirectory(prefix="zif4-print-") as home:
@@ -76,7 +77,7 @@ def write(profile: str) -> Path:
                     f"--user-data-dir={home}",
                     "--no-pdf-header-footer",
                     "--virtual-time-budget=120000",  # until all formulas are set
-                    f"--print-to-pdf={result}",
+                    f"--print-to-pdf={printed}",
                     f"file://{whole}",
                 ],
                 capture_output=True,
@@ -84,12 +85,16 @@ def write(profile: str) -> Path:
                 timeout=900,
                 preexec_fn=processes.die_with_parent,
             )
+    except subprocess.TimeoutExpired as error:
+        raise BookError(
+            "Chromium has printed nothing in 15 minutes; try it again when the machine is less busy"
+        ) from error
     finally:
-        whole.unlink()
-    if done.returncode or not result.is_file():
+        whole.unlink(missing_ok=True)
+    if done.returncode or not printed.is_file():
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise BookError(f"Chromium printed no PDF: {last}")
-    return result
+    return printed.replace(result)
 
 
 def one_page(folder: Path) -> str:

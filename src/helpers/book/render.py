@@ -22,6 +22,8 @@ from helpers.book import chapters, front, page, scripts
 from helpers.book.chapters import BookError as BookError
 from helpers.errors import Unfit, nearest
 
+#: the page that `helpers.book.pdf` prints from; it is left there if that is killed
+PRINTED = "print.html"
 _NOT_SHOWN = {"remove-cell", "remove_cell"}
 TAGS_WITHOUT_INPUT = _NOT_SHOWN | {"remove-input", "remove_input"}
 #: a line of a page that gives way to what `helpers.book.front` makes of the executed chapters

@@ -9,6 +9,7 @@ Units: A, eV, eV/A; virial in eV in DeePMD-kit's sign, W = -V sigma.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -297,16 +298,35 @@ def _placeholders(system) -> Iterator[tuple[str, np.ndarray | None]]:
         virials = system["virials"]
         trace = np.trace(virials, axis1=1, axis2=2)[:, None, None] * np.eye(3) / 3
         if (np.abs(virials).max() > 0) and (np.abs(virials - trace) <= 1e-9 * np.abs(trace)).all():
-            yield (
-                "virials with nothing but their trace: only the pressure was computed (VASP: "
-                "ISIF = 1); compute the tensor (ISIF = 2), or import without stress (--no-virial)",
-                None,
-            )
+            yield _ONLY_TRACE, None
+
+
+_ONLY_TRACE = (
+    "virials with nothing but their trace: only the pressure was computed (VASP: ISIF = 1); "
+    "compute the tensor (ISIF = 2), or import without stress (--no-virial)"
+)
+
+
+def _lost_components(system) -> Iterator[tuple[str, np.ndarray]]:
+    """Zeros in single components, where the forces say that there are none."""
+    if "virials" not in system.data or not np.isfinite(system["virials"]).all():
+        return
+    lost = binding.lost_components(system)
+    if not lost["all but the trace"].all():  # which is said already
+        yield from _found(lost["all but the trace"], _ONLY_TRACE)
+    yield from _found(
+        lost["shear"],
+        "virials without shear, while the forces inside of molecules have some: only the diagonal "
+        "of the stress was written; write all six components",
+    )
 
 
 # ---------------------------------------------------------------- laws that bind the labels
 
 
+_CH_EV_PER_A2 = (20, 55)  # sets shipped here: 29 to 39; a factor of two is out of it
+_SLOPE = (0.7, 1.4)  # of the virial, by three errors; sets shipped here: 0.8 to 1.1
+_SWING_EV = 0.7  # from which on the virial has to go with the forces; molecules at 300 K have 1
 _SHORTEST_C_H_A = 1.2  # of all in a frame; the shortest C-N is longer
 
 
@@ -328,14 +348,58 @@ def _broken_laws(
     if ch > 1.6:
         yield f"no C-H bond, the closest are {ch:.2f} A apart: coordinates are not in A", None
     yield from _cut_molecules(system, loose, loose_allowed)
-    stiffness = binding.ch_stiffness(system)
-    if not np.isnan(stiffness) and not 8 < stiffness < 80:
-        yield (f"C-H bonds of {stiffness:.3g} eV/A^2 instead of about 30: forces are not in eV/A",
-               None)  # fmt: skip
-    else:  # zeros are told apart by the heat that the forces tell
+    forces, virial = [*_other_forces(system)], [*_other_virial(system)]
+    mixed = bool(virial) and all(_MIXED in text for text, _ in virial)
+    if not forces and (mixed or not virial):
+        for part, where in _parts(system, sources):
+            forces += [(f"{where}: {text}", None) for text, _ in _other_forces(part)]
+            virial += [
+                (f"{where}: {text}", None)
+                for text, _ in _other_virial(part, _SWING_EV)
+                if not mixed or "swings by" in text
+            ]
+    yield from forces
+    if not forces:  # zeros are told apart by the heat that the forces tell
         yield from _several_zeros(system, sources)
     yield from _unbalanced(system)
-    yield from _other_virial(system)
+    yield from virial
+    yield from _lost_components(system)
+
+
+_MIXED = "not all frames have one unit and sign"
+
+
+def _other_forces(system) -> Iterator[tuple[str, None]]:
+    stiffness = binding.ch_stiffness(system)
+    if not np.isnan(stiffness) and not _CH_EV_PER_A2[0] < stiffness < _CH_EV_PER_A2[1]:
+        yield (f"C-H bonds of {stiffness:.3g} eV/A^2 instead of about 30: forces are not in eV/A",
+               None)  # fmt: skip
+
+
+_MOST_PARTS, _MOST_FRAMES, _FEWEST = 24, 12, 3
+
+
+def _parts(
+    system: dpdata.LabeledSystem, sources: Sequence[str] | None
+) -> Iterator[tuple[dpdata.LabeledSystem, str]]:
+    """Frames of one file, or successive ones of it: several calculations may have been joined.
+
+    A convention that not all frames share may be lost in the mean over all of them.
+    """
+    of = np.array(sources if sources is not None else [""] * len(system))
+    ends = [0, *(np.flatnonzero(of[1:] != of[:-1]) + 1).tolist(), len(system)]
+    found = []
+    for start, end in itertools.pairwise(ends):
+        pieces = max(1, min(4, (end - start) // _FEWEST))
+        found += [p for p in np.array_split(np.arange(start, end), pieces) if len(p) >= _FEWEST]
+    if not found or len(found[0]) == len(system):
+        return
+    for k in np.unique(np.linspace(0, len(found) - 1, _MOST_PARTS).round().astype(int)):
+        frames = found[k]
+        name = str(of[frames[0]]) or system.short_name
+        where = f"{name}, frames {frames[0]} to {frames[-1]} of the import"
+        few = np.unique(np.linspace(0, len(frames) - 1, _MOST_FRAMES).round().astype(int))
+        yield system.sub_system(frames[few]), where
 
 
 def _cut_molecules(system, loose: float, allowed: float) -> Iterator[tuple[str, None]]:
@@ -414,11 +478,17 @@ def _unbalanced(system) -> Iterator[tuple[str, None]]:
             )
 
 
-def _other_virial(system) -> Iterator[tuple[str, None]]:
+def _other_virial(system, least_swing: float = 0.0) -> Iterator[tuple[str, None]]:
     """By the forces inside of molecules; fewer frames or a weak correlation tell nothing."""
     found = binding.molecular_virial(system)
-    sure, surely, beyond = (0.7, 0.7, 0.15) if found.n_frames >= 5 else (0.75, 0.9, 0.35)
-    if abs(found.correlation) > sure and not 0.4 < found.slope < 2.5:
+    if found.swing < least_swing:
+        return
+    sure = 0.7 if found.n_frames >= 5 else 0.75
+    surely, beyond = (0.7, 0.15) if found.n_frames >= 8 else (0.9, 0.35)
+    many = found.n_frames >= 8 and found.swing > _SWING_EV
+    low, high = _SLOPE
+    off = found.slope + 3 * found.error < low or found.slope - 3 * found.error > high
+    if abs(found.correlation) > sure and (not 0.4 < found.slope < 2.5 or (off and many)):
         yield (
             f"the virial swings by {found.slope:.3g} times that of the forces inside of molecules "
             f"(correlation {found.correlation:.2f}) instead of about 1: it has the other sign "
@@ -437,6 +507,13 @@ def _other_virial(system) -> Iterator[tuple[str, None]]:
             f"the virial goes with the forces inside of molecules only if its six numbers are read "
             f"as {found.misread}: they are in another order than xx yy zz yz xz xy, or the virial "
             f"has the other sign (W = -V sigma)",
+            None,
+        )
+    elif many and found.correlation < 0.4:
+        yield (
+            f"the virial does not go with the forces inside of molecules (correlation "
+            f"{found.correlation:.2f} over {found.n_frames} frames, wanted: about 0.9): it is that "
+            f"of other frames, or {_MIXED}",
             None,
         )
 

@@ -42,10 +42,11 @@ _LIKE = {"energy": re.compile(rf"energ|^e$|^e_?(tot|0|{_OTHER})|_e$|^toten|^({_O
 # Beside a label, and no second one.
 _NO_LABEL = re.compile(
     r"unit|weight|per_?atom|kinetic|_?kin$|fermi|formation|std|stdev|dev$|var$|uncert|error|rmse"
-    r"|shift|max|mean|rms|cut", re.I
+    r"|shift|max|mean|rms|cut|enthalp", re.I
 )  # fmt: skip
 _CONVERGED = re.compile(r"(^|[_-])converged$", re.I)
 _UNIT_KEY = re.compile(r"(?:(?P<a>.*?)[-_. ]?units?|units?[-_. ](?P<b>.+))", re.I)
+_SURELY_ENERGY_EV = 50.0  # another number that is near one as large is an energy, too
 _SYMMETRIC = 1e-3  # of the largest component: what the digits of a file leave of a symmetric tensor
 
 
@@ -484,6 +485,14 @@ def _choose(
         else:
             missing[label] = found.index(None)
     if virial and not {"stress", "virial"} & set(chosen):
+        each = [{label for label in missing if _one(label, frame, name)} & {"stress", "virial"}
+                for frame in frames]  # fmt: skip
+        if all(each):
+            i = next(i for i, labels in enumerate(each) if labels != each[0])
+            raise BadFrames(
+                f"{name}: frame 0 has {each[0].pop()}, frame {i} {each[i].pop()}; write one of "
+                f"both into all frames, or split the file"
+            )
         missing["stress"] = max(missing.get("stress", 0), missing.pop("virial", 0))
     else:
         missing.pop("stress", None), missing.pop("virial", None)
@@ -533,12 +542,36 @@ def _one(label: str, frame: Frame, where: str) -> str | None:
         if (label != "energy" or key.lower() == usual[0].lower())
         and not np.array_equal(_value(label, frame, key), mine)
     ]  # fmt: skip
+    others += [key for key in _nearly(label, frame, mine) if key not in found]
     if others:
         raise BadFrames(
             f"{where} has {label} under more than one key: {', '.join([usual[0], *others])}; one "
             f"may be a prediction: say which is the label ({KEYS[label]} KEY)"
         )
     return usual[0]
+
+
+def _nearly(label: str, frame: Frame, mine: np.ndarray) -> list[str]:
+    """Keys of any name whose values are nearly those of a label: of another calculation."""
+    place = frame.arrays if label == "forces" else frame.info
+    other_tensor = {"stress": "virial", "virial": "stress"}.get(label)
+    skip = _candidates(other_tensor, frame) if other_tensor else []
+    found = []
+    for key in place:
+        if key in skip or key.lower() in ("pos", "positions") or _NO_LABEL.search(key):
+            continue
+        if not _has_shape(label, frame, key):
+            continue
+        value = _value(label, frame, key)
+        if label == "energy":
+            near = isinstance(place[key], float) and np.abs(mine) > _SURELY_ENERGY_EV
+            if near and 0 < np.abs(value - mine) < 0.05 * np.abs(mine):
+                found.append(key)
+        elif value.shape == mine.shape and (power := np.sqrt((value**2).sum() * (mine**2).sum())):
+            likeness = np.abs((value * mine).sum()) / power  # 1: the same in another unit or sign
+            if 0.8 < likeness < 1 - 1e-6:
+                found.append(key)
+    return found
 
 
 def _value(label: str, frame: Frame, key: str) -> np.ndarray:
@@ -564,7 +597,8 @@ def _refuse_missing(frames: list[Frame], missing: dict[str, int], name: str) -> 
     i = max(missing.values())
     for label in missing:
         for key in (key for key in frames[i].info if key.lower() in _USUAL[label]):
-            said[said.index(label)] += f" ({key} is {str(frames[i].info[key])[:30]!r})"
+            wanted = "" if label == "energy" else ", six or nine numbers are wanted"
+            said[said.index(label)] += f" ({key} is {str(frames[i].info[key])[:30]!r}{wanted})"
             break
     if options:
         remedy = f"if that is it, say so: {' '.join(options)}"
@@ -657,7 +691,8 @@ def _virials(frames, chosen, scale, cells, name: str) -> np.ndarray | None:
         bad = _differing(by["stress"], by["virial"])
         if len(bad):
             i = int(bad[0])
-            ratio = (by["stress"][i] * by["virial"][i]).sum() / (by["virial"][i] ** 2).sum()
+            square = (by["virial"][i] ** 2).sum()
+            ratio = (by["stress"][i] * by["virial"][i]).sum() / square if square else np.inf
             raise BadFrames(
                 f"{name}: stress and virial of frame {i} do not belong together: -V stress is "
                 f"{ratio:.3g} times the virial (W = -V sigma); say which is right "
@@ -676,18 +711,17 @@ def _refuse_other_tensor(frames, chosen, virials, cells, name: str) -> None:
     """Refuse a second tensor under an unusual name (stress, REF_virial) that is not the same."""
     for label in {"stress", "virial"} - set(chosen):
         read = next(iter({"stress", "virial"} & set(chosen)))
-        for key in _candidates(label, frames[0]):
-            if not all(_has_shape(label, frame, key) for frame in frames):
-                continue
+        for key in dict.fromkeys(key for frame in frames for key in _candidates(label, frame)):
+            there = [i for i, frame in enumerate(frames) if _has_shape(label, frame, key)]
             unit = label_units.suffix(key, label) or ("", 1.0)
             other = unit[1] * np.array(
-                [_tensor(f.info[key], f"{name}: {key} of frame {i}") for i, f in enumerate(frames)]
+                [_tensor(frames[i].info[key], f"{name}: {key} of frame {i}") for i in there]
             )
             if label == "stress":
-                other *= -np.abs(np.linalg.det(cells))[:, None, None]
-            if len(bad := _differing(other, virials)):
+                other *= -np.abs(np.linalg.det(cells[there]))[:, None, None]
+            if len(bad := _differing(other, virials[there])):
                 raise BadFrames(
-                    f"{name}: {chosen[read]} and {key} of frame {bad[0]} are not of one "
+                    f"{name}: {chosen[read]} and {key} of frame {there[bad[0]]} are not of one "
                     f"calculation (W = -V sigma), one may be a prediction: say which is the label "
                     f"({KEYS[read]} {chosen[read]} or {KEYS[label]} {key})"
                 )

@@ -35,7 +35,12 @@ FORMATS = ("vasp/outcar", "vasp/xml", "cp2k/output", "extxyz")
 #: a folder of one molecular dynamics run of CP2K; the names that dpdata and its plugin have for it
 CP2K_MD = ("cp2k/md", "cp2kdata/md", "cp2k/aimd_output")
 #: other names of what is read here: the plugin cp2kdata takes `cp2k/output` over once installed
-_ALIASES = {"outcar": "vasp/outcar", "xml": "vasp/xml", "cp2kdata/e_f": "cp2k/output"}
+_ALIASES = {
+    "outcar": "vasp/outcar", "xml": "vasp/xml", "cp2kdata/e_f": "cp2k/output",
+    # dpdata has these names for extended XYZ, and reads its first frame alone
+    **dict.fromkeys(("quip/gap/xyz", "quip/gap/xyz_file", "gpumd/xyz", "nequip/xyz", "mace/xyz"),
+                    "extxyz"),
+}  # fmt: skip
 
 
 # What other programs print of electrons that did not converge; dpdata does not look for it.

@@ -186,6 +186,7 @@ _OTHER_ORDERS = (
 )  # fmt: skip
 # Of 2700 random choices of 2 to 6 shipped frames none was likelier in another reading by as much.
 _ODDS = 4.0  # logarithm
+_SEEN_EV = 0.1  # what forces inside of molecules have of a component at least, an atom^(1/2)
 _EXPLAINED = 0.6  # of the squares of the forces' part, what a reading leaves at most
 
 
@@ -212,6 +213,9 @@ class MolecularVirial:
         to that of the forces than as it was read; empty if there is none.
     judged : bool
         Whether it comes far closer as it was read than by any other sign and order.
+    swing : float
+        How far the forces' part goes up and down: the root of its mean square over frames, summed
+        over components, an atom, eV. Of molecules at 300 K 1, of a relaxed crystal 0.1.
     """
 
     slope: float = np.nan
@@ -222,6 +226,15 @@ class MolecularVirial:
     order: tuple[str, ...] = _VOIGT
     misread: str = ""
     judged: bool = False
+    swing: float = 0.0
+
+    @property
+    def error(self) -> float:
+        """Standard error of the slope, of five independent components a frame."""
+        if not 0 < abs(self.correlation) <= 1:
+            return np.inf
+        unexplained = 1 / self.correlation**2 - 1
+        return float(abs(self.slope) * np.sqrt(unexplained / (5 * self.n_frames)))
 
 
 def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
@@ -250,20 +263,9 @@ def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
         return MolecularVirial()
     chosen = np.linspace(0, len(system) - 1, min(len(system), _MOST_FRAMES)).round().astype(int)
     volume = np.abs(np.linalg.det(system["cells"][chosen]))
-    symbols = np.array(system["atom_names"])[system["atom_types"]]
-    inside = np.zeros((len(chosen), 3, 3))
-    for k, i in enumerate(chosen):
-        cell, forces = system["cells"][i], system["forces"][i]
-        found = molecules.find(system["coords"][i], cell, symbols)
-        organic = found.label >= 0
-        label = found.label[organic]
-        if not len(label):
-            return MolecularVirial()
-        position = (system["coords"][i] + found.whole @ cell)[organic]
-        count = np.bincount(label)[:, None]
-        centre = np.stack([np.bincount(label, x) for x in position.T], axis=1) / count
-        inside[k] = (position - centre[label]).T @ forces[organic]
-    inside = (inside + inside.transpose(0, 2, 1)) / 2
+    inside = np.array([_inside(system, i) for i in chosen])
+    if np.isnan(inside).any():
+        return MolecularVirial()
     virials = system["virials"][chosen]
     if len(chosen) < 4 and _changes(volume):
         x, y = (_without_trace(t).reshape(len(chosen), 9) for t in (inside, virials))
@@ -276,7 +278,53 @@ def molecular_virial(system: dpdata.LabeledSystem) -> MolecularVirial:
         float((x * y).sum() / (x**2).sum()), _correlation(x, y), len(chosen),
         *_component_order(*(z.reshape(-1, 3, 3)[:, *_AT] for z in (x, y))),
         *_misread(inside, virials),
+        float(np.sqrt((x**2).sum() / len(x) / system.get_natoms())),
     )  # fmt: skip
+
+
+def _inside(system: dpdata.LabeledSystem, i: int) -> np.ndarray:
+    """Symmetric virial (3, 3) of forces inside molecules, eV; NaN if no atom is in one."""
+    symbols = np.array(system["atom_names"])[system["atom_types"]]
+    cell, forces = system["cells"][i], system["forces"][i]
+    found = molecules.find(system["coords"][i], cell, symbols)
+    organic = found.label >= 0
+    label = found.label[organic]
+    if not len(label):
+        return np.full((3, 3), np.nan)
+    position = (system["coords"][i] + found.whole @ cell)[organic]
+    count = np.bincount(label)[:, None]
+    centre = np.stack([np.bincount(label, x) for x in position.T], axis=1) / count
+    inside = (position - centre[label]).T @ forces[organic]
+    return (inside + inside.T) / 2
+
+
+def lost_components(system: dpdata.LabeledSystem) -> dict[str, np.ndarray]:
+    """Frames whose virial lacks components that the forces inside of molecules have.
+
+    By symmetry a crystal has none of them either; a file that has only a pressure, or only the
+    diagonal of the stress, has zeros there whatever the atoms do.
+
+    Parameters
+    ----------
+    system : dpdata.LabeledSystem
+        The frames.
+
+    Returns
+    -------
+    dict of str to (F,) array of bool
+        ``all but the trace`` and ``shear`` -> the frames.
+    """
+    virials = system["virials"]
+    bare = np.abs(_without_trace(virials)).max(axis=(1, 2))
+    shear = np.abs(virials[:, *_AT][:, 3:]).max(axis=1)
+    size = 1e-9 * np.abs(virials).max(axis=(1, 2))
+    lost = {"all but the trace": bare <= size, "shear": (shear <= size) & (bare > size)}
+    for what, frames in lost.items():
+        for i in np.flatnonzero(frames):
+            of_forces = _inside(system, i)[*_AT][0 if what.startswith("all") else 3 :]
+            there = np.ptp(of_forces) if len(of_forces) == 6 else np.abs(of_forces).max()
+            frames[i] = there > _SEEN_EV * np.sqrt(system.get_natoms())
+    return lost
 
 
 def _misread(inside: np.ndarray, virials: np.ndarray) -> tuple[str, bool]:
