@@ -121,7 +121,9 @@ tables.headed(record.fidelity_table(exact))
 # by $\sqrt 2$ and changes no mean structure: in classical statistics positions know no masses. Half
 # of the steps are saved if 1 fs is short enough then. At constant energy a step that is too long
 # shows itself twice: the total energy drifts, and the elements no longer share the heat evenly. The
-# limits were written down before (*How the runs will be judged*).
+# limits were written down before ([how the runs will be judged](../book/estimators.md)), and what came
+# of it stands there: the shares and the density are as they should be; the drift of single runs
+# scatters by more than its limit, so that it is not shown to be small enough. Runs of 1 fs say so.
 
 # %%
 trial = record.read("timestep")
