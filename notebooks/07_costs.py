@@ -123,7 +123,8 @@ tables.headed(record.fidelity_table(exact))
 # shows itself twice: the total energy drifts, and the elements no longer share the heat evenly. The
 # limits were written down before ([how the runs will be judged](../book/estimators.md)), and what came
 # of it stands there: the shares and the density are as they should be; the drift of single runs
-# scatters by more than its limit, so that it is not shown to be small enough. Runs of 1 fs say so.
+# scatters by more than its limit, so that it is not shown to be small enough. A page's parameters
+# (`timestep`, `hydrogen_mass`) say which its runs have.
 
 # %%
 trial = record.read("timestep")
