@@ -584,9 +584,8 @@ if atp and abs(atp.temperature_K - comparison_temperature) > window:
     why.append(f"both sides did not reach {comparison_temperature:.0f} K")
 if atp:
     larger = "larger" if expanded > 0 else "smaller"
-    why.append(
-        f"ATP's volume is {abs(expanded):.1f} % {larger} than the reference's"
-    )
+    said = f"ATP's volume is {abs(expanded):.1f} % {larger}"
+    why.append(f"{said} than the reference's")
 Markdown("\n".join(f"- {one}" for one in [*why, *differs]))
 
 # %%

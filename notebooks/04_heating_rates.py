@@ -411,7 +411,8 @@ tables_of_runs.pressures(shown) if beside else None
 wanted = [peer_run] if peer_run else []
 plans = catalogue.runs_alike(wanted, structure=structure)
 peers = [by_name.run(peer_run, ranks=ranks) for _ in plans]
-peers = [run for peer in peers for run in (runs.nearest(peer.rate), peer)]
+for peer in list(peers):
+    peers = [runs.nearest(peer.rate), peer]
 both = " and ".join(f"{x.potential} at {x.label}" for x in peers)
 apart = (
     " No run of this page has the rate of ReaxFF; the nearest stands beside "
