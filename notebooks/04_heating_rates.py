@@ -411,7 +411,7 @@ tables_of_runs.pressures(shown) if beside else None
 wanted = [peer_run] if peer_run else []
 plans = catalogue.runs_alike(wanted, structure=structure)
 peers = [by_name.run(peer_run, ranks=ranks) for _ in plans]
-for peer in list(peers):
+for peer in peers:
     peers = [runs.nearest(peer.rate), peer]
 both = " and ".join(f"{x.potential} at {x.label}" for x in peers)
 apart = (
