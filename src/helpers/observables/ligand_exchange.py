@@ -336,8 +336,8 @@ def bonds(
     ------
     Unfit
         The arrays do not fit together, there are no frames, a value is NaN, an element is absent,
-        ``release`` is below ``cutoff``, or positions jump by 0.7 of a cell between frames
-        (wrapped, or not consecutive).
+        ``release`` is below ``cutoff``, or positions jump by half a cell between frames, by
+        0.7 of one where they reach over more than a cell (wrapped, or not consecutive).
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     if release < cutoff:
@@ -381,13 +381,15 @@ def _next(held, atom, partner, distance, cutoff) -> np.ndarray:
 
 
 def _refuse_jumps(positions, cells) -> None:
+    everywhere = [frame @ np.linalg.inv(cell) for frame, cell in zip(positions, cells, strict=True)]
+    # Positions that reach over more than a cell are not wrapped; in 0.6 ps a fragment of a hot melt
+    # may then really go half of a cell of 15 A.
+    unwrapped = np.ptp(everywhere, axis=(0, 1)).max() > 1.2
+    largest = 0.7 if unwrapped else 0.5
     previous = None
-    for frame, cell in zip(positions, cells, strict=True):
-        fractional = frame @ np.linalg.inv(cell)
+    for fractional in everywhere:
         jump = 0.0 if previous is None else np.abs(fractional - previous).max()
-        # a wrapped atom jumps by a whole cell less its own way; a fragment of a hot melt may go
-        # half of a cell of 15 A in 0.6 ps
-        if jump > 0.7:
+        if jump > largest:
             raise Unfit(
                 f"an atom moves by {jump:.2f} of a cell from one frame to the next: exchange needs "
                 "unwrapped positions of consecutive frames (trajectory.read gives them)"
