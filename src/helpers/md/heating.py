@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import math
 import re
 import shutil
@@ -43,6 +44,7 @@ from helpers.md.run import Run
 from helpers.observables import neighbors
 
 _LOG = "lammps.log"
+CARD = "card.json"  # of a run of `helpers.recipes.card_runs`: who gave the forces
 _INTEGRATING = "Per MPI rank memory allocation"  # what LAMMPS says where a run begins
 _LEFT_PHYSICS = re.compile(
     r"^ERROR(?: on proc \d+)?: (?:Lost atoms|Non-numeric (?:atom coords|box dimensions|pressure)"
@@ -233,9 +235,10 @@ def _made(
         if not exploded and (found := _collapse(directory)):
             progress.step, exploded = found
     _close(directory, heating, progress, exploded)
-    return _facts(directory, heating, atoms, progress, ranks, threads, exploded) | {
-        "fused": whole is not None
-    }
+    facts = _facts(directory, heating, atoms, progress, ranks, threads, exploded)
+    if (directory / CARD).is_file():
+        facts["forces_by"] = json.loads((directory / CARD).read_text())
+    return facts | {"fused": whole is not None}
 
 
 def _unit_cell(heating: HeatingRun) -> HeatingRun:
@@ -255,7 +258,7 @@ def _prepare(
     (directory / "in.heating").write_text(lammps_input.script(heating))
     start = directory / "start.data"
     if before:
-        _go_on(before.directory, start)
+        go_on(before.directory, start)
     else:
         style = heating.force_field.atom_style
         lammps.write_data(start, atoms, style, heating.hydrogen_mass_u)
@@ -265,8 +268,21 @@ def _prepare(
         link.symlink_to(model.resolve())
 
 
-def _go_on(before: Path, start: Path) -> None:
-    """Where the run ``before`` ended, as the start of another."""
+def go_on(before: Path, start: Path) -> None:
+    """Where a run ended, as the start of another.
+
+    Parameters
+    ----------
+    before : Path
+        Directory of the finished run.
+    start : Path
+        LAMMPS' data file that is written.
+
+    Raises
+    ------
+    DamagedRun
+        The run kept no such end.
+    """
     end = before / f"{lammps_input.END}.gz"
     if not end.is_file():
         raise DamagedRun(
@@ -443,6 +459,7 @@ def _tidy(directory: Path, heating: HeatingRun) -> None:
         "lammps.out",
         "progress.json",
         "recipe.json",
+        CARD,
         ".lammps",
         *lammps_input.links(heating),
         *(file.name for file in directory.glob("restart.*")),

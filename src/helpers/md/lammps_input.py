@@ -11,7 +11,12 @@ END = "end.data"  # positions, velocities and cell that a run ended with
 _MINIMISATIONS = 3  # one after another: the cell of each is the reference of its strain
 
 
-def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float = 1.0) -> str:
+def script(
+    heating: protocol.HeatingRun,
+    first: int = 0,
+    restart_every_ps: float = 1.0,
+    forces: list[str] | None = None,
+) -> str:
     """The LAMMPS input of a run, from a given step on.
 
     Parameters
@@ -22,6 +27,8 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
         Step of the restart file; 0 starts from ``start.data``.
     restart_every_ps : float
         Simulated time between restart files, ps.
+    forces : list of str, optional
+        Lines that give the forces; by default those of the run's force field.
 
     Returns
     -------
@@ -29,6 +36,8 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
         The input, in metal units.
     """
     r = heating
+    if forces is None:
+        forces = r.force_field.lines(*links(r), every=r.steps(r.deviation_every_ps))
     p0_v = f"{r.pressure_bar!r}*vol/{units.EV_PER_A3_IN_BAR!r}"
     lines = [
         "units metal",
@@ -37,7 +46,7 @@ def script(heating: protocol.HeatingRun, first: int = 0, restart_every_ps: float
         "box tilt large",
         f"read_restart restart.{first}" if first else "read_data start.data",
         *([] if first else _triclinic(r)),
-        *r.force_field.lines(*links(r), every=r.steps(r.deviation_every_ps)),
+        *forces,
         "neighbor 1.0 bin",
         "neigh_modify every 5 delay 0 check yes",
         f"timestep {r.timestep_fs / 1000!r}",

