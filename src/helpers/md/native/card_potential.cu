@@ -155,7 +155,7 @@ Model read_model(const char* name) {
   if (whole[0] != 0x5A494634 || whole[1] != 1) fail("not a file of weights of this version");
   m.types = whole[2], m.channels = whole[3], m.axis = whole[4], m.hidden = whole[5];
   m.rows = whole[6], m.sum_of_sel = whole[7];
-  if (m.channels > WIDE || m.types > card::TYPES) fail("more channels or elements than expected");
+  if (m.channels > WIDE || m.types > 4) fail("more channels or elements than expected");
   const auto real = read<float>(file, 4);
   m.rcut = real[0], m.smooth = real[1], m.low = real[2], m.step = real[3];
   const auto sel = read<int>(file, m.types);
@@ -189,14 +189,19 @@ Model read_model(const char* name) {
 
 // ---------------------------------------------------------------------- a group of runs
 
-struct Pair {
-  float e[4];  // normalised environment
-  float d[3];  // from the atom to its neighbour, A
+struct alignas(16) Four {
+  float v[4];
+};
+
+struct alignas(16) Pair {
+  Four e;           // normalised environment
   float x, beyond;  // in its interval of the table, and beyond its ends
+  int row;          // of the tables, that of its type included; -1: further than the cutoff
+  unsigned one;     // one neighbour of its type, as `missing` counts them
+  float d[3];       // from the atom to its neighbour, A
   float radial;     // d e_0 / dr / r
   float direction, direction_slope;  // q = e_m / d_m, and dq/dr / r
-  int row;          // of the tables, that of its type included; -1: further than the cutoff
-  int type;
+  float unused[2];
 };
 
 struct Atoms {  // all of a group, on the card
@@ -309,9 +314,11 @@ struct Environment {  // of each place in each list
       a.forces[3 * i] = a.forces[3 * i + 1] = a.forces[3 * i + 2] = 0;
       if (a.under_way[place]) {
         float way = 0;
+        double since[3];  // LAMMPS may have put the atom to the other side of the cell
+        nearest_image(a.cells + 9 * place, a.inverse + 9 * place, a.reference + 3 * i,
+                      a.positions + 3 * i, since);
         for (int c = 0; c < 3; ++c) {
-          const float d = (float)(a.positions[3 * i + c] - a.reference[3 * i + c]);
-          way += d * d;
+          way += (float)(since[c] * since[c]);
         }
 #ifdef __CUDACC__
         atomicMax(a.moved, __float_as_uint(way));
@@ -343,20 +350,20 @@ struct Environment {  // of each place in each list
     }
     const float value = sw * inverse, change = (slope - value) * inverse;  // s, ds/dr
     const float dev = m.deviation[type], dir = m.of_direction[type];
-    b.e[0] = (value - m.mean[type]) / dev;
+    b.e.v[0] = (value - m.mean[type]) / dev;
     b.radial = change / dev * inverse;
     b.direction = value * inverse / dir;
     b.direction_slope = (change - value * inverse) * inverse * inverse / dir;
     for (int c = 0; c < 3; ++c) {
       b.d[c] = (float)d[c];
-      b.e[c + 1] = b.direction * b.d[c];
+      b.e.v[c + 1] = b.direction * b.d[c];
     }
-    const int row = min(max((int)floorf((b.e[0] - m.low) / m.step), 0), m.rows - 1);
-    const float x = b.e[0] - (m.low + row * m.step);
+    const int row = min(max((int)floorf((b.e.v[0] - m.low) / m.step), 0), m.rows - 1);
+    const float x = b.e.v[0] - (m.low + row * m.step);
     b.x = fminf(fmaxf(x, 0.0f), m.step);
     b.beyond = x - b.x;
     b.row = other * m.rows + row;
-    b.type = other;
+    b.one = 1u << 8 * other;
   }
 #ifndef __CUDACC__
   static int min(int a, int b) { return a < b ? a : b; }
@@ -387,19 +394,21 @@ struct Describe {  // T of each atom, 32 channels at a time
     const float empty_x = e0 - (m.low + empty_row * m.step);
     for (int k = 32 * chunk + lane; k < 32 * (chunk + 1); k += LANES) {
       float t0 = 0, t1 = 0, t2 = 0, t3 = 0;
-      int missing[card::TYPES];
-      for (int t = 0; t < m.types; ++t) missing[t] = m.sel[t];
+      unsigned found = 0;
       for (int at = 0; at < n; ++at) {
         const Pair& b = pairs[at];
-        if (b.row < 0) continue;
-        for (int t = 0; t < card::TYPES; ++t) missing[t] -= t == b.type;
-        const float g = value_of(m.tables + (long)b.row * COEFFICIENTS * WIDE + k, b.x, b.beyond);
-        t0 += g * b.e[0], t1 += g * b.e[1], t2 += g * b.e[2], t3 += g * b.e[3];
+        const int row = b.row;
+        if (row < 0) continue;
+        const Four e = b.e;
+        found += b.one;
+        const float g = value_of(m.tables + (long)row * COEFFICIENTS * WIDE + k, b.x, b.beyond);
+        t0 += g * e.v[0], t1 += g * e.v[1], t2 += g * e.v[2], t3 += g * e.v[3];
       }
       for (int t = 0; t < m.types; ++t) {
-        if (missing[t] < 0) a.results[card::RESULTS * place + 7] = 1;
+        const int missing = m.sel[t] - (int)(found >> 8 * t & 255);
+        if (missing < 0) a.results[card::RESULTS * place + 7] = 1;
         const long row = (long)t * m.rows + empty_row;
-        t0 += value_of(m.tables + row * COEFFICIENTS * WIDE + k, empty_x, 0) * e0 * missing[t];
+        t0 += value_of(m.tables + row * COEFFICIENTS * WIDE + k, empty_x, 0) * e0 * missing;
       }
       const float share = 1.0f / m.sum_of_sel;
       float* T = a.T + a.row(place, s, type) * 4 * WIDE + k;
@@ -484,60 +493,61 @@ struct DescribeBack {  // dT from dX
   }
 };
 
-struct Force {  // by each pair; d keeps what the atom itself has of it
+struct Force {  // of the pairs of each atom
   Atoms a;
   Model m;
-  BOTH void operator()(long item, int lane) const {
-    const long i = item / MOST;
-    const int at = item % MOST, place = i / a.atoms, s = i % a.atoms;
-    if (at >= a.count[i]) return;
-    Pair& b = a.pairs[item];
-    if (b.row < 0) return;
-    const float* dT = a.dT + a.row(place, s, a.type_of(s)) * 4 * WIDE;
-    const float* table = m.tables + (long)b.row * COEFFICIENTS * WIDE;
-    float by_e0 = 0, by0 = 0, by1 = 0, by2 = 0;
-    for (int k = lane; k < WIDE; k += LANES) {
-      const float* c = table + k;
-      const float slope = c[WIDE] + (2 * c[2 * WIDE] + (3 * c[3 * WIDE] + (4 * c[4 * WIDE] + 5 * c[5 * WIDE] * b.x) * b.x) * b.x) * b.x;
-      const float g = value_of(c, b.x, b.beyond);
-      const float r0 = dT[k], r1 = dT[WIDE + k], r2 = dT[2 * WIDE + k], r3 = dT[3 * WIDE + k];
-      by_e0 += slope * (r0 * b.e[0] + r1 * b.e[1] + r2 * b.e[2] + r3 * b.e[3]) + g * r0;
-      by0 += g * r1, by1 += g * r2, by2 += g * r3;
-    }
-    const float share = 1.0f / m.sum_of_sel;
-    by_e0 = warp_sum(by_e0) * share, by0 = warp_sum(by0) * share;
-    by1 = warp_sum(by1) * share, by2 = warp_sum(by2) * share;
-    if (lane) return;
-    const float along = by_e0 * b.radial + (by0 * b.d[0] + by1 * b.d[1] + by2 * b.d[2]) * b.direction_slope;
-    const float by[3] = {by0, by1, by2};
-    float* other = a.forces + 3 * ((long)place * a.atoms + a.list[item]);
-    for (int c = 0; c < 3; ++c) {
-      const float gradient = along * b.d[c] + b.direction * by[c];
-      b.e[c] = gradient;
-      add(other + c, -gradient);
-    }
-  }
-};
-
-struct Own {  // what an atom has of its own pairs, and the virial
-  Atoms a;
   BOTH void operator()(long i, int lane) const {
-    const int n = a.count[i];
-    float f[3] = {0, 0, 0}, w[6] = {0, 0, 0, 0, 0, 0};
-    const Pair* pairs = a.pairs + i * MOST;
-    for (int at = lane; at < n; at += LANES) {
-      const Pair& b = pairs[at];
-      if (b.row < 0) continue;
-      for (int c = 0; c < 3; ++c) f[c] += b.e[c];
-      w[0] -= b.e[0] * b.d[0], w[1] -= b.e[1] * b.d[1], w[2] -= b.e[2] * b.d[2];
-      w[3] -= b.e[0] * b.d[1], w[4] -= b.e[0] * b.d[2], w[5] -= b.e[1] * b.d[2];
+    const int place = i / a.atoms, s = i % a.atoms, n = a.count[i];
+    if (!n) return;
+    constexpr int EACH = WIDE / LANES;  // channels of a lane
+    float r[EACH][4], f[3] = {0, 0, 0}, w[6] = {0, 0, 0, 0, 0, 0};
+    const float* dT = a.dT + a.row(place, s, a.type_of(s)) * 4 * WIDE + lane;
+    for (int k = 0; k < EACH; ++k) {
+      for (int c = 0; c < 4; ++c) r[k][c] = dT[c * WIDE + k * LANES];
     }
-    for (int c = 0; c < 3; ++c) f[c] = warp_sum(f[c]);
-    for (int c = 0; c < 6; ++c) w[c] = warp_sum(w[c]);
-    if (lane || !n) return;
+    const Pair* pairs = a.pairs + i * MOST;
+    const float share = 1.0f / m.sum_of_sel;
+    for (int at = 0; at < n; ++at) {
+      const Pair& b = pairs[at];
+      const int row = b.row;
+      if (row < 0) continue;
+      const Four e = b.e;
+      const float x = b.x, beyond = b.beyond;
+      const float* table = m.tables + (long)row * COEFFICIENTS * WIDE + lane;
+      float by_e0 = 0, by0 = 0, by1 = 0, by2 = 0;
+#ifdef __CUDACC__
+#pragma unroll
+#endif
+      for (int k = 0; k < EACH; ++k) {
+        const float* c = table + k * LANES;
+        const float c1 = c[WIDE], c2 = c[2 * WIDE], c3 = c[3 * WIDE], c4 = c[4 * WIDE],
+                    c5 = c[5 * WIDE];
+        const float slope = c1 + (2 * c2 + (3 * c3 + (4 * c4 + 5 * c5 * x) * x) * x) * x;
+        float g = c[0] + (c1 + (c2 + (c3 + (c4 + c5 * x) * x) * x) * x) * x;
+        g += slope * beyond;
+        by_e0 += slope * (r[k][0] * e.v[0] + r[k][1] * e.v[1] + r[k][2] * e.v[2] + r[k][3] * e.v[3]) +
+                 g * r[k][0];
+        by0 += g * r[k][1], by1 += g * r[k][2], by2 += g * r[k][3];
+      }
+      // only what stands along each axis is summed over the lanes
+      const float q = b.direction, p = b.direction_slope;
+      const float d[3] = {b.d[0], b.d[1], b.d[2]};
+      const float along = by_e0 * b.radial + (by0 * d[0] + by1 * d[1] + by2 * d[2]) * p;
+      const float gradient[3] = {warp_sum((along * d[0] + q * by0) * share),
+                                 warp_sum((along * d[1] + q * by1) * share),
+                                 warp_sum((along * d[2] + q * by2) * share)};
+      for (int c = 0; c < 3; ++c) f[c] += gradient[c];
+      w[0] -= gradient[0] * d[0], w[1] -= gradient[1] * d[1], w[2] -= gradient[2] * d[2];
+      w[3] -= gradient[0] * d[1], w[4] -= gradient[0] * d[2], w[5] -= gradient[1] * d[2];
+      if (lane < 3) {
+        float* other = a.forces + 3 * ((long)place * a.atoms + a.list[i * MOST + at]);
+        for (int c = lane; c < 3; c += LANES) add(other + c, -gradient[c]);
+      }
+    }
+    if (lane) return;
     for (int c = 0; c < 3; ++c) add(a.forces + 3 * i + c, f[c]);
-    double* r = a.results + card::RESULTS * (i / a.atoms);
-    for (int c = 0; c < 6; ++c) add(r + 1 + c, (double)w[c]);
+    double* results = a.results + card::RESULTS * place;
+    for (int c = 0; c < 6; ++c) add(results + 1 + c, (double)w[c]);
   }
 };
 
@@ -699,8 +709,7 @@ struct Worker {
     for (int t = 0; t < m.types; ++t) net(t);
 #endif
     each(stream, all * m.channels, DescribeBack{a, m});
-    each_warp(stream, all * MOST, Force{a, m});
-    each_warp(stream, all, Own{a});
+    each_warp(stream, all, Force{a, m});
     out(card::at<float>(header, group->forces), a.forces, 3 * all * sizeof(float));
     out(card::at<double>(header, group->results), a.results, card::RESULTS * a.places * sizeof(double));
     out(moved_here, a.moved, sizeof(unsigned));
