@@ -103,15 +103,18 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "card",
         _card,
-        "labels and trainings on another machine with a graphics card: pack, take back",
+        "labels, trainings, runs on another machine with a graphics card: pack, take back",
         profile=False,
     )
-    sub.add_argument("what", choices=["structures", "labels", "job", "potential"], help=(
-        "structures: FILE for the sampled frames of the sets; labels: FILE of their labels; "
-        "job: FILE for the training of a potential; potential: FILE is the folder of its result"
-    ))  # fmt: skip
+    sub.add_argument(
+        "what",
+        choices=["structures", "labels", "job", "potential", "runs", "made"],
+        help="structures: FILE for the sampled frames of the sets; labels: FILE of their labels; "
+        "job: FILE for the training of a potential; potential: FILE is the folder of its result; "
+        "runs: FILE for heating runs; made: FILE is the folder of what became of them",
+    )
     sub.add_argument("file", type=Path, help="what is written, or what came back")
-    sub.add_argument("names", nargs="+", help="sets, or one potential")
+    sub.add_argument("names", nargs="*", help="sets, one potential, or runs; none for made")
     sub.add_argument("--seconds", type=_positive, help="job: time to fill instead of steps")
     for name, do, text in (
         ("run", _run, "make, resume or reuse a heating run by its name"),
@@ -483,10 +486,22 @@ def _potential(options) -> int:
 
 
 def _card(options) -> int:
-    from helpers.recipes import graphics_card
+    from helpers.recipes import card_runs, graphics_card
 
     file, names = options.file, options.names
-    if options.what == "structures":
+    if bool(names) == (options.what == "made"):
+        raise errors.Unfit(
+            "made takes no names, it has what came back"
+            if names
+            else f"{options.what} needs names: of sets, of a potential, or of runs"
+        )
+    if options.what == "runs":
+        for group in card_runs.pack(names, file):
+            lines, places = len(group["jobs"]), group["places"]
+            print(f"{group['atoms']} atoms: {lines} lines of runs, {places} at a time")
+    elif options.what == "made":
+        card_runs.take(file)
+    elif options.what == "structures":
         print(f"{paths.relative(file)}: {graphics_card.structures(names, file)} structures")
     elif options.what == "labels":
         for written in graphics_card.take_labels(names, file):

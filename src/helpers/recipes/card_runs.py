@@ -183,7 +183,7 @@ def take(folder: Path) -> dict[str, str]:
     if not (folder / "facts.json").is_file():
         raise NotThere(f"{folder} holds no facts.json; name the folder that came back")
     facts = json.loads((folder / "facts.json").read_text())
-    outcome = {}
+    outcome, whole = {}, []
     for file in sorted(folder.glob("runs*.npz")):
         with np.load(file) as came:
             names = sorted({key.split("/")[0] for key in came.files})
@@ -193,12 +193,27 @@ def take(folder: Path) -> dict[str, str]:
                     for k in came.files
                     if k.startswith(f"{name}/")
                 }
-                outcome[name] = _take(name, content, facts)
-                print(f"{name}: {outcome[name]}", flush=True)
+                outcome[name] = _put(name, content, facts)
+                if not outcome[name]:
+                    whole.append(name)
+                else:
+                    print(f"{name}: {outcome[name]}", flush=True)
+    for name in sorted(whole, key=_depth):  # a run is closed after the one that it goes on from
+        made = heating.run(catalogue.run_recipe(name), ranks=1, threads=1, keep_exploded=True)
+        outcome[name] = f"finished, {paths.relative(made.directory)}"
+        print(f"{name}: {outcome[name]}", flush=True)
     return outcome
 
 
-def _take(name: str, content: dict[str, bytes], facts: dict) -> str:
+def _depth(name: str) -> int:
+    plan, depth = catalogue.run_recipe(name), 0
+    while plan.after:
+        plan, depth = plan.after, depth + 1
+    return depth
+
+
+def _put(name: str, content: dict[str, bytes], facts: dict) -> str:
+    """Put one run where it is found; what is to be said of it, nothing if it is whole."""
     plan = catalogue.run_recipe(name)
     recipe = plan.recipe()
     if facts["keys"].get(name) != provenance.key(recipe):
@@ -230,5 +245,4 @@ def _take(name: str, content: dict[str, bytes], facts: dict) -> str:
         provenance.write_text(directory / heating.CARD, json.dumps(by))
     if step < plan.total_steps:
         return f"came to step {step} of {plan.total_steps}; zif4 run {name} goes on"
-    made = heating.run(plan, ranks=1, threads=1, keep_exploded=True)
-    return f"finished, {paths.relative(made.directory)}"
+    return ""
