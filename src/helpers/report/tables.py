@@ -477,6 +477,8 @@ def machine(record: Mapping) -> str:
     """
     if "trained_on" in record:
         return record["trained_on"]["device"]
+    if "forces_by" in record:  # LAMMPS ran beside it
+        return f"forces: {record['forces_by']['device']}"
     hardware = record["hardware"]
     return f"{hardware['processor']}, {hardware['cores']} cores"
 

@@ -45,7 +45,7 @@ def made(runs) -> tuple[pd.DataFrame, str]:
             "made": run.provenance["made"][:10],
             "time (min)": f"{run.provenance['seconds'] / 60:.1f}",
             "ranks x threads": f"{run.provenance['ranks']} x {run.provenance['threads']}",
-            "processor": run.provenance["hardware"]["processor"],
+            "processor": tables.machine(run.provenance),
         }
         for run in runs
     ]
