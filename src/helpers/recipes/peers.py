@@ -88,6 +88,34 @@ def end_of(run: Run, last: int = 10) -> Model:
     return Model(list(zip(frames.positions, frames.cells, strict=True)), frames.symbols)
 
 
+def by_temperature(seeds_of_one: Iterable[Run], edges_K: Sequence[float]) -> dict[float, list]:
+    """Snapshots of heated runs in windows of temperature, all seeds together.
+
+    Parameters
+    ----------
+    seeds_of_one : iterable of Run
+        Runs of the same atoms along the same ramp.
+    edges_K : sequence of float
+        Edges of the windows, K.
+
+    Returns
+    -------
+    dict of float to list
+        Middle of the window, C -> positions (A) and cell (A) of each of its snapshots; a window
+        without any is left out.
+    """
+    trajectories = [run.trajectory for run in seeds_of_one]
+    found = {}
+    for low, high in itertools.pairwise(edges_K):
+        frames: list = []
+        for trajectory in trajectories:
+            some = trajectory.between(low, high)
+            frames += zip(some.positions, some.cells, strict=True)
+        if frames:
+            found[(low + high) / 2 - 273.15] = frames
+    return found
+
+
 def seeds(names: Iterable[str]) -> dict[str, list[Run]]:
     """The finished seeds of runs; of what is not there one line says so.
 

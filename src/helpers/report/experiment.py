@@ -327,17 +327,46 @@ def first_peaks(glass: HeatedGlass) -> pd.DataFrame:
     Unfit
         A temperature shows no peak.
     """
+    return _peaks(glass.temperatures_C, glass.F, glass.D)
+
+
+def first_peaks_of_models(frames: Mapping[float, list], symbols) -> pd.DataFrame:
+    """The first peak of F(Q) of a model at several temperatures, as `first_peaks` of the glass.
+
+    Parameters
+    ----------
+    frames : mapping of float to list
+        Temperature, C -> positions and cell of each frame, A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+
+    Returns
+    -------
+    DataFrame
+        As `first_peaks`.
+
+    Raises
+    ------
+    Unfit
+        As `first_peaks` and `as_measured.seen`.
+    """
+    curves = [model(some, symbols) for some in frames.values()]
+    return _peaks(list(frames), [curve.F for curve in curves], [curve.D for curve in curves])
+
+
+def _peaks(temperatures_C, F, D) -> pd.DataFrame:
+    glass = heated_glass()
     bonds = (glass.r_A > 1.2) & (glass.r_A < 1.6)
     rows = []
-    for n, temperature in enumerate(glass.temperatures_C):
-        peak = diffraction_peak.first_peak(glass.Q_per_A, glass.F[n])
+    for temperature, of_Q, of_r in zip(temperatures_C, F, D, strict=True):
+        peak = diffraction_peak.first_peak(glass.Q_per_A, of_Q)
         rows.append(
             {
                 "temperature_C": float(temperature),
                 "position_per_A": peak.position,
                 "height": peak.height,
                 "fwhm_per_A": peak.fwhm,
-                "ligand": float(glass.D[n][bonds].max()),
+                "ligand": float(of_r[bonds].max()),
             }
         )
     table = pd.DataFrame(rows)

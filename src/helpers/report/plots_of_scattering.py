@@ -76,7 +76,7 @@ def on_heating(glass: HeatedGlass, q_max: float = 4.0) -> Axes:
     return ax
 
 
-def first_peaks(table: pd.DataFrame) -> Figure:
+def first_peaks(table: pd.DataFrame, ours: pd.DataFrame | None = None) -> Figure:
     """Position, height and width of the first peak against temperature, one above the other.
 
     Parameters
@@ -84,6 +84,8 @@ def first_peaks(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Result of `experiment.first_peaks`; the height is that relative to the bonds of the ligand
         (``ratio``).
+    ours : DataFrame, optional
+        The same of runs, to be set beside.
 
     Returns
     -------
@@ -95,12 +97,16 @@ def first_peaks(table: pd.DataFrame) -> Figure:
         panels = figure.subplots(3, 1, sharex=True)
     shown = {
         "position_per_A": ("position", "1/A"),
-        "ratio": ("height (31 °C: 1)", "-"),
+        "ratio": ("height (coldest: 1)", "-"),
         "fwhm_per_A": ("width", "1/A"),
     }
     for panel, (column, what) in zip(panels, shown.items(), strict=True):
-        panel.plot(table["temperature_C"], table[column], "o-", ms=4)
+        panel.plot(table["temperature_C"], table[column], "o-", ms=4, label="measured")
+        if ours is not None:
+            panel.plot(ours["temperature_C"], ours[column], "s--", ms=4, label="our glass, heated")
         panel.set_ylabel(style.label(*what))
+    if ours is not None:
+        panels[0].legend(frameon=False)
     panels[-1].set_xlabel(style.label("temperature", "°C"))
     return figure
 
