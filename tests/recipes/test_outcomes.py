@@ -22,7 +22,7 @@ def test_a_shipped_run_has_its_row(build):
     assert row["end_K"] == 2100
     again = outcomes.of(folder, trials=1)  # from build/validation/outcomes.json
     np.testing.assert_equal(again, row)
-    assert outcomes.of(paths.shipped("runs", "atp-nvt-300K"), trials=1) is None  # it has no ramp
+    assert outcomes.of(paths.shipped("runs", "nvt-1200K"), trials=1) is None  # it has no ramp
 
 
 def test_runs_that_are_alike_are_found_and_what_was_before_the_ramp(build):

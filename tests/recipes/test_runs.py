@@ -256,10 +256,10 @@ def test_all_else_is_shared_and_a_named_run_stands_in():
 
 def test_the_run_that_a_page_asks_for_is_the_shipped_one():
     values = chapters.values("05_low_density_phase", "small")
-    values |= {"potential": "round-8", "heating_rate": 20.0, "seed": 1}
+    values |= {"heating_rate": 20.0, "seed": 1}
     found = runs.of_page(values)
-    assert found.name == "round-8-20Kps-seed1"
-    assert runs.of_page(values, seed=2).name == "round-8-20Kps-seed2"
+    assert found.name == "claims-20Kps-seed1"
+    assert runs.of_page(values, seed=2).name == "claims-20Kps-seed2"
     assert [run.name for run in runs.made([found.recipe])] == [found.name]
 
 
