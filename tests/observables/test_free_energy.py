@@ -111,3 +111,113 @@ def test_what_is_no_table_of_pressures():
         free_energy.isotherms(double_well([300], volumes=[18, 19, 20]))
     with pytest.raises(ValueError, match="positive error"):
         free_energy.isotherms(double_well([300], error=0))
+
+
+def harmonic(temperatures, B=0.03, expansion=1e-3, error=0.0003, V0=16.0):
+    """P = B (V0 + expansion T - V) in eV/A^3: G is a parabola, V fluctuates by sqrt(kT / N B)."""
+    V = np.linspace(14.5, 20.5, 8)
+    rows = [
+        (T, v, B * (V0 + expansion * T - v) * BAR, error * BAR) for T in temperatures for v in V
+    ]
+    return pd.DataFrame(rows, columns=["temperature_K", "volume_A3", "pressure_bar", "error_bar"])
+
+
+def test_a_harmonic_cell_expands_and_opens_without_a_jump():
+    """Mean volume 16 + T / 1000, which passes 17.2 at 1200 K."""
+    curves = free_energy.isotherms(harmonic([300, 600, 900, 1200, 1500, 1800]))
+    found = free_energy.equilibrium(curves, 272, through_A3=17.2, n_bootstrap=200)
+    T = found.table["temperature_K"]
+    np.testing.assert_allclose(found.table["volume_A3"], 16 + T / 1000, atol=2e-3)
+    assert (found.table["minima"] == 1).all() and found.order == "continuous"
+    assert found.temperature_K == pytest.approx(1200, abs=3)
+    assert found.low_K < 1200 < found.high_K < found.low_K + 100
+    assert np.isnan(found.coexistence.temperature_K)
+    # an error of 0.3 meV/A^3 in the pressure over a stiffness of 30 meV/A^4
+    assert 0.003 < found.table["error_A3"].iloc[2] < 0.012
+    pressed = free_energy.equilibrium(curves, 272, 0.03 * 0.5 * BAR, 17.2, n_bootstrap=50)
+    assert pressed.temperature_K == pytest.approx(1700, abs=5)
+    with pytest.raises(ValueError, match="one temperature at least"):
+        free_energy.equilibrium([], 272)
+
+
+def test_the_limits_of_the_temperature_hold_the_truth():
+    rng, inside = np.random.default_rng(5), 0
+    for _ in range(40):
+        table = harmonic([300, 900, 1500], error=2e-3)
+        table["pressure_bar"] += rng.normal(0, table["error_bar"])
+        curves = free_energy.isotherms(table)
+        found = free_energy.equilibrium(curves, 272, through_A3=16.9, n_bootstrap=100)
+        inside += found.low_K <= 900 <= found.high_K
+    assert inside >= 34  # 38 are expected of 40
+
+
+def test_an_ideal_gas_under_pressure_has_its_volume_of_equilibrium():
+    """N atoms in one cell: <V> = (N + 1) kT / p, far from the ends of the range."""
+    T, n = 1000.0, 272
+    kT, V = units.BOLTZMANN_EV_PER_K * T, np.linspace(10, 30, 60)
+    curve = free_energy.Isotherm(T, V, kT / V * BAR, np.full(60, 1e-3))
+    found = free_energy.equilibrium([curve], n, kT / 20 * BAR, n_bootstrap=20)
+    assert found.table["volume_A3"][0] == pytest.approx(20 * (n + 1) / n, rel=1e-4)
+    assert found.temperature_K == -np.inf and str(found).endswith("below 1000 K")
+
+
+def test_a_double_well_is_of_first_order_and_opens_where_both_are_equally_deep():
+    table = double_well([600, 750, 900, 1050, 1200])
+    curves = free_energy.isotherms(table)
+    found = free_energy.equilibrium(curves, 272, through_A3=20, n_bootstrap=60)
+    assert found.order == "first-order" and (found.table["two_minima"] == 1).all()
+    assert found.coexistence.temperature_K == pytest.approx(900, abs=3)
+    assert 750 < found.low_K <= found.temperature_K <= found.high_K < 1050
+    middle = found.table.set_index("temperature_K").loc[900]
+    kT = units.BOLTZMANN_EV_PER_K * 900
+    assert middle["barrier_kT"] == pytest.approx(272 / kT, rel=0.01)
+    assert list(found.table["volume_A3"].round(1)) == pytest.approx([19, 19, 20, 21, 21], abs=1)
+
+
+def test_noise_on_one_minimum_is_not_taken_for_two():
+    """A soft crystal: over a third of the range the pressure changes by less than its error."""
+    V = np.linspace(14.5, 20.5, 8)
+    soft = -3000 * ((V - 17) / 2) ** 3
+    rng, orders = np.random.default_rng(3), []
+    for _ in range(40):
+        curves = [free_energy.Isotherm(T, V, soft + rng.normal(0, 400, 8), np.full(8, 400.0))
+                  for T in (600.0, 900.0, 1200.0)]  # fmt: skip
+        found = free_energy.equilibrium(curves, 272, n_bootstrap=40)
+        orders.append(found.order)
+        assert found.table["barrier_below_kT"].ge(0).all()
+    assert orders.count("first-order") <= 3
+
+
+def test_a_lowest_g_at_the_end_of_the_range_is_a_limit():
+    table = harmonic([300, 900], V0=14)
+    below = free_energy.equilibrium(free_energy.isotherms(table), 272, n_bootstrap=20)
+    assert list(below.table["limit"]) == ["<", ""] and below.temperature_K == np.inf
+    above = free_energy.equilibrium(
+        free_energy.isotherms(harmonic([300, 900], V0=21)), 272, n_bootstrap=20
+    )
+    assert list(above.table["limit"]) == [">", ">"] and above.temperature_K == -np.inf
+
+
+def test_a_pressure_added_as_a_function_of_the_volume_moves_the_volume():
+    curve = free_energy.isotherms(harmonic([600]))[0]
+    moved = curve.shifted(lambda V: 0.03 * (0 * V + 0.4) * BAR)
+    np.testing.assert_allclose(moved.minima_A3() - curve.minima_A3(), 0.4, atol=1e-6)
+    np.testing.assert_allclose(
+        moved.free_energy_eV(20.5) - curve.free_energy_eV(20.5), -0.03 * 0.4 * 6, rtol=1e-9
+    )
+    p, error, stable = free_energy.pressure_of(curve, 18.6)
+    assert p == pytest.approx(0.03 * -2 * BAR) and stable and 0 < error < 2 * curve.errors_bar[0]
+    assert np.isfinite(free_energy.pressure_of(curve, 20.52)[0])
+    assert np.isnan(free_energy.pressure_of(curve, 22)[0])
+    assert not free_energy.pressure_of(free_energy.isotherms(double_well([900]))[0], 20)[2]
+
+
+def test_two_sizes_are_compared_where_both_have_been():
+    small = harmonic([300, 900]).assign(n_atoms=272)
+    large = harmonic([900]).iloc[::2].assign(n_atoms=2176)
+    large["pressure_bar"] += 100
+    both = free_energy.compared(pd.concat([large, small]))
+    assert len(both) == 4 and set(both["n_atoms"]) == {2176}
+    np.testing.assert_allclose(both["difference_bar"], 100)
+    np.testing.assert_allclose(both["error_bar"], 2**0.5 * 0.0003 * BAR)
+    assert free_energy.compared(small).empty

@@ -14,7 +14,8 @@ do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,8 @@ from helpers import units
 from helpers.errors import Unfit
 
 _GRID = 400
+THROUGH_A3 = 18.0  # of an atom: half way between the dense crystal and the open one
+_SURE = 0.95  # share of the draws
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,24 @@ class Isotherm:
         ends = self.gibbs_eV(minima[[0, -1]], pressure_bar)
         return float(self.gibbs_eV(V, pressure_bar).max() - ends.max())
 
+    def shifted(self, added: Callable[[np.ndarray], np.ndarray]) -> Isotherm:
+        """A copy with a pressure added that is a function of the volume, such as a correction.
+
+        At constant volume an energy that depends on the volume alone changes the weight of no
+        configuration, so that nothing has to be simulated again.
+
+        Parameters
+        ----------
+        added : callable
+            Volumes, A^3 -> pressures, bar.
+
+        Returns
+        -------
+        Isotherm
+            The copy, with the same errors.
+        """
+        return replace(self, pressures_bar=self.pressures_bar + added(self.volumes_A3))
+
     def drawn(self, rng: np.random.Generator) -> Isotherm:
         """A copy whose pressures are drawn from their errors.
 
@@ -243,8 +264,9 @@ class Coexistence:
         Pressure, bar.
     phases : DataFrame
         A row for each temperature: ``temperature_K``, ``dense_A3``, ``open_A3``, ``difference_eV``
-        (G of the open minus that of the dense phase) and ``barrier_eV`` with their errors, and
-        ``two_minima``, the share of the bootstrap samples with two minima.
+        (G of the open minus that of the dense phase) and ``barrier_eV``; where there are two minima
+        at one temperature or more, their errors, too, and ``two_minima``, the share of the
+        bootstrap samples with two minima.
     reason : str
         What was found, in a sentence.
     """
@@ -286,6 +308,13 @@ def coexistence(
     """
     rng = np.random.default_rng(seed)
     plain = _phases(curves, pressure_bar)
+    if not plain["difference_eV"].notna().any():
+        return Coexistence(
+            np.nan, np.nan, pressure_bar, plain,
+            f"one minimum of G at every temperature from {plain['temperature_K'].min():g} to "
+            f"{plain['temperature_K'].max():g} K and {pressure_bar:g} bar: no transition of first "
+            "order between the volumes looked at",
+        )  # fmt: skip
     draws = [_phases([c.drawn(rng) for c in curves], pressure_bar) for _ in range(n_bootstrap)]
     both = np.array([np.isfinite(d["difference_eV"]) for d in draws])
     rows = plain.assign(two_minima=both.mean(axis=0))
@@ -297,13 +326,6 @@ def coexistence(
         ]
     at, tried = _zero(plain), np.array([_zero(d) for d in draws])
     found = np.isfinite(tried)
-    if not (plain["difference_eV"].notna()).any():
-        return Coexistence(
-            np.nan, np.nan, pressure_bar, rows,
-            f"one minimum of G at every temperature from {rows['temperature_K'].min():g} to "
-            f"{rows['temperature_K'].max():g} K and {pressure_bar:g} bar: no transition of first "
-            "order between the volumes looked at",
-        )  # fmt: skip
     if not np.isfinite(at) or found.mean() < 0.5:
         which = rows[rows["difference_eV"].notna()]
         return Coexistence(
@@ -351,3 +373,226 @@ def _zero(phases: pd.DataFrame) -> float:
     zero = -at / slope
     spare = np.diff(np.sort(phases["temperature_K"])).max() / 2
     return float(zero) if T.min() - spare <= zero <= T.max() + spare else np.nan
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """What a cell of some size does at one pressure, from its isotherms.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each temperature. temperature_K; volume_A3 and error_A3, the mean volume of an
+        atom; ``limit``, "<" or ">" where the lowest G lies at the smallest or the largest volume
+        looked at, so that the true volume may lie beyond, else empty; minima, the number of minima
+        of G; one_minimum and two_minima, the shares of the draws that have one and that have more;
+        barrier_kT and barrier_error_kT (of the draws that have one) between the outer minima, NaN
+        where there is one; barrier_below_kT, above which it lies in 5 % of the draws (a draw with
+        one minimum has none).
+    temperature_K : float
+        Temperature at which the mean volume passes `through_A3`, K; infinite if it lies beyond the
+        highest temperature, minus infinite below the lowest.
+    low_K, high_K : float
+        Its 95 % limits, K, infinite likewise.
+    through_A3 : float
+        Volume of an atom that is passed, A^3.
+    order : str
+        "first-order", "continuous" or "cannot tell".
+    coexistence : Coexistence
+        Where both phases are equally deep, if there are two.
+    """
+
+    table: pd.DataFrame
+    temperature_K: float
+    low_K: float
+    high_K: float
+    through_A3: float
+    order: str
+    coexistence: Coexistence
+
+    def __str__(self) -> str:
+        limits = [_kelvins(at, self.table["temperature_K"]) for at in (self.low_K, self.high_K)]
+        passes = _kelvins(self.temperature_K, self.table["temperature_K"])
+        between = f" (95 %: {limits[0]} to {limits[1]})" if limits[0] != limits[1] else ""
+        return f"the mean volume passes {self.through_A3:g} Å³ an atom {passes}{between}"
+
+
+def equilibrium(
+    curves: Sequence[Isotherm],
+    n_atoms: int,
+    pressure_bar: float = 0.0,
+    through_A3: float = THROUGH_A3,
+    n_bootstrap: int = 500,
+    seed: int = 0,
+) -> Equilibrium:
+    r"""Equilibrium volumes, the number of minima of G, and the temperature at which a cell opens.
+
+    A cell of N atoms has the volume V with the probability :math:`\propto \exp(-N g(V) / k_B T)`, g
+    being G of an atom. Its mean passes ``through_A3`` in a straight line between two temperatures,
+    above which it stays above. All pressures are drawn from their errors. Two minima are shown
+    where 95 % of the draws have them and the barrier is larger than its error; one where 95 % have
+    one.
+
+    Parameters
+    ----------
+    curves : sequence of Isotherm
+        Isotherms with volumes of an atom, of one temperature or more.
+    n_atoms : int
+        Number of atoms N of the cell.
+    pressure_bar : float
+        Pressure of the barostat, bar.
+    through_A3 : float
+        Volume of an atom that is passed when the cell opens, A^3.
+    n_bootstrap : int
+        Number of draws.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    Equilibrium
+        The volumes and the temperature.
+
+    Raises
+    ------
+    Unfit
+        There is no isotherm.
+    """
+    if not len(curves):
+        raise Unfit("an equilibrium needs the pressures of one temperature at least")
+    curves = sorted(curves, key=lambda curve: curve.temperature_K)
+    rng = np.random.default_rng(seed)
+    rows, volumes = [], []
+    for curve in curves:
+        noise = rng.normal(0, curve.errors_bar[:, None], (len(curve.errors_bar), n_bootstrap))
+        noise[:, 0] = 0  # the first is what was measured
+        drawn = curve.pressures_bar[:, None] + noise - pressure_bar
+        mean, row = _weighed(curve, drawn, n_atoms)
+        volumes.append(mean)
+        rows.append({"temperature_K": curve.temperature_K} | row)
+    T = np.array([curve.temperature_K for curve in curves])
+    passes = np.array([_passes(T, one, through_A3) for one in np.transpose(volumes)])
+    low, high = np.quantile(passes, [0.025, 0.975], method="nearest")
+    table = pd.DataFrame(rows)
+    both = coexistence(list(curves), pressure_bar, n_bootstrap, seed)
+    two = (table["two_minima"] >= _SURE) & (table["barrier_kT"] > table["barrier_error_kT"])
+    order = "cannot tell"
+    if two.any() and np.isfinite(both.temperature_K):
+        order = "first-order"
+    elif (table["one_minimum"] >= _SURE).all():
+        order = "continuous"
+    return Equilibrium(
+        table, float(passes[0]), float(low), float(high), through_A3, order, both
+    )  # fmt: skip
+
+
+def _weighed(curve: Isotherm, pressures_bar: np.ndarray, n_atoms: int) -> tuple[np.ndarray, dict]:
+    """Mean volumes (D,) and the row of a temperature.
+
+    The pressures (M, D) are drawn, and those of the barostat are taken off.
+    """
+    V = np.linspace(curve.volumes_A3[0], curve.volumes_A3[-1], _GRID)
+    spline = CubicSpline(curve.volumes_A3, pressures_bar)
+    G = -spline.antiderivative()(V) / units.EV_PER_A3_IN_BAR
+    kT = units.BOLTZMANN_EV_PER_K * curve.temperature_K
+    G = (G - G.min(axis=0)) * n_atoms / kT
+    weight = np.exp(-G)
+    mean = np.trapezoid(V[:, None] * weight, V, axis=0) / np.trapezoid(weight, V, axis=0)
+    below = np.vstack([G[1:] > G[:-1], np.ones_like(G[:1], bool)])  # than the next volume
+    above = np.vstack([np.ones_like(G[:1], bool), G[:-1] >= G[1:]])  # not above the one before
+    minimum = below & above
+    many = minimum.sum(axis=0)
+    barrier = np.zeros(many.shape)
+    for draw in np.flatnonzero(many > 1):
+        ends = np.flatnonzero(minimum[:, draw])[[0, -1]]
+        barrier[draw] = G[ends[0] : ends[1] + 1, draw].max() - G[ends, draw].max()
+    with_one, at = barrier[many > 1], int(np.argmin(G[:, 0]))
+    return mean, {
+        "volume_A3": float(mean[0]),
+        "error_A3": float(mean[1:].std(ddof=1)),
+        "limit": {0: "<", _GRID - 1: ">"}.get(at, ""),
+        "minima": int(many[0]),
+        "one_minimum": float((many == 1).mean()),
+        "two_minima": float((many > 1).mean()),
+        "barrier_kT": float(barrier[0]) if many[0] > 1 else np.nan,
+        "barrier_error_kT": float(with_one.std(ddof=1)) if len(with_one) > 1 else np.nan,
+        "barrier_below_kT": float(np.quantile(barrier, _SURE)),
+    }
+
+
+def _passes(T: np.ndarray, volumes: np.ndarray, through: float) -> float:
+    """Temperature above which the volumes stay above a value, infinite where it lies outside."""
+    below = np.flatnonzero(volumes < through)
+    if not len(below):
+        return -np.inf
+    k = below[-1]
+    if k == len(T) - 1:
+        return np.inf
+    share = (through - volumes[k]) / (volumes[k + 1] - volumes[k])
+    return float(T[k] + share * (T[k + 1] - T[k]))
+
+
+def _kelvins(at: float, temperatures: pd.Series) -> str:
+    if np.isfinite(at):
+        return f"{at:.0f} K"
+    return f"above {temperatures.max():.0f} K" if at > 0 else f"below {temperatures.min():.0f} K"
+
+
+def pressure_of(curve: Isotherm, volume_A3: float, n_bootstrap: int = 500, seed: int = 0):
+    """Pressure at which a volume is that of equilibrium, if it can be.
+
+    Parameters
+    ----------
+    curve : Isotherm
+        The isotherm.
+    volume_A3 : float
+        The volume, A^3, at most half a spacing of the points outside of their range, where the
+        pressure at the end of the range is given.
+    n_bootstrap : int
+        Number of draws.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    pressure_bar : float
+        Pressure, bar; NaN farther outside.
+    error_bar : float
+        Its standard error, bar.
+    stable : bool
+        Whether the pressure falls with the volume there: elsewhere a cell at this pressure does
+        not stay at this volume.
+    """
+    V = curve.volumes_A3
+    spare = np.diff(V).max() / 2
+    if not V[0] - spare <= volume_A3 <= V[-1] + spare:
+        return np.nan, np.nan, False
+    at = float(np.clip(volume_A3, V[0], V[-1]))
+    rng = np.random.default_rng(seed)
+    drawn = [float(curve.drawn(rng).pressure_bar(at)) for _ in range(n_bootstrap)]
+    slope = float(CubicSpline(V, curve.pressures_bar)(at, 1))
+    return float(curve.pressure_bar(at)), float(np.std(drawn, ddof=1)), slope < 0
+
+
+def compared(table: pd.DataFrame) -> pd.DataFrame:
+    """Pressures of cells of two sizes at the same volumes and temperatures.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``n_atoms``, ``temperature_K``, ``volume_A3``, ``pressure_bar`` and ``error_bar``.
+
+    Returns
+    -------
+    DataFrame
+        A row for each temperature and volume (A^3) that the smallest cell and a larger one have:
+        n_atoms of the larger, temperature_K, volume_A3, difference_bar (larger less smallest) and
+        error_bar.
+    """
+    columns = ["n_atoms", "temperature_K", "volume_A3", "difference_bar", "error_bar"]
+    small = table[table["n_atoms"] == table["n_atoms"].min()]
+    large = table[table["n_atoms"] > table["n_atoms"].min()]
+    both = large.merge(small, on=["temperature_K", "volume_A3"], suffixes=("", "_small"))
+    both["difference_bar"] = both["pressure_bar"] - both["pressure_bar_small"]
+    both["error_bar"] = np.hypot(both["error_bar"], both["error_bar_small"])
+    return both[columns].sort_values(columns[:3]).reset_index(drop=True)
