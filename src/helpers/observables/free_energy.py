@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import trapezoid
 from scipy.interpolate import CubicSpline
 
 from helpers import units
@@ -497,7 +498,7 @@ def _weighed(curve: Isotherm, pressures_bar: np.ndarray, n_atoms: int) -> tuple[
     kT = units.BOLTZMANN_EV_PER_K * curve.temperature_K
     G = (G - G.min(axis=0)) * n_atoms / kT
     weight = np.exp(-G)
-    mean = np.trapezoid(V[:, None] * weight, V, axis=0) / np.trapezoid(weight, V, axis=0)
+    mean = trapezoid(V[:, None] * weight, V, axis=0) / trapezoid(weight, V, axis=0)
     below = np.vstack([G[1:] > G[:-1], np.ones_like(G[:1], bool)])  # than the next volume
     above = np.vstack([np.ones_like(G[:1], bool), G[:-1] >= G[1:]])  # not above the one before
     minimum = below & above

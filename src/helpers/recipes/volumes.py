@@ -22,7 +22,8 @@ FEWEST = 4  # volumes of an isotherm
 _APART_PS = 2.0  # of the frames by which bonds are followed
 _BAR_PER_GPA = 1e4
 COLUMNS = (
-    "name", "n_atoms", "temperature_K", "volume_A3", "pressure_bar", "error_bar", "moved", "refused",
+    "name", "n_atoms", "temperature_K", "volume_A3", "density_g_cm3", "pressure_bar", "error_bar",
+    "moved", "refused",
 )  # fmt: skip
 
 
@@ -65,10 +66,10 @@ def points(asked: Iterable[str], structure: str, potential: str) -> tuple[pd.Dat
     Returns
     -------
     table : DataFrame
-        A row for each run: name, n_atoms, temperature_K, volume_A3 (of an atom), pressure_bar and
-        error_bar of the sampled part (from `BLOCKS` block means), moved (share of the N that are
-        not bound to their first Zn in the end, 0 to 1; NaN without a trajectory) and refused, why
-        the point is not used (empty if it is).
+        A row for each run: name, n_atoms, temperature_K, volume_A3 (of an atom), density_g_cm3,
+        pressure_bar and error_bar of the sampled part (from `BLOCKS` block means), moved (share of
+        the N that are not bound to their first Zn in the end, 0 to 1; NaN without a trajectory) and
+        refused, why the point is not used (empty if it is).
     missing : str
         What was asked for and is not there, in a sentence; empty if nothing is.
 
@@ -103,7 +104,8 @@ def _point(name: str, run: Run) -> dict:
         refused = f"{len(rows)} samples are too few for {BLOCKS} blocks"
     volume = run.recipe.volume_A3_per_atom or run.thermo["volume_A3"].mean() / run.atoms
     temperature = run.recipe.temperature_end_K
-    values = (name, run.atoms, temperature, volume, mean, error, _moved(run), refused)
+    density = float(run.thermo["density_g_cm3"].mean())
+    values = (name, run.atoms, temperature, volume, density, mean, error, _moved(run), refused)
     return dict(zip(COLUMNS, values, strict=True))
 
 

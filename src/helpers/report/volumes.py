@@ -1,0 +1,340 @@
+"""Chapter 5 on runs at constant volume: figures, tables and the equilibrium transition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import chi2
+
+from helpers import units
+from helpers.observables import free_energy
+from helpers.observables.free_energy import Equilibrium, Isotherm
+from helpers.report import paper, style, tables
+from helpers.report.claims import Finding, Number
+from helpers.report.tables import Table
+
+MOVED = 0.05  # share of the N on another Zn: more are not the crystal
+SIGNIFICANT = 0.05
+ROOM_K = 300.0
+_BAR_PER_GPA = 1e4
+_HIGHEST_KT = 25.0
+
+
+def points(table: pd.DataFrame) -> Table:
+    """Mean pressure at each volume and temperature.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``recipes.volumes.points``.
+
+    Returns
+    -------
+    Table
+        A row for each size and temperature, a column for each volume of an atom. In brackets the
+        share of the N that hold another Zn in the end; "not used" instead of a pressure that was
+        refused.
+    """
+    rows = []
+    for (n_atoms, temperature), group in table.groupby(["n_atoms", "temperature_K"]):
+        row = {"atoms": f"{n_atoms:.0f}", "T (K)": f"{temperature:.0f}"}
+        for one in tables.each_row(group.sort_values("volume_A3")):
+            said = "not used"
+            if not one.refused:
+                GPa = one.pressure_bar / _BAR_PER_GPA, one.error_bar / _BAR_PER_GPA
+                said = tables.number(*GPa)
+            if one.moved > 0:
+                said += f" ({100 * one.moved:.0f} %)"
+            row[f"{one.volume_A3:.1f} Å³"] = said
+        rows.append(row)
+    shown = pd.DataFrame(rows).fillna("–")
+    first = ["atoms", "T (K)"]
+    volumes = sorted((c for c in shown if c not in first), key=lambda c: float(c.split()[0]))
+    return tables.headed(shown[[*first, *volumes]])
+
+
+def refused(table: pd.DataFrame) -> pd.DataFrame:
+    """The points that are not used, with the reason.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``recipes.volumes.points``.
+
+    Returns
+    -------
+    DataFrame
+        run, reason.
+    """
+    out = table.loc[table["refused"] != "", ["name", "refused"]]
+    return out.rename(columns={"name": "run", "refused": "reason"})
+
+
+def isotherms(curves: Sequence[Isotherm], beside: Sequence[Isotherm] = ()) -> Figure:
+    """Pressure and free energy against the volume, a colour for each temperature.
+
+    Parameters
+    ----------
+    curves : sequence of Isotherm
+        Isotherms of the cell, volumes of an atom.
+    beside : sequence of Isotherm
+        Those of a larger cell, drawn as open squares.
+
+    Returns
+    -------
+    Figure
+        P(V) and F(V) - F(smallest V).
+    """
+    figure, (left, right) = style.axes(
+        ("volume of an atom", "A^3"), ("pressure", "GPa"), ncols=2, width=5.4
+    )
+    right.set_ylabel(style.label("F(V) - F(smallest V), per atom", "meV"))
+    for curve in curves:
+        V, colour = _grid(curve), style.temperature_colour(curve.temperature_K)
+        name = f"{curve.temperature_K:.0f} K"
+        left.errorbar(
+            curve.volumes_A3, curve.pressures_bar / _BAR_PER_GPA, curve.errors_bar / _BAR_PER_GPA,
+            fmt="o", ms=3, capsize=2, color=colour,
+        )  # fmt: skip
+        left.plot(V, curve.pressure_bar(V) / _BAR_PER_GPA, color=colour, label=name)
+        right.plot(V, 1e3 * curve.free_energy_eV(V), color=colour, label=name)
+    for curve in beside:
+        colour = style.temperature_colour(curve.temperature_K)
+        left.errorbar(
+            curve.volumes_A3, curve.pressures_bar / _BAR_PER_GPA, curve.errors_bar / _BAR_PER_GPA,
+            fmt="s", ms=6, mfc="none", capsize=2, color=colour,
+            label=f"{curve.temperature_K:.0f} K, larger cell",
+        )  # fmt: skip
+    left.axhline(0, color="black", lw=0.8)
+    left.legend(fontsize=8)
+    return figure
+
+
+def wells(variants: Mapping[str, Sequence[Isotherm]], n_atoms: int) -> Figure:
+    """G of the cell at zero pressure above its lowest value, in units of kT.
+
+    Parameters
+    ----------
+    variants : mapping of str to sequence of Isotherm
+        Name -> isotherms, volumes of an atom, a panel for each.
+    n_atoms : int
+        Number of atoms of the cell.
+
+    Returns
+    -------
+    Figure
+        The panels.
+    """
+    figure, panels = style.axes(
+        ("volume of an atom", "A^3"), ("G above its lowest, of the cell", "kT"),
+        ncols=len(variants), width=5.0, sharey=True,
+    )  # fmt: skip
+    for ax, (name, curves) in zip(np.atleast_1d(panels), variants.items(), strict=True):
+        for curve in curves:
+            V = _grid(curve)
+            G = n_atoms * curve.gibbs_eV(V) / (units.BOLTZMANN_EV_PER_K * curve.temperature_K)
+            colour = style.temperature_colour(curve.temperature_K)
+            ax.plot(V, G - G.min(), color=colour, label=f"{curve.temperature_K:.0f} K")
+        ax.set(title=name, ylim=(0, _HIGHEST_KT))
+    np.atleast_1d(panels)[0].legend(fontsize=8)
+    return figure
+
+
+def expansion(found: Mapping[str, Equilibrium], beside: pd.DataFrame | None = None) -> Axes:
+    """Equilibrium volume against temperature, and that of a heating run.
+
+    Parameters
+    ----------
+    found : mapping of str to Equilibrium
+        Name -> equilibrium.
+    beside : DataFrame, optional
+        target_temperature_K and volume_A3 (of an atom) of a heating run.
+
+    Returns
+    -------
+    Axes
+        The panel. Triangles are volumes at an end of the range, limits of the true ones.
+    """
+    _, ax = style.axes(("temperature", "K"), ("volume of an atom", "A^3"))
+    for colour, (name, one) in zip(style.SERIES_COLOURS, found.items(), strict=False):
+        at, inside = one.table, one.table["limit"] == ""
+        ax.plot(at["temperature_K"], at["volume_A3"], color=colour, label=name)
+        ax.errorbar(
+            at["temperature_K"][inside], at["volume_A3"][inside], at["error_A3"][inside],
+            fmt="o", ms=4, capsize=2, color=colour,
+        )  # fmt: skip
+        for limit, marker in (("<", "v"), (">", "^")):
+            rows = at[at["limit"] == limit]
+            ax.plot(rows["temperature_K"], rows["volume_A3"], marker, mfc="none", color=colour)
+    if beside is not None and len(beside):
+        volume = style.running_mean(beside["volume_A3"], max(1, len(beside) // 50))
+        ax.plot(beside["target_temperature_K"], volume, "k", lw=0.8, label="heated")
+    ax.legend(fontsize=8)
+    return ax
+
+
+def equilibria(found: Mapping[str, Equilibrium]) -> Table:
+    """Equilibrium volumes and the barriers that the pressures allow.
+
+    Parameters
+    ----------
+    found : mapping of str to Equilibrium
+        Name -> equilibrium.
+
+    Returns
+    -------
+    Table
+        A row for each temperature and name.
+    """
+    rows = []
+    for name, one in found.items():
+        for row in tables.each_row(one.table):
+            barrier = "–"
+            if np.isfinite(row.barrier_kT):
+                barrier = tables.number(row.barrier_kT, row.barrier_error_kT)
+            rows.append({
+                "reference": name,
+                "T (K)": f"{row.temperature_K:.0f}",
+                "volume of an atom (Å³)": f"{row.limit} " * bool(row.limit)
+                + tables.number(row.volume_A3, row.error_A3),
+                "minima of G": row.minima,
+                "draws with one (%)": f"{100 * row.one_minimum:.0f}",
+                "barrier (kT)": barrier,
+                "barrier at most (kT, 95 %)": f"{row.barrier_below_kT:.1f}",
+            })  # fmt: skip
+    return tables.headed(pd.DataFrame(rows))
+
+
+def sizes(both: pd.DataFrame) -> str:
+    """Whether a larger cell has the same pressures.
+
+    Parameters
+    ----------
+    both : DataFrame
+        Result of ``free_energy.compared``.
+
+    Returns
+    -------
+    str
+        In words.
+    """
+    if both.empty:
+        return "No volume has been looked at in two sizes."
+    pulls = both["difference_bar"] / both["error_bar"]
+    square, n = float((pulls**2).sum()), len(both)
+    chance = float(chi2.sf(square, n))
+    mean = both["difference_bar"].mean() / _BAR_PER_GPA
+    return (
+        f"At {n} points the pressure of the larger cell differs by {mean:+.3f} GPa on the mean; "
+        f"χ² = {square:.0f} for {n} points (p = {chance:.2g}): "
+        + ("the sizes differ." if chance < SIGNIFICANT else "no difference beyond the errors.")
+    )
+
+
+def transition(found: Mapping[str, Equilibrium], table: pd.DataFrame, missing: str = "") -> Finding:
+    """The transition that needs no heating rate.
+
+    Parameters
+    ----------
+    found : mapping of str to Equilibrium
+        "corrected" and "uncorrected" -> equilibrium of the smallest cell, the potential's own
+        first; empty if there are too few runs.
+    table : DataFrame
+        Result of ``recipes.volumes.points``.
+    missing : str
+        What is not computed yet.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    claim = "The equilibrium transition, from runs at constant volume"
+    rates = ("DPMD-1K", "DPMD-0.1K")
+    theirs = [paper.value(f"transition.{name}_Tf_K").said for name in rates]
+    says = f"by heating only, {theirs[0]} at 1 K/ps and {theirs[1]} at the slowest rate."
+    if not found:
+        why = missing or "no run at constant volume is asked for"
+        return Finding(claim, "cannot tell, since there are too few runs", says, f"{why}.")
+    (_, own), *_ = found.items()
+    T = own.table["temperature_K"]
+    verdict = {
+        "first-order": f"of first order; {own.coexistence}",
+        "continuous": f"no jump, one minimum of G at every temperature; {own}",
+        "cannot tell": "cannot tell whether it is a jump, the pressures allow a barrier of up to "
+        f"{own.table['barrier_below_kT'].max():.1f} kT; {own}",
+    }[own.order]
+    if len(T) < 2:
+        verdict = f"cannot tell from {len(T)} temperature"
+    elif own.temperature_K == np.inf:
+        verdict = f"not seen up to {T.max():.0f} K; {own}"
+    table = table[table["n_atoms"] == table["n_atoms"].min()]
+    moved = table[table["moved"] > MOVED]
+    if len(moved):
+        where = ", ".join(f"{at:.0f}" for at in sorted(moved["temperature_K"].unique()))
+        verdict += (
+            f"; at {where} K more than {100 * MOVED:.0f} % of the N have changed their Zn at some "
+            "volume, so that this is not the crystal alone"
+        )
+    here = "; ".join(f"{name}: {one}" for name, one in found.items())
+    here += "; every run starts from the crystal"
+    if missing:
+        here += f"; {missing}"
+    numbers = [
+        Number(f"volume of an atom at {row.temperature_K:.0f} K, {name}", "A^3",
+               f"{row.limit} " * bool(row.limit) + tables.number(row.volume_A3, row.error_A3))
+        for name, one in found.items()
+        for row in tables.each_row(one.table)
+    ]  # fmt: skip
+    return Finding(claim, verdict, says, f"{here}.", tuple(numbers))
+
+
+def offset(variants: Mapping[str, Sequence[Isotherm]], table: pd.DataFrame) -> Finding:
+    """The error of the pressure that would give the crystal the paper's density.
+
+    Parameters
+    ----------
+    variants : mapping of str to sequence of Isotherm
+        Name -> isotherms, volumes of an atom, the potential's own first.
+    table : DataFrame
+        Result of ``recipes.volumes.points``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    theirs = paper.value("stages.density_crystal_g_per_cm3")
+    claim = f"The pressure at which {theirs.number:g} g/cm³ is in equilibrium at {ROOM_K:.0f} K"
+    says = f"its crystal has about {theirs.said}, without pressure."
+    cold = {
+        name: [c for c in curves if abs(c.temperature_K - ROOM_K) < 1]
+        for name, curves in variants.items()
+    }
+    cold = {name: curves[0] for name, curves in cold.items() if curves}
+    if not cold:
+        return Finding(claim, f"cannot tell, since there is no isotherm of {ROOM_K:.0f} K", says,
+                       "nothing.")  # fmt: skip
+    volume = float((table["density_g_cm3"] * table["volume_A3"]).mean() / theirs.number)
+    said = {}
+    for name, curve in cold.items():
+        bar, error, stable = free_energy.pressure_of(curve, volume)
+        words = "outside of the volumes looked at"
+        if np.isfinite(bar):
+            words = f"{tables.number(bar / _BAR_PER_GPA, error / _BAR_PER_GPA)} GPa"
+            words += "" if stable else ", where it is not stable"
+        said[name] = words
+    own = next(iter(said))
+    listed = "; ".join(f"{name}: {words}" for name, words in said.items())
+    return Finding(
+        claim, said[own], says, f"a volume of {volume:.1f} Å³ an atom; {listed}.",
+        tuple(Number(f"that pressure, {name}", "-", words) for name, words in said.items()),
+    )  # fmt: skip
+
+
+def _grid(curve: Isotherm) -> np.ndarray:
+    return np.linspace(curve.volumes_A3[0], curve.volumes_A3[-1], 300)
