@@ -11,6 +11,7 @@
 #   zif4:
 #     data:
 #       - data/paper.yaml
+#       - data/correction.yaml
 #       - data/structures/{structure}.extxyz
 #       - data/potentials/{potential}
 #       - data/runs
@@ -57,6 +58,8 @@ cutoff: float = 2.5  # [A] 1.5..4 | Zn-N pairs nearer than this are bonds (paper
 release: float = 3.5  # [A] 1.5..6 | a bond is lost when its N is farther away than this
 temperature_step: float = 100.0  # [K] 1..1000 | windows of temperature for rates, shares, widths
 bin_width: float = 0.02  # [A] 0.005..0.2 | bins of g(r) for peak widths
+cooled_runs: list[str] = []  # [-] any | runs that cool back from a ramp (data/runs.yaml)
+volume_runs: list[str] = []  # [-] any | runs at constant volume, or groups of them (data/runs.yaml)
 smoothing: float = 0.03  # [A] 0..0.2 | smearing of the Zn-N g(r) before its width is read; 0: none
 # fmt: on
 
@@ -75,10 +78,11 @@ from IPython.display import Markdown
 from helpers import statistics
 from helpers.md import snapshots
 from helpers.observables import coordination, density_stages, displacement
-from helpers.observables import ligand_exchange, local_density, molecules
-from helpers.observables import network, peaks, rdf, transition
-from helpers.recipes import outcomes, runs
-from helpers.report import claims, claims_on_rates, plots_of_phase
+from helpers.observables import free_energy, ligand_exchange, local_density
+from helpers.observables import molecules, network, peaks, rdf, transition
+from helpers.recipes import outcomes, runs, volumes
+from helpers.report import claims, claims_on_rates, constant_volume
+from helpers.report import plots_of_phase, plots_of_scattering
 from helpers.report import structure_view, tables, tables_of_phase
 from helpers.report import tables_of_runs
 
@@ -533,6 +537,138 @@ growth = {limits: peaks.growth(widths, *limits) for limits in ranges}
 tables_of_phase.growth(growth)
 
 # %% [markdown]
+# ## Other shapes of the cell, and the way back
+#
+# One factor for all three lengths (`iso`) allows a cell nothing but to swell. Does that hide a fall,
+# or make one? Beside it stand runs whose three lengths are free (`aniso`), or the angles, too
+# (`tri`). And a cell that opens in equilibrium closes where it opened when it is cooled; if it closes
+# later, or stays open, it had to be driven. Both are read as
+# [written down before](../book/estimators.md).
+
+# %%
+any_cell = outcomes.runs_alike(run, any_cell=True)
+seeds = outcomes.of_runs(any_cell)
+departures = outcomes.departures(any_cell, seeds)
+free = [one for one in any_cell if one.name in departures]
+none = "No run of another shape is finished for this potential and pressure."
+Markdown("" if free else none)
+
+# %% tags=["figure"]
+#| label: fig-shapes
+#| caption: Lengths of cells whose shape is free, as ratios over those at the
+#|   start. Lines at 1 swell alike; one that leaves it before the density falls is
+#|   what an isotropic barostat forbids.
+#| alt: Two lines for each run, near one where the cell keeps its shape.
+if free:
+    ax = plots_of_phase.shapes(free)
+
+# %%
+finished = runs.finished(cooled_runs).values()
+cooled = [one for one in finished if one.potential == potential]
+back = outcomes.cooled_back(cooled)
+none = "No run that cools is finished for this potential (`cooled_runs`)."
+Markdown("" if len(back) else none)
+
+# %% tags=["figure"]
+#| label: fig-cooled
+#| caption: Density on the way up (the run of this page) and down (running means).
+#|   Where the two part is hysteresis; where the lower one ends is what the cell
+#|   has become.
+#| alt: Curves of density against temperature, one up and one for each way down.
+ways = {f"{run.name}, heated": table}
+ways |= {f"{one.name}, cooled": one.ramp for one in cooled}
+if len(back):
+    ax = plots_of_scattering.down_and_up(ways)
+
+# %% [markdown]
+# ## The transition without heating: constant volume
+#
+# A ramp shows when a cell changes, not when it should. What it should do follows from its free
+# energy. In runs at constant volume $V$ and temperature $T$ the mean pressure $P$ is measured, and
+#
+# $$ F(V, T) - F(V_0, T) = -\int_{V_0}^{V} P(V', T)\, \mathrm{d}V', \qquad G = F + pV. $$
+#
+# At the pressure $p$ of the barostat a cell of $N$ atoms has the volume $V$ with a probability
+# $\propto \mathrm e^{-G/k_\mathrm BT}$. Two minima of $G$ are two phases; where they are equally deep, the
+# transition is, whatever the rate of heating. One minimum that moves is no transition. All
+# pressures are drawn again from their errors (of blocks of the sampled time), and everything is found
+# anew from each draw. How this is judged was [written down](../book/estimators.md) before there was a run.
+#
+# The mass of hydrogen plays no part here. At a given volume and temperature, the mean pressure of
+# classical atoms depends on where they are, not on how heavy they are.
+#
+# The reference of this potential lacks a pressure that DFT adds ([chapter 1](01_data.ipynb)), and that is
+# a function of the volume alone. At constant volume such an energy favours no configuration over
+# another, so the same runs give both: $P(V)$ *corrected*, and *uncorrected* as a potential
+# would have it that was never shown a stress.
+
+# %%
+points, lacking = volumes.points(volume_runs, structure, potential)
+by_size = volumes.curves(points)
+few_atoms = min(by_size, default=0)
+cell, *bigger = by_size.values() or [[]]
+variants = volumes.variants(cell, structure, potential) if cell else {}
+equilibrium = {}
+for name, each in variants.items():
+    equilibrium[name] = free_energy.equilibrium(each, few_atoms, pressure)
+few = "This copy has too few runs at constant volume (`volume_runs`). "
+said = f"Not here: {lacking}." if lacking else ""
+Markdown(f"{'' if cell else few}{said}")
+
+# %%
+#| label: tbl-points
+#| caption: Mean pressure (GPa) at each temperature (rows) and volume of an atom
+#|   (columns), with errors from blocks. In brackets: N that have changed their Zn
+#|   by the end; such a point is not of the crystal.
+constant_volume.points(points) if len(points) else None
+
+# %%
+#| label: tbl-points-refused
+#| caption: Points that are not used, and why.
+refused = constant_volume.refused(points)
+tables.headed(refused) if len(refused) else None
+
+# %% tags=["figure"]
+#| label: fig-isotherms
+#| caption: Pressure (left; squares are a larger cell) and free energy (right) against volume.
+#|   A loop in the pressure, up again on the way to larger volumes, is what two
+#|   phases look like; a curve that only falls has one.
+#| alt: Falling curves of pressure with error bars and curved lines of free energy, one
+#|   for each temperature.
+if cell:
+    figure = constant_volume.isotherms(cell, *bigger[:1])
+
+# %% tags=["figure"]
+#| label: fig-wells
+#| caption: G of the whole cell above its lowest value, in units of kT, with and without the
+#|   correction. A volume three units up is a twentieth as likely as the likeliest.
+#| alt: Curves with one or two minima for each temperature, in one or two panels.
+if cell:
+    figure = constant_volume.wells(variants, few_atoms)
+
+# %% tags=["figure"]
+#| label: fig-expansion
+#| caption: Volume of an atom in equilibrium against temperature, with and without the
+#|   correction, and the run of this page (black). Triangles are ends of the range of
+#|   volumes: the true one lies beyond. Where the black line is left behind by the
+#|   points, the heated cell is overheated.
+#| alt: Lines with error bars that rise with temperature, and a black line.
+volume = table["volume_A3"] / len(heated.symbols)
+at_rate = table.assign(volume_A3=volume)
+if cell:
+    ax = constant_volume.expansion(equilibrium, at_rate)
+
+# %%
+#| label: tbl-equilibria
+#| caption: Volumes of equilibrium, the number of minima of G, and the barrier between them.
+constant_volume.equilibria(equilibrium) if cell else None
+
+# %%
+used_points = points[points["refused"] == ""]
+both = free_energy.compared(used_points) if cell else None
+Markdown(constant_volume.sizes(both) if cell else "")
+
+# %% [markdown]
 # ## What this chapter found
 #
 # Claim (4) of the paper: a low-density state appears before melting and comes from ligand exchange.
@@ -544,7 +680,6 @@ tables_of_phase.growth(growth)
 #| label: tbl-seeds
 #| caption: In which seeds does the density fall, does a bond break before it has
 #|   fallen, and does Zn melt?
-seeds = outcomes.alike(run, any_cell=True)
 shown, same = tables_of_runs.outcomes(seeds)
 tables.headed(shown)
 
@@ -552,10 +687,20 @@ tables.headed(shown)
 Markdown(f"The same for all runs: {same}." if same else "")
 
 # %%
+on_way = [
+    claims_on_rates.shape(seeds, departures),
+    claims_on_rates.reversible(back),
+    constant_volume.transition(equilibrium, points, lacking),
+]
+if cell:
+    on_way += [constant_volume.offset(variants, points)]
+
+# %%
 per_zinc = len(bonds.nitrogen) / len(bonds.metal)
 on_phase = [
     claims_on_rates.low_density(seeds),
     claims_on_rates.exchange(seeds),
+    *on_way,
     claims.exchange_at_paper_rate(rate, per_zinc),
     claims.undercoordination(*binned.values(), bonds, cutoff),
 ]

@@ -1,5 +1,6 @@
 """Rows of shipped runs: found or made by key, and what they say of themselves."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,19 @@ def test_a_run_that_goes_on_from_another_by_name():
     quench = catalogue.run_recipe("quench-100Kps-seed2")
     assert quench.after == catalogue.run_recipe("melt-2000K-seed2")
     assert quench.segments()[0].what == "cooling" and quench.after.seed == 2
+
+
+def test_a_run_that_cools_stands_beside_the_one_it_goes_on_from(build, capsys):
+    """A quench of a melt has no ramp before it; a made-up one of a shipped ramp's first part."""
+    quench = runs.find("quench-1800K-400Kps-seed1")
+    assert outcomes.cooled_back([quench], trials=0).empty  # the melt before it was no ramp
+    part = catalogue.run_recipe("shape-20Kps-to-1600K-seed1")
+    cooled = Run(quench.directory, replace(quench.recipe, after=part), quench.provenance)
+    rows = outcomes.cooled_back([cooled], trials=0)
+    assert list(rows["name"]) == ["claims-20Kps-seed1"]  # the same run as far as 1600 K
+    last = quench.ramp[quench.ramp["target_temperature_K"] <= 400]["density_g_cm3"].mean()
+    assert rows["cooled_first_density"][0] == pytest.approx(last, abs=0.02)
+    assert rows["first_density"][0] == pytest.approx(1.2, abs=0.03)
+    other = Run(quench.directory, replace(quench.recipe, after=None), quench.provenance)
+    assert outcomes.cooled_back([other]).empty
+    assert "left out: quench-1800K-400Kps-seed1" in capsys.readouterr().out

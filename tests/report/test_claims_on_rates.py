@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers.observables import run_table
+from helpers.observables.cell_shape import Departure
 from helpers.recipes import outcomes
 from helpers.report import claims_on_rates
 
@@ -175,6 +176,95 @@ def test_an_error_of_pressure_needs_a_fall_with_it_and_none_without(rows, verdic
     assert claims_on_rates.pressure(table(*rows), -0.14).verdict.startswith(verdict)
 
 
+def test_one_run_of_a_third_size_does_not_hide_what_two_sizes_tell():
+    both = [*SLOW, *large(20.0, 1200, 1210)]
+    third = run(20.0, 1190, n_atoms=7344, low_K=900.0)
+    said = claims_on_rates.size(table(*both, third))
+    assert said.verdict == claims_on_rates.size(table(*both)).verdict
+    assert any("7344 atoms that fall at 20 K/ps" in number.quantity for number in said.numbers)
+    assert "one seed of 7344" in claims_on_rates.size(table(*SLOW, third)).verdict
+
+
+def dense(bar, *densities, **more):
+    rows = under(bar, *[None] * len(densities), **more)
+    return [row | {"start_density": rho, "start_error": 0.004}
+            for row, rho in zip(rows, densities, strict=True)]  # fmt: skip
+
+
+def test_the_pressure_that_gives_the_density_of_the_paper():
+    """1.00 at -0.1 GPa and 0.93 at -0.2: 0.95 at -0.171, with the error of the densities."""
+    low = [row | {"Tf_K": 800.0} for row in dense(-2000, 0.92, 0.94)]
+    scan = [*dense(0, 1.2, 1.2), *dense(-1000, 1.0, 1.0), *low]
+    said = claims_on_rates.offset(table(*scan))
+    # between 1.00 and 0.93; error sqrt(0.01^2 + 0.0028^2) / sqrt 2 over 0.7 g/cm3 per GPa
+    assert said.verdict.startswith("-0.171 ± 0.010 GPa; at -0.2 GPa the density falls at 800 ± 0 K")
+    assert "20 K/ps, not at 1 K/ps" in said.here and len(said.numbers) == 3
+    jump = claims_on_rates.offset(table(*dense(0, 1.2), *dense(-1000, 0.85)))
+    assert jump.verdict.startswith("between -0.1 and 0 GPa, where the density jumps")
+    none = claims_on_rates.offset(table(*dense(0, 1.2), *dense(1000, 1.25)))
+    assert none.verdict == "none between 0 and 0.1 GPa, the density is above it at all"
+    assert claims_on_rates.offset(table()).verdict.startswith("cannot tell, since two pressures")
+
+
+AWAY = Departure(1000.0, "b/c", 0.04, 5.0)
+
+
+@pytest.mark.parametrize(
+    "other, verdict",
+    [
+        (seeds(20.0, 1150, 1160), "anisotropic: the fall is there, too"),
+        (seeds(20.0, 1150), "anisotropic: the fall is there, too (one seed)"),
+        (seeds(20.0, None), "anisotropic: cannot tell, since they differ and there is one seed"),
+        (seeds(20.0, None, None), "anisotropic: isotropy makes the fall"),
+        (seeds(20.0, None, None, seen=0.3), "anisotropic: cannot tell, since noise hides a fall"),
+        (seeds(4.0, 1150, 1160), "cannot tell, since no cell of another shape"),
+    ],
+)
+def test_shapes_are_compared_where_both_could_have_told(other, verdict):
+    rows = [row | {"coupling": "aniso"} for row in other]
+    said = claims_on_rates.shape(table(*SLOW[:4], *rows), {"shape-1": AWAY})
+    assert said.verdict == verdict or said.verdict.startswith(verdict)
+    assert any(number.here == "b/c by +4.0 % at 1000 K" for number in said.numbers)
+
+
+def test_isotropy_may_hide_the_fall():
+    free = [row | {"coupling": "tri"} for row in seeds(20.0, 1150, 1160)]
+    said = claims_on_rates.shape(table(*seeds(20.0, None, None), *free))
+    assert said.verdict == "triclinic: isotropy hides the fall"
+
+
+def cooled(heated, Tf, density, error=20.0):
+    below = {"cooled_Tf_K": Tf, "cooled_Tf_error_K": error, "cooled_first_density": density}
+    return heated | {"first_density": 1.2} | below
+
+
+def pairs(*rows):
+    columns = [*COLUMNS, *(f"cooled_{name}" for name in run_table.COLUMNS)]
+    return pd.DataFrame(list(rows), columns=columns)
+
+
+@pytest.mark.parametrize(
+    "rows, verdict",
+    [
+        ([], "cannot tell, since no run that counts is cooled back"),
+        ([cooled(run(20.0, 1150), 1130, 1.2)] * 2, "reversible in 2 of 2 that fell"),
+        ([cooled(run(20.0, 1150), 1130, 1.2)], "cannot tell from a single run; reversible in 1"),
+        ([cooled(run(20.0, 1150), 900, 1.2)] * 2, "all 2 that fell close again, at another temper"),
+        ([cooled(run(20.0, 1150), np.nan, 0.95)] * 2, "not reversible at this rate, 2 of 2 that"),
+        ([cooled(run(20.0), np.nan, 1.2)] * 2, "nothing to reverse, none of 2 heated runs falls"),
+        ([cooled(run(20.0, 1150), 1140, 1.2), cooled(run(20.0, 1150), np.nan, 0.9)],
+         "1 of 2 that fell come back"),
+    ],
+)  # fmt: skip
+def test_what_opened_closes_or_stays_open(rows, verdict):
+    assert claims_on_rates.reversible(pairs(*rows)).verdict.startswith(verdict)
+
+
+def test_the_hysteresis_has_an_error():
+    found = claims_on_rates.reversible(pairs(*[cooled(run(20.0, 1150), 900, 1.2)] * 2))
+    assert f"-250 ± {20 * 2**0.5:.0f} K" in found.verdict
+
+
 def test_a_low_density_and_how_many_seeds_melt():
     said = claims_on_rates.low_density(table(*TWO_CELLS))
     assert said.verdict == (
@@ -243,6 +333,9 @@ def test_a_run_that_was_not_in_equilibrium_enters_no_verdict():
         claims_on_rates.rate_dependence(table(*SLOW, *seeds(100.0, 1230, 1240))),
         claims_on_rates.size(table(*SLOW, *large(20.0, 1200, 1210))),
         claims_on_rates.pressure(table(*under(-1000, 1100, 1110), *under(0, None, None)), -0.14),
+        claims_on_rates.offset(table(*dense(0, 1.2, 1.2), *dense(-2000, 0.9, 0.9))),
+        claims_on_rates.shape(table(*SLOW, *[row | {"coupling": "tri"} for row in SLOW])),
+        claims_on_rates.reversible(pairs(*[cooled(run(20.0, 1150), 900, 1.2)] * 2)),
         claims_on_rates.low_density(table(*SLOW)),
         claims_on_rates.exchange(table(*SLOW)),
     ],

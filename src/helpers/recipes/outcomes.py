@@ -18,6 +18,7 @@ from helpers.md import heating, thermo, trajectory
 from helpers.md.protocol import HeatingRun
 from helpers.md.run import Run, Runs
 from helpers.observables import (
+    cell_shape,
     density_stages,
     displacement,
     equilibration,
@@ -106,6 +107,79 @@ def runs_alike(run: Run, *, any_cell: bool = False) -> Runs:
         if heats and plan.after is None and _conditions(plan, any_cell) == mine:
             found += [other for other in [heating.find(plan)] if other is not None]
     return Runs(without_parts(found))
+
+
+def cooled_back(finished: Iterable[Run], trials: int = TRIALS) -> pd.DataFrame:
+    """Runs that cool beside those that they go on from.
+
+    Parameters
+    ----------
+    finished : iterable of Run
+        Runs that cool, each from where a heating run ended.
+    trials : int
+        As for `run_table.row`.
+
+    Returns
+    -------
+    DataFrame
+        The row of each heating run as in `of_runs`, under its name, and those of the run that
+        cools (in which temperature is reversed) with ``cooled_`` before the columns of
+        `run_table.COLUMNS`. A heating run that is not here is replaced by one that is the same as
+        far as it goes; without one, a line says so.
+    """
+    rows = []
+    for run in finished:
+        plan = run.recipe.after
+        heated = None if plan is None else heating.find(plan) or _longer(plan)
+        if heated is None:
+            print(f"left out: {run.name}, since the run that it goes on from is not here")
+            continue
+        up, down = of(heated, trials), of(run, trials)
+        if up is not None and down is not None:
+            rows.append(up | {f"cooled_{name}": down[name] for name in run_table.COLUMNS})
+    columns = [*ABOUT, *run_table.COLUMNS, *(f"cooled_{name}" for name in run_table.COLUMNS)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def departures(finished: Iterable[Run], table: pd.DataFrame) -> dict[str, cell_shape.Departure]:
+    """Whether cells that may change their shape do so before their density falls.
+
+    Parameters
+    ----------
+    finished : iterable of Run
+        The runs; isotropic ones and those at constant volume are passed over.
+    table : DataFrame
+        Their rows of `of_runs`.
+
+    Returns
+    -------
+    dict of str to Departure
+        Name of the run -> result of `cell_shape.departs`.
+    """
+    falls, found = table.set_index("name")["Tf_K"], {}
+    for run in finished:
+        if run.recipe.coupling not in ("aniso", "tri") or run.name not in falls:
+            continue
+        ramp, before = run.ramp, falls[run.name]
+        found[run.name] = cell_shape.departs(
+            ramp["target_temperature_K"], ramp["time_ps"],
+            ramp[["cell_a_A", "cell_b_A", "cell_c_A"]],
+            ramp[["cell_alpha_deg", "cell_beta_deg", "cell_gamma_deg"]],
+            before if np.isfinite(before) else np.inf,
+        )  # fmt: skip
+    return found
+
+
+def _longer(plan: HeatingRun) -> Run | None:
+    """A finished run of which this one is the first part."""
+    for name in catalogue.run_names():
+        other = catalogue.run_recipe(name)
+        same = (*_conditions(plan), *_path(plan)) == (*_conditions(other), *_path(other))
+        if same and other.after is None and other.temperature_end_K > plan.temperature_end_K:
+            found = heating.find(other)
+            if found is not None:
+                return found
+    return None
 
 
 def without_parts(finished: Iterable[Run]) -> list[Run]:

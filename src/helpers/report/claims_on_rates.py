@@ -8,7 +8,7 @@ same answer in both; until then it is open.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.stats import fisher_exact
 
 from helpers.errors import Unfit
 from helpers.observables import censored, detection, run_table
+from helpers.observables.cell_shape import Departure
 from helpers.report import paper, tables
 from helpers.report.claims import Finding, Number
 
@@ -25,6 +26,8 @@ FEWEST_SEEDS = 2  # that can tell, of each cell
 FEWEST_CELLS = 2  # of different size or shape, for a sentence on the crystal
 SIGNIFICANT = 0.05  # probability of chance
 BAR_PER_GPA = 1e4
+BACK = 0.02  # of the density: the cooled crystal is again what it was
+JUMP_G_CM3 = 0.05  # two densities farther from one between them than this are a jump
 NEAR_GPA = 0.06  # a pressure within this of another one stands for it
 _SHAPES = {"iso": "isotropic", "aniso": "anisotropic", "tri": "triclinic"}
 _ALL = "the verdict if the runs counted that were not in equilibrium before"
@@ -106,6 +109,61 @@ def pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         The conclusion.
     """
     return _of_settled(table, lambda rows: _pressure(rows, uncorrected_GPa))
+
+
+def offset(table: pd.DataFrame) -> Finding:
+    """Which error of the pressure gives the crystal the paper's density, and what Tf it has then.
+
+    The density of a pressure is that before the ramp, a mean over seeds; between two pressures it
+    is a straight line. Where the crystal jumps from one density to another, only the two pressures
+    are known.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``outcomes.of_runs`` of one cell under several pressures.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    return _of_settled(table, _offset)
+
+
+def shape(table: pd.DataFrame, departures: Mapping[str, Departure] | None = None) -> Finding:
+    """Whether a cell that may only swell alike hides the fall, or makes it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``outcomes.of_runs`` for cells of any size and shape; those of the smallest size
+        are compared.
+    departures : mapping of str to Departure, optional
+        Name of a run -> whether its cell changes its shape before the fall.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    return _of_settled(table, lambda rows: _shape(rows, departures or {}))
+
+
+def reversible(pairs: pd.DataFrame) -> Finding:
+    """Whether a cell that has opened closes again on cooling.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        Result of ``outcomes.cooled_back``.
+
+    Returns
+    -------
+    Finding
+        The conclusion.
+    """
+    return _of_settled(pairs, _reversible)
 
 
 def low_density(table: pd.DataFrame) -> Finding:
@@ -277,7 +335,12 @@ def _size(table: pd.DataFrame) -> Finding:
     claim = "Claims (2) and (3), the size of the cell"
     atoms = paper.value("systems.supercell_atoms").number
     says = f"one size, {atoms:g} atoms."
-    pairs = [rows for _, rows in run_table.side_by_side(table).groupby("rate_K_per_ps")]
+    every = run_table.side_by_side(table)
+    # one seed of a third size must not hide what two sizes with several seeds tell
+    seeds = table.groupby(["rate_K_per_ps", "n_atoms"])["seed"].transform("size")
+    several = run_table.side_by_side(table[seeds >= FEWEST_SEEDS])
+    compared = several if len(several) else every
+    pairs = [rows for _, rows in compared.groupby("rate_K_per_ps")]
     if not pairs:
         return Finding(
             claim,
@@ -305,8 +368,7 @@ def _size(table: pd.DataFrame) -> Finding:
     numbers = [
         Number(f"seeds of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
                "one of 10 % is found", "-", f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
-        for pair in pairs
-        for row in tables.each_row(pair)
+        for row in tables.each_row(every)
     ]  # fmt: skip
     if small["fell"] and large["fell"]:
         for name, words in (("Tf", "Tf"), ("width", "width of the fall")):
@@ -362,6 +424,166 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
             for p, rows in table.groupby(GPa)
         ),
     )  # fmt: skip
+
+
+def _offset(table: pd.DataFrame) -> Finding:
+    theirs = paper.value("stages.density_crystal_g_per_cm3")
+    wanted, their_fall = theirs.number, paper.value("transition.DPMD-1K_Tf_K")
+    says = f"about {theirs.said} without pressure, which falls at {their_fall.said} at 1 K/ps."
+    at = _by_pressure(table)
+    numbers = tuple(
+        Number(f"density before the ramp at {p:g} GPa; Tf", "g/cm3",
+               f"{tables.number(row['density'], row['error'])}; {_said_Tf(row)}")
+        for p, row in at.iterrows()
+    )  # fmt: skip
+    claim = f"The pressure that gives the crystal {wanted:g} g/cm³"
+    if len(at) < 2:
+        return Finding(claim, "cannot tell, since two pressures are needed", says,
+                       f"{len(at)} pressure." if len(at) else "no run.", numbers)  # fmt: skip
+    p, rho = at.index.to_numpy(float), at["density"].to_numpy()
+    here = "densities before the ramp: " + ", ".join(
+        f"{one:.3f} at {q:g} GPa" for q, one in zip(p, rho, strict=True)
+    )
+    side = np.sign(rho - wanted)
+    between = np.flatnonzero(side[1:] != side[:-1])
+    if not len(between):
+        where = "above" if side[0] > 0 else "below"
+        verdict = f"none between {p[0]:g} and {p[-1]:g} GPa, the density is {where} it at all"
+        return Finding(claim, verdict, says, f"{here}.", numbers)
+    k = int(between[0])
+    if np.abs(rho[[k, k + 1]] - wanted).min() > JUMP_G_CM3:
+        verdict = f"between {p[k]:g} and {p[k + 1]:g} GPa, where the density jumps"
+    else:
+        slope = (rho[k + 1] - rho[k]) / (p[k + 1] - p[k])
+        value = p[k] + (wanted - rho[k]) / slope
+        error = np.hypot(*at["error"].to_numpy()[[k, k + 1]]) / 2**0.5 / abs(slope)
+        verdict = f"{tables.number(float(value), float(error))} GPa"
+    near = at.iloc[k + int(np.argmin(np.abs(rho[[k, k + 1]] - wanted)))]
+    verdict += f"; at {near.name:g} GPa the density falls at {_said_Tf(near)}"
+    rates = ", ".join(f"{q:g}" for q in sorted(table["rate_K_per_ps"].unique()))
+    here += f"; these ramps are at {rates} K/ps, not at 1 K/ps"
+    return Finding(claim, verdict, says, f"{here}.", numbers)
+
+
+def _by_pressure(table: pd.DataFrame) -> pd.DataFrame:
+    """Pressure (GPa) -> density before the ramp, its error, seeds, and Tf of those that fall."""
+    known, rows = table[table["start_density"].notna()], {}
+    for _, seeds in known.groupby("pressure_bar"):
+        scatter = seeds["start_density"].sem() if len(seeds) > 1 else 0.0
+        single = np.sqrt((seeds["start_error"] ** 2).sum()) / len(seeds)
+        rows[float(seeds["pressure_bar"].iloc[0]) / BAR_PER_GPA] = {
+            "density": seeds["start_density"].mean(), "error": max(scatter, single),
+            "seeds": len(seeds), "fell": int(seeds["Tf_K"].notna().sum()),
+            "Tf": seeds["Tf_K"].mean(), "Tf_scatter": seeds["Tf_K"].sem(),
+        }  # fmt: skip
+    columns = ["density", "error", "seeds", "fell", "Tf", "Tf_scatter"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).sort_index()
+
+
+def _said_Tf(row: pd.Series) -> str:
+    if not row["fell"]:
+        return "no temperature that is seen"
+    scatter = f" ± {row['Tf_scatter']:.0f}" if np.isfinite(row["Tf_scatter"]) else ""
+    return f"{row['Tf']:.0f}{scatter} K ({row['fell']:.0f} of {row['seeds']:.0f} seeds)"
+
+
+def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
+    claim, says = "The shape of the cell", "the barostat is not described."
+    small = table[table["n_atoms"] == table["n_atoms"].min()]
+    both = run_table.side_by_side(small, by="coupling")
+    pairs = []
+    for _, rows in both.groupby("rate_K_per_ps"):
+        of = rows.set_index("coupling")
+        pairs += [
+            (of.loc["iso"], of.loc[one]) for one in of.index if "iso" in of.index and one != "iso"
+        ]
+    numbers = [
+        Number(f"seeds of {_SHAPES[row.coupling]} cells that fall at {row.rate_K_per_ps:g} K/ps; "
+               "how often one of 10 % is found", "-",
+               f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
+        for row in tables.each_row(both)
+    ]  # fmt: skip
+    for name, one in departures.items():
+        unit = "%" if "/" in one.what else "degrees"
+        size = 100 * one.change if "/" in one.what else one.change
+        numbers.append(Number(
+            f"change of shape before the fall, {name}", "-",
+            f"{one.what} by {size:+.1f} {unit} at {one.temperature_K:.0f} K" if one
+            else f"none; at most {one.largest:.1f} scatters",
+        ))  # fmt: skip
+    if not pairs:
+        why = "cannot tell, since no cell of another shape is heated at a rate of isotropic ones"
+        return Finding(claim, why, says, "one shape at each rate.", tuple(numbers))
+    said, here = [], []
+    for iso, other in pairs:
+        name = _SHAPES[str(other.name)]
+        said.append(f"{name}: {_shapes_apart(iso, other)}")
+        here.append(
+            f"at {iso['rate_K_per_ps']:g} K/ps {iso['fell']} of {iso['runs']} isotropic and "
+            f"{other['fell']} of {other['runs']} {name} seeds fall"
+        )
+    changed = sum(map(bool, departures.values()))
+    if departures:
+        here.append(f"the shape changes before the fall in {changed} of {len(departures)} of them")
+    return Finding(claim, "; ".join(said), says, f"{'; '.join(here)}.", tuple(numbers))
+
+
+def _shapes_apart(iso: pd.Series, other: pd.Series) -> str:
+    """What cells of two shapes say: few seeds may agree, but a difference needs two of each."""
+    blind = [row for row in (iso, other) if not row["seen_10"] >= detection.ENOUGH]
+    few = min(iso["runs"], other["runs"])
+    if blind or max(iso["runs"], other["runs"]) < FEWEST_SEEDS:
+        return "cannot tell, since " + ("noise hides a fall" if blind else "there is one seed each")
+    one_seed = " (one seed)" if few < FEWEST_SEEDS else ""
+    if bool(iso["fell"]) == bool(other["fell"]):
+        return f"the fall is {'there, too' if iso['fell'] else 'in neither'}{one_seed}"
+    if few < FEWEST_SEEDS:
+        return "cannot tell, since they differ and there is one seed"
+    return "isotropy makes the fall" if iso["fell"] else "isotropy hides the fall"
+
+
+def _reversible(pairs: pd.DataFrame) -> Finding:
+    claim, says = "Closing on cooling", "it does not cool."
+    if pairs.empty:
+        why = "cannot tell, since no run that counts is cooled back"
+        return Finding(claim, why, says, "nothing.")
+    apart = pairs["cooled_Tf_K"] - pairs["Tf_K"]
+    error = np.hypot(pairs["cooled_Tf_error_K"], pairs["Tf_error_K"])
+    ratio = pairs["cooled_first_density"] / pairs["first_density"] - 1
+    back, fell = ratio.abs() <= BACK, pairs["Tf_K"].notna()
+    closed = fell & back & apart.notna()
+    n, falls = len(pairs), int(fell.sum())
+    if not falls:
+        verdict = (
+            f"nothing to reverse, none of {n} heated runs falls; {back.sum()} of {n} come back"
+        )
+        verdict += f" to the density of the crystal within {100 * BACK:.0f} %"
+    elif not (fell & back).any():
+        verdict = f"not reversible at this rate, {falls} of {falls} that fell stay open"
+    elif (closed == fell).all() and (apart[fell].abs() <= 2 * error[fell]).all():
+        verdict = f"reversible in {falls} of {falls} that fell"
+    elif (closed == fell).all():
+        verdict = (
+            f"all {falls} that fell close again, at another temperature (hysteresis "
+            + ", ".join(f"{tables.number(x, e)} K" for x, e in zip(apart[fell], error[fell],
+                                                                   strict=True))
+            + ")"
+        )  # fmt: skip
+    else:
+        verdict = f"{(fell & back).sum()} of {falls} that fell come back"
+    if n < FEWEST_SEEDS:
+        verdict = f"cannot tell from a single run; {verdict}"
+    here = "cooled to the start the density is " + ", ".join(
+        f"{row.cooled_first_density:.3f} (before {row.first_density:.3f})"
+        for row in tables.each_row(pairs)
+    )
+    numbers = tuple(
+        Number(f"{row.name}: Tf heated, cooled", "K",
+               f"{_or_above(row.Tf_K, row.Tf_above_K)}, "
+               f"{_or_above(row.cooled_Tf_K, row.cooled_Tf_above_K)}")
+        for row in tables.each_row(pairs)
+    )  # fmt: skip
+    return Finding(claim, verdict, says, f"{here} g/cm³.", numbers)
 
 
 def _low_density(table: pd.DataFrame) -> Finding:

@@ -359,3 +359,28 @@ def ring_sizes(counts: Mapping[str, np.ndarray], n_metal: int) -> Axes:
     ax.set_xticks(sizes)
     ax.legend(fontsize=8)
     return ax
+
+
+def shapes(runs: Sequence[Any]) -> Axes:
+    """Ratios of the lengths of cells against temperature, over those of their first 100 K.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Heating runs whose cells may change their shape.
+
+    Returns
+    -------
+    Axes
+        The panel: a/c full and b/c dotted, a colour for each run (running means).
+    """
+    _, ax = style.axes(("temperature", "K"), ("ratio of lengths over that at the start", "-"))
+    for colour, run in zip(style.SERIES_COLOURS, runs, strict=False):
+        ramp, T = run.ramp, run.ramp["target_temperature_K"]
+        for axis, line in (("a", "-"), ("b", ":")):
+            ratio = ramp[f"cell_{axis}_A"] / ramp["cell_c_A"]
+            ratio /= ratio[T <= T.iloc[0] + 100].mean()
+            smooth = style.running_mean(ratio, max(1, len(ratio) // 50))
+            ax.plot(T, smooth, line, color=colour, label=f"{axis}/c, {run.name}")
+    ax.legend(fontsize=8)
+    return ax

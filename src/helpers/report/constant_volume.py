@@ -40,8 +40,9 @@ def points(table: pd.DataFrame) -> Table:
         refused.
     """
     rows = []
-    for (n_atoms, temperature), group in table.groupby(["n_atoms", "temperature_K"]):
-        row = {"atoms": f"{n_atoms:.0f}", "T (K)": f"{temperature:.0f}"}
+    for _, group in table.groupby(["n_atoms", "temperature_K"]):
+        row = {name: f"{group[column].iloc[0]:.0f}" for column, name in
+               (("n_atoms", "atoms"), ("temperature_K", "T (K)"))}  # fmt: skip
         for one in tables.each_row(group.sort_values("volume_A3")):
             said = "not used"
             if not one.refused:
