@@ -58,6 +58,7 @@ seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 reference_sets: list[str] = []  # [-] any | sets to compare with; empty: all of this structure
 held_run: str = ""  # [-] any | run of ATP at constant volume (data/runs.yaml) to compare, too
+plateau_runs: list[str] = []  # [-] any | runs held at one temperature, or groups (data/runs.yaml)
 comparison_temperature: float = 1200.0  # [K] 1..5000 | where g(r) is compared (paper: 1200 K)
 snapshots_averaged: int = 50  # [-] 1..100000 | snapshots in an averaged g(r) (paper: 50)
 temperature_step: float = 200.0  # [K] 1..2000 | distance of the temperatures looked at
@@ -82,9 +83,11 @@ from IPython.display import Markdown
 
 from helpers import structures, units
 from helpers.md import sampled_rdf, snapshots
-from helpers.observables import activation, flow, pmf, rdf, rdf_distance
-from helpers.recipes import runs
-from helpers.report import claims, plots_of_bonds, tables, tables_of_bonds
+from helpers.observables import activation, flow, ligand_exchange, pmf
+from helpers.observables import rdf, rdf_distance
+from helpers.recipes import plateaus, runs
+from helpers.report import claims, plots_of_bonds, plots_of_phase
+from helpers.report import tables, tables_of_bonds
 from helpers.report import claims_on_bonds as said
 from helpers.validation import accuracy
 
@@ -512,6 +515,71 @@ if len(flows):
 tables_of_bonds.flow(flows)
 
 # %% [markdown]
+# ## Held at one temperature
+#
+# A ramp passes a temperature in picoseconds. Runs that stay at one for 100 ps (parameter
+# `plateau_runs`) see rarer pairs in the valley, count the bonds that break and those that are
+# exchanged, and give atoms the time to diffuse. Barriers and their line are found as above; the rates
+# follow an {term}`Arrhenius law` if
+#
+# $$ k = A\, \mathrm e^{-E_\mathrm a/RT} . $$
+#
+# $E_\mathrm a$ of breaking and $\Delta U^\ddagger$ need not be equal: a crossing of the barrier that
+# returns at once is in the second, and the frames, 0.1 ps apart, may miss it in the first. How these runs
+# are read was [written down](../book/estimators.md) before there was one.
+
+# %%
+same_cell = {"structure": structure, "supercell": tuple(supercell)}
+steady_runs = runs.alike(plateau_runs, **same_cell, potential=potential)
+held_at = plateaus.of_runs(steady_runs)
+counted = plateaus.used(held_at)
+of_bond = {T: how.rdfs(one.frames)["Zn", "N"] for T, one in counted.items()}
+at_rest = activation.by_convention(of_bond) if of_bond else {}
+barriers = at_rest.get("this book, g(r)")
+none = "This copy has no run held at one temperature (`plateau_runs`)."
+Markdown("" if held_at else none)
+
+# %%
+spread = flow.displacements({T: one.frames for T, one in counted.items()})
+spread = flow.table(spread, ["Zn", "N"])
+per_time = plateaus.events(counted.values())
+laws, why_not = {}, {}
+if len(per_time):
+    laws, why_not = ligand_exchange.activation(per_time)
+
+# %%
+#| label: tbl-plateaus
+#| caption: Runs held at one temperature: barrier, bonds that broke or were exchanged,
+#|   diffusion ("<": an upper limit).
+tables_of_bonds.plateaus(held_at, spread, barriers) if held_at else None
+
+# %% tags=["figure"]
+#| label: fig-held-barriers
+#| caption: Activation free energies at constant temperature (dots) and lower bounds (triangles)
+#|   beside the lines of Table 2.
+#| alt: Points of this book against temperature, and falling lines of Table 2.
+if barriers:
+    ax = plots_of_bonds.activation(barriers)
+
+# %%
+#| label: tbl-table2-held
+#| caption: Table 2 again, with the runs held at one temperature.
+held_lines = {f"{name}, held": one.line for name, one in at_rest.items()}
+held_1800K = {}
+for name, one in at_rest.items():
+    held_1800K[f"{name}, held"] = said.barrier_in_words(one)
+tables.activation(held_lines, at_1800K=held_1800K) if at_rest else None
+
+# %% tags=["figure"]
+#| label: fig-held-rates
+#| caption: Rates at which one bond breaks and is exchanged, with 95 % limits; open
+#|   triangles are upper limits where nothing was seen. Points on a straight line
+#|   follow Arrhenius' law.
+#| alt: Points with error bars against 1000/T, triangles, and straight lines.
+if len(per_time):
+    ax = plots_of_phase.event_rates(per_time, laws)
+
+# %% [markdown]
 # ## What this chapter found
 
 # %%
@@ -527,6 +595,8 @@ findings = [
     said.activation_line(found),
     said.flows(flows, 2 * window),
 ]
+energy_of_flow = flow.arrhenius(spread, "Zn")
+findings += said.held(barriers, laws, why_not, energy_of_flow, list(counted))
 
 # %% tags=["verdict"]
 Markdown(claims.markdown(findings))

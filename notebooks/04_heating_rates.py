@@ -67,9 +67,9 @@ deviation_limit: float = 0.5  # [eV/A] 0..100 | the ensemble agrees within this 
 deviation_frames: int = 60  # [-] 2..100000 | frames of each run, and test set, to compare on
 labelled_frames: str = ""  # [-] any | set of labelled frames of a run of this page; empty: none
 peer_run: str = ""  # [-] any | run of data/runs.yaml to set beside ours; empty: none
-larger_runs: list[str] = []  # [-] any | those with larger supercells to set beside ours
-pressure_runs: list[str] = []  # [-] any | those under other pressures to set beside ours
-earlier_runs: list[str] = []  # [-] any | those of another potential to set beside them
+larger_runs: list[str] = []  # [-] any | finished ones, or groups, of larger supercells beside ours
+pressure_runs: list[str] = []  # [-] any | finished ones, or groups, under other pressures
+earlier_runs: list[str] = []  # [-] any | finished ones, or groups, of another potential
 uncorrected_at: float = -0.14  # [GPa] -2..2 | here this potential does what one without stress does
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 # fmt: on
@@ -253,10 +253,10 @@ tables.headed(mean_cp, index="run", decimals=2)
 
 # %%
 any_size = {k: v for k, v in alike.items() if k != "supercell"}
-larger = by_name.alike(larger_runs, ranks, **any_size)
-pressed = by_name.alike(pressure_runs, ranks, **alike)
+larger = by_name.alike(larger_runs, **any_size)
+pressed = by_name.alike(pressure_runs, **alike)
 other = {k: v for k, v in alike.items() if k != "potential"}
-earlier = by_name.alike(earlier_runs, ranks, **other)
+earlier = by_name.alike(earlier_runs, **other)
 own = outcomes.of_runs(runs)
 sized = outcomes.of_runs(runs + larger)
 other_cells = outcomes.alike(runs.slowest, any_cell=True)
@@ -615,6 +615,7 @@ findings = [
 ]
 if pressed:
     findings += [claims_on_rates.pressure(scanned, uncorrected_at)]
+    findings += [claims_on_rates.offset(scanned)]
 Markdown(claims.markdown(findings))
 
 # %%

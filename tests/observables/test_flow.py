@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.observables import flow
@@ -40,3 +41,17 @@ def test_short_or_uneven_windows_say_nothing():
     uneven.times_ps = uneven.times_ps + np.where(np.arange(400) > 200, 1.0, 0.0)
     assert flow.displacements({1.0: window(0.3, n=10), 2.0: uneven}) == {}
     assert flow.table({}, ["Zn"]).empty
+
+
+def test_the_energy_of_a_diffusion_that_follows_arrhenius():
+    """D = 50 exp(-80 kJ/mol / RT), known to 5 %, with one temperature that is a limit."""
+    rng, T = np.random.default_rng(2), np.array([1400.0, 1600.0, 1800.0, 2000.0])
+    true = 50 * np.exp(-80 / (8.314462618e-3 * T))
+    found = pd.DataFrame({
+        "temperature_K": T, "element": "Zn", "D": true * (1 + 0.05 * rng.normal(size=4)),
+        "error": 0.05 * true, "limited": [True, False, False, False],
+    })  # fmt: skip
+    E, error = flow.arrhenius(found, "Zn")
+    assert abs(E - 80) < 3 * error and 2 < error < 15
+    assert np.isnan(flow.arrhenius(found.iloc[:3], "Zn")[0])  # two temperatures
+    assert np.isnan(flow.arrhenius(found, "N")[0])

@@ -227,6 +227,13 @@ def test_runs_that_differ_are_left_out(capsys):
     assert "left out: the run atp-400Kps-2x2x2" in capsys.readouterr().out
 
 
+def test_a_run_that_is_not_finished_is_said_and_not_made(capsys):
+    assert not runs.alike(["paper"], potential="atp", heating_rate_K_per_ps=0.1)
+    assert "not computed yet (make run RUN=...): DPMD-0.1K" in capsys.readouterr().out
+    both = runs.alike(["sampled-again"], heating_rate_K_per_ps=20.0, potential="round-8")
+    assert [run.name for run in both] == ["round-8-20Kps-seed1", "round-8-20Kps-seed2"]
+
+
 # a run for each rate and seed
 
 COMMON = catalogue.run_recipe("atp-20Kps")

@@ -36,8 +36,8 @@ def finish(name, pressure_bar, scatter_bar=400.0, drift_bar=0.0):
 
 
 def test_a_group_stands_for_its_runs_and_what_is_not_there_is_said(build):
-    assert len(volumes.names(["volumes"])) == 56
-    assert volumes.names(["", "nvt-1200K", "nvt-1200K"]) == ["nvt-1200K"]
+    assert len(catalogue.spelt_out(["volumes"])) == 56
+    assert catalogue.spelt_out(["", "nvt-1200K", "nvt-1200K"]) == ["nvt-1200K"]
     table, missing = volumes.points(["volumes"], "ZIF-4", "round-8")
     assert table.empty and missing == "56 are of another structure or potential and left out"
     none, missing = volumes.points([], "ZIF-4", "atp")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from helpers.observables.activation import Activation
+from helpers.observables.event_rates import Arrhenius
 from helpers.observables.pmf import FreeEnergyLine
 from helpers.report import claims_on_bonds as claims
 
@@ -187,3 +188,32 @@ def test_flow_is_told_at_the_highest_temperature():
 def test_a_verdict_is_three_sentences(found):
     text = str(found).replace("**", "").replace("Figs. ", "").replace("Fig. ", "")
     assert len(re.findall(r"[.?!](?= [A-Z]|$)", text)) == 3, text
+
+
+def law(E, error):
+    """An Arrhenius law of which only energy and error are read."""
+    return Arrhenius(E, error, 1.0, 40, 0.0, 0.0, np.eye(2))
+
+
+def test_held_at_one_temperature_the_energies_stand_beside_table_2():
+    samples = np.random.default_rng(1).normal([160.0, 0.06], [5.0, 0.003], (400, 2))
+    line = FreeEnergyLine(160.0, 60.0, 5.0, 3.0, np.diag([25.0, 9e-6]), 3, samples)
+    found = barriers(60.0, 7.6, 50.0, line=line)
+    laws = {"break": law(112.0, 10.0), "exchange": law(150.0, 20.0)}
+    first, second = claims.held(found, laws, {}, (80.0, 5.0), [1600.0, 1800.0])
+    assert first.claim.endswith("held at one temperature") and "4 of the" in first.verdict
+    assert second.verdict.startswith("3 of 3 are determined; the energy of breaking and ΔU‡")
+    assert second.verdict.endswith("apart by more than chance")  # 48 of 11 kJ/mol
+    assert "112 ± 10 kJ/mol (95 %: 92 to 132)" in second.here and "1600, 1800 K" in second.here
+    same = claims.held(found, laws | {"break": law(150.0, 10.0)}, {}, (np.nan, np.nan), [])[1]
+    assert same.verdict == (
+        "2 of 3 are determined; the energy of breaking and ΔU‡ of the barriers are the same "
+        "within errors"
+    )
+    few = claims.held(barriers(bound=40.0), {}, {"break": "3 events"}, (np.nan, np.nan), [1400.0])
+    assert few[0].verdict == "not determined" and "break not determined, 3 events" in few[1].here
+    (none,) = claims.held(None, {}, {}, (np.nan, np.nan), [])
+    assert none.verdict == "not computed, since no run is held"
+    for one in (first, second, none):
+        text = str(one).replace("**", "")
+        assert len(re.findall(r"[.?!](?= [A-Z]|$)", text)) == 3, text

@@ -14,7 +14,10 @@ from helpers.errors import NotThere
 
 SETS = ("sets", "live_sets", "reference_sets")
 POTENTIALS = ("potential", "test_potential", "live_start", "ensemble")
-RUNS = ("named_runs", "larger_runs", "pressure_runs", "earlier_runs", "held_run")
+RUNS = ("named_runs", "held_run")
+GROUPS = (  # of runs, or runs
+    "larger_runs", "pressure_runs", "earlier_runs", "plateau_runs", "cooled_runs", "volume_runs",
+)  # fmt: skip
 FILES = ("own_file",)
 
 
@@ -44,5 +47,7 @@ def refuse_unknown(values: Mapping) -> None:
                 store.load(one)
             elif name in RUNS and one:
                 catalogue.run_recipe(one)
+            elif name in GROUPS and one:
+                list(map(catalogue.run_recipe, catalogue.spelt_out([one])))
             elif name in FILES and one and not (paths.ROOT / Path(one)).exists():
                 raise NotThere(f"{name}: there is no file {one!r}; name it from {paths.ROOT}")

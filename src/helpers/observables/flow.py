@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from helpers import units
 from helpers.observables import displacement
 
 SHORTEST = 16  # frames; a shorter window says nothing of diffusion
@@ -70,3 +71,38 @@ def table(moved: Mapping[float, tuple], elements: Sequence[str]) -> pd.DataFrame
             })  # fmt: skip
     columns = ["temperature_K", "element", "D", "error", "limited", "exponent", "until_ps"]
     return pd.DataFrame(rows, columns=[*columns, "msd_A2"])
+
+
+def arrhenius(found: pd.DataFrame, element: str) -> tuple[float, float]:
+    r"""Activation energy of diffusion from the temperatures at which an element diffuses.
+
+    .. math:: \ln D = \ln D_0 - E / R T,
+
+    by least squares weighted by the errors of ln D.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Result of `table`.
+    element : str
+        The element.
+
+    Returns
+    -------
+    E_kJ_mol : float
+        Activation energy, kJ/mol; NaN where D is known at fewer than three temperatures.
+    error_kJ_mol : float
+        Its standard error, the larger of that from the errors and from the scatter about the line,
+        kJ/mol.
+    """
+    rows = found[(found["element"] == element) & ~found["limited"].astype(bool)]
+    if len(rows) < 3:
+        return np.nan, np.nan
+    T, D, error = (rows[name].to_numpy(float) for name in ("temperature_K", "D", "error"))
+    x, y = 1 / (units.GAS_CONSTANT_KJ_PER_MOL_K * T), np.log(D)
+    weight = D / np.maximum(error, 1e-3 * D)
+    design = np.stack([np.ones_like(x), -x], axis=1) * weight[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    at = covariance @ design.T @ (y * weight)
+    chi2 = float((((design @ at) - y * weight) ** 2).sum() / (len(T) - 2))
+    return float(at[1]), float(np.sqrt(covariance[1, 1] * max(chi2, 1.0)))

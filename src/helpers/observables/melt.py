@@ -12,8 +12,8 @@ from helpers.observables import displacement, ligand_exchange, neighbors
 
 HALF = 0.5  # of the ligands' bonds, and of the way to the next Zn
 CLOSE_A = 4.0  # two Zn nearer than this are outside of what the potential knows
-_CLOSE_SHARE = 0.05  # of the frames, at most
-_FARTHEST_A = 10.0
+CLOSE_SHARE = 0.05  # of the frames, at most
+FARTHEST_A = 10.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Melt:
     @property
     def trusted(self) -> bool:
         """Molten, and not by frames that the potential does not know: one in twenty at most."""
-        return self.molten and self.close_share <= _CLOSE_SHARE
+        return self.molten and self.close_share <= CLOSE_SHARE
 
 
 def judge(positions, cells, symbols, first=None) -> Melt:
@@ -76,9 +76,9 @@ def judge(positions, cells, symbols, first=None) -> Melt:
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     bonds = ligand_exchange.bonds(positions, cells, symbols)
     same = (bonds.zn[-1] == bonds.zn[0]) & (bonds.image[-1] == bonds.image[0]).all(axis=1)
-    (apart,) = neighbors.closest(positions[:1], cells[:1], symbols, "Zn", _FARTHEST_A)
+    (apart,) = neighbors.closest(positions[:1], cells[:1], symbols, "Zn", FARTHEST_A)
     moved = displacement.rmsd(positions, symbols, cells=cells)["Zn"][-1]
-    nearest = neighbors.closest(positions[first:], cells[first:], symbols, "Zn", _FARTHEST_A)
+    nearest = neighbors.closest(positions[first:], cells[first:], symbols, "Zn", FARTHEST_A)
     return Melt(
         float(1 - same.mean()), float(moved), float(apart), float((nearest < CLOSE_A).mean())
     )

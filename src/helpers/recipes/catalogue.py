@@ -413,6 +413,25 @@ def run_names(group: str = "") -> list[str]:
     return [name for name, of in found.items() if group in ("", of)]
 
 
+def spelt_out(names: Iterable[str]) -> list[str]:
+    """Names of runs, those of groups spelt out.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of runs or of groups of runs; empty ones are passed over.
+
+    Returns
+    -------
+    list of str
+        Names, each once. What is no group stays as it is.
+    """
+    groups, found = run_groups(), []
+    for name in filter(None, names):
+        found += run_names(name) if name in groups else [name]
+    return list(dict.fromkeys(found))
+
+
 def run_recipe(name: str) -> protocol.HeatingRun:
     """A run by its name.
 

@@ -130,17 +130,16 @@ def finished(names: Iterable[str]) -> dict[str, Run]:
     return {name: run for name, run in found.items() if run is not None}
 
 
-def alike(names: Iterable[str], ranks: int = 1, **wanted) -> Runs:
-    """Those of several runs that have the given fields, found, resumed or made.
+def alike(names: Iterable[str], **wanted) -> Runs:
+    """The finished ones of several runs that have the given fields.
 
-    Of those that are left out, because they differ or never reached their ramp, this is printed.
+    Of those that are left out, because they differ, are not finished or never reached their ramp,
+    this is printed. None is made: runs of large cells take days.
 
     Parameters
     ----------
     names : iterable of str
-        Names of runs.
-    ranks : int
-        MPI ranks of those that are made.
+        Names of runs, or of groups of runs.
     **wanted
         Fields of `HeatingRun` and their values.
 
@@ -154,8 +153,15 @@ def alike(names: Iterable[str], ranks: int = 1, **wanted) -> Runs:
     BadRecipe
         As `catalogue.run_recipe`.
     """
-    found = made(catalogue.runs_alike(names, **wanted), ranks)
-    return found.heated() if found else found
+    found, missing = [], []
+    for name in catalogue.spelt_out(names):
+        for plan in catalogue.runs_alike([name], **wanted):
+            run = heating.find(plan)
+            found += [run] if run is not None else []
+            missing += [name] if run is None else []
+    if missing:
+        print(f"not computed yet (make run RUN=...): {', '.join(missing)}")
+    return Runs(found).heated() if found else Runs()
 
 
 def whose(potential: str) -> str:

@@ -27,37 +27,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def names(asked: Iterable[str]) -> list[str]:
-    """Names of runs, those of groups spelt out.
-
-    Parameters
-    ----------
-    asked : iterable of str
-        Names of runs or of groups of data/runs.yaml; empty ones are passed over.
-
-    Returns
-    -------
-    list of str
-        The names, each once.
-
-    Raises
-    ------
-    BadRecipe
-        There is no run and no group of such a name.
-    """
-    groups, found = catalogue.run_groups(), []
-    for name in filter(None, asked):
-        found += catalogue.run_names(name) if name in groups else [name]
-    return list(dict.fromkeys(found))
-
-
 def points(asked: Iterable[str], structure: str, potential: str) -> tuple[pd.DataFrame, str]:
     """Mean pressures of the finished runs of a structure and a potential.
 
     Parameters
     ----------
     asked : iterable of str
-        As for `names`.
+        As for `catalogue.spelt_out`.
     structure : str
         Name of the structure.
     potential : str
@@ -76,9 +52,9 @@ def points(asked: Iterable[str], structure: str, potential: str) -> tuple[pd.Dat
     Raises
     ------
     BadRecipe
-        As `names`.
+        There is no run and no group of such a name.
     """
-    wanted = {name: catalogue.run_recipe(name) for name in names(asked)}
+    wanted = {name: catalogue.run_recipe(name) for name in catalogue.spelt_out(asked)}
     other = [n for n, p in wanted.items() if (p.structure, p.potential) != (structure, potential)]
     found = {n: heating.find(plan) for n, plan in wanted.items() if n not in other}
     rows = [_point(name, run) for name, run in found.items() if run is not None]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from helpers.observables import activation, rdf_distance
 from helpers.observables.activation import Activation
+from helpers.observables.event_rates import Arrhenius
 from helpers.report import paper, tables
 from helpers.report.claims import Finding, Number
 
+NORMAL_95 = 1.96  # standard errors
 _TOTAL = "total"  # the row of all atoms in a table of distances
 
 
@@ -362,3 +365,71 @@ def flows(table: pd.DataFrame, width_K: float) -> Finding:
         f"{hottest['until_ps']:.1f} ps and grows with time to the "
         f"power of {hottest['exponent']:.2f} (1 in diffusion).",
     )
+
+
+def held(
+    found: Activation | None,
+    laws: Mapping[str, Arrhenius],
+    why_not: Mapping[str, str],
+    diffusion: tuple[float, float],
+    temperatures_K: Sequence[float],
+) -> list[Finding]:
+    """Table 2 and the rates of the bonds from runs held at one temperature.
+
+    Parameters
+    ----------
+    found : Activation or None
+        Barriers and their line in the paper's convention; None without a run.
+    laws : mapping of str to Arrhenius
+        "break" and "exchange" -> the law, as ``ligand_exchange.activation``.
+    why_not : mapping of str to str
+        Those without a law -> the reason.
+    diffusion : (float, float)
+        Activation energy of the diffusion of Zn and its error, kJ/mol; NaN if not known.
+    temperatures_K : sequence of float
+        Temperatures of the runs that are used, K.
+
+    Returns
+    -------
+    list of Finding
+        The line of the barriers, and the energies of breaking, exchange and diffusion.
+    """
+    claim = "Held at one temperature: energies of breaking, exchange and diffusion"
+    says = "it gives no rates; its ΔU‡ of breaking is "
+    says += f"{paper.rows('table2')['DPMD-20K']['dU_kJ_per_mol'].number} kJ/mol."
+    if found is None:
+        return [Finding(claim, "not computed, since no run is held", says, "nothing.")]
+    line = activation_line(found)
+    line = replace(line, claim=f"{line.claim}, held at one temperature")
+    said = {}
+    for name in ("break", "exchange"):
+        if name in laws:
+            said[name] = _with_interval(laws[name].E_a, laws[name].error)
+        else:
+            said[name] = f"not determined, {why_not.get(name, 'no run counts')}"
+    E, error = diffusion
+    known = bool(np.isfinite(E))
+    said["diffusion of Zn"] = (
+        _with_interval(E, error) if known else "not determined, D is known at too few temperatures"
+    )
+    verdict = f"{len(laws) + known} of 3 are determined"
+    if "break" in laws and found.line is not None:
+        off = laws["break"].E_a - found.line.dU
+        either = float(np.hypot(laws["break"].error, found.line.dU_error))
+        beyond = "apart by more than chance" if abs(off) > 2 * either else "the same within errors"
+        verdict += f"; the energy of breaking and ΔU‡ of the barriers are {beyond}"
+    here = "; ".join(f"{name} {words}" for name, words in said.items())
+    at = ", ".join(f"{T:.0f}" for T in temperatures_K)
+    return [
+        line,
+        Finding(
+            claim, verdict, says, f"from {at or 'no'} K, {here}.",
+            tuple(Number(f"activation energy, {name}", "kJ/mol", words)
+                  for name, words in said.items()),
+        ),
+    ]  # fmt: skip
+
+
+def _with_interval(value: float, error: float) -> str:
+    low, high = value - NORMAL_95 * error, value + NORMAL_95 * error
+    return f"{tables.number(value, error)} kJ/mol (95 %: {low:.0f} to {high:.0f})"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -143,3 +144,50 @@ def differences(structure: str, n_atoms: int, rate_K_per_ps: float, segments: bo
         "another reference (a NequIP potential of PBE-D3 quality, not first principles)": True,
     }
     return [words for words, differs in possible.items() if differs]
+
+
+def plateaus(found: Sequence[Any], flows: pd.DataFrame, energies: Activation | None) -> Table:
+    """Runs held at one temperature: barrier, exchange, diffusion.
+
+    Parameters
+    ----------
+    found : sequence of Plateau
+        Result of ``recipes.plateaus.of_runs``.
+    flows : DataFrame
+        Result of ``flow.table`` of those that are used.
+    energies : Activation or None
+        Barriers of those that are used.
+
+    Returns
+    -------
+    Table
+        A row for each run.
+    """
+    rows = []
+    for one in found:
+        T = one.temperature_K
+        row = {"run": one.run.name, "T (K)": f"{T:.0f}", "frames": len(one.frames)}
+        row["density (g/cm³)"] = f"{one.run.sampled['density_g_cm3'].mean():.3f}"
+        barrier = energies.at(T) if energies and not one.refused else None
+        row["ΔF‡ (kJ/mol)"] = "–" if barrier is None else _barrier(barrier)
+        if one.bonds is not None:
+            outcome = one.bonds.episodes["outcome"].value_counts()
+            row["bonds broken"] = int(outcome.drop("end", errors="ignore").sum())
+            row["exchanged"] = int(outcome.get("exchanged", 0))
+        for element in ("Zn", "N"):
+            rest = flows[(flows["temperature_K"] == T) & (flows["element"] == element)]
+            said = "–" if one.refused or rest.empty else _diffusion(next(tables.each_row(rest)))
+            row[f"D of {element} (10⁻⁴ cm²/s)"] = said
+        rows.append(row | {"not used, since": one.refused or "used"})
+    return tables.headed(pd.DataFrame(rows).fillna("–"))
+
+
+def _barrier(row: pd.Series) -> str:
+    if np.isfinite(row["dF_kJ_mol"]):
+        return tables.number(row["dF_kJ_mol"], row["error_kJ_mol"])
+    bound = row["lower_bound_kJ_mol"]
+    return f"> {bound:.0f} (95 %)" if np.isfinite(bound) else "–"
+
+
+def _diffusion(row) -> str:
+    return f"< {row.D:.2g}" if row.limited else tables.number(row.D, row.error)
