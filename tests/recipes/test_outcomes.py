@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import paths
@@ -73,3 +74,19 @@ def test_a_run_that_cools_stands_beside_the_one_it_goes_on_from(build, capsys):
     other = Run(quench.directory, replace(quench.recipe, after=None), quench.provenance)
     assert outcomes.cooled_back([other]).empty
     assert "left out: quench-1800K-400Kps-seed1" in capsys.readouterr().out
+
+
+def test_cells_whose_shape_is_free_are_looked_at_up_to_their_fall(build):
+    """A shipped ramp of an isotropic cell, and the same with one axis that runs away at 900 K."""
+    slow = runs.find("atp-20Kps")
+    ramp = slow.ramp.copy()
+    ramp.loc[ramp["target_temperature_K"] > 900, "cell_b_A"] *= 1.1
+    free = Run(slow.directory, replace(slow.recipe, coupling="aniso"), slow.provenance)
+    free.__dict__["ramp"] = ramp
+    table = pd.DataFrame({"name": [slow.name], "Tf_K": [np.nan]})
+    assert outcomes.departures([slow], table) == {}  # isotropic
+    for Tf, there in ((np.nan, True), (1500.0, True), (800.0, False)):
+        table = pd.DataFrame({"name": [slow.name], "Tf_K": [Tf]})
+        found = outcomes.departures([free], table)[slow.name]
+        assert bool(found) == there
+        assert not there or (found.what == "b/c" and 900 < found.temperature_K < 1050)

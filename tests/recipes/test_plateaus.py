@@ -29,10 +29,10 @@ def test_runs_at_one_temperature_coldest_first(held):
 
 
 def test_events_are_those_of_the_sampled_time(held):
-    cold, hot, _ = held
+    _, hot, _ = held
     table = plateaus.events(plateaus.used(held).values())
     assert list(table["temperature_K"]) == [300, 1800]
-    assert list(table["broken"])[0] == 0 and table["broken"][1] > 100
+    assert table["broken"][0] == 0 and table["broken"][1] > 100
     ended = hot.bonds.episodes["outcome"]
     assert table["exchanged"][1] == (ended == "exchanged").sum()
     span = hot.frames.times_ps[-1] - hot.frames.times_ps[0]

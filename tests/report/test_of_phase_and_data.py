@@ -260,3 +260,16 @@ def test_the_void_of_a_crystal_in_each_window():
     assert table["window"].tolist() == ["crystal"]
     share = void_fraction.void_fraction(atoms.positions, np.asarray(atoms.cell), frames.symbols)
     assert float(table["void (% of the volume)"][0]) == pytest.approx(100 * share, abs=0.06)
+
+
+def test_ratios_of_lengths_are_those_over_the_start():
+    T = np.linspace(300.0, 500.0, 201)
+    ramp = pd.DataFrame({
+        "target_temperature_K": T, "cell_a_A": 15 * (1 + 1e-4 * (T - 300)),
+        "cell_b_A": 15.0 + (T > 400), "cell_c_A": 18 * (1 + 1e-4 * (T - 300)),
+    })  # fmt: skip
+    ax = plots_of_phase.shapes([SimpleNamespace(name="aniso-1", ramp=ramp)])
+    a, b = ax.get_lines()
+    np.testing.assert_allclose(a.get_ydata(), 1)
+    assert b.get_ydata()[-5] == pytest.approx(16 / 15, rel=0.02)
+    assert legend(ax) == ["a/c, aniso-1", "b/c, aniso-1"]

@@ -14,9 +14,9 @@ from helpers.errors import NotThere
 
 SETS = ("sets", "live_sets", "reference_sets")
 POTENTIALS = ("potential", "test_potential", "live_start", "ensemble")
-RUNS = ("named_runs", "held_run")
+RUNS = ("named_runs", "held_run", "cooled_runs")
 GROUPS = (  # of runs, or runs
-    "larger_runs", "pressure_runs", "earlier_runs", "plateau_runs", "cooled_runs", "volume_runs",
+    "larger_runs", "pressure_runs", "earlier_runs", "plateau_runs", "volume_runs",
 )  # fmt: skip
 FILES = ("own_file",)
 
