@@ -525,8 +525,8 @@ tables_of_bonds.flow(flows)
 # $$ k = A\, \mathrm e^{-E_\mathrm a/RT} . $$
 #
 # $E_\mathrm a$ of breaking and $\Delta U^\ddagger$ need not be equal: a crossing of the barrier that
-# returns at once is in the second, and the frames, 0.1 ps apart, may miss it in the first. How these runs
-# are read was [written down](../book/estimators.md) before there was one.
+# returns at once is in the second, and frames that are tenths of a picosecond apart may miss it in the
+# first. How these runs are read was [written down](../book/estimators.md) before there was one.
 
 # %%
 same_cell = {"structure": structure, "supercell": tuple(supercell)}

@@ -30,7 +30,8 @@
 #
 # **You will learn** how a run is cut into stages; whether density is lost everywhere or in voids;
 # how to follow single bonds and ligands, and to give an upper limit where a short run saw none
-# break; which molecules are whole, how the network is connected, and which atoms move first.
+# break; which molecules are whole, how the network is connected, and which atoms move first; and
+# where the transition would be without any heating, from the pressure at constant volume.
 #
 # **It needs** one heating run, found or made as in [chapter 4](04_heating_rates.ipynb). Figures are
 # the counterparts of the paper's Figs. 4b–d, 5, 6a, S4 and S5.

@@ -415,7 +415,8 @@ class Equilibrium:
         limits = [_kelvins(at, self.table["temperature_K"]) for at in (self.low_K, self.high_K)]
         passes = _kelvins(self.temperature_K, self.table["temperature_K"])
         between = f" (95 %: {limits[0]} to {limits[1]})" if limits[0] != limits[1] else ""
-        return f"the mean volume passes {self.through_A3:g} Å³ an atom {passes}{between}"
+        at = "at " if np.isfinite(self.temperature_K) else ""
+        return f"the mean volume passes {self.through_A3:g} Å³ an atom {at}{passes}{between}"
 
 
 def equilibrium(

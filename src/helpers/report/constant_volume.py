@@ -93,7 +93,7 @@ def isotherms(curves: Sequence[Isotherm], beside: Sequence[Isotherm] = ()) -> Fi
     figure, (left, right) = style.axes(
         ("volume of an atom", "A^3"), ("pressure", "GPa"), ncols=2, width=5.4
     )
-    right.set_ylabel(style.label("F(V) - F(smallest V), per atom", "meV"))
+    right.set_ylabel(style.label("F - F(smallest V)", "meV/atom"))
     for curve in curves:
         V, colour = _grid(curve), style.temperature_colour(curve.temperature_K)
         name = f"{curve.temperature_K:.0f} K"
@@ -262,19 +262,19 @@ def transition(found: Mapping[str, Equilibrium], table: pd.DataFrame, missing: s
         why = missing or "no run at constant volume is asked for"
         return Finding(claim, "cannot tell, since there are too few runs", says, f"{why}.")
     (_, own), *_ = found.items()
-    T = own.table["temperature_K"]
+    T, n_atoms = own.table["temperature_K"], table["n_atoms"].min()
     verdict = {
-        "first-order": f"of first order; {own.coexistence}",
+        "first-order": f"of first order, with a barrier of {_largest_barrier(own)} in a cell of "
+        f"{n_atoms:.0f} atoms; {own.coexistence}",
         "continuous": f"no jump, one minimum of G at every temperature; {own}",
         "cannot tell": "cannot tell whether it is a jump, the pressures allow a barrier of up to "
         f"{own.table['barrier_below_kT'].max():.1f} kT; {own}",
     }[own.order]
     if len(T) < 2:
         verdict = f"cannot tell from {len(T)} temperature"
-    elif own.temperature_K == np.inf:
+    elif own.temperature_K == np.inf and own.order != "first-order":
         verdict = f"not seen up to {T.max():.0f} K; {own}"
-    table = table[table["n_atoms"] == table["n_atoms"].min()]
-    moved = table[table["moved"] > MOVED]
+    moved = table[(table["n_atoms"] == n_atoms) & (table["moved"] > MOVED)]
     if len(moved):
         where = ", ".join(f"{at:.0f}" for at in sorted(moved["temperature_K"].unique()))
         verdict += (
@@ -335,6 +335,11 @@ def offset(variants: Mapping[str, Sequence[Isotherm]], table: pd.DataFrame) -> F
         claim, said[own], says, f"a volume of {volume:.1f} Å³ an atom; {listed}.",
         tuple(Number(f"that pressure, {name}", "-", words) for name, words in said.items()),
     )  # fmt: skip
+
+
+def _largest_barrier(found: Equilibrium) -> str:
+    row = found.table.loc[found.table["barrier_kT"].idxmax()]
+    return f"{tables.number(row['barrier_kT'], row['barrier_error_kT'])} kT"
 
 
 def _grid(curve: Isotherm) -> np.ndarray:
