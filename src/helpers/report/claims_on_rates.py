@@ -519,8 +519,8 @@ def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
         name = _SHAPES[str(other.name)]
         said.append(f"{name}: {_shapes_apart(iso, other)}")
         here.append(
-            f"at {iso['rate_K_per_ps']:g} K/ps {iso['fell']} of {iso['runs']} isotropic and "
-            f"{other['fell']} of {other['runs']} {name} seeds fall"
+            f"at {iso['rate_K_per_ps']:g} K/ps {iso['fell']:.0f} of {iso['runs']:.0f} isotropic "
+            f"and {other['fell']:.0f} of {other['runs']:.0f} {name} seeds fall"
         )
     changed = sum(map(bool, departures.values()))
     if departures:
