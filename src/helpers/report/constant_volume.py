@@ -263,13 +263,15 @@ def transition(found: Mapping[str, Equilibrium], table: pd.DataFrame, missing: s
         return Finding(claim, "cannot tell, since there are too few runs", says, f"{why}.")
     (_, own), *_ = found.items()
     T, n_atoms = own.table["temperature_K"], table["n_atoms"].min()
-    verdict = {
-        "first-order": f"of first order, with a barrier of {_largest_barrier(own)} in a cell of "
-        f"{n_atoms:.0f} atoms; {own.coexistence}",
-        "continuous": f"no jump, one minimum of G at every temperature; {own}",
-        "cannot tell": "cannot tell whether it is a jump, the pressures allow a barrier of up to "
-        f"{own.table['barrier_below_kT'].max():.1f} kT; {own}",
-    }[own.order]
+    if own.order == "first-order":
+        verdict = f"of first order, with a barrier of {_largest_barrier(own)} in a cell of "
+        verdict += f"{n_atoms:.0f} atoms; {own.coexistence}"
+    elif own.order == "continuous":
+        verdict = f"no jump, one minimum of G at every temperature; {own}"
+    else:
+        most = own.table["barrier_below_kT"].max()
+        verdict = "cannot tell whether it is a jump, the pressures allow a barrier of up to "
+        verdict += f"{most:.1f} kT; {own}"
     if len(T) < 2:
         verdict = f"cannot tell from {len(T)} temperature"
     elif own.temperature_K == np.inf and own.order != "first-order":
