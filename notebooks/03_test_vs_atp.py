@@ -595,6 +595,8 @@ findings = [
     said.activation_line(found),
     said.flows(flows, 2 * window),
 ]
+
+# %%
 energy_of_flow = flow.arrhenius(spread, "Zn")
 findings += said.held(barriers, laws, why_not, energy_of_flow, list(counted))
 
