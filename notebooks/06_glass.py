@@ -343,7 +343,9 @@ ax = plots_of_scattering.down_and_up(density)
 edges_K = np.arange(300, 1601, 200)
 for many in heated_again.values():
     windows_of_T = peers.by_temperature(many, edges_K)
-    ours = experiment.first_peaks_of_models(windows_of_T, many[0].trajectory.symbols)
+    ours = experiment.first_peaks_of_models(
+        windows_of_T, many[0].trajectory.symbols
+    )
     figure = plots_of_scattering.first_peaks(peak_table, ours)
 
 # %% [markdown]

@@ -125,6 +125,7 @@ def run(work: Path, programs: tuple[Path, Path], lammps: Path, seconds: float) -
     memory = Path("/dev/shm") / f"zif4-card-{os.getpid()}"
     shared(memory, groups)
     began = time.monotonic()
+    commands: dict[tuple[int, int], list] = {}
     processes: dict[tuple[int, int], subprocess.Popen] = {}
     said = open(work / "said", "w+")  # noqa: SIM115, all children write there
     server = subprocess.Popen(
@@ -144,6 +145,7 @@ def run(work: Path, programs: tuple[Path, Path], lammps: Path, seconds: float) -
                 jobs.write_text("\n".join(group["jobs"]) + "\n")
                 for place in range(group["places"]):
                     command = [programs[1].resolve(), lammps, memory, number, place, jobs]
+                    commands[number, place] = command
                     processes[number, place] = _started(command, said)
             told = began
             while any(process.poll() is None for process in processes.values()):
@@ -158,7 +160,7 @@ def run(work: Path, programs: tuple[Path, Path], lammps: Path, seconds: float) -
                                 "=q", view, _HEADER + number * _GROUP + 48
                             )
                             struct.pack_into("=i", view, states + place * _PLACE, 0)
-                            processes[number, place] = _started(process.args, said)
+                            processes[number, place] = _started(commands[number, place], said)
                 if now - told > 20:
                     told = now
                     print(f"{now - began:.0f} s: {_state(work, groups)}", flush=True)
