@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from helpers import paths, settings, structures
+from helpers import paths, settings, structures, units
 from helpers.benchmarks import record
 from helpers.book import chapters, page
 from helpers.book.chapters import BookError
@@ -293,7 +293,7 @@ def status(front: Front) -> str:
         rows.append(
             f"| [{chapter.replace('_', ' ')}](/notebooks/{chapter}.ipynb) | {_day(when)} "
             f"| {page.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
-            f"{warned or 'no'} warnings | {reused} reused, {new} made | {on} |"
+            f"{warned or 'no'} warning{'s' * (warned != 1)} | {reused} reused, {new} made | {on} |"
         )
     versions = []
     for package in _PACKAGES:
@@ -428,7 +428,9 @@ def figures(front: Front) -> str:
                 continue
             _, said = page.options("".join(cell["source"]))
             if said.get("label", "").startswith("fig-"):
-                first = re.split(r"(?<=[.?]) (?=[A-Z])", said.get("caption", ""), maxsplit=1)[0]
+                # not behind "Fig." and "Figs."
+                ends = r"(?<=[.?])(?<!Fig\.)(?<!Figs\.) (?=[A-Z])"
+                first = re.split(ends, said.get("caption", ""), maxsplit=1)[0]
                 lines.append(f"- {{numref}}`{said['label']}` {first}")
     return "\n".join(lines).strip()
 
@@ -666,7 +668,8 @@ def _pictured(front: Front, name: str, data: dict, caption: str, alt: str) -> st
 
 def _entry(parameter: Parameter) -> dict:
     return asdict(parameter) | {
-        "choices": list(parameter.choices) if parameter.choices is not None else None
+        "unit": units.pretty(parameter.unit),
+        "choices": list(parameter.choices) if parameter.choices is not None else None,
     }
 
 

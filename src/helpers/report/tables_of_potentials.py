@@ -119,7 +119,7 @@ def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
             "prefactor of energy, start to limit": _prefactor(recipe, "energy"),
             "prefactor of force": _prefactor(recipe, "force"),
             "prefactor of virial": recipe["prefactor_virial"],
-            "made": record["made"],
+            "made": record["made"][:10],
             "training time (s)": record["seconds"],
             "threads": record.get("threads", "-"),
             "hardware": tables.machine(record),
@@ -148,6 +148,36 @@ def missing_steps(record: Mapping, lineage: Mapping[str, int]) -> str:
     return f"Longer training: {steps:,} steps here; the paper has more than {theirs:,}."
 
 
+#: rows of ``elastic.beside_reference`` that are no constants, in words
+ELASTIC = {
+    "bulk_voigt": "bulk modulus (Voigt)",
+    "bulk_reuss": "bulk modulus (Reuss)",
+    "softest": "smallest eigenvalue",
+    "asymmetry": "asymmetry",
+}
+
+
+def drift(found: Mapping[str, float]) -> Table:
+    """Drift of the total energy of a run at constant energy, with its standard error.
+
+    Parameters
+    ----------
+    found : mapping of str to float
+        Result of ``energy_conservation.energy_drift``.
+
+    Returns
+    -------
+    Table
+        A row for each number.
+    """
+    shown: dict[str, object] = {tables.header(key): value for key, value in found.items()}
+    error = "error_meV_per_atom_per_ps"
+    del shown[tables.header(error)]
+    key = "drift_meV_per_atom_per_ps"
+    shown[tables.header(key)] = tables.number(found[key], found[error])
+    return tables.facts(shown)
+
+
 def bonds(relaxed, structure: str) -> Table:
     """Bonds and angles of an imidazolate, beside those of the structure that the reference relaxed.
 
@@ -164,7 +194,12 @@ def bonds(relaxed, structure: str) -> Table:
         A row for each bond and angle, see `imidazolate.beside`.
     """
     beside = imidazolate.beside(relaxed, structures.load(structure))
-    return tables.headed(beside, index="bond or angle", decimals=4)
+    digits = beside["unit"].map({"Å": 3}).fillna(1).astype(int)  # angles are in degrees
+    numbers = beside.columns.drop("unit")
+    for name, decimals in digits.items():
+        shown = [f"{beside.loc[name, column]:.{decimals}f}" for column in numbers]
+        beside.loc[name, numbers] = shown
+    return tables.headed(beside, index="bond or angle")
 
 
 def of_page(profile: str, live, shown) -> Table:
@@ -187,10 +222,11 @@ def of_page(profile: str, live, shown) -> Table:
     return tables.facts(
         {
             "profile": profile,
-            "live training": live.name,
-            "its time (s)": live.provenance["seconds"],
+            "trained live": live.name,
+            "in (s)": live.provenance["seconds"],
+            "on": tables.machine(live.provenance),
             "examined": paths.relative(shown),
-            "hardware": tables.machine(shown.provenance),
+            "trained on": tables.machine(shown.provenance),
         }
     )
 
