@@ -52,7 +52,7 @@ def repacked(png: bytes) -> bytes:
         255 of what they stand for, else with three channels; as it was if it is transparent.
     """
     picture = Image.open(io.BytesIO(png))
-    if picture.mode == "RGBA" and picture.getextrema()[3][0] == 255:
+    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (255, 255):
         picture = picture.convert("RGB")
     if picture.mode != "RGB":
         return png

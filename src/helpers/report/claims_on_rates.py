@@ -601,7 +601,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
     elif fell.empty:
         verdict = "no low-density state, though a fall of 10 % would have been found"
     else:
-        counts = {"show none": tells - len(fell), "cannot tell": len(table) - tells}
+        counts = {"without one": tells - len(fell), "cannot tell": len(table) - tells}
         rest = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
         rest = f" ({rest})" if rest else ""
         verdict = f"a low density appears in {len(fell)} of {len(table)} seeds{rest}; " + (
