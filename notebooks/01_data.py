@@ -62,6 +62,7 @@ from IPython.display import Markdown
 
 from helpers import provenance, structures, units
 from helpers.frames import checks, correction, cp2k, dataset, formats, summary
+from helpers.observables import molecules
 from helpers.recipes import catalogue
 from helpers.recipes import sets as packing
 from helpers.report import paper, plots_of_data, tables, tables_of_data
@@ -111,10 +112,11 @@ ax = plots_of_data.energies(frames)
 # %% tags=["figure"]
 #| label: fig-unit-cell
 #| caption: The unit cell. Each Zn stands in a tetrahedron of four N; rings of
-#|   C, N and H join the tetrahedra.
+#|   C, N and H join the tetrahedra. A ring that a face of the cell cuts is shown whole;
+#|   Zn at a face lack those of their N that belong to the next cell.
 #| alt: Ball-and-stick picture of the unit cell, zinc joined by flat five-rings.
 atoms = structures.load(structure)
-view(atoms, title=f"{structure}, unit cell")
+view(molecules.unbroken(atoms), title=f"{structure}, unit cell")
 
 # %% tags=["figure"]
 #| label: fig-supercell
@@ -122,7 +124,8 @@ view(atoms, title=f"{structure}, unit cell")
 #|   heated framework has more ways to move.
 #| alt: Ball-and-stick picture of the supercell with its wide empty channels.
 larger = structures.supercell(atoms, tuple(supercell))
-view(larger, title=f"{structure}, {' x '.join(map(str, supercell))}")
+repeated = " x ".join(map(str, supercell))
+view(molecules.unbroken(larger), title=f"{structure}, {repeated}")
 
 # %%
 #| label: tbl-cells

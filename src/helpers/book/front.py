@@ -26,6 +26,7 @@ from helpers.benchmarks import record
 from helpers.book import chapters, page
 from helpers.book.chapters import BookError
 from helpers.book.parameters import Parameter
+from helpers.observables import molecules
 from helpers.recipes import catalogue
 from helpers.report import interactive, paper, plots, structure_view, tables
 
@@ -241,7 +242,7 @@ def structure(front: Front, name: str) -> str:
     UnknownStructure
         There is no such cell.
     """
-    atoms = structures.load(name)
+    atoms = molecules.unbroken(structures.load(name))
     view = structure_view.view(atoms, interactive=False)
     data = {
         "image/png": base64.b64encode(view.png()).decode(),
@@ -501,7 +502,7 @@ def two_cells(front: Front) -> str:
     speeds = record.md_table(bench)
     parts = []
     for label, kind, theirs, repeat in _TWO_CELLS:
-        atoms = structures.supercell(structures.load("ZIF-4"), repeat)
+        atoms = molecules.unbroken(structures.supercell(structures.load("ZIF-4"), repeat))
         dft = speeds["engine"].isin(_FIRST_PRINCIPLES)
         deep = ~speeds["engine"].isin([*_FIRST_PRINCIPLES, *_OTHERS])
         fastest = speeds[dft if theirs == "fpmd" else deep]
