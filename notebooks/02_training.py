@@ -305,15 +305,8 @@ tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
 # %%
 driven = [dataset.sampler(name) == "reference" for name in tests.index]
-bias = tests["energy_bias_meV_per_atom"].groupby(driven)
-bias = bias.agg(["mean", "size"]).T
-Markdown(
-    f"Over the {bias[True]['size']:.0f} test sets that the reference itself "
-    f"sampled, the bias is {bias[True]['mean']:+.1f} meV/atom on average; over "
-    f"the {bias[False]['size']:.0f} others, {bias[False]['mean']:+.1f}."
-    if len(bias.columns) == 2
-    else ""
-)
+bias = tests["energy_bias_meV_per_atom"]
+Markdown(tables_of_potentials.bias_by_sampler(bias, driven))
 
 # %% [markdown]
 # Who sampled a set matters: each dynamics goes where its own energy is low, and for two energy
@@ -532,16 +525,9 @@ density = thermo.density(held.thermo, 300, skip_ps=hold_ps)
 #| label: tbl-density
 #| caption: Density at 300 K; the error is that of block averages. The paper's
 #|   crystal is lighter than its own supercell.
-rows = [
-    tables.row(
-        "stages.density_crystal_g_per_cm3",
-        density["density_g_cm3"],
-        error=density["error_g_cm3"],
-        quantity="density at 300 K",
-        run=held.name,
-    )
-]
-cell = "systems.supercell_density_g_per_cm3"
+key, cell = tables_of_potentials.DENSITY, tables_of_potentials.CELL_DENSITY
+found = {"error": density["error_g_cm3"], "quantity": "density at 300 K"}
+rows = [tables.row(key, density["density_g_cm3"], run=held.name, **found)]
 crystal = structures.density(structures.load(structure))
 rows += tables.rows({cell: ("density of the cell", crystal)}, run=structure)
 tables.side_by_side(rows)

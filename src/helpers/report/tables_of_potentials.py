@@ -148,6 +148,36 @@ def missing_steps(record: Mapping, lineage: Mapping[str, int]) -> str:
     return f"Longer training: {steps:,} steps here; the paper has more than {theirs:,}."
 
 
+#: the paper's densities, g/cm3: measured in its run, and of its supercell
+DENSITY = "stages.density_crystal_g_per_cm3"
+CELL_DENSITY = "systems.supercell_density_g_per_cm3"
+
+
+def bias_by_sampler(bias: pd.Series, driven: Sequence[bool]) -> str:
+    """Mean bias of the energy over test sets that the reference sampled, and over the others.
+
+    Parameters
+    ----------
+    bias : Series
+        Bias of each set, meV/atom.
+    driven : sequence of bool
+        Whether the reference itself sampled the set.
+
+    Returns
+    -------
+    str
+        A sentence; empty if there are no sets of one kind.
+    """
+    groups = dict(iter(bias.groupby(list(driven))))
+    if len(groups) < 2:
+        return ""
+    return (
+        f"Over the {len(groups[True])} test sets that the reference itself sampled, the bias is "
+        f"{groups[True].mean():+.1f} meV/atom on average; over the {len(groups[False])} others, "
+        f"{groups[False].mean():+.1f}."
+    )
+
+
 #: rows of ``elastic.beside_reference`` that are no constants, in words
 ELASTIC = {
     "bulk_voigt": "bulk modulus (Voigt)",
