@@ -224,11 +224,11 @@ def bonds(relaxed, structure: str) -> Table:
         A row for each bond and angle, see `imidazolate.beside`.
     """
     beside = imidazolate.beside(relaxed, structures.load(structure))
-    digits = beside["unit"].map({"Å": 3}).fillna(1).astype(int)  # angles are in degrees
-    numbers = beside.columns.drop("unit")
-    for name, decimals in digits.items():
-        shown = [f"{beside.loc[name, column]:.{decimals}f}" for column in numbers]
-        beside.loc[name, numbers] = shown
+    decimals = beside["unit"].map({"A": 3, "deg": 1})
+    for column in ("reference", "here", "difference"):
+        pairs = zip(beside[column], decimals, strict=True)
+        # never -0
+        beside[column] = [f"{round(value, d) + 0.0:.{d}f}" for value, d in pairs]
     return tables.headed(beside, index="bond or angle")
 
 
