@@ -336,7 +336,7 @@ ax = plots_of_scattering.down_and_up(density)
 #
 # What was measured is a glass that is heated ({numref}`fig-first-peak`). Glasses of our slowest quench
 # are heated likewise, but by 20 K in a picosecond: what a calorimeter has hours for must happen here
-# in one thousandth of a millionth of a second, so a change may come at a much higher temperature.
+# in some 65 ps, so a change may come at a much higher temperature.
 
 # %% tags=["figure"]
 #| label: fig-first-peak-again
