@@ -250,9 +250,9 @@ tables.headed(both.rename(index=tables.header), index="error", decimals=5)
 # The paper leaves open: the learning rate, the virial prefactors, `axis_neuron`, and whether each
 # pair of elements has an embedding net of its own or each element of the neighbour
 # (`type_one_side`: a quarter of the nets, faster to train and to compress). The table has what was
-# chosen here. Our prefactors start nearer to their limits: a training that goes on from trained
-# weights would unlearn its energies under the paper's first prefactors. A high limit for the energy
-# is what brings its error down at the end.
+# chosen here. Our prefactors start nearer to their limits, since a training that goes on from
+# trained weights would unlearn its energies under the paper's first prefactors. Their high limit for
+# the energy brings the energy error down at the end.
 #
 # *Went on from* is its {term}`lineage`: the trainings whose weights it started from.
 
@@ -305,14 +305,8 @@ tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
 
 # %%
 driven = [dataset.sampler(name) == "reference" for name in tests.index]
-bias = tests["energy_bias_meV_per_atom"].groupby(driven).mean()
-Markdown(
-    f"The bias of a test set that the reference itself sampled is "
-    f"{bias[True]:+.1f} meV/atom on average, that of the others "
-    f"{bias[False]:+.1f}."
-    if len(bias) == 2
-    else ""
-)
+bias = tests["energy_bias_meV_per_atom"]
+Markdown(tables_of_potentials.bias_by_sampler(bias, driven))
 
 # %% [markdown]
 # Who sampled a set matters: each dynamics goes where its own energy is low, and for two energy
@@ -320,8 +314,8 @@ Markdown(
 #
 # $$ \langle U - U_\mathrm{ref}\rangle_\mathrm{ref} \ge \langle U - U_\mathrm{ref}\rangle_U $$
 #
-# (Gibbs and Bogoliubov), the more so the more their difference fluctuates. What one dynamics with
-# the potential sees lies between the two kinds of sets.
+# (Gibbs and Bogoliubov), the more so the more their difference fluctuates. A run with the potential
+# meets the right-hand side, for which frames of its own runs, further below, stand.
 
 # %%
 #| label: tbl-elements
@@ -452,9 +446,10 @@ tables.headed(equations, index="quantity", decimals=2)
 #
 # ### Elastic constants
 #
-# At the crystal's cell, atoms relaxed at each strain. *bulk_voigt* answers the same question as $B$
-# above, *softest* is the smallest eigenvalue of $C_{ij}$, positive in a stable crystal, *asymmetry*
-# the largest $|C_{ij} - C_{ji}|$, which is the error.
+# At the crystal's cell, atoms relaxed at each strain. The bulk modulus of Voigt, for equal strains,
+# is the one to compare with $B$ above. The smallest eigenvalue of $C_{ij}$ is positive in a stable
+# crystal. *Asymmetry* is the largest $|C_{ij} - C_{ji}|$: zero in theory, so its size is that of the
+# errors.
 
 # %%
 #| label: tbl-elastic
@@ -462,7 +457,8 @@ tables.headed(equations, index="quantity", decimals=2)
 constants = elastic.beside_reference(
     potential, structure, steps=relaxation_steps
 )
-tables.headed(constants, index="constant", decimals=2)
+shown_constants = constants.rename(index=tables_of_potentials.ELASTIC)
+tables.headed(shown_constants, index="constant", decimals=2)
 
 # %%
 stiff, said = [f"C{i}{i}" for i in range(1, 7)], ""
@@ -512,7 +508,7 @@ in_time = energy_conservation.energy_in_time(
     potential, structure, duration_ps=conserved_ps
 )
 drift = energy_conservation.energy_drift(in_time, n_atoms=n_atoms)
-tables.facts({tables.header(k): v for k, v in drift.items()})
+tables_of_potentials.drift(drift)
 
 # %% [markdown]
 # ### Density
@@ -529,18 +525,12 @@ density = thermo.density(held.thermo, 300, skip_ps=hold_ps)
 #| label: tbl-density
 #| caption: Density at 300 K; the error is that of block averages. The paper's
 #|   crystal is lighter than its own supercell.
-rows = [
-    tables.row(
-        "stages.density_crystal_g_per_cm3",
-        density["density_g_cm3"],
-        error=density["error_g_cm3"],
-        quantity="density at 300 K",
-        run=held.name,
-    )
-]
+key, cell = tables_of_potentials.DENSITY, tables_of_potentials.CELL_DENSITY
+found = {"error": density["error_g_cm3"], "quantity": "density at 300 K"}
+rows = [tables.row(key, density["density_g_cm3"], run=held.name, **found)]
 crystal = structures.density(structures.load(structure))
-at_start = tables.Row("crystal", "g/cm3", None, crystal, run=structure)
-tables.side_by_side([*rows, at_start])
+rows += tables.rows({cell: ("density of the cell", crystal)}, run=structure)
+tables.side_by_side(rows)
 
 # %% [markdown]
 # ### A hot melt
@@ -572,9 +562,10 @@ columns |= {"walled": "with its wall − reference"}
 tables_of_potentials.by_distance(pairs, columns, [2.6, 3.0])
 
 # %% [markdown]
-# A net keeps a run alive; it does not make such a moment right. In a melt of `round-8` at 2000 K two Zn
-# soon lay near each other and stayed, and so they did in the glasses that were quenched from it. Frames of these runs were labelled (`melts_walled`, `quenched_round_8`), and `atp`
-# is trained on four fifths of them. The others say what that has mended:
+# The wall keeps a run alive; it does not make such a moment right. In a melt of `round-8` at 2000 K
+# two Zn soon lay near each other and stayed, and so they did in the glasses that were quenched from
+# it. Frames of these runs were labelled (`melts_walled`, `quenched_round_8`), and `atp` is trained
+# on four fifths of them. The others say what that has mended:
 
 # %% tags=["figure"]
 #| label: fig-near-pairs
@@ -609,17 +600,19 @@ melts = runs.finished(hot_runs)
 tables_of_potentials.collapses(melts.values()) if melts else None
 
 # %% [markdown]
-# The next hole was in the glass. Frames of the quenches of the potential before this one were labelled
-# after the runs had been made. Its energies were too low there, by a multiple of what it errs elsewhere:
-# it had cooled into states that it liked too much, with Zn that miss a ligand. No error of the force
-# says so, and no test set had such a state before there was a glass to take it from. Whether the hole
-# is closed, only frames say that the potential of this page ran into itself: `quenched_round_10_test`
-# and `heated_round_10_test`, from its own quench and its own heating run, are in no training.
+# The next hole was in the glass. Frames of the quenches by the potential before this one were
+# labelled after the runs. Its energies were too low there, by several times its error elsewhere: it
+# had cooled into states with Zn that miss a ligand, and gave them too low an energy. The force
+# errors do not show this, and no test set held such a state before there was a glass to take it
+# from. Whether the hole is closed can only be asked of frames that the potential of this page ran
+# into itself: `quenched_round_10_test` and `heated_round_10_test`, from its own quench and its own
+# heating run. No potential is trained on them.
 
 # %%
 #| label: tbl-own-glass
-#| caption: Errors of the last two potentials on frames that they ran into themselves: melts at
-#|   1800 K, quenches, a ramp. A mean far from 0 is a state that is liked or disliked.
+#| caption: Errors of the last two potentials on frames of melts at 1800 K, of quenches and of a
+#|   ramp; the name of a set says which of the two ran into it. Where the mean is negative, the
+#|   potential gives these states too low an energy.
 both = (own_sampler, shown.name) if own_sets else ()
 errors_of = {name: accuracy.metrics(name) for name in both}
 tables_of_potentials.on_sets(errors_of, own_sets) if own_sets else None

@@ -119,11 +119,11 @@ if test_potential:
 Markdown(said.fate(test))
 
 # %% [markdown]
-# The best reference frames come from molecular dynamics that the reference potential drives itself,
-# so each of them is labelled, and physical at the reference's own level of theory. They are the
+# The best reference frames come from molecular dynamics that the reference potential drives itself:
+# each is labelled, and physical at the reference's own level of theory. They are the
 # "{term}`FPMD`" of this book: short, as every step costs a label, and at constant volume. The
-# heating runs are at constant pressure; where ATP was also run at constant volume, in the cell of the
-# reference (parameter `held_run`), that run is a third, fairer comparison.
+# heating runs are at constant pressure. Where ATP was also run at constant volume, in the cell of the
+# reference (parameter `held_run`), that is the fairer comparison.
 
 # %%
 atoms = structures.load(structure)
@@ -197,7 +197,8 @@ if atp:
 #
 # once for the bonds, up to 3 Å, and once for what lies beyond. It is never zero for finite samples;
 # *noise* is the $R$ that the standard errors of both curves alone would give (too small, where
-# reference frames follow each other so closely that they share their history).
+# reference frames follow each other so closely that they share their history). A difference that is
+# smaller than the noise of a pair cannot be seen here.
 
 # %%
 limit = min(half, r_max)
@@ -245,8 +246,8 @@ Markdown(volumes if atp else "")
 # %% tags=["figure"]
 #| label: fig-held-temperature
 #| caption: Temperature of both runs. A run in equilibrium stays in the grey band,
-#|   four standard deviations around the target of the thermostat. One that explodes
-#|   is a point or two at the left edge, far above it.
+#|   four standard deviations around the target of the thermostat. One that is about
+#|   to explode leaves it again and again, or at once, and ends early.
 #| alt: Temperature of two runs in time, and a narrow grey band.
 if test:
     until = max(equilibration, test.trajectory.times_ps.max())
@@ -256,9 +257,10 @@ if test:
     ax = plots_of_bonds.temperature_held(both, sigma, until)
 
 # %% [markdown]
-# Frames are compared at the reference's temperature nearest to the one asked for that the run has
-# reached. Where less than half of its frames there have it, the run is not in equilibrium: then the
-# figures show what it went through, named by the temperatures it had.
+# Frames are compared at that temperature of the reference which the run has reached and which is
+# nearest to the one asked for. Where less than half of its frames there have this temperature, the
+# run is not in equilibrium, and the figures show what it went through, named by the temperatures it
+# had. A run that explodes later, with half of its frames in the band, is compared as it is.
 
 # %%
 by_test = went = sampled_rdf.Comparison("DPMD-Test", why_not="it was not run")
@@ -327,9 +329,9 @@ Markdown(trained if n_trained else "")
 # ## What the reference is
 #
 # Its runs are short: the order at short range is in equilibrium, the slow rearrangement of the
-# network is not. Frames that another potential sampled, or that started from another structure, show
-# what that potential or that start makes of it, whoever labelled them. The table says which sets are
-# used here; only frames with as many atoms as the structure of this page count.
+# network is not. Frames that another potential sampled, or that started from another structure, bear
+# the mark of that potential or that start, whoever labelled them. The table says which sets are used
+# here; only frames with as many atoms as the structure of this page count.
 
 # %%
 #| label: tbl-reference
@@ -428,13 +430,14 @@ ax = plots_of_bonds.mean_force(works, "Zn–N")
 #
 # $$ \Delta F^\ddagger(T) = \Delta U^\ddagger - T \Delta S^\ddagger, $$
 #
-# and a weighted straight line through three sampled barriers or more gives both. Frames that follow
-# each other resemble each other, and counting them as independent would make the errors too small;
-# so the blocks of frames of each temperature are drawn anew with replacement, barriers and line are
-# found again, and the spread of these lines is the error and the 95 % interval. The same draws tell
-# by how much the lowest of several noisy windows lies too low; that is taken off. Values far below
-# the lowest sampled temperature (840 K in Table 2) are extrapolated, as they are in the paper: a
-# barrier of 100 kJ/mol at 840 K would be visited by one pair in a million.
+# and a weighted straight line through three sampled barriers or more gives both.
+#
+# Frames that follow each other resemble each other, and counting them as independent would make the
+# errors too small. So blocks of frames of each temperature are drawn anew with replacement, barriers
+# and line are found again, and the spread of these lines is the error and the 95 % interval. The same
+# draws tell by how much the lowest of several noisy windows lies too low; that is taken off. Values
+# far below the lowest sampled temperature (840 K in Table 2) are extrapolated, as they are in the
+# paper: a barrier of 100 kJ/mol at 840 K would be visited by one pair in a million.
 #
 # There are two conventions. The paper and Gaillac et al. read the barrier off
 # $-k_\mathrm{B}T \ln g(r)$; free energies along a distance, as umbrella sampling gives them, are
@@ -457,9 +460,9 @@ Markdown(none if found.line is None else "")
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-activation
-#| caption: Activation free energies (dots, with their errors) and lower
-#|   bounds (triangles) beside the lines of Table 2. A line that passes below
-#|   a triangle is excluded at that temperature.
+#| caption: Free energy of breaking a Zn–N bond against temperature: barriers (dots,
+#|   with standard errors) and lower bounds at 95 % (triangles) beside the lines of
+#|   the paper's Table 2. A line that passes below a triangle is excluded there.
 #| alt: Points of this book against temperature, and falling lines of the works in
 #|   Table 2.
 ax = plots_of_bonds.activation(found)
@@ -472,7 +475,7 @@ ax = plots_of_bonds.activation(found)
 # %%
 #| label: tbl-table2
 #| caption: The paper's Table 2, activation of Zn–N bond breaking, with ours in both
-#|   conventions.
+#|   conventions. The paper gives no errors.
 lines = {name: one.line for name, one in activations.items()}
 at_1800K = {k: said.barrier_in_words(x) for k, x in activations.items()}
 tables.activation(lines, at_1800K=at_1800K)

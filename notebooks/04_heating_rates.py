@@ -27,9 +27,9 @@
 #
 # A calorimeter heats ZIF-4 at 10–20 K per *minute*. A simulation of nanoseconds has to heat at
 # kelvins per *picosecond*. A crystal that is heated too fast has no time to change and is
-# overheated: the transition is seen late, at too high a temperature. The paper therefore heats the
-# same crystal at ever slower rates and finds that the temperature $T_\mathrm{f}$ at which the
-# density falls gets lower as the rate falls.
+# overheated: the transition is seen at too high a temperature. The paper therefore heats the same
+# crystal at ever slower rates, and finds that the slower the heating, the lower the temperature
+# $T_\mathrm{f}$ at which the density begins to fall.
 #
 # **You will learn** how a crystal is heated in a computer; how to tell a fall of the density from
 # noise, and no fall from noise that hides one; what {term}`seeds <seed>`, cell sizes and pressures
@@ -145,11 +145,11 @@ curves = plots_of_runs.curves(runs, heat)
 # %% tags=["figure", "key-figure"]
 #| label: fig-density
 #| caption: Density of all runs against temperature (running means), one
-#|   colour for each heating rate: pale the seeds, strong their mean. The
-#|   density of a crystal falls a little and steadily, that of a framework that opens falls steeply, that of one that
-#|   collapses rises. Dashed: the paper's crystal; grey: where the paper,
-#|   heating more slowly, sees its low-density phase. A click in the legend
-#|   switches a run off.
+#|   colour for each heating rate: pale the seeds, strong their mean. A crystal
+#|   that expands loses density slowly and steadily; a framework that opens loses
+#|   it steeply, and one that collapses gains. Dashed: the paper's crystal; grey:
+#|   where the paper, heating more slowly, sees its low-density phase. A click in
+#|   the legend switches a run off.
 #| alt: Density against temperature, a bundle of curves for each heating rate, a
 #|   dashed horizontal line and a grey band for the paper.
 plots_of_runs.densities(curves)
@@ -190,8 +190,9 @@ print("\n".join(script.splitlines()[:60]))
 
 # %%
 #| label: tbl-thermostat
-#| caption: The mean distance of the temperature from its target, and the
-#|   fluctuation that a system of this size has around its mean.
+#| caption: The mean difference of the temperature from its target, and the
+#|   fluctuation that a system of this size has around its mean. A mean within two
+#|   of its errors of 0 keeps up.
 tables_of_runs.thermostat(runs)
 
 # %% [markdown]
@@ -236,19 +237,17 @@ figure = plots_of_runs.one_run(runs, slowest, heat, capacity[slowest])
 
 # %%
 #| label: tbl-heat-capacity
-#| caption: Mean heat capacity of each run.
-mean_cp = {run.label: table["cp_kB"].mean() for run, table in capacity.items()}
-mean_cp = pd.DataFrame({"heat capacity (kB/atom)": mean_cp})
-tables.headed(mean_cp, index="run", decimals=2)
+#| caption: Mean heat capacity of each run; 3 would be a classical harmonic crystal.
+tables_of_runs.heat_capacities(capacity)
 
 # %% [markdown]
 # ## One table of all runs
 #
-# $T_\mathrm{f}$ is where the density begins to fall significantly. The paper reads it off the curve;
-# here a line with a fall is fitted to the density up to where that is lowest (the crystal that
-# expands, the fall that begins at $T_\mathrm{f}$, and what goes on below), with an error from a
-# {term}`bootstrap` and from three widths of bins. Each run, each seed, each size is one row, and all
-# verdicts are made from the rows. The rules were
+# $T_\mathrm{f}$ is where the density begins to fall significantly. The paper reads it off the curve.
+# Here three straight pieces are fitted to the density, up to where it is lowest: the crystal that
+# expands, a steeper fall that begins at $T_\mathrm{f}$, and again a piece parallel to the first. Its
+# error comes from a {term}`bootstrap` and from three widths of bins. Each run, each seed, each size is
+# one row, and all verdicts are made from the rows. The rules were
 # [written down before](../book/estimators.md) the runs they judge.
 
 # %%
@@ -337,15 +336,16 @@ Markdown("\n".join(f"- {one}" for one in said))
 #| label: fig-rates
 #| caption: Transition temperature against the heating rate: the paper's reading
 #|   (open squares; the arrow leads to the rate that fits its steps), our seeds and
-#|   their means, and Kissinger's law where one can be drawn. Below, down to a
-#|   calorimeter. The bands hold 95 % of the curves that the points allow if the
-#|   law is true over thirteen powers of ten; nothing here tests that.
+#|   their means, and Kissinger's law where one can be drawn. A bar through the whole
+#|   panel is a mean of too few seeds for limits. Below, the same down to the rate of a
+#|   calorimeter. The bands hold 95 % of the curves that the points allow if the law is
+#|   true over thirteen powers of ten; nothing here tests that.
 #| alt: Two panels, one above the other, with points, lines and wide bands.
 figure = rate_laws.plot(laws, own)
 
 # %% [markdown]
-# Where ours is lower than the paper's although it was heated faster, no rate explains that: the
-# potentials, or the sizes of the cells, differ.
+# Where our temperature is lower than the paper's although we heat faster, the rate cannot be the
+# reason: the potentials, or the sizes of the cells, differ.
 
 # %%
 Markdown(rate_laws.surely_lower(own))
@@ -354,8 +354,9 @@ Markdown(rate_laws.surely_lower(own))
 # ## A larger cell
 #
 # The paper heats 7344 atoms; most runs of this page have fewer. A periodic cell allows only those
-# motions that repeat with it, and its density fluctuates as $1/\sqrt{N}$ where it is in equilibrium,
-# which hides small changes. Here larger supercells stand beside the runs of this page at their rate.
+# motions that repeat with it. In equilibrium its density fluctuates as $1/\sqrt{N}$, which hides
+# small changes in a small cell. Here larger supercells stand beside the runs of this page at their
+# rate.
 # Their rows are in {numref}`tbl-outcomes`; whether they would have shown a fall as large as that of
 # the small cells is in {numref}`tbl-power`.
 
@@ -416,7 +417,7 @@ for peer in peers:
 both = " and ".join(f"{x.potential} at {x.label}" for x in peers)
 apart = (
     " No run of this page has the rate of ReaxFF; the nearest stands beside "
-    "it. What falls at both rates falls later in the faster run."
+    "it. The faster run shows a transition at a higher temperature."
 )
 apart = apart * (len({peer.rate for peer in peers}) > 1)
 Markdown(f"Shown: {both}.{apart}" if both else "")
@@ -459,11 +460,11 @@ Markdown("\n".join(said))
 # %% [markdown]
 # ## Judged by the reference
 #
-# How wrong is the potential along a heating run? Frames of one were labelled afterwards, and no
-# potential was trained on them. A bias of the energy that differs between two phases shifts the
-# temperature at which one gives way to the other: where it rises from the crystal to the low-density
-# side, the potential puts that side too high, and the reference would open earlier; where it falls,
-# later.
+# How wrong is the potential along a heating run? Frames of heating runs were labelled afterwards, and
+# no potential was trained on them. A bias of the energy that differs between two phases shifts the
+# temperature at which one gives way to the other. Where the bias rises from the crystal to the
+# low-density side, the potential puts that side too high in energy, and the reference would open
+# earlier; where it falls, later.
 
 # %%
 #| label: tbl-judged

@@ -222,9 +222,9 @@ Markdown(f"There are {first.counts[0].size} boxes, with edges of {edges} Å.")
 
 # %% tags=["figure"]
 #| label: fig-boxes
-#| caption: Mean density in the boxes of the window with the lowest density.
-#|   Boxes of one colour side by side are a region that is denser or emptier
-#|   than the rest.
+#| caption: Mean density in the boxes of the window with the lowest density, a ball
+#|   for each box where it turns. Boxes of one colour side by side are a region that is
+#|   denser or emptier than the rest.
 #| alt: A block of cubes, coloured by their density.
 thinnest = local[lowest]
 structure_view.boxes(thinnest.map(), thinnest.cell, title=lowest)
@@ -266,8 +266,9 @@ tables.headed(local_density.table(uneven))
 
 # %%
 #| label: tbl-voids
-#| caption: How much of the cell is empty. The share of its volume that the centre
-#|   of a small ball (helium) can reach, in the last snapshot of each window.
+#| caption: How much of the cell is empty: the share of its volume that the centre of
+#|   a small ball (helium) can reach. Means over five snapshots spread over each window,
+#|   with standard errors.
 tables_of_phase.voids(windows)
 
 # %% [markdown]
@@ -332,8 +333,8 @@ tables_of_phase.bonds(bonds)
 ax = plots_of_phase.events(bonds, fall)
 
 # %% [markdown]
-# The same question as above, now by the bonds: how many Zn hold fewer than four N? What the rule of
-# the cutoff counts beyond that are {term}`stretched bonds <stretched bond>`.
+# The same question as above, now by the bonds that are followed: how many Zn hold fewer than four N?
+# The Zn that only the rule of the cutoff counts have {term}`stretched bonds <stretched bond>`.
 
 # %% tags=["figure"]
 #| label: fig-undercoordinated
@@ -429,9 +430,9 @@ ax = plots_of_phase.shares(mean, "share")
 # ## The network
 #
 # Zn are the nodes, imidazolates that bind two of them the edges. A ring counts when no way through
-# the network is shorter than along it. In ZIF-4 (net {term}`cag`) one of the six angles at each Zn
-# closes a ring of four, the other five close rings of six. The bars show rings *for each Zn*: the
-# rings of the cell over its Zn.
+# the network is shorter than along it. In ZIF-4 (net {term}`cag`) the smallest ring at one of the six
+# angles of each Zn has four Zn, at the other five it has six; rings of eight Zn that no shorter way
+# crosses come on top. The bars show rings *for each Zn*: the rings of the cell over its Zn.
 
 # %% tags=["figure"]
 #| label: fig-rings
@@ -497,8 +498,8 @@ Markdown("; ".join(said) + ".")
 # and Zn–Zn gets narrower.
 #
 # A $g(r)$ of few snapshots is noisy. So it is smoothed with a narrow Gaussian before its width is
-# read, and the Gaussian's width is subtracted again (three times as wide for Zn–Zn, which is three
-# times as far). Points: width at half height. Crosses: a fitted Gaussian; where the two differ, the
+# read (three times as wide for Zn–Zn, which is three times as far), and the square of the Gaussian's
+# width is subtracted again from that of the peak. Points: width at half height. Crosses: a fitted Gaussian; where the two differ, the
 # peak is skewed or merges with the next.
 
 # %%
@@ -675,7 +676,8 @@ Markdown(constant_volume.sizes(both) if cell else "")
 # Claim (4) of the paper: a low-density state appears before melting and comes from ligand exchange.
 # Neither one seed nor one cell decides that: here are all finished runs of this crystal, whatever
 # their rate, seed, size and shape ([chapter 4](04_heating_rates.ipynb) says how they are read). What is
-# said of bonds, peaks, motion and voids is of the run of this page alone, by two standard errors.
+# said of bonds, peaks, motion and voids is of the run of this page alone; a difference counts from two
+# standard errors on.
 
 # %%
 #| label: tbl-seeds

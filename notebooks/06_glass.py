@@ -124,8 +124,9 @@ tables.headed(found, index="window", decimals=4)
 #
 # ## On heating
 #
-# The first peak of $F(Q)$, near 1.1 1/Å, is not a distance between neighbours: $2\pi/1.1$ Å is
-# nearly the distance from one Zn to the next. It tells how regularly Zn and pores follow each other.
+# The first peak of $F(Q)$, near 1.1 1/Å, belongs to no single bond: its period, $2\pi/Q = 5.7$ Å, is
+# nearly the distance from one Zn to the next. Its height and width tell how regularly, and over how
+# many such distances, Zn and pores follow each other.
 
 # %% tags=["figure"]
 #| label: fig-heating
@@ -210,10 +211,10 @@ ax = plots_of_scattering.structure_factors(cold, seen)
 
 # %%
 #| label: tbl-rw
-#| caption: R w of D(r) against the measurement, same range and window for all. Up
-#|   to 4 Å lie bonds and ligands, beyond the arrangement; "to half the cell" leaves
-#|   the periodic images out. The last two columns stretch all distances of the
-#|   model by one factor more.
+#| caption: $R_w$ of D(r) against the measurement, same range and window for all. Up
+#|   to 4 Å lie bonds and ligands, beyond them the arrangement; "to half cell" leaves
+#|   the periodic images out. For the last two columns all distances of the model are
+#|   multiplied by one factor. Standard errors stand below the findings.
 agreement = as_measured.agreements(seen, cold.D)
 cells = ["atoms", "frames"]
 tables.headed(agreement.drop(columns=cells), decimals=2)
@@ -232,10 +233,11 @@ longer = longer.rename("longer by (%)").to_frame()
 tables.headed(longer, index="model", decimals=1)
 
 # %% [markdown]
-# These data cannot tell two causes apart. PBE-D3, the theory behind the ab-initio glasses and behind
-# the reference of our potential, makes bonds longer than they are: compare the relaxed crystal with
-# the published one. And the wave numbers of a measurement are as exact as the distance of its
-# detector. What remains after the stretch is arrangement, thermal motion, and the size of the cell.
+# Two causes are possible, and these data cannot tell them apart. PBE-D3, the theory behind the
+# ab-initio glasses and behind the reference of our potential, makes bonds longer than they are:
+# compare the relaxed crystal with the published one. And the measured wave numbers are only as exact
+# as the distance of the detector. What remains after the stretch is arrangement, thermal motion, and
+# the size of the cell.
 #
 # The peaks by pair:
 
@@ -298,10 +300,11 @@ tables.headed(pd.DataFrame(described).T, index="model", decimals=2)
 # %% [markdown]
 # ## Is the melt a melt?
 #
-# A clock does not tell. A run counts as a melt when half of the N hold another Zn than in the
-# crystal and Zn have moved half of the way to the next one, and as one of this potential when two
-# Zn are nearer than 4 Å in one frame of twenty at most ([written down before](../book/estimators.md)).
-# At 2000 K those of the potential before this one ended too early ([chapter 2](02_training.ipynb)).
+# That a run was long does not tell. A run counts as a melt when half of the N hold another Zn than in
+# the crystal and Zn have moved half of the way to the next one; and as one that the potential can
+# describe when two Zn are nearer than 4 Å in one frame of twenty at most
+# ([written down before](../book/estimators.md)). At 2000 K the melts of earlier potentials ended too
+# early ([chapter 2](02_training.ipynb)).
 
 # %%
 #| label: tbl-melt-runs
@@ -333,7 +336,7 @@ ax = plots_of_scattering.down_and_up(density)
 #
 # What was measured is a glass that is heated ({numref}`fig-first-peak`). Glasses of our slowest quench
 # are heated likewise, but by 20 K in a picosecond: what a calorimeter has hours for must happen here
-# in one thousandth of a millionth of a second, so a change may come at a much higher temperature.
+# in some 65 ps, so a change may come at a much higher temperature.
 
 # %% tags=["figure"]
 #| label: fig-first-peak-again
@@ -349,7 +352,7 @@ for many in heated_again.values():
     figure = plots_of_scattering.first_peaks(peak_table, ours)
 
 # %% [markdown]
-# ## The crystal under experiment's eye
+# ## The crystal beside measurements
 #
 # The crystal of ZIF-4 is soft: it closes its pores under a pressure that water exerts at 3 km depth,
 # and on cooling. Runs with three free lengths of the cell say what the crystal of this book does:

@@ -135,8 +135,9 @@ Markdown(
 
 # %%
 #| label: tbl-timestep
-#| caption: Drift of the total energy and its swing about the drift, and the temperature of
-#|   each element over that of all atoms, by step and mass of hydrogen.
+#| caption: Drift of the total energy, its swing about the drift, and by how many per mille
+#|   the temperature of each element differs from that of all atoms (0 if they share the
+#|   heat evenly), by step and mass of hydrogen.
 tables.headed(record.timestep_table(trial))
 
 # %%
@@ -180,7 +181,8 @@ tables.headed(grown)
 
 # %%
 #| label: tbl-goals
-#| caption: Errors now, the goals, and the steps that a missed goal would take.
+#| caption: Errors now, the goals, and the steps that a missed goal would take; energies
+#|   and virials in meV/atom, forces in eV/Å.
 outlook = generations.outlook(grown)
 shown = outlook.assign(error=outlook["error"].str.split("_").str[0])
 more = shown["steps_for_goal"] > grown["steps"].max()

@@ -55,6 +55,7 @@ def opened(*flags, **context):
             one = browser.new_context(
                 viewport={"width": width, "height": 900}, color_scheme=theme, **context
             )
+            one.set_default_timeout(120_000)  # a busy machine draws slowly
             page = one.new_page()
             page.problems = []
             note = page.problems.append

@@ -20,7 +20,7 @@
     if (type === "int" || type === "float") {
       const number = Number(value);
       if ((p.low !== null && number < p.low) || (p.high !== null && number > p.high))
-        return `outside ${p.allowed} ${p.unit === "-" ? "" : p.unit}`;
+        return `outside ${p.allowed} ${p.unit}`;
     }
     if (p.choices && !p.choices.map(python).includes(value)) return `one of ${p.allowed}`;
     if (/["'`$\\]/.test(value)) return "quotes, $ and \\ cannot stand in this command";
@@ -65,7 +65,7 @@
       const id = `parameter-${p.name}`;
       const label = Object.assign(document.createElement("label"), {htmlFor: id});
       label.append(Object.assign(document.createElement("code"), {textContent: p.name}));
-      if (p.unit !== "-") label.append(` (${p.unit})`);
+      if (p.unit) label.append(` (${p.unit})`);
       const few = p.type === "bool" ? ["True", "False"]
         : p.choices && !p.type.startsWith("list") ? p.choices.map(python) : null;
       const input = document.createElement(few ? "select" : "input");

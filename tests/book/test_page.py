@@ -276,3 +276,16 @@ def test_a_label_twice_is_refused(tmp_path):
     one = code("#| label: fig-a\ndraw()", shown(PNG))
     with pytest.raises(Unfit, match="label 'fig-a' is there twice"):
         of(one, copy.deepcopy(one), tmp_path=tmp_path)
+
+
+def test_a_hyphen_before_a_number_is_a_minus_sign_but_not_in_code_or_a_date():
+    cells = "<tr><td>-1.5 ± 0.2</td><td>2026-11-27</td><td>-1 to -3</td><td>q-100</td></tr>"
+    table = shown({"text/html": f"<table><tr><th>E (meV)</th></tr>{cells}</table>"})
+    sentence = 'Between -3 and 4 eV (-2 of all), run `make x ARGS="-p n -3"` of 2026-11-27.'
+    words = shown({"text/markdown": sentence})
+    found = of(text("# T"), code("f()", table), code("g()", words))
+    html = "".join(found[1]["outputs"][0]["data"]["text/html"])
+    assert ">−1.5 ± 0.2<" in html and ">−1 to −3<" in html
+    assert "2026-11-27" in html and "q-100" in html
+    said = found[2]["outputs"][0]["data"]["text/markdown"]
+    assert said.startswith("Between −3 and 4 eV (−2 of all)") and "-p n -3" in said

@@ -54,13 +54,15 @@ def test_fate_of_the_run():
     [
         ((5.0, 5.0), (30.0, 3.0), "agrees"),  # bonds within noise, the rest not
         ((12.0, 5.0), (30.0, 3.0), "agrees"),  # bonds off, the rest far more
-        ((25.0, 5.0), (30.0, 3.0), "is not what is seen here"),
-        ((5.0, 5.0), (5.0, 5.0), "is not what is seen here"),
+        ((25.0, 5.0), (30.0, 3.0), "not confirmed, since its bonds are wrong, too"),
+        ((5.0, 5.0), (5.0, 5.0), "not confirmed, since its medium range is within the noise"),
     ],
 )
 def test_bonds_right_rest_wrong(bonds, beyond, verdict):
     found = claims.bonds_right_rest_wrong(run(), AT_1200, distances(bonds, beyond))
-    assert found.verdict == verdict and "at 1200 K" in found.here
+    assert found.verdict == verdict and found.here.startswith("at 1200 K")
+    early = claims.bonds_right_rest_wrong(run("too hot"), AT_1200, distances(bonds, beyond))
+    assert early.verdict == verdict and early.here.startswith("until its run exploded, at 1200 K")
 
 
 def test_one_snapshot_has_no_noise():
@@ -90,7 +92,7 @@ def test_errors_where_it_was_trained():
 @pytest.mark.parametrize(
     "pairs, verdict",
     [
-        (((5.0, 5.0), (9.0, 5.0)), "agrees"),
+        (((5.0, 5.0), (9.0, 5.0)), "no difference seen"),
         (((5.0, 5.0), (11.0, 5.0)), "1 of 2 pairs differ"),
         (((5.0, 5.0), (9.0, np.nan)), "cannot tell"),
     ],
@@ -104,6 +106,8 @@ def test_partial_melting():
     found = claims.partial_melting({1000.0: 0, 1200.0: 2}, {1000.0: 40, 1200.0: 42})
     assert found.verdict == "pairs between the peaks from 1200 K on"
     assert found.here == "2 in 42 snapshots there."
+    hotter = claims.partial_melting({1200.0: 1, 2000.0: 36}, {1200.0: 25, 2000.0: 25})
+    assert hotter.here == "1 in 25 snapshots there, 36 in 25 at 2000 K."
     assert (
         "no pair between the peaks up to 900 K"
         in claims.partial_melting({900.0: 0}, {900.0: 9}).verdict

@@ -8,7 +8,7 @@ STEPS = pd.DataFrame(
     {
         "setting": ["as shipped", "sel of the paper, float64, nets of pairs"],
         "threads": 1,
-        "days for 10^6 steps": [0.8, 4.0],
+        "days for 10⁶ steps": [0.8, 4.0],
     }
 )
 SPEEDS = pd.DataFrame(
@@ -23,7 +23,7 @@ SPEEDS = pd.DataFrame(
 def test_days_of_training():
     found = claims.home_computer(STEPS)
     assert found.verdict.startswith("agrees") and "0.8 days" in found.here and "4.0" in found.here
-    slow = STEPS.assign(**{"days for 10^6 steps": [10.0, 40.0]})
+    slow = STEPS.assign(**{"days for 10⁶ steps": [10.0, 40.0]})
     assert claims.home_computer(slow).verdict == "a million steps take more than a month"
 
 

@@ -41,6 +41,13 @@ def test_nearest_as_it_is_and_stretched():
     assert glass.nearest(fits(("q25", 1, 0.2, np.nan))).verdict == "q25"
 
 
+def test_nearest_names_what_chance_may_have_put_behind():
+    far = fits(("q400", 4, 0.40, 0.02), ("q100", 4, 0.39, 0.02))
+    assert glass.nearest(far).verdict == "q100 or q400"
+    apart = fits(("q400", 4, 0.40, 0.002), ("q100", 4, 0.30, 0.002))
+    assert glass.nearest(apart).verdict == "q100"
+
+
 @pytest.mark.parametrize(
     "ours, made, verdict",
     [
@@ -59,6 +66,16 @@ def test_nearest_as_it_is_and_stretched():
 )
 def test_our_glass_beside_the_ab_initio_ones(ours, made, verdict):
     assert glass.our_glass(fits(*ours), ends(**made), PEER).verdict.startswith(verdict)
+
+
+def test_our_glass_is_nearer_for_its_shorter_distances_alone():
+    fit = fits(("q400", 4, 0.35, 0.02))
+    fit.loc[2, "Rw stretched"] = 0.30
+    said = glass.our_glass(fit, ends(q400=[1.2] * 4), PEER)
+    assert said.verdict == (
+        "it is nearer to the measurement as it is, but not with all distances times one factor"
+    )
+    assert said.here.endswith("times one factor, 0.300 ± 0.020 and 0.300 ± 0.020.")
 
 
 def test_a_single_sample_of_the_peer_has_no_spread():

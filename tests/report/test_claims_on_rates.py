@@ -272,10 +272,14 @@ def test_a_low_density_and_how_many_seeds_melt():
         "(2100 K)"
     )
     assert "begins at 1050 to 1170 K, ends at 1090 to 1210 K" in said.here
+    blind = table(*TWO_CELLS, TWO_CELLS[0] | {"Tf_K": np.nan, "Tf_above_K": np.nan})
+    assert claims_on_rates.low_density(blind).verdict.startswith(
+        "a low density appears in 8 of 9 seeds (1 cannot tell); "
+    )
     one = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
     assert claims_on_rates.low_density(one).verdict.endswith("melting follows in 1 of them")
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
-    assert "8 of 9 seeds, 1 more cannot tell" in mixed.verdict
+    assert "8 of 10 seeds (1 without one, 1 cannot tell)" in mixed.verdict
     for rows, verdict in (
         ([], "cannot tell, since no seed would"), (SLOW[:1], "cannot tell from a single run"),
         ([*seeds(20.0, None, None), *large(20.0, None, None)], "no low-density state, though"),

@@ -152,4 +152,5 @@ def test_a_crystal_that_closes_under_pressure_and_one_that_does_not():
     found = experiment.beside_crystal(moving).set_index("quantity")["here"]
     assert found["bulk modulus (GPa)"].startswith("2.00")  # without the state between
     alone = experiment.beside_crystal(states(soft)[:1]).set_index("quantity")["here"]
+    assert " ± " in alone["density (g/cm³)"]
     assert list(alone)[1:] == ["cannot tell"] * 4

@@ -356,7 +356,7 @@ def test_how_the_potentials_of_a_page_were_made():
     live, shown = store.load("test"), store.load("round-8")
     facts = tables_of_potentials.of_page("small", live, shown).frame
     said = dict(zip(facts.iloc[:, 0], facts.iloc[:, 1], strict=True))
-    assert said["live training"] == "test" and said["examined"] == "data/potentials/round-8"
+    assert said["trained live"] == "test" and said["examined"] == "data/potentials/round-8"
     longer = tables_of_potentials.missing_steps(shown.provenance, {"before": 1_000_000})
     steps = shown.provenance["recipe"]["steps"] + 1_000_000
     assert f"{steps:,} steps here" in longer
@@ -364,4 +364,4 @@ def test_how_the_potentials_of_a_page_were_made():
 
 def test_bonds_of_the_crystal_itself_do_not_differ():
     table = tables_of_potentials.bonds(structures.load("ZIF-4"), "ZIF-4").frame
-    assert len(table) > 5 and set(table["difference"]) == {"0.0000"}
+    assert len(table) > 5 and set(table["difference"]) == {"0.000", "0.0"}

@@ -14,6 +14,13 @@ from helpers.report import paper, tables
 FORCE = "table1.ZIF-4_300K.force_rmse_eV_per_A"
 
 
+def test_a_place_that_several_rows_share_is_named_once():
+    rows = [tables.row(FORCE, 0.1, run="atp"), tables.row(FORCE, 0.2, run="atp-272")]
+    rows += [tables.Row("speed", "-", None, 1.0, run="atp"), tables.row(FORCE, 0.3, run="atp")]
+    shown = tables.side_by_side(rows).frame["place"].tolist()
+    assert shown == ["Table 1", "as above", "", "Table 1"]
+
+
 def test_paper_and_ours_stand_in_one_row():
     table = tables.side_by_side(
         [tables.row(FORCE, 0.1234, error=0.0099, run="atp-272", quantity="force RMSE")], "Errors"

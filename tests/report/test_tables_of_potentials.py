@@ -1,5 +1,6 @@
 """Tables of what potentials err by, from errors written down by hand and from shipped ones."""
 
+import pandas as pd
 import pytest
 
 from helpers.report import tables_of_potentials
@@ -29,3 +30,20 @@ def test_errors_of_a_potential_that_is_no_longer_shipped_are_found():
     found = accuracy.metrics("round-9")
     assert found["quenched_round_9"]["energy_bias_meV_per_atom"] < -3
     assert found["quenched_round_9"]["role"] == "unseen"
+
+
+def test_the_bias_of_sets_by_who_sampled_them():
+    bias = pd.Series([2.0, 4.0, -1.0], index=["a", "b", "c"])
+    said = tables_of_potentials.bias_by_sampler(bias, [True, True, False])
+    assert said == (
+        "Over the 2 test sets that the reference itself sampled, the bias is +3.0 meV/atom on "
+        "average; over the 1 others, -1.0."
+    )
+    assert tables_of_potentials.bias_by_sampler(bias, [True] * 3) == ""
+
+
+def test_the_drift_has_its_error_beside_it():
+    found = {"drift_meV_per_atom_per_ps": -0.00683, "error_meV_per_atom_per_ps": 0.0034,
+             "duration_ps": 0.8}  # fmt: skip
+    table = tables_of_potentials.drift(found).frame
+    assert table["value"].tolist() == ["-0.0068 ± 0.0034", "0.8"]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from helpers import paths, provenance
 from helpers.errors import NotThere
+from helpers.report import tables
 
 #: name of a record -> the target of ``make`` that measures it
 MADE_BY = {
@@ -152,7 +153,7 @@ def training_table(record: dict) -> pd.DataFrame:
         for r in record["rows"]
     ])  # fmt: skip
     rows.insert(4, "speed", rows["s/step"].iloc[0] / rows["s/step"])
-    rows.insert(5, "days for 10^6 steps", 1e6 * rows["s/step"] / 86400)
+    rows.insert(5, "days for 10⁶ steps", 1e6 * rows["s/step"] / 86400)
     return rows
 
 
@@ -184,22 +185,23 @@ def timestep_table(record: dict) -> pd.DataFrame:
     -------
     DataFrame
         Step (fs), mass of H (u), seed, drift of the total energy with its standard error (meV per
-        atom and ns), swing about it (meV per atom), and each element's temperature divided by that
-        of all atoms, with its standard error.
+        atom and ns), swing about it (meV per atom), and by how many per mille each element's
+        temperature differs from that of all atoms, with its standard error.
     """
     rows = []
     for row in record["rows"]:
         said = {
-            "step [fs]": row["timestep_fs"],
-            "H [u]": row["hydrogen_mass_u"],
+            "step (fs)": row["timestep_fs"],
+            "H (u)": row["hydrogen_mass_u"],
             "seed": row["seed"],
-            "drift [meV/atom/ns]": f"{row['drift_meV_per_atom_ns']:.1f} ± {row['drift_error']:.1f}",
-            "swing [meV/atom]": round(row["swing_meV_per_atom"], 3),
+            "drift (meV/atom/ns)": f"{row['drift_meV_per_atom_ns']:.1f} ± {row['drift_error']:.1f}",
+            "swing (meV/atom)": round(row["swing_meV_per_atom"], 3),
         }
         for name in row:
             element = name.removeprefix("temperature_")
             if name != element and not name.endswith("_error"):
-                said[f"T of {element}"] = f"{row[name]:.3f} ± {row[name + '_error']:.3f}"
+                off, error = 1000 * (row[name] - 1), 1000 * row[name + "_error"]
+                said[f"T of {element} (‰)"] = f"{off:+.0f} ± {error:.0f}"
         rows.append(said)
     return pd.DataFrame(rows)
 
@@ -227,7 +229,7 @@ def timestep_means(record: dict) -> str:
         wanted = ["drift_meV_per_atom_ns", *(f"temperature_{e}" for e in ("C", "H", "N", "Zn"))]
         means = many[wanted].mean()
         errors = many[wanted].std(ddof=1) / len(many) ** 0.5
-        drift, *shares = (f"{means[n]:.3f} ± {errors[n]:.3f}" for n in wanted)
+        drift, *shares = (tables.number(float(means[n]), float(errors[n])) for n in wanted)
         said.append(
             f"{len(many)} seeds of {step:g} fs with H of {mass:g} u: drift {drift} meV/atom/ns; "
             f"temperatures of C, H, N, Zn {', '.join(shares)} of that of all."

@@ -21,11 +21,12 @@ from typing import Any
 
 import yaml
 
-from helpers import paths, settings, structures
+from helpers import paths, settings, structures, units
 from helpers.benchmarks import record
 from helpers.book import chapters, page
 from helpers.book.chapters import BookError
 from helpers.book.parameters import Parameter
+from helpers.observables import molecules
 from helpers.recipes import catalogue
 from helpers.report import interactive, paper, plots, structure_view, tables
 
@@ -241,7 +242,7 @@ def structure(front: Front, name: str) -> str:
     UnknownStructure
         There is no such cell.
     """
-    atoms = structures.load(name)
+    atoms = molecules.unbroken(structures.load(name))
     view = structure_view.view(atoms, interactive=False)
     data = {
         "image/png": base64.b64encode(view.png()).decode(),
@@ -293,7 +294,7 @@ def status(front: Front) -> str:
         rows.append(
             f"| [{chapter.replace('_', ' ')}](/notebooks/{chapter}.ipynb) | {_day(when)} "
             f"| {page.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
-            f"{warned or 'no'} warnings | {reused} reused, {new} made | {on} |"
+            f"{warned or 'no'} warning{'s' * (warned != 1)} | {reused} reused, {new} made | {on} |"
         )
     versions = []
     for package in _PACKAGES:
@@ -428,7 +429,9 @@ def figures(front: Front) -> str:
                 continue
             _, said = page.options("".join(cell["source"]))
             if said.get("label", "").startswith("fig-"):
-                first = re.split(r"(?<=[.?]) (?=[A-Z])", said.get("caption", ""), maxsplit=1)[0]
+                # not behind "Fig." and "Figs."
+                ends = r"(?<=[.?])(?<!Fig\.)(?<!Figs\.) (?=[A-Z])"
+                first = re.split(ends, said.get("caption", ""), maxsplit=1)[0]
                 lines.append(f"- {{numref}}`{said['label']}` {first}")
     return "\n".join(lines).strip()
 
@@ -499,7 +502,7 @@ def two_cells(front: Front) -> str:
     speeds = record.md_table(bench)
     parts = []
     for label, kind, theirs, repeat in _TWO_CELLS:
-        atoms = structures.supercell(structures.load("ZIF-4"), repeat)
+        atoms = molecules.unbroken(structures.supercell(structures.load("ZIF-4"), repeat))
         dft = speeds["engine"].isin(_FIRST_PRINCIPLES)
         deep = ~speeds["engine"].isin([*_FIRST_PRINCIPLES, *_OTHERS])
         fastest = speeds[dft if theirs == "fpmd" else deep]
@@ -666,7 +669,8 @@ def _pictured(front: Front, name: str, data: dict, caption: str, alt: str) -> st
 
 def _entry(parameter: Parameter) -> dict:
     return asdict(parameter) | {
-        "choices": list(parameter.choices) if parameter.choices is not None else None
+        "unit": units.pretty(parameter.unit),
+        "choices": list(parameter.choices) if parameter.choices is not None else None,
     }
 
 

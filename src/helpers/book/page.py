@@ -65,6 +65,7 @@ _WHOLE = re.compile(
 )
 #: the first cell of a row, where it is a name of a word or two
 _NAME = re.compile(r"(<tr[^>]*>\s*<t[dh](?:(?! data-whole)[^>])*)>(?=\s*[^<>\s][^<>]{0,19}</t)")
+_MINUS = re.compile(r"(?<=[>\s(\[])-(?=\d)")  # a hyphen that is one
 _UNIT_AT_END = re.compile(r"\((?![\d.]+(?:–| to ))([^()<>]+)\)(?=\s*</t[hd]>)")  # no limits
 
 
@@ -479,7 +480,8 @@ def _in_words(text: str) -> str:
     """A sentence of a helper with the signs and units that a reader knows."""
     for plain, read in ((" +- ", " ± "), ("eV/A^3", "eV/Å³"), ("eV/A", "eV/Å"), ("g/cm3", "g/cm³")):
         text = text.replace(plain, read)
-    return text
+    pieces = text.split("`")  # every other one is code
+    return "`".join(piece if k % 2 else _MINUS.sub("−", piece) for k, piece in enumerate(pieces))
 
 
 def _readable(table: str | Sequence[str]) -> str:
@@ -490,6 +492,7 @@ def _readable(table: str | Sequence[str]) -> str:
     text = re.sub(r"(?<=\d) A(?= to |\s*</th>)", " Å", text)
     text = _WHOLE.sub(r"\1 data-whole>\2</t", text)
     text = _NAME.sub(r"\1 data-whole>", text)
+    text = _MINUS.sub("−", text)
     text = re.sub(r"<th(?![^>]*scope)([^>]*class=\"[^\"]*col_heading)", r'<th scope="col"\1', text)
     framed = (
         '<div class="table-frame" tabindex="0" role="region" aria-label="table, scrolls sideways">'

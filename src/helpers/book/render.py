@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 from helpers import paths, processes, provenance, settings
-from helpers.book import chapters, front, page, scripts
+from helpers.book import chapters, front, page, scripts, slimming
 from helpers.book.chapters import BookError as BookError
 from helpers.errors import Unfit, nearest
 
@@ -276,34 +276,11 @@ def _build(profile: str) -> Path:
         shown = "; ".join(line.replace(f"{source}/", "") for line in (wrong or lines[-3:])[:5])
         raise BookError(f"jupyter-book: {shown} (log: {paths.relative(log(profile))})")
     made = source / "_build" / "html"
-    _leave_out_unused(made)
+    slimming.slim(made)
     _sources_as_written(made)
     result = html(profile)
     provenance.replace(result, made)
     return result
-
-
-def _leave_out_unused(folder: Path) -> None:
-    """Remove what no page loads: parts of MathJax that its component holds, maps, translations.
-
-    MathJax comes as a whole, 24 MB; the pages use one combined component and the fonts of that.
-    Fonts come as woff2, too, which every browser with WebGL reads.
-    """
-    mathjax = folder / "_static" / "mathjax"
-    text = "".join(file.read_text(encoding="utf-8") for file in folder.rglob("*.html"))
-    for script in mathjax.glob("*.js"):
-        if f"mathjax/{script.name}" not in text:
-            script.unlink()
-    for part in ("sre", "a11y", "ui", "input/mml"):
-        shutil.rmtree(mathjax / part, ignore_errors=True)
-    for single in [*(mathjax / "input").glob("*.js"), *(mathjax / "output").glob("*.js")]:
-        single.unlink()
-    if "mathjax/tex-svg" not in text:
-        shutil.rmtree(mathjax / "output" / "svg", ignore_errors=True)
-    for unused in ("*.map", "*.ttf"):
-        for file in (folder / "_static").rglob(unused):
-            file.unlink()
-    shutil.rmtree(folder / "_static" / "locales", ignore_errors=True)  # read while rendering only
 
 
 def _sources_as_written(folder: Path) -> None:

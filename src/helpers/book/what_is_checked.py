@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,9 @@ def file() -> Path:
     return paths.ROOT / "book" / "checks.md"
 
 
+_TYPED = re.compile(r'(?<![\w`-])(--[a-z][a-z-]*|\w+="[^"]*")')
+
+
 def page() -> str:
     """The page: each check with its message.
 
@@ -130,7 +134,11 @@ def page() -> str:
 
 
 def _section(title: str, rows: dict[str, str]) -> list[str]:
-    table = [f"| {what} | {said.replace('|', chr(92) + '|')} |" for what, said in rows.items()]
+    table = []
+    for what, said in rows.items():
+        # options and attributes as they are typed: no dash out of two hyphens, no curly quotes
+        typed = _TYPED.sub(r"`\1`", said.replace("|", chr(92) + "|"))
+        table.append(f"| {what} | {typed} |")
     return [f"\n## {title}\n", "| what is wrong | what it says |", "|---|---|", *table]
 
 

@@ -30,7 +30,7 @@ def described(
     -------
     dict
         density (g/cm3), Zn with fewer than four N (%), N around a Zn, pieces of the network, rings
-        of four, five, six, and seven or more Zn for each Zn, void (% of the volume).
+        of four, five, six, and seven or more Zn for each Zn, void (%).
 
     Raises
     ------
@@ -63,5 +63,5 @@ def _one(positions, cell, symbols, cutoff) -> dict[str, float]:
         "rings of 5 Zn": float(rings[5]),
         "rings of 6 Zn": float(rings[6]),
         "rings of 7 Zn or more": float(rings[7:].sum()),
-        "void (% of the volume)": 100 * void_fraction.void_fraction(positions, cell, symbols),
+        "void (%)": 100 * void_fraction.void_fraction(positions, cell, symbols),
     }

@@ -55,7 +55,7 @@ def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Fin
     Finding
         The conclusion.
     """
-    claim = "DPMD-Test at high temperature (Figs. S1, S2)"
+    claim = "DPMD-Test beside first principles (Figs. S1, S2)"
     says = "its bonds are right, its medium range is wrong."
     if run is None:
         return Finding(claim, "not tested, since there is no DPMD-Test potential", says, "nothing.")
@@ -74,16 +74,21 @@ def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Fin
     right = whole["R, bonds"] < 2 * whole["noise, bonds"]
     wrong = whole["R, beyond"] > 2 * whole["noise, beyond"]
     holds = wrong and (right or whole["R, beyond"] > 1.5 * whole["R, bonds"])
-    verdict = "agrees" if holds else "is not what is seen here"
+    verdict = "agrees"
+    if not holds:
+        off = "its bonds are wrong, too" if wrong else "its medium range is within the noise"
+        verdict = f"not confirmed, since {off}"
     noise = [f"{whole[f'noise, {where}']:.0f} %" for where in ("bonds", "beyond")]
     if np.isnan(whole[["noise, bonds", "noise, beyond"]].astype(float)).any():
         verdict = "cannot tell, since one snapshot has no noise to compare the difference with"
         noise = ["unknown", "unknown"]
+    until = "until its run exploded, " if run.exploded else ""
     return Finding(
         claim,
         verdict,
         says,
-        f"at {compared.temperature_K:.0f} K the total g(r) is {whole['R, bonds']:.0f} % off the "
+        f"{until}at {compared.temperature_K:.0f} K, the total g(r) is {whole['R, bonds']:.0f} % "
+        f"off the "
         f"reference in the bonds (noise {noise[0]}) and "
         f"{whole['R, beyond']:.0f} % beyond 3 Å (noise {noise[1]}).",
         end,
@@ -153,7 +158,7 @@ def nearly_identical(compared, distances: pd.DataFrame | None) -> Finding:
     if len(off):
         verdict = f"{len(off)} of {len(parts)} pairs differ by more than twice their noise"
     elif parts["noise, all"].notna().all():
-        verdict = "agrees, no pair differs by more than twice its noise"
+        verdict = "no difference seen, no pair differs by more than twice its noise"
     else:
         verdict = "cannot tell, since one snapshot has no noise to compare the difference with"
     return Finding(
@@ -186,7 +191,11 @@ def partial_melting(between: Mapping[float, int], n_frames: Mapping[float, int])
     filled = [T for T, pairs in between.items() if pairs]
     if filled:
         verdict = f"pairs between the peaks from {min(filled):.0f} K on"
-        here = f"{between[min(filled)]} in {n_frames[min(filled)]} snapshots there."
+        here = f"{between[min(filled)]} in {n_frames[min(filled)]} snapshots there"
+        hottest = max(between)
+        if hottest > min(filled):
+            here += f", {between[hottest]} in {n_frames[hottest]} at {hottest:.0f} K"
+        here += "."
     else:
         verdict = f"no pair between the peaks up to {max(between):.0f} K"
         here = f"none in {sum(n_frames.values())} snapshots."

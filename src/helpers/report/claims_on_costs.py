@@ -24,7 +24,7 @@ def home_computer(steps: pd.DataFrame) -> Finding:
     Finding
         The conclusion.
     """
-    days = "days for 10^6 steps"
+    days = "days for 10⁶ steps"
     ours = steps.iloc[0]
     like_paper = steps[steps["setting"].str.startswith("sel of the paper, float64")]
     slowest = (like_paper if len(like_paper) else steps)[days].max()

@@ -33,10 +33,10 @@ def nearest(fits: pd.DataFrame) -> Finding:
         The conclusion.
     """
     asis, stretched = (fits.loc[fits[which].idxmin()] for which in ("Rw", "Rw stretched"))
-    same = asis["model"] == stretched["model"]
-    verdict = f"{asis['model']}" + (
-        "" if same else f" as it is, {stretched['model']} once distances are stretched"
-    )
+    names = [_with_ties(fits, which) for which in ("Rw", "Rw stretched")]
+    verdict = names[0]
+    if names[0] != names[1]:
+        verdict = f"{names[0]} as it is, {names[1]} once distances are stretched"
     return Finding(
         "Nearest to the measured glass",
         verdict,
@@ -49,6 +49,18 @@ def nearest(fits: pd.DataFrame) -> Finding:
             for _, row in fits.iterrows()
         ),
     )
+
+
+def _with_ties(fits: pd.DataFrame, which: str) -> str:
+    """The model with the lowest R_w, and those that chance may have put behind it."""
+    best = fits.loc[fits[which].idxmin()]
+    several = fits[(fits["samples"] > 1) & (fits["model"] != best["model"])]
+    ties = [
+        row["model"]
+        for _, row in several.iterrows()
+        if best["samples"] > 1 and not _differs(*_of(row, which), *_of(best, which))
+    ]
+    return " or ".join([best["model"], *ties])
 
 
 def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
@@ -80,13 +92,20 @@ def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
     several = found[found["seeds"] > 1]
     ours = (several if len(several) else found).iloc[0]
     known = len(several) and theirs["samples"] > 1
-    verdict = _ONE_SEED
+    verdict, stretched = _ONE_SEED, ""
     if known:
+        asis, after = (
+            _differs(*_of(ours, which), *_of(theirs, which)) for which in ("Rw", "Rw stretched")
+        )
         verdict = {
             -1: "it is nearer to the measurement",
             0: "cannot tell, they differ by no more than their samples do",
             1: "it is farther from the measurement",
-        }[_differs(*_of(ours, "Rw"), *_of(theirs, "Rw"))]
+        }[asis]
+        if asis and asis != after:
+            verdict += " as it is, but not with all distances times one factor"
+        both = [tables.number(*_of(row, "Rw stretched")[:2]) for row in (ours, theirs)]
+        stretched = f"; with all distances times one factor, {both[0]} and {both[1]}"
     elif len(several):
         verdict = f"cannot tell, since the {peer} are one sample"
     return Finding(
@@ -94,7 +113,8 @@ def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
         verdict,
         "",
         f"R_w over 1–10 Å is {tables.number(*_of(ours, 'Rw')[:2])} for {ours['model']} "
-        f"({_seeds(ours['seeds'])}) and {tables.number(*_of(theirs, 'Rw')[:2])} for the {peer}.",
+        f"({_seeds(ours['seeds'])}) and {tables.number(*_of(theirs, 'Rw')[:2])} for the {peer}"
+        f"{stretched}.",
         tuple(
             Number(f"R_w of {row['model']} ({_seeds(row['seeds'])}), as it is; stretched", "-",
                    _both(row))

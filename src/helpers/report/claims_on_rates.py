@@ -601,9 +601,10 @@ def _low_density(table: pd.DataFrame) -> Finding:
     elif fell.empty:
         verdict = "no low-density state, though a fall of 10 % would have been found"
     else:
-        blind = len(table) - tells
-        rest = f", {blind} more cannot tell" if blind else ""
-        verdict = f"a low density appears in {len(fell)} of {tells} seeds{rest}; " + (
+        counts = {"without one": tells - len(fell), "cannot tell": len(table) - tells}
+        rest = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+        rest = f" ({rest})" if rest else ""
+        verdict = f"a low density appears in {len(fell)} of {len(table)} seeds{rest}; " + (
             f"melting follows in {len(melted)} of them"
             if len(melted)
             else f"no melting follows up to the end of the runs ({_span(watched)} K)"

@@ -78,7 +78,9 @@ def beside_crystal(states: pd.DataFrame) -> pd.DataFrame:
     pressed = states[states["temperature_K"] == rest["temperature_K"]].sort_values("pressure_MPa")
     cooled = states[(states["pressure_MPa"] == rest["pressure_MPa"])]
     cooled = cooled.sort_values("temperature_K", ascending=False)
-    found = {"density_g_cm3": f"{rest['density_g_cm3']:.3f}"}
+    density = rest["density_g_cm3"]
+    error = float(density * rest["error_A3"] / rest["volume_A3"])
+    found = {"density_g_cm3": tables.number(float(density), error)}
     still = pressed[pressed["volume_A3"] > compression.CLOSED * rest["volume_A3"]]
     found["bulk_modulus_GPa"] = "cannot tell"
     if len(still) > 1:

@@ -233,5 +233,7 @@ def mean_squared_displacements(moved: Mapping[float, tuple], elements: tuple[str
                 linewidth=1.2,
             )
     ax.set(xscale="log", yscale="log", title=f"{elements[0]} (lines) and {elements[1]} (dots)")
+    style.log_ticks(ax.xaxis)
+    style.log_ticks(ax.yaxis)
     ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return ax

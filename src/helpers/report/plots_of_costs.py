@@ -33,6 +33,7 @@ def speeds(table: pd.DataFrame) -> Axes:
     for key, (line, name) in _LINES.items():
         ax.axvline(paper.value(key).number, ls=line, lw=1, color="black", label=name)
     ax.set_xscale("log")
+    style.log_ticks(ax.xaxis)
     ax.invert_yaxis()
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return ax

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from helpers import units
 from helpers.errors import Unfit
@@ -231,7 +230,9 @@ def learning_curves(lcurve: pd.DataFrame) -> Figure:
                 )
         panel.set_yscale("log")
         panel.set_ylabel(style.label(quantity, unit))
-        panel.legend(frameon=False)
+        style.log_ticks(panel.yaxis)
+    handles, names = panels.flat[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=2)
     return figure
 
 
@@ -398,7 +399,5 @@ def _calibration(table: pd.DataFrame, what: str, ax: Axes) -> None:
         title={"avg": "mean over atoms", "max": "largest of a frame"}[what],
     )
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter(NullFormatter())
+        style.log_ticks(axis)
     ax.legend(fontsize=7)

@@ -11,7 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator, LogLocator, NullFormatter
 
 from helpers import units
 from helpers.errors import Unfit
@@ -107,6 +109,24 @@ def label(quantity: str, unit: str) -> str:
         The label.
     """
     return f"{quantity} ({units.pretty(unit)})" if unit not in ("-", "") else quantity
+
+
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers at the ticks of a logarithmic axis: at 1, 2 and 5 of each power of ten.
+
+    Where less than a factor of five is shown, ticks are evenly spaced. Powers of ten and their
+    multiples, as matplotlib writes them, run into each other on a small panel.
+
+    Parameters
+    ----------
+    axis : Axis
+        ``ax.xaxis`` or ``ax.yaxis``, with its data drawn.
+    """
+    low, high = sorted(axis.get_view_interval())
+    wide = high > 5 * low
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else AutoLocator())
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float = 2500.0):

@@ -214,7 +214,8 @@ def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
     -------
     Table
         Columns: quantity, unit, the paper's value, that of this book with its error, the place of
-        the first in the paper, and what the second was computed from.
+        the first in the paper ("as above" where it is that of the row before), and what the second
+        was computed from.
 
     Raises
     ------
@@ -233,7 +234,7 @@ def side_by_side(rows: Sequence[Row], caption: str = "") -> Table:
                 "unit": [units.pretty(r.unit) for r in rows],
                 "paper": [NOT_GIVEN if r.paper is None else _plain(r.paper.content) for r in rows],
                 "this book": [number(r.ours, r.error) for r in rows],
-                "place": ["" if r.paper is None else r.paper.place for r in rows],
+                "place": _without_repeats(["" if r.paper is None else r.paper.place for r in rows]),
                 "made by": [r.run for r in rows],
             }
         ),
@@ -504,7 +505,7 @@ def of_run(name: str, record: Mapping, more: Mapping[str, object] | None = None)
         {"name": name, "what": record["description"]}
         | dict(more or {})
         | {
-            "made": record["made"],
+            "made": record["made"][:10],
             "computing time (s)": record["seconds"],
             "hardware": machine(record),
         }
@@ -515,7 +516,8 @@ def number(value, error: float | None = None) -> str:
     """A number with its error, as text.
 
     The error has two significant digits and the value the same number of decimals. Without an error
-    the value has four significant digits; integers and words are unchanged.
+    the value has four significant digits (from 10 000 on in full, 11 380 instead of 1.138e+04);
+    integers and words are unchanged.
 
     Parameters
     ----------
@@ -555,6 +557,12 @@ def _check(entry: Row) -> None:
         raise Unfit(f"{name} does not say what made {entry.ours}; give run=...")
 
 
+def _without_repeats(places: Sequence[str]) -> list[str]:
+    """Places in the paper, the same one in successive rows once."""
+    before = ["", *places]
+    return ["as above" if p and p == b else p for p, b in zip(places, before, strict=False)]
+
+
 def _plain(value) -> str:
     if isinstance(value, (tuple, list)):
         a_range = len(value) == 2 and all(isinstance(v, float) for v in value)
@@ -563,6 +571,8 @@ def _plain(value) -> str:
         return str(value)
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", " ") if abs(value) >= 1e4 else f"{int(value)}"
+    if 1e4 <= abs(value) < 1e15:
+        return _plain(float(f"{value:.4g}"))
     return f"{value:.4g}"
 
 

@@ -105,5 +105,8 @@ def left(residuals: pd.DataFrame) -> str:
             np.polyfit(volume, residuals[column], 1)[0]
             for column in ("energy_off_meV_per_atom", "energy_meV_per_atom")
         )
-        said += f"; slope of the energies from {before:+.3f} to {slope:+.3f} meV/A^3"
+        said += (
+            f"; the slope of the energy differences against the volume falls from {before:+.2f} "
+            f"to {slope:+.2f} meV/A^3 by the law"
+        )
     return said

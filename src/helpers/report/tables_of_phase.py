@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from helpers.observables import void_fraction
@@ -45,25 +46,34 @@ def windows(found: Mapping[str, Any]) -> Table:
     return tables.headed(pd.DataFrame(rows))
 
 
-def voids(found: Mapping[str, Any]) -> Table:
-    """Share of the volume that a helium atom can reach, in the last snapshot of each window.
+def voids(found: Mapping[str, Any], n_snapshots: int = 5) -> Table:
+    """Share of the volume that a helium atom can reach, in some snapshots of each window.
 
     Parameters
     ----------
     found : mapping of str to Trajectory
         Name -> frames.
+    n_snapshots : int
+        Snapshots of a window, evenly spread, or all if it has fewer.
 
     Returns
     -------
     Table
-        A row for each window.
+        A row for each window: the mean with its standard error, which has the change of the share
+        over the window in it; none of a single snapshot.
     """
     shares = {}
     for name, part in found.items():
-        last = part.positions[-1], part.cells[-1], part.symbols
-        shares[name] = 100 * void_fraction.void_fraction(*last)
+        last = len(part.positions) - 1
+        picked = np.unique(np.linspace(0, last, n_snapshots).round().astype(int))
+        each = [
+            100 * void_fraction.void_fraction(part.positions[k], part.cells[k], part.symbols)
+            for k in picked
+        ]
+        error = float(np.std(each, ddof=1) / len(each) ** 0.5) if len(each) > 1 else None
+        shares[name] = tables.number(float(np.mean(each)), error)
     table = pd.DataFrame({"void (% of the volume)": shares})
-    return tables.headed(table, index="window", decimals=1)
+    return tables.headed(table, index="window")
 
 
 def bonds(found) -> Table:
@@ -87,7 +97,7 @@ def bonds(found) -> Table:
         | {
             "imidazolates that settled anew, both N bound": len(found.moves),
             "of these on the same Zn, turned round": int(found.moves["flipped"].sum()),
-            "imidazolates that took part": f"{found.moves['ligand'].nunique()} of "
+            "imidazolates that settled anew once or more": f"{found.moves['ligand'].nunique()} of "
             f"{found.n_ligands}",
         }
     )
@@ -218,7 +228,7 @@ def activation_energies(laws: Mapping[str, Arrhenius], why_not: Mapping[str, str
         f"- {name}: {tables.number(law.E_a, law.error)} kJ/mol, from {law.n_events} events."
         for name, law in laws.items()
     ]
-    said += [f"- {name}: no activation energy, {reason}." for name, reason in why_not.items()]
+    said += [f"- {name}: {reason}." for name, reason in why_not.items()]
     return "\n".join(said)
 
 

@@ -119,7 +119,7 @@ def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
             "prefactor of energy, start to limit": _prefactor(recipe, "energy"),
             "prefactor of force": _prefactor(recipe, "force"),
             "prefactor of virial": recipe["prefactor_virial"],
-            "made": record["made"],
+            "made": record["made"][:10],
             "training time (s)": record["seconds"],
             "threads": record.get("threads", "-"),
             "hardware": tables.machine(record),
@@ -148,6 +148,66 @@ def missing_steps(record: Mapping, lineage: Mapping[str, int]) -> str:
     return f"Longer training: {steps:,} steps here; the paper has more than {theirs:,}."
 
 
+#: the paper's densities, g/cm3: measured in its run, and of its supercell
+DENSITY = "stages.density_crystal_g_per_cm3"
+CELL_DENSITY = "systems.supercell_density_g_per_cm3"
+
+
+def bias_by_sampler(bias: pd.Series, driven: Sequence[bool]) -> str:
+    """Mean bias of the energy over test sets that the reference sampled, and over the others.
+
+    Parameters
+    ----------
+    bias : Series
+        Bias of each set, meV/atom.
+    driven : sequence of bool
+        Whether the reference itself sampled the set.
+
+    Returns
+    -------
+    str
+        A sentence; empty if there are no sets of one kind.
+    """
+    groups = dict(iter(bias.groupby(list(driven))))
+    if len(groups) < 2:
+        return ""
+    return (
+        f"Over the {len(groups[True])} test sets that the reference itself sampled, the bias is "
+        f"{groups[True].mean():+.1f} meV/atom on average; over the {len(groups[False])} others, "
+        f"{groups[False].mean():+.1f}."
+    )
+
+
+#: rows of ``elastic.beside_reference`` that are no constants, in words
+ELASTIC = {
+    "bulk_voigt": "bulk modulus (Voigt)",
+    "bulk_reuss": "bulk modulus (Reuss)",
+    "softest": "smallest eigenvalue",
+    "asymmetry": "asymmetry",
+}
+
+
+def drift(found: Mapping[str, float]) -> Table:
+    """Drift of the total energy of a run at constant energy, with its standard error.
+
+    Parameters
+    ----------
+    found : mapping of str to float
+        Result of ``energy_conservation.energy_drift``.
+
+    Returns
+    -------
+    Table
+        A row for each number.
+    """
+    shown: dict[str, object] = {tables.header(key): value for key, value in found.items()}
+    error = "error_meV_per_atom_per_ps"
+    del shown[tables.header(error)]
+    key = "drift_meV_per_atom_per_ps"
+    shown[tables.header(key)] = tables.number(found[key], found[error])
+    return tables.facts(shown)
+
+
 def bonds(relaxed, structure: str) -> Table:
     """Bonds and angles of an imidazolate, beside those of the structure that the reference relaxed.
 
@@ -164,7 +224,12 @@ def bonds(relaxed, structure: str) -> Table:
         A row for each bond and angle, see `imidazolate.beside`.
     """
     beside = imidazolate.beside(relaxed, structures.load(structure))
-    return tables.headed(beside, index="bond or angle", decimals=4)
+    decimals = beside["unit"].map({"A": 3, "deg": 1})
+    for column in ("reference", "here", "difference"):
+        pairs = zip(beside[column], decimals, strict=True)
+        # never -0
+        beside[column] = [f"{round(value, d) + 0.0:.{d}f}" for value, d in pairs]
+    return tables.headed(beside, index="bond or angle")
 
 
 def of_page(profile: str, live, shown) -> Table:
@@ -187,10 +252,11 @@ def of_page(profile: str, live, shown) -> Table:
     return tables.facts(
         {
             "profile": profile,
-            "live training": live.name,
-            "its time (s)": live.provenance["seconds"],
+            "trained live": live.name,
+            "in (s)": live.provenance["seconds"],
+            "on": tables.machine(live.provenance),
             "examined": paths.relative(shown),
-            "hardware": tables.machine(shown.provenance),
+            "trained on": tables.machine(shown.provenance),
         }
     )
 

@@ -5,11 +5,13 @@ A run is any object with the attributes of `helpers.md.run.Run`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from helpers import statistics
 from helpers.observables import censored, run_table
 from helpers.observables.detection import ENOUGH
 from helpers.report import claims_on_rates, paper, rate_laws, tables
@@ -69,16 +71,39 @@ def thermostat(runs) -> Table:
     """
     rows = []
     for run in runs:
-        off = run.ramp["temperature_K"] - run.ramp["target_temperature_K"]
+        off = (run.ramp["temperature_K"] - run.ramp["target_temperature_K"]).to_numpy()
+        alike = statistics.statistical_inefficiency(off - off.mean())
+        error = float(off.std(ddof=1) * (alike / len(off)) ** 0.5)
         expected = run.recipe.temperature_end_K * (2 / 3 / run.atoms) ** 0.5
         rows.append(
             {
                 "run": run.label,
                 "rows": len(run.ramp),
-                "mean T - target (K)": f"{off.mean():.1f}",
-                "expected fluctuation at the end (K)": f"{expected:.1f}",
+                "mean T - target (K)": f"{off.mean():.1f} ± {error:.1f}",
+                "expected fluctuation at the end (K)": f"{expected:.0f}",
             }
         )
+    return tables.headed(pd.DataFrame(rows))
+
+
+def heat_capacities(capacity: Mapping[Any, pd.DataFrame]) -> Table:
+    """Mean heat capacity of each run with its standard error.
+
+    Parameters
+    ----------
+    capacity : mapping of Run to DataFrame
+        Run -> result of ``enthalpy.heat_capacity``.
+
+    Returns
+    -------
+    Table
+        A row for each run: the mean over its windows, in k_B per atom.
+    """
+    rows = []
+    for run, windows in capacity.items():
+        error = float((windows["error_kB"] ** 2).sum() ** 0.5 / max(len(windows), 1))
+        mean = tables.number(float(windows["cp_kB"].mean()), error)
+        rows.append({"run": run.label, "heat capacity (kB/atom)": mean})
     return tables.headed(pd.DataFrame(rows))
 
 
