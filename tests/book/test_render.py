@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
@@ -182,6 +183,30 @@ def test_a_printing_that_dies_keeps_the_last_pdf(built, tmp_path, monkeypatch):
     assert last.read_bytes() == b"the last book"
     (render.html("small") / render.PRINTED).write_text("<a href='nowhere.html'>cut off</a>")
     page_check.check(render.html("small"))  # what a kill leaves there is no page
+
+
+def test_a_book_is_printed_by_one_process_at_a_time_wherever_it_lies(
+    project, tmp_path, set_to, monkeypatch
+):
+    """The browser gets an address, in which a blank, an umlaut and # are escaped."""
+    from helpers.book import pdf
+
+    build = set_to(build=tmp_path / "my böok #1").build
+    for name in render.pages():
+        page = render.html("small") / f"{name}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text("<h1>A page</h1>")
+    (tmp_path / "chromium").write_text(
+        '#!/bin/sh\nfor word; do case "$word" in --print-to-pdf=*) to=${word#*=};; esac; done\n'
+        'printf %s "$word" > "$to"\n'
+    )
+    (tmp_path / "chromium").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    address = urlsplit(pdf.write("small").read_text())
+    assert unquote(address.path) == str(build / "small" / "html" / render.PRINTED)
+    assert not address.fragment and not Path(unquote(address.path)).exists()
+    with render.alone("small"), pytest.raises(provenance.DirectoryBusy, match="wait for it"):
+        pdf.write("small")
 
 
 def test_ctrl_c_ends_the_book_with_a_word_and_nothing_stays_behind(built):

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import tempfile
 from pathlib import Path
 
 import ase.io
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 import vasp_writer
 from ase.calculators.singlepoint import SinglePointCalculator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from helpers import structures
+from helpers.errors import UserError
 from helpers.frames import checks, dataset, formats, laws
 
 HARTREE, BOHR = 27.211386, 0.529177
@@ -291,3 +295,87 @@ def test_frames_without_periodicity_or_elements_in_deepmd_npy_are_refused(images
 def test_all_frames_are_read_under_the_names_that_dpdata_has_for_extended_xyz(extxyz, images, fmt):
     """By dpdata, with these names, the first one alone."""
     assert len(formats.import_labelled(extxyz, fmt)) == len(images)
+
+
+def _written_by_hand(system, folder, order, names, sets, left_handed):
+    """A folder as DeePMD-kit wants it, without dpdata: arrays of numpy and two lists."""
+    kinds = [names.index(system["atom_names"][k]) for k in system["atom_types"][order]]
+    folder.mkdir()
+    (folder / "type.raw").write_text("\n".join(map(str, kinds)) + "\n")
+    (folder / "type_map.raw").write_text("\n".join(names) + "\n")
+    cells = system["cells"][:, [1, 0, 2]] if left_handed else system["cells"]
+    for k, frames in enumerate(np.array_split(np.arange(len(system)), sets)):
+        part = folder / f"set.{k:03d}"
+        part.mkdir()
+        n = len(frames)
+        np.save(part / "coord.npy", system["coords"][frames][:, order].reshape(n, -1))
+        np.save(part / "force.npy", system["forces"][frames][:, order].reshape(n, -1))
+        np.save(part / "box.npy", cells[frames].reshape(n, 9))
+        np.save(part / "energy.npy", system["energies"][frames])
+        np.save(part / "virial.npy", system["virials"][frames].reshape(n, 9))
+
+
+def _rows(system, frame):
+    """Element, position and force of each atom of a frame, in an order of their own."""
+    elements = [system["atom_names"][k] for k in system["atom_types"]]
+    atoms = zip(elements, system["coords"][frame].tolist(), system["forces"][frame].tolist(),
+                strict=True)  # fmt: skip
+    return sorted(atoms)
+
+
+_ANY = settings(max_examples=15, deadline=None, derandomize=True,
+                suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+_NAMES = st.permutations(["C", "H", "N", "Zn"])
+
+
+@_ANY
+@given(names=_NAMES, seed=st.integers(0, 99), sets=st.integers(1, 3), left=st.booleans())
+def test_any_type_map_order_and_handedness_of_deepmd_npy_gives_the_right_numbers(
+    system, names, seed, sets, left
+):
+    few = system.sub_system(np.arange(6))
+    order = np.random.default_rng(seed).permutation(few.get_natoms())
+    with tempfile.TemporaryDirectory() as place:
+        _written_by_hand(few, Path(place) / "läuf 1", order, names, sets, left)
+        read = formats.import_labelled(Path(place) / "läuf 1", "deepmd/npy")
+    for i in range(len(few)):
+        for (one, *numbers), (other, *wanted) in zip(_rows(read, i), _rows(few, i), strict=True):
+            assert one == other
+            np.testing.assert_allclose(numbers, wanted, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(read["energies"], few["energies"], rtol=1e-14)
+    np.testing.assert_allclose(read["virials"], few["virials"], rtol=1e-14)
+    np.testing.assert_allclose(np.linalg.det(read["cells"]), np.linalg.det(few["cells"]))
+
+
+_LABEL = st.sampled_from(["coord", "force", "box", "energy", "virial"])
+
+
+@_ANY
+@given(
+    label=_LABEL,
+    at=st.integers(0, 1),
+    how=st.sampled_from(["cut", "gone", "frame", "column", "kinds", "map", "words", "complex"]),
+)
+def test_damage_of_deepmd_npy_is_refused(system, label, at, how):
+    few = system.sub_system(np.arange(6))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "run"
+        _written_by_hand(few, folder, np.arange(few.get_natoms()), list("CHN") + ["Zn"], 2, False)
+        file, kinds = folder / f"set.{at:03d}" / f"{label}.npy", folder / "type.raw"
+        if how == "cut":
+            file.write_bytes(file.read_bytes()[:-40])
+        elif how == "gone":
+            file.unlink()
+        elif how == "frame":
+            np.save(file, np.load(file)[:-1])
+        elif how == "column":
+            np.save(file, np.load(file).reshape(3, -1)[:, :-1])
+        elif how == "kinds":
+            kinds.write_text(kinds.read_text()[2:])
+        elif how == "map":
+            (folder / "type_map.raw").write_text("C\nH\nN\n")
+        else:
+            np.save(file, np.load(file).astype({"words": "U9", "complex": complex}[how]))
+        with pytest.raises(UserError) as refused:
+            formats.import_labelled(folder, "deepmd/npy")
+        assert "run" in str(refused.value)

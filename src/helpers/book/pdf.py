@@ -50,6 +50,8 @@ def write(profile: str) -> Path:
     ------
     BookError
         The book is not rendered, there is no Chromium, or it printed nothing.
+    DirectoryBusy
+        As `render.alone`.
     """
     folder = render.html(profile)
     absent = [name for name in render.pages() if not (folder / f"{name}.html").is_file()]
@@ -61,12 +63,16 @@ def write(profile: str) -> Path:
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         raise BookError("no Chromium to print with; install it (Debian: apt-get install chromium)")
-    result = paths.BUILD / profile / "book.pdf"
+    with render.alone(profile):  # a rendering would take the pages away
+        return _printed(browser, folder, paths.BUILD / profile / "book.pdf")
+
+
+def _printed(browser: str, folder: Path, result: Path) -> Path:
     printed = result.with_name(".book.pdf")  # whoever is killed leaves the last book as it was
     printed.unlink(missing_ok=True)
     whole = folder / render.PRINTED  # beside the pages: pictures and scripts are found from there
-    whole.write_text(one_page(folder), encoding="utf-8")
     try:
+        whole.write_text(one_page(folder), encoding="utf-8")
         with tempfile.TemporaryDirectory(prefix="zif4-print-") as home:
             done = subprocess.run(
                 [
@@ -78,7 +84,7 @@ def write(profile: str) -> Path:
                     "--no-pdf-header-footer",
                     "--virtual-time-budget=120000",  # until all formulas are set
                     f"--print-to-pdf={printed}",
-                    f"file://{whole}",
+                    whole.as_uri(),
                 ],
                 capture_output=True,
                 text=True,

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import yaml
@@ -245,10 +246,31 @@ def build(profile: str) -> Path:
         As `assemble`; or jupyter-book warned or failed: the first warnings are in the message, all
         are in the log.
     DirectoryBusy
-        The book of this profile is being rendered already.
+        As `alone`.
     """
-    with provenance.lock(paths.BUILD / profile / "running" / "html"):
+    with alone(profile):
         return _build(profile)
+
+
+def alone(profile: str) -> AbstractContextManager[Path]:
+    """Reserve the rendered book of a profile for this process.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    context manager
+        As `provenance.lock`.
+
+    Raises
+    ------
+    DirectoryBusy
+        On entering: the book of this profile is being rendered or printed already.
+    """
+    return provenance.lock(paths.BUILD / profile / "running" / "html")
 
 
 def _build(profile: str) -> Path:

@@ -42,6 +42,10 @@ def _first(label: str, change: Callable) -> Callable:
     return broken
 
 
+def _turned(values) -> None:
+    values[8] *= -1
+
+
 def _hydrogens_meet(data) -> None:
     data["coords"] = data["coords"].copy()
     two = np.flatnonzero(data["atom_types"] == 1)[:2]
@@ -84,6 +88,8 @@ FRAMES: dict[str, Callable] = {
         atom_types=np.array([1, 0, 2, 3])[data["atom_types"]]  # as many H as C
     ),
     "forces in hartree/bohr": _scaled("forces", 1 / 51.422),
+    "forces of the other sign in one frame": _first("forces", _turned),
+    "stress of the other sign in one frame": _first("virials", _turned),
     "energies of two codes": _half_up,
 }
 

@@ -327,6 +327,7 @@ def _lost_components(system) -> Iterator[tuple[str, np.ndarray]]:
 _CH_EV_PER_A2 = (20, 55)  # sets shipped here: 29 to 39; a factor of two is out of it
 _SLOPE = (0.7, 1.4)  # of the virial, by three errors; sets shipped here: 0.8 to 1.1
 _SWING_EV = 0.7  # from which on the virial has to go with the forces; molecules at 300 K have 1
+_MOST_SWING_EV = 5.0  # of a virial of cooler ones, mostly the framework's; molecules at 2500 K: 4
 _SHORTEST_C_H_A = 1.2  # of all in a frame; the shortest C-N is longer
 
 
@@ -348,16 +349,15 @@ def _broken_laws(
     if ch > 1.6:
         yield f"no C-H bond, the closest are {ch:.2f} A apart: coordinates are not in A", None
     yield from _cut_molecules(system, loose, loose_allowed)
-    forces, virial = [*_other_forces(system)], [*_other_virial(system)]
+    forces, virial = [*_other_forces(system, sources)], [*_other_virial(system)]
     mixed = bool(virial) and all(_MIXED in text for text, _ in virial)
     if not forces and (mixed or not virial):
-        for part, where in _parts(system, sources):
-            forces += [(f"{where}: {text}", None) for text, _ in _other_forces(part)]
-            virial += [
-                (f"{where}: {text}", None)
-                for text, _ in _other_virial(part, _SWING_EV)
-                if not mixed or "swings by" in text
-            ]
+        virial += _turned(system, sources) or [
+            (f"{where}: {text}", None)
+            for part, where in _parts(system, sources)
+            for text, _ in _other_virial(part, _SWING_EV)
+            if not mixed or "swings by" in text
+        ]
     yield from forces
     if not forces:  # zeros are told apart by the heat that the forces tell
         yield from _several_zeros(system, sources)
@@ -369,14 +369,31 @@ def _broken_laws(
 _MIXED = "not all frames have one unit and sign"
 
 
-def _other_forces(system) -> Iterator[tuple[str, None]]:
-    stiffness = binding.ch_stiffness(system)
-    if not np.isnan(stiffness) and not _CH_EV_PER_A2[0] < stiffness < _CH_EV_PER_A2[1]:
-        yield (f"C-H bonds of {stiffness:.3g} eV/A^2 instead of about 30: forces are not in eV/A",
-               None)  # fmt: skip
+def _other_forces(system, sources: Sequence[str] | None) -> Iterator[tuple[str, np.ndarray | None]]:
+    """Of single frames where they tell, else of all: a few may have another unit or sign."""
+    low, high = _CH_EV_PER_A2
+    each, error = binding.ch_stiffness_by_frame(system)
+    off = (each + 3 * error < low) | (each - 3 * error > high)
+    stiffness = np.median(each[off]) if off.any() else binding.ch_stiffness(system)
+    if off.any() or stiffness <= low or stiffness >= high:  # NaN: they do not show it
+        some = off.any() and not off.all()
+        yield (
+            f"C-H bonds of {stiffness:.3g} eV/A^2{_of(sources, off) if some else ''} instead of "
+            f"about 30: forces are not in eV/A, or have the other sign",
+            off if some else None,
+        )
 
 
-_MOST_PARTS, _MOST_FRAMES, _FEWEST = 24, 12, 3
+def _turned(system, sources: Sequence[str] | None) -> list[tuple[str, np.ndarray]]:
+    turned = binding.turned_virials(system)
+    return _found(
+        turned,
+        f"virials{_of(sources, turned)} of the other sign than those of the other frames, by the "
+        f"forces inside of molecules (W = -V sigma)",
+    )
+
+
+_MOST_PARTS, _MOST_FRAMES, _FEWEST = 24, 12, 4
 
 
 def _parts(
@@ -435,8 +452,8 @@ def _several_zeros(
     energy = system["energies"] / system.get_natoms()
     told = []
     for g in range(min(group.max() + 1, 4)):
-        of = f" of {', '.join(_most(sources, group == g))}" if sources else ""
-        told.append(f"{(group == g).sum()} frames{of} at {np.median(energy[group == g]):.2f}")
+        mine = group == g
+        told.append(f"{mine.sum()} frames{_of(sources, mine)} at {np.median(energy[mine]):.2f}")
     text = (
         f"energies with {group.max() + 1} zeros ({', '.join(told)} eV/atom): frames of different "
         f"codes, functionals, pseudopotentials or units do not belong in one set"
@@ -445,9 +462,10 @@ def _several_zeros(
     yield (text, few if few.mean() < 0.2 else None)
 
 
-def _most(sources: Sequence[str], mask: np.ndarray) -> list[str]:
-    found = Counter(source for source, mine in zip(sources, mask, strict=True) if mine)
-    return [source for source, _ in found.most_common(3)]
+def _of(sources: Sequence[str] | None, mask: np.ndarray) -> str:
+    """The files of some frames, three at the most, where they are known."""
+    found = Counter(itertools.compress(sources or (), mask))
+    return f" of {', '.join(source for source, _ in found.most_common(3))}" if found else ""
 
 
 def _unbalanced(system) -> Iterator[tuple[str, None]]:
@@ -484,18 +502,19 @@ def _other_virial(system, least_swing: float = 0.0) -> Iterator[tuple[str, None]
     if found.swing < least_swing:
         return
     sure = 0.7 if found.n_frames >= 5 else 0.75
-    surely, beyond = (0.7, 0.15) if found.n_frames >= 8 else (0.9, 0.35)
-    many = found.n_frames >= 8 and found.swing > _SWING_EV
+    hot = found.swing > _SWING_EV
+    many = found.n_telling >= 6 and hot
     low, high = _SLOPE
     off = found.slope + 3 * found.error < low or found.slope - 3 * found.error > high
-    if abs(found.correlation) > sure and (not 0.4 < found.slope < 2.5 or (off and many)):
+    far = not 0.4 < found.slope < 2.5 and (hot or abs(found.slope) * found.swing > _MOST_SWING_EV)
+    if abs(found.correlation) > sure and (far or (off and many)):
         yield (
             f"the virial swings by {found.slope:.3g} times that of the forces inside of molecules "
             f"(correlation {found.correlation:.2f}) instead of about 1: it has the other sign "
             f"(W = -V sigma) or is not in eV",
             None,
         )
-    elif found.n_frames >= 4 and found.reordered > max(surely, found.in_place + beyond):
+    elif found.n_frames >= 4 and found.reordered > max(0.7, found.in_place + 0.15):
         yield (
             f"the components of the virial swing with the forces inside of molecules in another "
             f"order (correlation {found.in_place:.2f} in place, {found.reordered:.2f} as "

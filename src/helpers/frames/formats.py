@@ -238,6 +238,12 @@ def _through_dpdata(path: Path, fmt: str, **options) -> dpdata.LabeledSystem:
     for warning in said:
         if warning.category is UserWarning:
             print(f"[dpdata] {path.name}: {warning.message}", flush=True)
+    for label in ("coords", "cells", "energies", "forces", "virials"):
+        kind = np.asarray(system.data.get(label, 0.0)).dtype
+        if kind.kind not in "fiu":
+            raise BadFrames(
+                f"{path} ({fmt}) holds {label} of the type {kind}; write them as real numbers"
+            )
     if system.data.get("nopbc"):
         raise BadFrames(
             f"{path} ({fmt}) says that it is not periodic, here all frames are; compute it in a "

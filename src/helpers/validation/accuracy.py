@@ -402,10 +402,13 @@ def metrics(name: str | Path | Potential) -> dict:
     BadRecipe
         It was not evaluated on all sets (a training itself writes those of its own validation).
     """
-    kept = paths.shipped("validation") / f"errors-{name}" / store.METRICS
-    if isinstance(name, str) and kept.is_file():
-        return json.loads(kept.read_text())
-    potential = store.load(name)
+    try:
+        potential = store.load(name)
+    except store.BadPotential:
+        kept = paths.shipped("validation") / f"errors-{name}" / store.METRICS
+        if isinstance(name, str) and kept.is_file():
+            return json.loads(kept.read_text())
+        raise
     potential.inside(store.METRICS)
     result = potential.metrics
     if not result or not all("role" in errors for errors in result.values()):
