@@ -229,7 +229,7 @@ def test_what_the_correction_leaves_is_drawn_and_tabled():
     assert table.loc["melt", "labelled since"] == 1
     assert tables_of_data.left(RESIDUALS[:0]) == "no frame"
     assert "4 frames, 0.35 meV/atom" in tables_of_data.left(RESIDUALS)
-    assert "from +1.000 to" in tables_of_data.left(RESIDUALS)
+    assert "from +1.00 to" in tables_of_data.left(RESIDUALS)
 
 
 def test_how_much_there_is_beside_the_paper():
@@ -278,6 +278,8 @@ def test_ratios_of_lengths_are_those_over_the_start():
     })  # fmt: skip
     ax = plots_of_phase.shapes([SimpleNamespace(name="aniso-1", ramp=ramp)])
     a, b = ax.get_lines()
-    np.testing.assert_allclose(a.get_ydata(), 1)
+    seen = np.isfinite(a.get_ydata())  # a running mean has no value at the ends
+    np.testing.assert_allclose(a.get_ydata()[seen], 1)
+    assert seen.mean() > 0.9
     assert b.get_ydata()[-5] == pytest.approx(16 / 15, rel=0.02)
     assert legend(ax) == ["a/c, aniso-1", "b/c, aniso-1"]
