@@ -166,7 +166,6 @@ tables.headed(peak_table.astype(whole), columns=columns, decimals=3)
 
 # %%
 quenched = peers.seeds(quenches)
-heated_again = peers.seeds(reheats)
 single = runs.finished([crystal_run, peer_run])
 glass_name = "ab-initio glasses"
 samples = {glass_name: [peers.of_structures([name]) for name in glasses]}
@@ -328,6 +327,7 @@ tables_of_phase.melts(molten) if molten else None
 #| alt: Curves of density against temperature, one for each run.
 density = {n: run.ramp for n, run in runs.finished([heated_run]).items()}
 density |= {name: many[0].ramp for name, many in quenched.items()}
+heated_again = peers.seeds(reheats)
 density |= {name: many[0].ramp for name, many in heated_again.items()}
 ax = plots_of_scattering.down_and_up(density)
 
