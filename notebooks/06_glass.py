@@ -361,7 +361,7 @@ for many in heated_again.values():
 # %%
 #| label: tbl-crystal
 #| caption: The crystal of the potential beside measurements. One seed each, of one
-#|   cell and 20 ps: a crystal that had more time could close at less pressure.
+#|   cell and 60 ps: a crystal that had more time could close at less pressure.
 rested = peers.at_rest(runs.finished(crystal_states))
 tables.headed(experiment.beside_crystal(rested)) if len(rested) else None
 # %%

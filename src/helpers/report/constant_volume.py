@@ -35,27 +35,26 @@ def points(table: pd.DataFrame) -> Table:
     Returns
     -------
     Table
-        A row for each size and temperature, a column for each volume of an atom. In brackets the
+        A row for each size and volume of an atom, a column for each temperature. In brackets the
         share of the N that hold another Zn in the end; "not used" instead of a pressure that was
         refused.
     """
     rows = []
-    for _, group in table.groupby(["n_atoms", "temperature_K"]):
-        row = {name: f"{group[column].iloc[0]:.0f}" for column, name in
-               (("n_atoms", "atoms"), ("temperature_K", "T (K)"))}  # fmt: skip
-        for one in tables.each_row(group.sort_values("volume_A3")):
+    for (atoms, volume), group in table.groupby(["n_atoms", "volume_A3"]):
+        row = {"atoms": f"{atoms:.0f}", "V (Å³)": f"{volume:.1f}"}
+        for one in tables.each_row(group.sort_values("temperature_K")):
             said = "not used"
             if not one.refused:
                 GPa = one.pressure_bar / _BAR_PER_GPA, one.error_bar / _BAR_PER_GPA
                 said = tables.number(*GPa)
             if one.moved > 0:
                 said += f" ({100 * one.moved:.0f} %)"
-            row[f"{one.volume_A3:.1f} Å³"] = said
+            row[f"{one.temperature_K:.0f} K"] = said
         rows.append(row)
     shown = pd.DataFrame(rows).fillna("–")
-    first = ["atoms", "T (K)"]
-    volumes = sorted((c for c in shown if c not in first), key=lambda c: float(c.split()[0]))
-    return tables.headed(shown[[*first, *volumes]])
+    first = ["atoms", "V (Å³)"]
+    temperatures = sorted((c for c in shown if c not in first), key=lambda c: float(c.split()[0]))
+    return tables.headed(shown[[*first, *temperatures]])
 
 
 def refused(table: pd.DataFrame) -> pd.DataFrame:
