@@ -40,8 +40,9 @@ def points(table: pd.DataFrame) -> Table:
         refused.
     """
     rows = []
-    for (atoms, volume), group in table.groupby(["n_atoms", "volume_A3"]):
-        row = {"atoms": f"{atoms:.0f}", "V (Å³)": f"{volume:.1f}"}
+    for _, group in table.groupby(["n_atoms", "volume_A3"]):
+        first = group.iloc[0]
+        row = {"atoms": f"{first['n_atoms']:.0f}", "V (Å³)": f"{first['volume_A3']:.1f}"}
         for one in tables.each_row(group.sort_values("temperature_K")):
             said = "not used"
             if not one.refused:
@@ -52,9 +53,9 @@ def points(table: pd.DataFrame) -> Table:
             row[f"{one.temperature_K:.0f} K"] = said
         rows.append(row)
     shown = pd.DataFrame(rows).fillna("–")
-    first = ["atoms", "V (Å³)"]
-    temperatures = sorted((c for c in shown if c not in first), key=lambda c: float(c.split()[0]))
-    return tables.headed(shown[[*first, *temperatures]])
+    left = ["atoms", "V (Å³)"]
+    temperatures = sorted((c for c in shown if c not in left), key=lambda c: float(c.split()[0]))
+    return tables.headed(shown[[*left, *temperatures]])
 
 
 def refused(table: pd.DataFrame) -> pd.DataFrame:
