@@ -54,7 +54,7 @@ def test_one_recipe_asked_for_stands_before_that_of_the_provenance(shipped):
 
 def test_labels_tell_runs_apart(shipped):
     assert shipped.where(rate=400, atoms=2176)[0].label == "400 K/ps, seed 1, 2 x 2 x 2 cells"
-    assert Run.read(paths.shipped("runs", "atp-nvt-1200K")).label == "1200 K, seed 1"
+    assert Run.read(paths.shipped("runs", "nvt-1200K")).label == "1200 K, seed 1"
 
 
 def test_choosing_among_runs(shipped):

@@ -373,7 +373,8 @@ def _other_forces(system, sources: Sequence[str] | None) -> Iterator[tuple[str, 
     """Of single frames where they tell, else of all: a few may have another unit or sign."""
     low, high = _CH_EV_PER_A2
     each, error = binding.ch_stiffness_by_frame(system)
-    off = (each + 3 * error < low) | (each - 3 * error > high)
+    # a frame alone may be far from harmonic; another unit or sign is a factor of 20, or below zero
+    off = (each + 3 * error < low / 2) | (each - 3 * error > 2 * high)
     stiffness = np.median(each[off]) if off.any() else binding.ch_stiffness(system)
     if off.any() or stiffness <= low or stiffness >= high:  # NaN: they do not show it
         some = off.any() and not off.all()
