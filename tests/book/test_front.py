@@ -90,7 +90,7 @@ def test_the_status_counts_what_was_reused_and_made(tmp_path):
     )
     row = front.status(made).splitlines()[4]
     assert "26 November 2026, 14:38" in row and "| 90 s |" in row and "AMD, 2 cores" in row
-    assert "1 cells, no errors, 1 warnings" in row and "2 reused, 1 made" in row
+    assert "1 cells, no errors, 1 warning" in row and "2 reused, 1 made" in row
 
 
 def test_the_form_has_every_parameter_as_it_is_checked(tmp_path):

@@ -7,8 +7,6 @@ from ase import Atoms
 from helpers import provenance
 from helpers.errors import Unfit
 from helpers.md import force_field, lammps, lammps_input, model_deviation, protocol, reaxff
-from helpers.md.run import Run
-from helpers.paths import shipped
 from helpers.potentials import store, training
 from helpers.structures import TYPE_MAP
 
@@ -101,21 +99,3 @@ def test_a_wall_is_of_the_potential_and_its_runs_are_others():
     for wrong in ([3.0], [4.0, 3.0], [0.0, 3.0]):
         with pytest.raises(Unfit, match="two rising distances"):
             training.Recipe(sets=("crystal_0300",), steps=1, zinc_wall_A=wrong)
-
-
-def test_no_shipped_run_made_without_the_wall_would_have_met_it():
-    """Some runs are older than the wall of their potential: it must not have mattered to them."""
-    older = []
-    for file in sorted(shipped("runs").glob(f"*/{provenance.FILE}")):
-        run = Run.read(file.parent)
-        if not (wall := run.provenance["recipe"].get("zinc_wall_A")):
-            continue
-        if " zbl " in (file.parent / "in.heating").read_text():
-            continue
-        older.append(file.parent.name)
-        zinc = np.flatnonzero(np.array(run.trajectory.symbols) == "Zn")
-        for frame in range(len(run.trajectory)):
-            pairs = run.trajectory.atoms(frame)[zinc].get_all_distances(mic=True)
-            assert pairs[np.triu_indices(len(zinc), 1)].min() > wall[1] + 0.5, file.parent.name
-        assert "wall" in run.provenance["note"]
-    assert older
