@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import settings
+from helpers import paths, settings
 from helpers.errors import NotThere, Unfit
 from helpers.md import graphics_card, heating, protocol
 from helpers.md.run import Run
@@ -73,8 +73,8 @@ def test_runs_elsewhere_are_the_runs_made_here(recipes, compiler):
     assert np.abs(positions - there["first"].trajectory.positions).max() < 1e-3
 
 
-def test_a_trajectory_comes_back_letter_by_letter(tmp_path):
-    run = Run.read("data/runs/npt-300K")
+def test_a_trajectory_comes_back_letter_by_letter():
+    run = Run.read(paths.shipped("runs", "npt-300K"))
     text = gzip.decompress((run.directory / "trajectory.lammpstrj.gz").read_bytes())
     packed = graphics_card.packed_trajectory(text + b"ITEM: TIMESTEP\n77\nITEM: NUM")
     assert graphics_card.trajectory_text(packed).replace(b" -0.0000", b" 0.0000") == text.replace(

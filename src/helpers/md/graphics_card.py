@@ -3,7 +3,7 @@
 Each run is one LAMMPS with the same input as here (thermostat, barostat, ramp, samples); in place
 of DeePMD-kit's plugin, ``fix external`` asks `card_potential`, which evaluates all runs of a group
 together (``native/card_*``). A run that is not finished in time goes on here from its last restart
-file. `helpers.recipes.graphics_card` packs the runs and takes them back.
+file. `helpers.recipes.card_runs` packs the runs and takes them back.
 
 This module needs NumPy and the files beside it, and nothing of this book: it travels. Without a
 card, ``card_potential`` can be compiled by a plain C++ compiler, which is slow: so it is tested.
@@ -331,7 +331,10 @@ def bring(work: Path, facts: dict, back: Path) -> None:
     for number, part in enumerate(parts):
         arrays = {name: np.frombuffer(data, np.uint8) for name, data in part.items()}
         np.savez(back / f"runs-{work.name}-{number}.npz", **arrays)
-    (back / "facts.json").write_text(json.dumps(facts | {"keys": about["keys"]}, indent=1) + "\n")
+    file = back / "facts.json"  # files of an earlier job may still wait here: their keys stay
+    keys = json.loads(file.read_text())["keys"] if file.is_file() else {}
+    facts = facts | {"keys": keys | about["keys"]}
+    file.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def deliver(back: Path, target: Path) -> None:
@@ -344,6 +347,7 @@ def deliver(back: Path, target: Path) -> None:
     target : Path
         Folder from which they travel.
     """
+    target.mkdir(parents=True, exist_ok=True)
     shutil.copy(back / "facts.json", target)
     files = sorted(back.glob("runs*.npz"))
     for file in files[:_PARTS]:

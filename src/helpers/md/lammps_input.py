@@ -16,6 +16,7 @@ def script(
     first: int = 0,
     restart_every_ps: float = 1.0,
     forces: list[str] | None = None,
+    skin_A: float = 1.0,
 ) -> str:
     """The LAMMPS input of a run, from a given step on.
 
@@ -29,6 +30,8 @@ def script(
         Simulated time between restart files, ps.
     forces : list of str, optional
         Lines that give the forces; by default those of the run's force field.
+    skin_A : float
+        How much farther than the forces LAMMPS' lists of neighbours reach, A.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def script(
         f"read_restart restart.{first}" if first else "read_data start.data",
         *([] if first else _triclinic(r)),
         *forces,
-        "neighbor 1.0 bin",
+        f"neighbor {skin_A!r} bin",
         "neigh_modify every 5 delay 0 check yes",
         f"timestep {r.timestep_fs / 1000!r}",
     ]

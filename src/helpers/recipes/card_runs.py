@@ -117,8 +117,7 @@ def pack(names: Sequence[str], target: Path) -> list[dict]:
             )
             start = Path(work) / f"{name}.data"
             _place(name, plan, plans, group["jobs"], start)
-            script = lammps_input.script(plan, forces=forces(plan))
-            script = script.replace("neighbor 1.0 bin", f"neighbor {_SKIN_A} bin")
+            script = lammps_input.script(plan, forces=forces(plan), skin_A=_SKIN_A)
             _add(archive, f"runs/{name}/in.card", script.encode())
             if not plan.after:
                 lammps.write_data(start, atoms, "atomic", plan.hydrogen_mass_u)
@@ -238,11 +237,15 @@ def _put(name: str, content: dict[str, bytes], facts: dict) -> str:
             if not resume.lacking(plan, step, *written)
         ]
         step = max(whole, default=0)
-        seconds = float(lzma.decompress(content["card.seconds.xz"]))
+        seconds = facts["seconds"]  # of all, where a run was killed before it could say
+        if "card.seconds.xz" in content:
+            seconds = float(lzma.decompress(content["card.seconds.xz"]))
         state = {"step": step, "seconds": seconds, "md_seconds": seconds, "md_steps": step}
         provenance.write_text(directory / "progress.json", json.dumps(state | {"sessions": 1}))
         by = {"device": facts["device"], "steps": step}
         provenance.write_text(directory / heating.CARD, json.dumps(by))
     if step < plan.total_steps:
-        return f"came to step {step} of {plan.total_steps}; zif4 run {name} goes on"
+        why = lzma.decompress(content.get("card.error.xz", lzma.compress(b""))).decode().strip()
+        ended = f" ({why})" if why else ""
+        return f"came to step {step} of {plan.total_steps}{ended}; zif4 run {name} goes on"
     return ""

@@ -141,7 +141,9 @@ struct Run {
     }
     double* results = card::at<double>(header, group->results) + card::RESULTS * place;
     if (results[7] != 0) {
-      fprintf(stderr, "card: an atom has more neighbours than the model, or the cell is too thin\n");
+      const char* why = "an atom has more neighbours than the model, or the cell is too thin";
+      fprintf(stderr, "card: %s\n", why);
+      std::ofstream("card.error") << why << "\n";
       leave(2);
     }
     library->set_energy(lammps, "card", results[0]);
