@@ -18,16 +18,18 @@ def place(path):
     return paths.relative(path)
 
 
-def executed(chapter):
-    return place(paths.executed(PROFILE, f"{chapter}.ipynb"))
+def executed(chapter, profile=PROFILE):
+    return place(paths.executed(profile, f"{chapter}.ipynb"))
 
 
-def inputs(chapter):
+def inputs(chapter, profile):
     notebook = chapters.notebook(chapter)
-    return [notebook, *dependencies.modules(notebook), *dependencies.data(chapter, PROFILE)]
+    return [notebook, *dependencies.modules(notebook), *dependencies.data(chapter, profile)]
 
 
-INPUTS = {chapter: inputs(chapter) for chapter in CHAPTERS}
+OWN = [(PROFILE, chapter) for chapter in CHAPTERS]
+BESIDE = chapters.beside(PROFILE)  # of other profiles
+INPUTS = {one: inputs(one[1], one[0]) for one in [*OWN, *BESIDE]}
 PAGES = [*render.sources(), *sorted((paths.ROOT / "src" / "helpers").rglob("*.py"))]  # book/api.md
 
 
@@ -40,28 +42,29 @@ rule all:
         place(paths.BUILD / PROFILE / "checked"),
 
 
-for chapter in CHAPTERS:
+for profile, chapter in [*OWN, *BESIDE]:
 
     rule:
-        name: f"chapter_{chapter}"
+        name: f"chapter_{chapter}" if profile == PROFILE else f"chapter_{chapter}_{profile}"
         input:
-            [place(f) for f in INPUTS[chapter]],
-            before=before(chapter),
+            [place(f) for f in INPUTS[profile, chapter]],
+            before=before(chapter) if profile == PROFILE else [],
         output:
-            executed(chapter),
+            executed(chapter, profile),
         params:
             chapter=chapter,
-            values=chapters.values(chapter, PROFILE),
-            content=dependencies.content(INPUTS[chapter]),  # dates may be older than the change
+            profile=profile,
+            values=chapters.values(chapter, profile),
+            content=dependencies.content(INPUTS[profile, chapter]),  # dates may be older
         priority: len(CHAPTERS) - CHAPTERS.index(chapter)
         shell:
-            "{PYTHON:q} -m helpers.cli chapter {params.chapter:q} --profile {PROFILE:q}"
+            "{PYTHON:q} -m helpers.cli chapter {params.chapter:q} --profile {params.profile:q}"
 
 
 rule html:
     input:
         [place(f) for f in PAGES],
-        [executed(chapter) for chapter in CHAPTERS],
+        [executed(chapter, profile) for profile, chapter in [*OWN, *BESIDE]],
     output:
         directory(place(render.html(PROFILE))),
     params:

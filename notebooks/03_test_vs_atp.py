@@ -56,6 +56,7 @@ hydrogen_mass: float = 1.008  # [u] 1..3 | of H; 2.014 is deuterium, for steps o
 frame_every: float = 0.1  # [ps] 0.001..1000 | time between frames of the trajectory
 seed: int = 1  # [-] 1..900000000 | seed of the first velocities
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
+make_missing: bool = True  # [-] any | make the runs that are not there; false: say which are missing
 reference_sets: list[str] = []  # [-] any | sets to compare with; empty: all of this structure
 held_run: str = ""  # [-] any | run of ATP at constant volume (data/runs.yaml) to compare, too
 plateau_runs: list[str] = []  # [-] any | runs held at one temperature, or groups (data/runs.yaml)
@@ -115,8 +116,8 @@ used = steady if len(steady) else heated
 # %%
 test = None
 if test_potential:
-    test = runs.of_page(given, potential=test_potential)
-Markdown(said.fate(test))
+    test = runs.if_made(given, potential=test_potential)
+Markdown(said.fate(test, test_potential))
 
 # %% [markdown]
 # The best reference frames come from molecular dynamics that the reference potential drives itself:

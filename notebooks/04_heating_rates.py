@@ -72,6 +72,7 @@ pressure_runs: list[str] = []  # [-] any | finished ones, or groups, under other
 earlier_runs: list[str] = []  # [-] any | finished ones, or groups, of another potential
 uncorrected_at: float = -0.14  # [GPa] -2..2 | here this potential does what one without stress does
 ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
+make_missing: bool = True  # [-] any | make the runs that are not there; false: say which are missing
 # fmt: on
 
 # %% tags=["remove-cell"]
@@ -123,8 +124,9 @@ own_rates = [heating_rate] if heating_rate else heating_rates
 names = [] if heating_rate else named_runs
 named = catalogue.runs_alike(names, **alike)
 plans = by_name.of_rates(common, own_rates, seeds, seeded_rates, named)
-asked = by_name.made(plans, ranks)
+asked = by_name.made(plans, ranks, make_missing)
 runs = asked.heated()
+Markdown(by_name.not_made(plans))
 
 # %% [markdown]
 # A run that was made before, on this machine or shipped in `data/runs`, is found by its recipe

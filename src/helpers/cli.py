@@ -822,7 +822,8 @@ def _check(options) -> int:
     except render.BookError as error:
         _note(options.profile, error)
         raise
-    print(f"{paths.relative(folder)}: {len(render.pages())} pages, {figures} figures, all well")
+    pages = len(render.pages_of(folder))
+    print(f"{paths.relative(folder)}: {pages} pages, {figures} figures, all well")
     return 0
 
 

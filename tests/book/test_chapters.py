@@ -116,6 +116,20 @@ def test_shared_values_reach_the_chapters_that_know_them(project):
     assert chapters.section("small", "02_second") == {}
 
 
+def test_chapters_of_another_profile_may_stand_beside(project):
+    profile = project / "data/profiles/small.yaml"
+    assert chapters.beside("small") == []
+    (project / "data/profiles/large.yaml").write_text("02_second: {exponent: 3}")
+    profile.write_text("beside: {large: [02_second]}")
+    assert chapters.beside("small") == [("large", "02_second")]
+    profile.write_text("beside: {large: [03_third]}")
+    with pytest.raises(ChapterError, match="no chapter '03_third'"):
+        chapters.beside("small")
+    profile.write_text("beside: {larg: [02_second]}")
+    with pytest.raises(ChapterError, match="no profile 'larg'; did you mean 'large'"):
+        chapters.beside("small")
+
+
 def test_a_failing_cell_is_one_line_and_its_notebook_is_kept_aside(project):
     execution.execute("01_first", "small")
     before = paths.executed("small", "01_first.ipynb").read_bytes()

@@ -43,6 +43,29 @@ def of(*cells, tmp_path=None):
     return result
 
 
+def test_a_chapter_by_another_profile_is_told_apart(tmp_path):
+    """Its labels, the references to them and its title; a label of another chapter stays."""
+    source = "#| label: fig-density\n#| caption: See {numref}`fig-density-all`.\ndraw()"
+    said = shown({"text/markdown": "In {numref}`fig-density` and {numref}`fig-elsewhere`."})
+    notebook = {
+        "cells": [
+            text("# 4 Heating rates: how fast?\n\nMuch."),
+            code(source, shown(PNG | {"text/csv": "x\n1\n"})),
+            code("#| label: fig-density-all\nmore()", shown(PNG), said),
+        ],
+        "metadata": {},
+    }
+    page_of = page.of(notebook, "04_heating", tmp_path, other="full")["cells"]
+    first, drawn, link, more, *_ = page_of
+    assert first["source"].startswith("# 4 Heating rates: how fast? (profile full)\n")
+    assert figure_of(drawn)["name"] == "fig-density-full"
+    assert figure_of(drawn)["caption"] == "See {numref}`fig-density-all-full`."
+    assert (tmp_path / "fig-density-full.csv").is_file() and "fig-density-full" in link["source"]
+    assert figure_of(more)["name"] == "fig-density-all-full"
+    words = [o["data"]["text/markdown"] for o in more["outputs"] if "text/markdown" in o["data"]]
+    assert words == ["In {numref}`fig-density-full` and {numref}`fig-elsewhere`."]
+
+
 def figure_of(cell):
     return cell["metadata"]["mystnb"]["figure"]
 
@@ -71,7 +94,7 @@ def test_a_figure_that_says_nothing_has_the_heading_above_it(tmp_path):
     cells = of(
         text("# 4\n\n## Enthalpy *(Fig. 4a)*"), code("draw()", shown(PNG)), tmp_path=tmp_path
     )
-    assert figure_of(cells[1])["name"] == "fig-04-1"
+    assert figure_of(cells[1])["name"] == "fig-04-heating-1"
     assert figure_of(cells[1])["caption"] == "Enthalpy (Fig. 4a)."
 
 
@@ -83,7 +106,7 @@ def test_each_of_several_outputs_is_counted_and_what_is_printed_between_stays(tm
     outputs = [[o["output_type"] for o in c["outputs"]] for c in cells]
     assert outputs == [["stream"], ["display_data"], ["stream"], ["display_data"], ["display_data"]]
     names = [figure_of(c)["name"] for c in cells if "mystnb" in c["metadata"]]
-    assert names == ["fig-04-1", "fig-04-2", "tbl-04-1"]
+    assert names == ["fig-04-heating-1", "fig-04-heating-2", "tbl-04-heating-1"]
     assert ["remove-input" in c["metadata"]["tags"] for c in cells] == [
         False,
         True,
@@ -120,7 +143,7 @@ def test_cells_that_show_nothing_are_one_fold_with_the_next(tmp_path):
         tmp_path=tmp_path,
     )
     assert [c["source"] for c in cells] == ["a = 1\n\nb = 2\n\ndraw()", "c = 3", "Words.", "d = 4"]
-    assert figure_of(cells[0])["name"] == "fig-04-1"
+    assert figure_of(cells[0])["name"] == "fig-04-heating-1"
 
 
 def test_how_results_came_here_goes_into_the_dropdown(tmp_path):
@@ -145,7 +168,7 @@ def test_a_table_has_units_a_frame_and_its_own_caption_outside(tmp_path):
     assert "v <span data-whole>(Å)</span>" in html and "<caption" not in html
     assert html.startswith('<div class="table-frame')
     assert figure_of(cell) == {
-        "name": "tbl-04-1", "caption": "Rates.", "classes": "tbl", "caption_before": True,
+        "name": "tbl-04-heating-1", "caption": "Rates.", "classes": "tbl", "caption_before": True,
     }  # fmt: skip
 
 
@@ -251,8 +274,8 @@ def test_what_is_long_is_folded(tmp_path):
 
 def test_the_numbers_of_a_figure_are_a_file_and_a_link(tmp_path):
     cells = of(code("draw()", shown(PNG | {"text/csv": "x,y\n1,2\n"})), tmp_path=tmp_path)
-    assert (tmp_path / "fig-04-1.csv").read_text() == "x,y\n1,2\n"
-    assert '_static/data/fig-04-1.csv" download' in cells[1]["source"]
+    assert (tmp_path / "fig-04-heating-1.csv").read_text() == "x,y\n1,2\n"
+    assert '_static/data/fig-04-heating-1.csv" download' in cells[1]["source"]
 
 
 def test_what_draws_nothing_is_not_shown(tmp_path):

@@ -105,6 +105,22 @@ def test_a_chapter_depends_on_the_one_that_makes_what_it_reads(built):
     assert stale() == ({"02_first", "04_second"}, True)
 
 
+def test_a_chapter_of_another_profile_stands_beside_its_own(built):
+    (built / "data/profiles/large.yaml").write_text("02_second: {exponent: 3}")
+    append(built / "data/profiles/small.yaml", "beside: {large: [02_second]}\n")
+    done = zif4("book")
+    assert done.returncode == 0, done.stderr
+    assert "4 pages" in done.stdout
+    page = (built / "build/small/html/notebooks/02_second_large.html").read_text()
+    assert "(profile large)" in page and "PROFILE=large" in page
+    own = (built / "build/small/html/notebooks/02_second.html").read_text()
+    assert "(profile large)" not in own.split("<article")[1].split("</h1>")[0]
+    assert 'href="02_second_large.html"' in own  # also in the contents
+    assert stale() == (set(), False)
+    (built / "data/profiles/large.yaml").write_text("02_second: {exponent: 4}")
+    assert stale() == ({"02_second_large"}, True)
+
+
 def test_new_dates_of_unchanged_files_make_nothing_stale(built):
     for file in built.rglob("*"):
         if file.is_file() and "build" not in file.parts and ".snakemake" not in file.parts:

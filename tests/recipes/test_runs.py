@@ -10,6 +10,7 @@ import yaml
 
 from helpers import cli, paths, provenance
 from helpers.book import chapters
+from helpers.errors import NotThere
 from helpers.md import protocol, thermo, trajectory
 from helpers.recipes import catalogue, runs
 from helpers.report import paper
@@ -76,7 +77,7 @@ def test_the_full_book_shows_the_runs_of_the_paper():
     for chapter, name, potential in (
         ("03_test_vs_atp", "DPMD-20K", "potential"),
         ("03_test_vs_atp", "DPMD-Test", "test_potential"),
-        ("05_low_density_phase", "DPMD-1K", "potential"),
+        ("05_low_density_phase", "DPMD-20K", "potential"),
     ):
         values = chapters.values(chapter, "full")
         assert catalogue.run_recipe(name) == protocol.HeatingRun(
@@ -268,6 +269,20 @@ def test_the_run_that_a_page_asks_for_is_the_shipped_one():
     assert found.name == "claims-20Kps-seed1"
     assert runs.of_page(values, seed=2).name == "claims-20Kps-seed2"
     assert [run.name for run in runs.made([found.recipe])] == [found.name]
+
+
+def test_what_is_not_made_is_said_where_a_page_must_not_make_it():
+    values = chapters.values("05_low_density_phase", "full") | {"heating_rate": 1.0, "segment": 0.0}
+    values |= {"equilibration": 20.0, "hold": 0.0, "sample": 0.0}
+    assert runs.if_made(values) is None
+    with pytest.raises(NotThere, match=r"missing here: DPMD-1K \(`make run RUN=DPMD-1K`\)\. Or"):
+        runs.of_page(values)
+    shipped, slow = map(catalogue.run_recipe, ("claims-20Kps-seed1", "DPMD-1K"))
+    found = runs.made([shipped, slow], make_missing=False)
+    assert [run.name for run in found] == ["claims-20Kps-seed1"]
+    assert runs.not_made([shipped]) == ""
+    own = replace(slow, heating_rate_K_per_ps=3.0)
+    assert runs.not_made([own]) == f"Not made yet, and missing here: {own.name}."
 
 
 def test_a_run_by_its_name_with_another_field():

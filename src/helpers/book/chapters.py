@@ -25,9 +25,10 @@ from helpers.book.parameters import ParameterError, Setting
 from helpers.errors import UserError, nearest
 from helpers.yaml_file import Document
 
-# Beside the chapters' sections a profile may have three more entries.
+# Besides the chapters' sections a profile may have four more entries.
 SHARED = "shared"  # values for every chapter that has such a parameter
 LIVE = "live"  # true: chapters make what later chapters read, so they wait for each other
+BESIDE = "beside"  # profile -> chapters of it whose pages stand beside this profile's own
 RUNS = "runs"  # heating runs to make on a cluster, and what their jobs ask for (helpers.book.jobs)
 
 
@@ -141,6 +142,32 @@ def live(profile: str) -> bool:
         There is no such profile, or its file is ill-written.
     """
     return (_profile(profile).content or {}).get(LIVE, False)
+
+
+def beside(profile: str) -> list[tuple[str, str]]:
+    """Chapters of other profiles that the book of this one shows, too (``beside`` in its file).
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    list of (str, str)
+        Profile and chapter.
+
+    Raises
+    ------
+    ChapterError
+        There is no such profile or chapter, or the profile's file is ill-written.
+    """
+    found = []
+    for other, wanted in ((_profile(profile).content or {}).get(BESIDE) or {}).items():
+        for chapter in wanted:
+            notebook(chapter)
+            found.append((known_profile(other), chapter))
+    return found
 
 
 def runs(profile: str) -> dict:
@@ -273,11 +300,11 @@ def known_profile(name: str) -> str:
 
 
 def _profile(name: str) -> Document:
-    """The file of a profile; every entry must be a chapter or one of the three more."""
+    """The file of a profile; every entry must be a chapter or one of the four more."""
     known_profile(name)
     document = yaml_file.read(paths.PROFILES / f"{name}.yaml", ChapterError)
     for entry in document.content if isinstance(document.content, dict) else ():
-        if entry not in (SHARED, LIVE, RUNS, *names()):
+        if entry not in (SHARED, LIVE, BESIDE, RUNS, *names()):
             said = unknown(f"section of profile {name!r}", entry, names())
             raise ChapterError(f"{document.where((entry,))}: {said}")
     if document.content is not None:
@@ -293,6 +320,7 @@ class _Profile(yaml_file.Model):
     __pydantic_extra__: dict[str, dict[str, Any] | None]  # ty: ignore[incompatible-mutable-override]
     shared: dict[str, Any] | None = None
     live: StrictBool = False
+    beside: dict[str, list[str]] | None = None
     runs: dict[str, dict[str, Any] | None] | None = None
 
 

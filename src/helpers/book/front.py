@@ -13,7 +13,7 @@ import json
 import platform
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -63,11 +63,14 @@ class Front:
         Chapter -> its executed notebook (nbformat 4), in reading order.
     folder : Path
         Folder of the pages; pictures go to ``folder/generated``.
+    beside : dict of str to dict
+        Name of its page -> executed notebook of a chapter by another profile.
     """
 
     profile: str
     executed: dict[str, dict]
     folder: Path
+    beside: dict[str, dict] = field(default_factory=dict)
 
     def cell(self, label: str) -> tuple[str, dict] | None:
         """The chapter and the cell that carry ``#| label: ...``, if one does and shows something.
@@ -273,7 +276,7 @@ def status(front: Front) -> str:
         packages.
     """
     rows = []
-    for chapter, notebook in front.executed.items():
+    for chapter, notebook in (front.executed | front.beside).items():
         made = notebook["metadata"].get("zif4", {})
         run = notebook["metadata"].get("papermill", {})
         when = made.get("begun") or run.get("start_time") or ""

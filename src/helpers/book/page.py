@@ -69,7 +69,32 @@ _MINUS = re.compile(r"(?<=[>\s(\[])-(?=\d)")  # a hyphen that is one
 _UNIT_AT_END = re.compile(r"\((?![\d.]+(?:–| to ))([^()<>]+)\)(?=\s*</t[hd]>)")  # no limits
 
 
-def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
+def name(chapter: str, other: str = "") -> str:
+    """The name of a chapter's page.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter.
+    other : str
+        Its profile, if that is not the one of the book.
+
+    Returns
+    -------
+    str
+        Name of the file, without suffix.
+    """
+    return f"{chapter}_{other}" if other else chapter
+
+
+def of(
+    notebook: dict,
+    chapter: str,
+    data_folder: Path,
+    form: str = "",
+    other: str = "",
+    beside: Sequence[str] = (),
+) -> dict:
     """The page of an executed chapter, as a notebook.
 
     Parameters
@@ -82,6 +107,11 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
         Folder for the numbers of the figures, as CSV files; made if needed.
     form : str
         Address of the page with the form of parameters; empty if the book has none.
+    other : str
+        Profile of the chapter, if that is not the one of the book: the name is part of the page's
+        title and labels, as the book has a page of the same chapter.
+    beside : sequence of str
+        Profiles by which the same chapter stands in the book, too.
 
     Returns
     -------
@@ -95,6 +125,9 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
         the chapter.
     """
     page = copy.deepcopy(notebook)
+    if other:
+        _tell_apart(page, other)
+    title = name(chapter, other)
     made: list[str] = []
     labels: set[str] = set()
     heading, counted = "", {"fig": 0, "tbl": 0}
@@ -130,14 +163,34 @@ def of(notebook: dict, chapter: str, data_folder: Path, form: str = "") -> dict:
             prompts = {"code_prompt_show": "Solution", "code_prompt_hide": "Hide the solution"}
             cell["metadata"].setdefault("mystnb", {}).update(prompts)
         cell["metadata"]["tags"] = sorted(tags)
-        shown = _shown(cell, said, chapter, heading, counted, labels, data_folder)
+        shown = _shown(cell, said, title, heading, counted, labels, data_folder)
         if KEY_FIGURE in tags and not key:
             key, shown = _moved_up(shown)
         cells += shown
     cells = _without_empty_sections(cells)
-    cells = _with_how_made(_merged(cells), made, _again(page, chapter, form))
-    page["cells"] = _opened(cells, [*key, *_in_short(cells, chapter)])
+    cells = _with_how_made(_merged(cells), made, _again(page, chapter, form, beside))
+    page["cells"] = _opened(cells, [*key, *_in_short(cells, title)])
     return page
+
+
+def _tell_apart(page: dict, other: str) -> None:
+    """Labels, references to them, and the title of a chapter that the book has twice."""
+    labels = re.findall(
+        r"^#\|\s?label:\s*(\S+)", "\n".join("".join(c["source"]) for c in page["cells"]), re.M
+    )
+    own = "|".join(map(re.escape, sorted(labels, key=len, reverse=True)))
+    used = re.compile(rf"(#\|\s?label:\s*|\{{numref\}}`)({own})\b(?!-)")
+
+    def renamed(text: str | list[str]) -> str:
+        return used.sub(rf"\1\2-{other}", "".join(text)) if labels else "".join(text)
+
+    for cell in page["cells"]:
+        cell["source"] = renamed(cell["source"])
+        for out in cell.get("outputs", []):
+            if _MARKDOWN in out.get("data", {}):
+                out["data"][_MARKDOWN] = renamed(out["data"][_MARKDOWN])
+    first = page["cells"][0]
+    first["source"] = re.sub(r"\A# (\d+) (.*)", rf"# \1 \2 (profile {other})", first["source"])
 
 
 def duration(seconds: float) -> str:
@@ -419,7 +472,7 @@ def _caption(cell, out, kind, options, chapter, heading, number, labels, data_fo
     """
     label = options.get("label", "")
     own = bool(options) and not options.get("used") and (not label or label.startswith(kind))
-    label = label if own and label else f"{kind}-{chapter[:2]}-{number}"
+    label = label if own and label else f"{kind}-{chapter.replace('_', '-')}-{number}"
     if label in labels:
         raise Unfit(f"{chapter}: the label {label!r} is there twice")
     labels.add(label)
@@ -544,7 +597,7 @@ def _merged(cells: list[dict]) -> list[dict]:
     return kept
 
 
-def _again(notebook: dict, chapter: str, form: str) -> str:
+def _again(notebook: dict, chapter: str, form: str, beside: Sequence[str]) -> str:
     """The line by which a reader executes this chapter with another value."""
     profile = notebook["metadata"].get("zif4", {}).get("profile", "small")
     pick = f"; [pick values in a form]({form})" if form else ""
@@ -552,6 +605,7 @@ def _again(notebook: dict, chapter: str, form: str) -> str:
     return (
         f'Run it yourself: `make chapter CHAPTER={chapter} PROFILE={profile} ARGS="-p name value"`'
         f"{pick}. This chapter {written}."
+        + "".join(f" [The same by profile {x}]({name(chapter, x)}.ipynb)." for x in beside)
     )
 
 

@@ -54,7 +54,7 @@ def write(profile: str) -> Path:
         As `render.alone`.
     """
     folder = render.html(profile)
-    absent = [name for name in render.pages() if not (folder / f"{name}.html").is_file()]
+    absent = [name for name in render.pages_of(folder) if not (folder / f"{name}.html").is_file()]
     if absent:
         raise BookError(
             f"the book of profile {profile} is not rendered, or lacks {', '.join(absent[:3])}; "
@@ -116,7 +116,7 @@ def one_page(folder: Path) -> str:
     str
         HTML.
     """
-    names = render.pages()
+    names = render.pages_of(folder)
     parts = []
     for name in names:
         tree = BeautifulSoup((folder / f"{name}.html").read_text(encoding="utf-8"), "html.parser")

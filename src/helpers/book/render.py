@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -63,15 +64,21 @@ def log(profile: str) -> Path:
     return paths.BUILD / profile / "jupyter-book.log"
 
 
-def pages() -> list[str]:
+def pages(source: Path | None = None) -> list[str]:
     """The documents of _toc.yml in reading order.
+
+    Parameters
+    ----------
+    source : Path, optional
+        Folder of ``_toc.yml``: that of a book's sources, where chapters of another profile may
+        stand beside the book's own; by default the root of the repository.
 
     Returns
     -------
     list of str
-        Paths from the root of the repository, without suffix.
+        Paths from that folder, without suffix.
     """
-    toc = yaml.safe_load((paths.ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load(((source or paths.ROOT) / "_toc.yml").read_text())
 
     def walk(node):
         if isinstance(node, list):
@@ -85,6 +92,23 @@ def pages() -> list[str]:
                     yield from walk(value)
 
     return [re.sub(r"\.(md|ipynb|py)$", "", page) for page in walk(toc)]
+
+
+def pages_of(folder: Path) -> list[str]:
+    """The documents of a rendered book in reading order.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the rendered book.
+
+    Returns
+    -------
+    list of str
+        As `pages`, from the sources that it was rendered from, if they are still there.
+    """
+    source = folder.parent / "book-source"
+    return pages(source if (source / "_toc.yml").is_file() else None)
 
 
 def sources() -> list[Path]:
@@ -130,28 +154,59 @@ def assemble(profile: str) -> Path:
         shutil.copy(file, place)
     static = folder / "book" / "_static"
     scripts.write(static)
-    executed = {}
+    executed, others = {}, {}
+    beside = chapters.beside(profile)
     form = "../book/form.md" if "book/form" in pages() else ""
     for chapter in chapter_notebooks():
-        file = paths.executed(profile, f"{chapter}.ipynb")
-        if not file.exists():
-            raise BookError(
-                f"{chapter} is not executed under profile {profile}; "
-                f"run make book PROFILE={profile}"
-            )
-        executed[chapter] = json.loads(file.read_text())
-        try:
-            shown = page.of(executed[chapter], chapter, static / "data", form)
-        except Unfit as error:
-            raise BookError(str(error)) from None
-        (folder / "notebooks").mkdir(exist_ok=True)
-        (folder / "notebooks" / file.name).write_text(json.dumps(shown, ensure_ascii=False))
-    around = front.Front(profile, executed, folder / "book")
+        executed[chapter] = _executed(profile, chapter, profile)
+        elsewhere = [other for other, one in beside if one == chapter]
+        _write_page(folder, executed[chapter], chapter, form, beside=elsewhere)
+    for other, chapter in beside:
+        others[page.name(chapter, other)] = _executed(other, chapter, profile)
+        _write_page(folder, others[page.name(chapter, other)], chapter, form, other)
+    _beside_in_contents(folder / "_toc.yml", beside)
+    around = front.Front(profile, executed, folder / "book", others)
     for file in (folder / "book").glob("*.md"):
         text = file.read_text()
         file.write_text(_GENERATED.sub(lambda m: _generated(around, file.name, m), text))  # noqa: B023
     _configure(folder / "_config.yml")
     return folder
+
+
+def _executed(profile: str, chapter: str, book: str) -> dict:
+    """The executed notebook of a chapter under a profile, for the book of a profile."""
+    file = paths.executed(profile, f"{chapter}.ipynb")
+    if not file.exists():
+        raise BookError(
+            f"{chapter} is not executed under profile {profile}; run make book PROFILE={book}"
+        )
+    return json.loads(file.read_text())
+
+
+def _write_page(
+    folder: Path, notebook: dict, chapter: str, form: str, other: str = "", beside: Sequence = ()
+) -> None:
+    """Put an executed chapter among the sources of the book as it is read."""
+    data = folder / "book" / "_static" / "data"
+    try:
+        shown = page.of(notebook, chapter, data, form, other, beside)
+    except Unfit as error:
+        raise BookError(str(error)) from None
+    (folder / "notebooks").mkdir(exist_ok=True)
+    file = folder / "notebooks" / f"{page.name(chapter, other)}.ipynb"
+    file.write_text(json.dumps(shown, ensure_ascii=False))
+
+
+def _beside_in_contents(file: Path, beside: Sequence[tuple[str, str]]) -> None:
+    """Name the chapters of other profiles below their own in ``_toc.yml``."""
+    toc = yaml.safe_load(file.read_text())
+    for part in toc.get("parts", []):
+        for entry in part["chapters"]:
+            chapter = Path(entry.get("file", "")).name
+            names = [page.name(chapter, other) for other, one in beside if one == chapter]
+            if names:
+                entry["sections"] = [{"file": f"notebooks/{name}"} for name in names]
+    file.write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True))
 
 
 def _generated(made: front.Front, name: str, match: re.Match) -> str:
@@ -299,22 +354,24 @@ def _build(profile: str) -> Path:
         raise BookError(f"jupyter-book: {shown} (log: {paths.relative(log(profile))})")
     made = source / "_build" / "html"
     slimming.slim(made)
-    _sources_as_written(made)
+    _sources_as_written(made, chapters.beside(profile))
     result = html(profile)
     provenance.replace(result, made)
     return result
 
 
-def _sources_as_written(folder: Path) -> None:
+def _sources_as_written(folder: Path, beside: Sequence[tuple[str, str]]) -> None:
     """Put the chapters as they are written behind the button that downloads a notebook.
 
     Sphinx copies the executed ones there, whose pictures the pages have already.
     """
     import jupytext
 
-    for chapter in chapter_notebooks():
+    own = [("", chapter) for chapter in chapter_notebooks()]
+    for other, chapter in [*own, *beside]:
         written = jupytext.read(chapters.notebook(chapter))
-        jupytext.write(written, folder / "_sources" / "notebooks" / f"{chapter}.ipynb", fmt="ipynb")
+        name = f"{page.name(chapter, other)}.ipynb"
+        jupytext.write(written, folder / "_sources" / "notebooks" / name, fmt="ipynb")
 
 
 def chapter_notebooks() -> list[str]:

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from helpers import paths, provenance
-from helpers.errors import AlreadyThere
+from helpers.errors import AlreadyThere, NotThere
 from helpers.md import heating, protocol, trajectory
 from helpers.md.protocol import HeatingRun
 from helpers.md.run import Run, Runs
 from helpers.recipes import catalogue
 
 SHIPPED_MB = 4.0  # of a shipped trajectory; a longer one is thinned
+_START = "start.data"  # made again from the structure that the recipe names
 
 
 def run(name: str, changed: Mapping[str, Any] | None = None, **how) -> Run:
@@ -66,11 +67,44 @@ def of_page(given: Mapping[str, Any], **changed: Any) -> Run:
     ------
     Unfit
         As `protocol.asked`.
+    NotThere
+        It is not made yet, and ``make_missing`` is false.
     """
-    return heating.run(protocol.asked(given, **changed), ranks=given["ranks"], keep_exploded=True)
+    run = if_made(given, **changed)
+    if run is None:
+        missing = not_made([protocol.asked(given, **changed)])
+        raise NotThere(f"{missing} Or let this page make it: make_missing true")
+    return run
 
 
-def made(plans: Iterable[HeatingRun], ranks: int = 1) -> Runs:
+def if_made(given: Mapping[str, Any], **changed: Any) -> Run | None:
+    """As `of_page`, but None for a run that is not there and that the chapter must not make.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        Parameters of the chapter, as for `of_page`; ``make_missing`` says whether a run that is
+        not there is made.
+    **changed
+        Fields of `HeatingRun` that the chapter sets otherwise.
+
+    Returns
+    -------
+    Run or None
+        The run; None if it is not made yet, and ``make_missing`` is false.
+
+    Raises
+    ------
+    Unfit
+        As `protocol.asked`.
+    """
+    plan = protocol.asked(given, **changed)
+    if not given["make_missing"]:
+        return heating.find(plan)
+    return heating.run(plan, ranks=given["ranks"], keep_exploded=True)
+
+
+def made(plans: Iterable[HeatingRun], ranks: int = 1, make_missing: bool = True) -> Runs:
     """Several runs, each found, resumed or made; those that leave physics are results too.
 
     Parameters
@@ -79,13 +113,40 @@ def made(plans: Iterable[HeatingRun], ranks: int = 1) -> Runs:
         What is asked for.
     ranks : int
         MPI ranks of those that are made.
+    make_missing : bool
+        Whether a run that is not there is made; otherwise it is left out (`not_made`).
 
     Returns
     -------
     Runs
         The runs.
     """
-    return Runs(heating.run(plan, ranks=ranks, keep_exploded=True) for plan in plans)
+    if make_missing:
+        return Runs(heating.run(plan, ranks=ranks, keep_exploded=True) for plan in plans)
+    found = [heating.find(plan) for plan in plans]
+    return Runs(run for run in found if run is not None)
+
+
+def not_made(plans: Iterable[HeatingRun]) -> str:
+    """Which of several runs are not there, and how each is made, for a reader.
+
+    Parameters
+    ----------
+    plans : iterable of HeatingRun
+        The runs.
+
+    Returns
+    -------
+    str
+        A sentence; empty if all are there.
+    """
+    known = {catalogue.run_recipe(name): name for name in catalogue.run_names()}
+    lacking = []
+    for plan in plans:
+        if heating.find(plan) is None:
+            named = known.get(plan)
+            lacking.append(f"{named} (`make run RUN={named}`)" if named else plan.name)
+    return f"Not made yet, and missing here: {', '.join(lacking)}." if lacking else ""
 
 
 def find(name: str) -> Run | None:
@@ -221,7 +282,8 @@ def of_rates(
 def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
     """Put a finished run into ``data/runs/<name>``, with a thinned trajectory.
 
-    Frames are left out evenly until the file is small enough; the provenance then has ``thinned``
+    The start is left out, since the recipe makes it again. Frames are left out evenly until the
+    file is small enough; the provenance then has ``thinned``
     (one frame in this many is present), and the key is unchanged. What was made here moves to
     ``build/unthinned/<name>``: the book reads what is shipped, here as elsewhere.
 
@@ -260,7 +322,7 @@ def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
     part.mkdir(parents=True)
     record = dict(found.provenance)
     for file in source.iterdir():
-        if file.name.startswith(".") or file.name == provenance.FILE:
+        if file.name.startswith(".") or file.name in (provenance.FILE, _START):
             continue
         size = file.stat().st_size
         if file.name == f"{trajectory.FILE}.gz" and size > megabytes * 1e6:

@@ -18,19 +18,23 @@ NORMAL_95 = 1.96  # standard errors
 _TOTAL = "total"  # the row of all atoms in a table of distances
 
 
-def fate(run) -> str:
+def fate(run, potential: str = "") -> str:
     """How far the run of DPMD-Test came, in a sentence.
 
     Parameters
     ----------
     run : Run or None
         The finished run.
+    potential : str
+        Name of its potential; empty if there is none.
 
     Returns
     -------
     str
         The sentence.
     """
+    if run is None and potential:
+        return f"The run of DPMD-Test (`{potential}`) by these parameters is not made yet."
     if run is None:
         return "There is no DPMD-Test potential yet (`test_potential` is empty)."
     if run.exploded:
@@ -58,7 +62,7 @@ def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Fin
     claim = "DPMD-Test beside first principles (Figs. S1, S2)"
     says = "its bonds are right, its medium range is wrong."
     if run is None:
-        return Finding(claim, "not tested, since there is no DPMD-Test potential", says, "nothing.")
+        return Finding(claim, "not tested, since DPMD-Test was not run", says, "nothing.")
     end = (Number("the run", "-", fate(run).rstrip(".")),)
     if not compared or distances is None:
         heated = run.trajectory.temperatures_K.max() > run.recipe.temperature_start_K
