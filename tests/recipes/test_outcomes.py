@@ -55,8 +55,8 @@ def test_the_first_part_of_a_run_is_no_seed_of_its_own():
 
 
 def test_a_run_that_goes_on_from_another_by_name():
-    quench = catalogue.run_recipe("quench-100Kps-seed2")
-    assert quench.after == catalogue.run_recipe("melt-2000K-seed2")
+    quench = catalogue.run_recipe("quench-1800K-100Kps-seed2")
+    assert quench.after == catalogue.run_recipe("melt-1800K-seed2")
     assert quench.segments()[0].what == "cooling" and quench.after.seed == 2
 
 

@@ -244,6 +244,16 @@ def pairs(plans):
     return [(plan.heating_rate_K_per_ps, plan.seed) for plan in plans]
 
 
+def test_what_is_still_to_be_made_and_what_it_takes():
+    table = runs.outstanding(["paper"], 36.0).set_index("run")
+    assert "DPMD-4K" in table.index and table["core_hours"].is_monotonic_increasing
+    whole = runs.outstanding(["rest"], 36.0)
+    assert whole["run"].tolist() == [n for n in catalogue.run_names("rest") if not runs.find(n)]
+    slow = table.loc["DPMD-4K"]
+    assert slow["atoms"] == 7344 and slow["steps"] == catalogue.run_recipe("DPMD-4K").total_steps
+    assert slow["core_hours"] == pytest.approx(36e-6 * 7344 * slow["steps"] / 3600)
+
+
 def test_every_rate_with_every_seed():
     assert pairs(runs.of_rates(COMMON, [400.0, 20.0], [1, 2])) == [
         (400.0, 1), (400.0, 2), (20.0, 1), (20.0, 2),

@@ -123,7 +123,7 @@ def seeds(names: Iterable[str]) -> dict[str, list[Run]]:
     ----------
     names : iterable of str
         Names of data/runs.yaml without their seed: "quench-400Kps" stands for itself and for
-        "quench-400Kps-seed1" and so on. Empty names are passed over.
+        "quench-1800K-400Kps-seed1" and so on. Empty names are passed over.
 
     Returns
     -------

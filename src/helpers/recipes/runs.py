@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from helpers import paths, provenance
+import pandas as pd
+
+from helpers import paths, provenance, structures
 from helpers.errors import AlreadyThere, NotThere
 from helpers.md import heating, protocol, trajectory
 from helpers.md.protocol import HeatingRun
@@ -277,6 +279,39 @@ def of_rates(
             found[rate, seed] = replace(common, heating_rate_K_per_ps=rate, seed=seed)
     found |= {(plan.heating_rate_K_per_ps, plan.seed): plan for plan in named}
     return list(found.values())
+
+
+def outstanding(groups: Iterable[str], core_us_per_atom_step: float) -> pd.DataFrame:
+    """The runs of these groups that are not made yet, and what they would take.
+
+    Parameters
+    ----------
+    groups : iterable of str
+        Groups of data/runs.yaml.
+    core_us_per_atom_step : float
+        Cost of a step, microseconds of one core for each atom.
+
+    Returns
+    -------
+    DataFrame
+        ``run``, ``atoms``, ``steps`` and ``core_hours`` of each, the cheapest first.
+
+    Raises
+    ------
+    BadRecipe
+        As `catalogue.run_names`.
+    """
+    rows = []
+    for name in (name for group in groups for name in catalogue.run_names(group)):
+        plan = catalogue.run_recipe(name)
+        if heating.find(plan) is not None:
+            continue
+        atoms = len(structures.load(plan.structure)) * math.prod(plan.supercell)
+        seconds = 1e-6 * core_us_per_atom_step * atoms * plan.total_steps
+        row = {"run": name, "atoms": atoms, "steps": plan.total_steps}
+        rows.append(row | {"core_hours": seconds / 3600})
+    columns = ["run", "atoms", "steps", "core_hours"]
+    return pd.DataFrame(rows, columns=columns).sort_values("core_hours", ignore_index=True)
 
 
 def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
