@@ -169,6 +169,8 @@ def test_run_and_ship(own, capfd):
     assert thinned.steps.tolist() == [6, 12, 18, 20]  # and the last one
     np.testing.assert_array_equal(thinned.positions[0], frames.positions[2])
     assert len(thermo.read(shipped)) == 10 and not made.exists()
+    assert gzip.decompress((shipped / "lammps.log.gz").read_bytes()).startswith(b"LAMMPS")
+    assert not (shipped / "start.data").exists()
     record = provenance.read(shipped)
     assert record["thinned"] == 3 and record["key"] == provenance.key(record["recipe"])
     assert len(trajectory.read(paths.BUILD / "unthinned" / "short")) == 10

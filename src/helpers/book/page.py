@@ -190,7 +190,7 @@ def _tell_apart(page: dict, other: str) -> None:
             if _MARKDOWN in out.get("data", {}):
                 out["data"][_MARKDOWN] = renamed(out["data"][_MARKDOWN])
     first = page["cells"][0]
-    first["source"] = re.sub(r"\A# (\d+) (.*)", rf"# \1 \2 (profile {other})", first["source"])
+    first["source"] = re.sub(r"\A(# .*)", rf"\1 (profile {other})", first["source"])
 
 
 def duration(seconds: float) -> str:

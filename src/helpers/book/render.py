@@ -200,8 +200,8 @@ def _write_page(
 def _beside_in_contents(file: Path, beside: Sequence[tuple[str, str]]) -> None:
     """Name the chapters of other profiles below their own in ``_toc.yml``."""
     toc = yaml.safe_load(file.read_text())
-    for part in toc.get("parts", []):
-        for entry in part["chapters"]:
+    for part in toc.get("parts", [toc]):
+        for entry in part.get("chapters", []):
             chapter = Path(entry.get("file", "")).name
             names = [page.name(chapter, other) for other, one in beside if one == chapter]
             if names:

@@ -43,7 +43,7 @@ from helpers.md.resume import DamagedRun
 from helpers.md.run import Run
 from helpers.observables import neighbors
 
-_LOG = "lammps.log"
+LOG = "lammps.log"
 CARD = "card.json"  # of a run of `helpers.recipes.card_runs`: who gave the forces
 _INTEGRATING = "Per MPI rank memory allocation"  # what LAMMPS says where a run begins
 _LEFT_PHYSICS = re.compile(
@@ -330,7 +330,7 @@ def _lammps(
     finally:
         processes.kill_group(process.pid)
         process.wait()
-        _append(directory / "lammps.out", directory / _LOG)
+        _append(directory / "lammps.out", directory / LOG)
     if process.returncode or progress.step < _last_row(heating):
         log = (directory / "lammps.out").read_text(errors="replace")
         # an error of the input is none of the dynamics, whatever its words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import shutil
@@ -317,7 +318,7 @@ def outstanding(groups: Iterable[str], core_us_per_atom_step: float) -> pd.DataF
 def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
     """Put a finished run into ``data/runs/<name>``, with a thinned trajectory.
 
-    The start is left out, since the recipe makes it again. Frames are left out evenly until the
+    The start is left out, since the recipe makes it again, and LAMMPS' log is compressed. Frames are left out evenly until the
     file is small enough; the provenance then has ``thinned``
     (one frame in this many is present), and the key is unchanged. What was made here moves to
     ``build/unthinned/<name>``: the book reads what is shipped, here as elsewhere.
@@ -363,6 +364,8 @@ def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
         if file.name == f"{trajectory.FILE}.gz" and size > megabytes * 1e6:
             record["thinned"] = math.ceil(size / (megabytes * 1e6))
             trajectory.thin(file, part / file.name, record["thinned"])
+        elif file.name == heating.LOG:
+            (part / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
         else:
             shutil.copy(file, part / file.name)
     provenance.write_text(part / provenance.FILE, json.dumps(record, indent=1) + "\n")
