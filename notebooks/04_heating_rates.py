@@ -169,7 +169,7 @@ rates = ", ".join(f"{rate:g}" for rate in runs.rates)
 made, same = tables_of_runs.made(asked)
 same = f"The same for all runs: {same}." if same else ""
 Markdown(
-    f"This page has {len(runs)} runs at {rates} K/ps. Even the slowest heats "
+    f"Runs on this page: {len(runs)}, at {rates} K/ps. Even the slowest heats "
     f"by {per_minute / 1e15:.1g} · 10¹⁵ K per minute. {same}"
 )
 
@@ -231,6 +231,8 @@ plots_of_runs.enthalpies(curves, start, end)
 #|   bottom, at the same temperature as a fall at the top.
 #| alt: Three panels above each other over the same temperatures.
 width = min(100.0, max((end - start) / 5, 1.0))
+# a run that heats in segments is sampled at their ends alone
+width = max(width, 2.1 * max(run.recipe.segment_K for run in runs))
 capacity = {}
 for run in runs:
     T, H = run.sampled["target_temperature_K"], run.sampled["enthalpy_eV"]

@@ -1,10 +1,13 @@
 """A table of runs whose falls, bonds and power are known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers.observables import detection, ligand_exchange, run_table
+from helpers.recipes import runs
 
 
 def ramp(rate=20.0, drop=0.0, at=1100.0, noise=0.008, seed=1, back=None):
@@ -44,6 +47,20 @@ def test_a_fall_that_was_and_one_that_would_have_been():
     assert np.isnan(fast["Tf_K"]) and np.isnan(fast["Tf_above_K"])  # it cannot tell
     assert np.isnan(fast["lowest_density"])  # 5 ps are more than half of it
     assert run_table.row(*ramp(drop=0.13, back=1500.0), trials=0)["returns"] == 1
+
+
+def test_a_slow_descent_is_neither_a_fall_nor_the_absence_of_one():
+    """A large cell that leaves the crystal's line over hundreds of kelvins (DPMD-20K)."""
+    crystal = SimpleNamespace(name="crystal", low_K=300)
+    left = [crystal, SimpleNamespace(name="pre-melt", low_K=1439)]
+    assert np.isnan(run_table.without_a_fall_K(1800.0, left))
+    assert run_table.without_a_fall_K(1400.0, left) == 1400.0  # it begins later
+    dense = [crystal, SimpleNamespace(name="dense", low_K=1300)]
+    assert run_table.without_a_fall_K(1800.0, dense) == 1800.0
+    run = runs.find("DPMD-20K")
+    T, rho, t = (run.ramp[c] for c in ("target_temperature_K", "density_g_cm3", "time_ps"))
+    found = run_table.row(T, rho, t, trials=2)
+    assert np.isnan(found["Tf_K"]) and np.isnan(found["Tf_above_K"]) and found["seen_10"] == 1
 
 
 def test_a_ramp_that_cools_is_turned_round():

@@ -112,8 +112,30 @@ def row(
             **{f"seen_{100 * drop:.0f}": rates[drop] for drop in detection.DROPS},
         }
         if not bend.found:
-            found["Tf_above_K"] = detection.seen_up_to_K(seen)
+            found["Tf_above_K"] = without_a_fall_K(detection.seen_up_to_K(seen), stages)
     return found
+
+
+def without_a_fall_K(seen_up_to_K: float, stages) -> float:
+    """Up to which temperature a run without a transition had none.
+
+    Planted falls are sudden. A density that leaves the crystal's line slowly is none of them, and
+    no absence of a fall either.
+
+    Parameters
+    ----------
+    seen_up_to_K : float
+        Up to where a planted fall is found, K.
+    stages : list of Stage
+        Result of `density_stages.find`.
+
+    Returns
+    -------
+    float
+        The same; NaN (cannot tell) if a stage of lower density begins below it.
+    """
+    left = [stage.low_K for stage in stages if stage.name in ("pre-melt", "low density")]
+    return np.nan if any(low < seen_up_to_K for low in left) else seen_up_to_K
 
 
 def seeds(table: pd.DataFrame) -> censored.Seeds:

@@ -318,9 +318,9 @@ def outstanding(groups: Iterable[str], core_us_per_atom_step: float) -> pd.DataF
 def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
     """Put a finished run into ``data/runs/<name>``, with a thinned trajectory.
 
-    The start is left out, since the recipe makes it again, and LAMMPS' log is compressed. Frames are left out evenly until the
-    file is small enough; the provenance then has ``thinned``
-    (one frame in this many is present), and the key is unchanged. What was made here moves to
+    The start is left out, since the recipe makes it again, and LAMMPS' log is compressed. Frames
+    are left out evenly until the file is small enough; the provenance then has ``thinned`` (one
+    frame in this many is present), and the key is unchanged. What was made here moves to
     ``build/unthinned/<name>``: the book reads what is shipped, here as elsewhere.
 
     Parameters

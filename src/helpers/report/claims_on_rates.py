@@ -273,11 +273,14 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
     if groups.empty:
         verdict = "cannot tell, since no run counts"
     elif fell.empty:
-        verdict = (
-            f"cannot tell, since a fall of {words} would have been missed"
-            if len(weak)
-            else f"no fall at any rate, though one of {words} would have been found"
-        )
+        verdict = f"no fall at any rate, though one of {words} would have been found"
+        if len(weak):
+            verdict = f"cannot tell, since a fall of {words} would have been missed"
+        elif groups["cannot_tell"].sum():
+            verdict = (
+                "cannot tell, since the density leaves the crystal's line, but too slowly for what "
+                "the rule calls a fall"
+            )
     elif not silent:
         verdict = "cannot tell, since the fastest rate of this page shows a fall, too"
         verdict = verdict if len(groups) > 1 else "cannot tell, since one rate counts"

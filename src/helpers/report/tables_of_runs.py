@@ -144,6 +144,7 @@ def power(table: pd.DataFrame) -> Table:
     for row in tables.each_row(run_table.power_by(table)):
         words = {"false_alarms": "found where none was put (%)"}
         words |= {f"seen_{d}": f"found of {d} % (%)" for d in (5, 10, 13)}
+        sure = row.seen_10 >= ENOUGH and not row.cannot_tell
         rows.append(
             {
                 "atoms": f"{row.n_atoms:.0f}",
@@ -159,7 +160,7 @@ def power(table: pd.DataFrame) -> Table:
                 )
                 for column, said in words.items()
             }
-            | {"no fall found means": "none of 10 %" if row.seen_10 >= ENOUGH else "cannot tell"}
+            | {"no fall found means": "none of 10 %" if sure else "cannot tell"}
         )
     return tables.headed(pd.DataFrame(rows))
 
