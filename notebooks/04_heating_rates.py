@@ -383,6 +383,7 @@ if groups:
 # potential what such an error does to a bad one. Here the runs of this page stand beside those under
 # other pressures (parameter `pressure_runs`) and by other potentials (`earlier_runs`): the labels of
 # `round-5` were not corrected ([chapter 1](01_data.ipynb)), those of `atp` and of this page's are.
+# Runs at other rates than those under pressure are left out.
 
 # %% tags=["figure"]
 #| label: fig-pressure
@@ -390,8 +391,9 @@ if groups:
 #|   Compare the cold crystals on the left, then where the curves fall.
 #| alt: Bundles of curves, one colour for each pressure and potential.
 pressed += [run for run in runs if run.rate in pressed.rates]
-others = [run for run in runs if run.rate not in pressed.rates]
-beside = pressed + others + earlier if pressed or earlier else pressed
+beside = pressed or runs
+alike_in_rate = [run for run in earlier if run.rate in beside.rates]
+beside = beside + alike_in_rate if pressed or earlier else pressed
 plots_of_runs.under_pressure(beside) if beside else None
 
 # %%

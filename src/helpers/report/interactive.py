@@ -30,6 +30,7 @@ MIME = "application/vnd.plotly.v1+json"
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _MATPLOTLIB_DASHES = ("-", "--", ":", "-.", (0, (8, 3)))
 _PALE = 0.5  # opacity of a line behind the others
+_LONGEST_LEGEND = 12  # lines of a still image that its legend names one by one
 _MOST_POINTS = 1500  # a line; more cannot be told apart at the width of a page
 
 
@@ -370,9 +371,14 @@ def _still_lines(groups, x, ys, error, names, levels, bands, markers, title, pal
         names[x], ("", "-"), nrows=len(ys), width=7, height=3.6 if len(ys) == 1 else 2.6,
         squeeze=False, sharex=True,
     )  # fmt: skip
+    crowded = len(groups) > _LONGEST_LEGEND  # then only the colours are named
     for k, (ax, column) in enumerate(zip(panels.flat, ys, strict=True)):
         ax.set_ylabel(style.label(*names[column]))
-        for (name, _, colour, dash, rows), thin in zip(groups, pale, strict=True):
+        told: set[str] = set()
+        for (name, head, colour, dash, rows), thin in zip(groups, pale, strict=True):
+            if crowded:
+                name = "" if head in told else head
+                told.add(head)
             line = {
                 "color": colour,
                 "linestyle": _MATPLOTLIB_DASHES[dash % len(_MATPLOTLIB_DASHES)],
@@ -395,7 +401,8 @@ def _still_lines(groups, x, ys, error, names, levels, bands, markers, title, pal
             for name, level in levels.items():
                 ax.axhline(level, color="#888888", linestyle="--", linewidth=1, label=name)
     if any(name for name, *_ in groups) or levels:
-        many = len(groups) + len(levels) > 6
+        handles, _ = panels.flat[0].get_legend_handles_labels()
+        many = len(handles) > 6
         panels.flat[0].legend(
             fontsize=8, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if many else {})
         )
