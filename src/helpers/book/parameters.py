@@ -20,8 +20,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jupytext
-
 from helpers import paths
 from helpers.book import names
 from helpers.errors import UserError, nearest
@@ -172,6 +170,8 @@ def read(notebook: Path) -> list[Parameter]:
     ParameterError
         There are no or several ``parameters`` cells, or a line does not follow the grammar.
     """
+    import jupytext  # takes longer than most commands
+
     notebook = Path(notebook)
     cells = jupytext.read(notebook).cells
     tagged = [c for c in cells if c.cell_type == "code" and TAG in c.metadata.get("tags", [])]
