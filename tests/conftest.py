@@ -1,6 +1,7 @@
 """What several test modules need: one thread, no display, tiny runs, a project of two chapters."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import textwrap
@@ -159,12 +160,19 @@ def own_data(tmp_path, set_to):
     return write
 
 
+def with_tables(build, made=REPOSITORY / "build"):
+    """A build/ with the forms of potentials and the compiled loops at hand: a minute each time."""
+    build.mkdir(parents=True, exist_ok=True)
+    for kind in ("compressed", "fused", "kernels"):
+        (made / kind).mkdir(parents=True, exist_ok=True)
+        (build / kind).symlink_to(made / kind)
+    return build
+
+
 @pytest.fixture
 def kept_elsewhere(tmp_path, monkeypatch, set_to):
     """What is kept goes to a fresh build/, where the tables of dp compress are those at hand."""
-    (paths.BUILD / "compressed").mkdir(parents=True, exist_ok=True)
-    (tmp_path / "compressed").symlink_to(paths.BUILD / "compressed")
-    set_to(build=tmp_path)
+    set_to(build=with_tables(tmp_path, paths.BUILD))
     monkeypatch.setattr(
         provenance,
         "find",
@@ -182,15 +190,40 @@ def build(tmp_path, set_to):
 
 
 @pytest.fixture(scope="session")
-def potential(tmp_path_factory):
-    """The file of a tiny potential of a Lennard-Jones solid, structures to heat beside it."""
-    import lj_runs
+def made_once(tmp_path_factory):
+    """made_once(name, make) -> a folder that make(folder) has filled, in one process of them all.
 
-    return lj_runs.train(tmp_path_factory.mktemp("lj"))
+    The processes of pytest-xdist have folders of their own in one; what is dear is made there by
+    who asks first, and the others wait for it. It is to be read, not changed.
+    """
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+
+    def made(name, make):
+        folder, finished = common / name, common / f"{name}.made"
+        with open(common / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not finished.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                make(folder)
+                finished.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def whole(potential, tmp_path_factory):
+def potential(made_once):
+    """The file of a tiny potential of a Lennard-Jones solid, structures to heat beside it."""
+    import lj_runs
+
+    return made_once("lj", lj_runs.train) / "frozen_model.pb"
+
+
+@pytest.fixture(scope="session")
+def whole(potential, made_once):
     """(run, directory) of a triclinic run by it."""
     import lj_runs
 
@@ -199,8 +232,13 @@ def whole(potential, tmp_path_factory):
     heated = lj_runs.heating_run(
         potential, "triclinic.extxyz", heating_rate_K_per_ps=100.0, equilibration_ps=0.2
     )
-    with settings.use(build=tmp_path_factory.mktemp("whole")):
-        return heated, heating.run(heated, compress=False).directory
+
+    def make(folder):
+        with settings.use(build=folder):
+            heating.run(heated, compress=False)
+
+    with settings.use(build=made_once("whole", make)):
+        return heated, heating.find(heated).directory
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Runs of a Lennard-Jones solid by a tiny potential of it: made, interrupted, counted."""
 
-import itertools
 import json
 import os
 import shutil
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import ase.io
 import dpdata
@@ -26,9 +24,20 @@ CALL = """
 import sys, json
 from helpers import settings
 from helpers.md import heating, protocol
-with settings.use(build=sys.argv[1]):
+with settings.use(build=sys.argv[1], kernels="off"):  # each build/ would compile them anew
     run = protocol.HeatingRun(**json.loads(sys.argv[2]))
     heating.run(run, restart_every_ps=0.05, compress=False)
+"""
+
+
+# a program: train and freeze in each of the folders named, importing TensorFlow once
+TRAIN = """
+import os, sys
+from deepmd.main import main
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    main(["train", "--skip-neighbor-stat", "input.json"])
+    main(["freeze", "-o", "frozen_model.pb"])
 """
 
 
@@ -44,7 +53,7 @@ def lj_crystal(rng=None, displacement=0.0, strain=0.0):
 
 
 def train(folder):
-    """A small net, trained for seconds; other.pb, of another seed, and structures beside it."""
+    """frozen_model.pb, a small net trained for seconds; other.pb, of another seed; structures."""
     rng = np.random.default_rng(1)
     made = [lj_crystal(rng, rng.uniform(0.01, 0.12), rng.uniform(-0.05, 0.07)) for _ in range(80)]
     system = dpdata.LabeledSystem(
@@ -62,7 +71,7 @@ def train(folder):
     )
     system.to("deepmd/npy", str(folder / "data"))
 
-    def recipe(seed):
+    def recipe(seed, steps):
         return {
             "model": {
                 "type_map": list(structures.TYPE_MAP),
@@ -89,14 +98,13 @@ def train(folder):
             },
             "training": {
                 "training_data": {"systems": [str(folder / "data")], "batch_size": 4},
-                "numb_steps": 400,
+                "numb_steps": steps,
                 "seed": seed,
                 "disp_freq": 100,
                 "save_freq": 500,
             },
         }
 
-    dp = str(Path(sys.executable).with_name("dp"))
     environment = os.environ | {
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "OMP_NUM_THREADS": "1",
@@ -104,22 +112,17 @@ def train(folder):
         "DP_INTER_OP_PARALLELISM_THREADS": "1",
     }
     other = folder / "other"  # the same net of another seed: an ensemble of two
-    for seed, work in ((1, folder), (2, other)):
+    for work, seed, steps in ((folder, 1, 400), (other, 2, 100)):  # the other heats nothing
         work.mkdir(exist_ok=True)
-        (work / "input.json").write_text(json.dumps(recipe(seed)))
-    for work, command in itertools.product(
-        (folder, other),
-        (["train", "--skip-neighbor-stat", "input.json"], ["freeze", "-o", "frozen_model.pb"]),
-    ):
-        done = subprocess.run(
-            [dp, *command],
-            cwd=work,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert done.returncode == 0, done.stdout[-3000:]
+        (work / "input.json").write_text(json.dumps(recipe(seed, steps)))
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN, str(folder), str(other)],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
     shutil.move(other / "frozen_model.pb", folder / "other.pb")
     # the same crystal in a skewed cell: LAMMPS would flip its tilt if it were allowed to
     unit = bulk("Zn", "fcc", a=3.85, cubic=True)
@@ -131,7 +134,6 @@ def train(folder):
     }.items():
         atoms.calc = None
         ase.io.write(folder / f"{name}.extxyz", atoms)
-    return folder / "frozen_model.pb"
 
 
 def heating_run(potential, structure="crystal.extxyz", **changes):

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, with_tables
 
 from helpers import provenance, settings
 from helpers.md import resume, thermo, trajectory
@@ -104,7 +104,7 @@ class Cluster:
                 pytest.fail(f"{what}: ended with code {alive.returncode}\n{self.logs()}")
             if time.monotonic() > end:
                 pytest.fail(f"{what}: not within {seconds:.0f} s\n{self.logs()}")
-            time.sleep(0.05)
+            time.sleep(0.3)  # each look may be a command of Slurm
         return value
 
     def start(self, *command: str) -> subprocess.Popen:
@@ -250,10 +250,7 @@ def project(cluster):
     (root / "snakemake").mkdir()
     for name in ("runs.smk", "data/structures", "data/potentials"):
         (root / name).symlink_to(REPOSITORY / name)
-    compressed = REPOSITORY / "build" / "compressed"
-    compressed.mkdir(parents=True, exist_ok=True)
-    (root / "build").mkdir()
-    (root / "build" / "compressed").symlink_to(compressed)
+    with_tables(root / "build")
     (root / "data" / "runs.yaml").write_text(RUNS)
     (root / "data" / "profiles" / "tiny.yaml").write_text(PROFILE)
     (root / "snakemake" / "config.yaml").write_text(SNAKEMAKE)

@@ -12,8 +12,9 @@ import threading
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+# all else is imported by the command that needs it: `zif4 --help` is to be there at once
 from helpers import errors, paths, processes, provenance, settings
-from helpers.book import chapters, execution, page, page_check, render
+from helpers.book import chapters
 from helpers.errors import UserError
 
 
@@ -383,6 +384,8 @@ def _book(options) -> int:
     if code:
         print(f"the book of profile {options.profile} was not built", file=sys.stderr)
         return 1
+    from helpers.book import render
+
     print(f"the book: {paths.relative(render.html(options.profile) / 'index.html')}")
     return 0
 
@@ -432,6 +435,8 @@ def _snakemake(*arguments: str) -> int:
 
 
 def _chapter(options) -> int:
+    from helpers.book import execution
+
     try:
         own = dict(options.overrides)
         for s in chapters.settings(options.chapter, options.profile, own) if own else ():
@@ -450,6 +455,8 @@ def _standalone(notebook: Path) -> Path:
     """A page to look at beside an executed notebook that is not part of the book."""
     import nbconvert
     import nbformat
+
+    from helpers.book import page
 
     shown = nbformat.read(notebook, as_version=4)
     for cell in shown.cells:
@@ -800,9 +807,11 @@ def _what_is_checked(options) -> int:
 
 
 def _html(options) -> int:
+    from helpers.book import render
+
     try:
         render.build(options.profile)
-    except render.BookError as error:
+    except chapters.BookError as error:
         _note(options.profile, error)
         raise
     return 0
@@ -816,10 +825,12 @@ def _pdf(options) -> int:
 
 
 def _check(options) -> int:
+    from helpers.book import page_check, render
+
     folder = render.html(options.profile)
     try:
         figures = page_check.check(folder)
-    except render.BookError as error:
+    except chapters.BookError as error:
         _note(options.profile, error)
         raise
     pages = len(render.pages_of(folder))

@@ -16,6 +16,22 @@ UNWATCHED = {"TQDM_MININTERVAL": str(EVERY_S)}
 _LINE = "{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]"
 
 
+def duration(seconds: float) -> str:
+    """A time for readers.
+
+    Parameters
+    ----------
+    seconds : float
+        The time, s.
+
+    Returns
+    -------
+    str
+        In s below two minutes, else in min.
+    """
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
 class _Lines:
     """A stream in which what a bar writes over itself comes as lines, each once."""
 

@@ -10,7 +10,7 @@ from helpers.errors import UserError
 @pytest.mark.parametrize("values, said", [
     ({"live_sets": ["abw", "abv"]}, "no set of frames 'abv'"),
     ({"potential": "atpp"}, "no potential 'atpp'; did you mean 'atp'"),
-    ({"ensemble": ["ensemble-1", "ensemble-9"]}, "no potential 'ensemble-9'"),
+    ({"ensemble": ["split-block", "ensemble-9"]}, "no potential 'ensemble-9'"),
     ({"named_runs": ["atp-3Kps"]}, "no run 'atp-3Kps'"),
     ({"volume_runs": ["volumes", "volume"]}, "no run 'volume'"),
     ({"own_file": "nowhere/OUTCAR"}, "own_file: there is no file 'nowhere/OUTCAR'"),

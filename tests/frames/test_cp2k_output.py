@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import units
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from helpers.errors import UserError
@@ -149,15 +149,22 @@ def in_units(text, line, old, unit, factor):
     return re.sub(line, converted, text, flags=re.M)
 
 
+@pytest.fixture(scope="module")
+def right():
+    return formats.import_labelled(CP2K / "hcn.out")
+
+
 @settings(max_examples=40, deadline=None, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(length=st.sampled_from(sorted(_LENGTHS)), energy=st.sampled_from(sorted(_ENERGIES)),
        pressure=st.sampled_from(sorted(_PRESSURES)), at=st.floats(0, 1),
        what=st.sampled_from(["", "", "cut", "line", "word", "stars"]))  # fmt: skip
+@example("angstrom", "Ry", "GPa", 0.31, "line")  # the first atom was lost, and its forces taken
+@example("angstrom", "Ry", "GPa", 0.34, "line")  # the last
+@example("angstrom", "Ry", "GPa", 0.3125, "word")  # a coordinate
 def test_any_named_unit_gives_the_right_numbers_and_damage_none(
-    tmp_path, length, energy, pressure, at, what
+    right, tmp_path, length, energy, pressure, at, what
 ):
-    right = formats.import_labelled(CP2K / "hcn.out")
     text = (CP2K / "hcn.out").read_text()
     text = in_units(text, r"^ *CELL\|.*\[angstrom\].*$", "angstrom", length, _LENGTHS[length])
     text = in_units(text, r"^ *ENERGY\| Total.*$", "a.u.", energy, _ENERGIES[energy])

@@ -172,6 +172,23 @@ def test_one_frame_of_twelve_with_the_other_sign_is_found(real, label, message):
     assert told >= (11 if label == "forces" else 8)  # some swing too little to tell
 
 
+def test_most_turned_virials_among_shipped_frames_are_told_and_no_other():
+    """As the docstring says: 40 choices of 5 to 13 frames of one set, one of them turned."""
+    rng, told = np.random.default_rng(1), []
+    names = dataset.names(imported=False)
+    for name in rng.choice(names, 40):
+        system = dataset.load(name)
+        n = min(len(system), rng.integers(5, 14))
+        system = system.sub_system(np.sort(rng.permutation(len(system))[:n]))
+        assert not laws.turned_virials(system).any(), name
+        turned = rng.integers(n)
+        system.data["virials"][turned] *= -1
+        found = laws.turned_virials(system)
+        assert not np.delete(found, turned).any(), name
+        told.append(found[turned])
+    assert np.mean(told) == pytest.approx(0.7, abs=0.15)
+
+
 @pytest.mark.parametrize("label, change, message", [
     ("virials", lambda w: w / 183.6, "frames 12 to 15 .*the virial swings by 0.00"),
     ("virials", lambda w: w[:, [1, 2, 0]][:, :, [1, 2, 0]], "frames 12 to 15 .*order"),

@@ -16,11 +16,11 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from conftest import with_tables
 from lj_runs import CALL, heating_run, holds_every_sample_once, interrupt, wait_for
 
-from helpers import paths, provenance, settings
+from helpers import provenance, settings
 from helpers.md import heating, protocol, resume, thermo, trajectory
-from helpers.potentials import conversion
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +118,11 @@ def test_a_full_disk(potential, tmp_path):
     holds_every_sample_once(heated, next(kept.iterdir()))
 
 
-KILLS = 20
+KILLS = 10
 
 
-def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):
-    """ATP, 68 atoms: Python or LAMMPS killed with -9 twenty times, resumed by the same call.
+def test_killed_at_ten_random_moments(tmp_path, monkeypatch):
+    """ATP, 68 atoms: Python or LAMMPS killed with -9 ten times, resumed by the same call.
 
     Counts are exact. Values are those of the uninterrupted run up to the first restart, and then
     drift apart: a restarted LAMMPS sums the same forces in another order, and molecular dynamics
@@ -141,17 +141,14 @@ def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):
         thermo_every_ps=0.005,
         frame_every_ps=0.01,
     )
-    with settings.use(build=paths.ROOT / "build"):
-        compressed = conversion.compress("atp").parents[1]
     for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "compressed").symlink_to(compressed)
+        with_tables(tmp_path / name)
     with settings.use(build=tmp_path / "whole"):
         whole = heating.run(heated)
 
     monkeypatch.setenv("ZIF4_BUILD", str(tmp_path / "killed"))  # of the server's children, too
     directory = provenance.directory("runs", heated.name, heated.recipe())
-    server = multiprocessing.get_context("forkserver")  # imports TensorFlow once, not 20 times
+    server = multiprocessing.get_context("forkserver")  # imports TensorFlow once, not ten times
     server.set_forkserver_preload(["helpers.md.heating", "deepmd.infer"])
     targets = sorted(rng.uniform(0, 0.95) * heated.total_steps for _ in range(KILLS))
     restarted = []

@@ -1,18 +1,17 @@
 """Errors of a potential: those of DeePMD-kit's own program; forces are gradients."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from helpers.frames import dataset
-from helpers.potentials import evaluation, training
+from helpers.potentials import evaluation, store
 
 
 @pytest.fixture(scope="module")
-def potential(lj_project, lj_recipe):
-    """A real one, trained for a few seconds."""
-    return training.train(replace(lj_recipe, steps=40), "tiny", threads=1)
+def potential(lj_project):
+    """A shipped one, on frames that it does not know."""
+    return store.load(REPOSITORY / "data" / "potentials" / "split-block")
 
 
 def test_errors_are_those_of_dp_test(potential):

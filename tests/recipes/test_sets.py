@@ -1,5 +1,6 @@
 """Sets by recipe: the shipped recipes make sense, and one is followed from start to packed set."""
 
+import functools
 import shutil
 
 import ase.io
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from ase import geometry
+from conftest import with_tables
 
 from helpers import paths, provenance, structures
 from helpers.frames import dataset, sampling
@@ -70,7 +72,7 @@ def test_the_guard_names_what_is_wrong():
 @pytest.fixture
 def house(own_data, set_to, tmp_path):
     """Recipes of three sets: driven by the label, explored by a potential, and relaxed."""
-    set_to(build=tmp_path / "build")
+    set_to(build=with_tables(tmp_path / "build"))
     run = {"start": "Znim2-ABW", "steps": 12, "temperature_K": [300, 600], "seed": 1}
     own_data("sets.yaml", {
         "driven": {"what": "driven", "sampler": "reference", "runs": {"a": run},
@@ -85,6 +87,7 @@ def house(own_data, set_to, tmp_path):
     })  # fmt: skip
 
 
+@functools.cache
 def _potential():
     from deepmd.calculator import DP
 

@@ -1,9 +1,13 @@
-"""Errors by phase, and against CP2K with their signs."""
+"""Errors by phase, and against CP2K with their signs; whose errors are found first."""
+
+import json
 
 import numpy as np
 import pytest
 
+from helpers import paths
 from helpers.frames import correction, cp2k
+from helpers.potentials import store
 from helpers.validation import accuracy
 
 
@@ -28,6 +32,21 @@ def test_phases_are_means_over_the_frames_of_their_test_sets():
     assert cold["energy_rmse_meV_per_atom"] == pytest.approx(((1 + 3 * 4) / 4) ** 0.5)
     assert "virial_rmse_meV_per_atom" not in table or table["virial_rmse_meV_per_atom"].isna().all()
     assert accuracy.by_phase({}).empty
+
+
+def test_kept_errors_count_only_where_the_potential_itself_is_gone(tmp_path, set_to):
+    """Weights that are there are judged by their own errors, whatever was kept under their name."""
+    shipped = paths.shipped("potentials")
+    set_to(data=tmp_path)
+    (tmp_path / "potentials").symlink_to(shipped)
+    kept = tmp_path / "validation" / "errors-split-block"
+    kept.mkdir(parents=True)
+    (kept / "metrics.json").write_text(json.dumps({"a": errors(1, 1.0)}))
+    assert "crystal_1200" in accuracy.metrics("split-block")
+    (tmp_path / "potentials").unlink()
+    assert accuracy.metrics("split-block") == {"a": errors(1, 1.0)}
+    with pytest.raises(store.BadPotential):  # kept is what has a name, not a folder
+        accuracy.metrics(tmp_path / "potentials" / "split-block")
 
 
 def test_test_sets_of_phases_exist_and_are_tests():

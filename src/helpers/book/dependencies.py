@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from helpers import paths, provenance
-from helpers.book import chapters
+from helpers.book import chapters, parameters
 
 
 def modules(source: Path) -> list[Path]:
@@ -39,11 +39,10 @@ def modules(source: Path) -> list[Path]:
         The notebook imports a module that ``helpers`` does not have.
     """
     import grimp
-    import jupytext
 
     graph = grimp.build_graph("helpers", cache_dir=None)
     found: set[str] = set()
-    for cell in jupytext.read(source).cells:
+    for cell in parameters.written(source).cells:
         if cell.cell_type == "code":
             for module in _imported(cell.source, graph.modules, source.stem):
                 found |= {module} | graph.find_upstream_modules(module)
@@ -107,9 +106,8 @@ _sha256 = functools.cache(provenance.sha256)  # chapters share most of their fil
 
 
 def _declared(chapter: str, profile: str) -> list[str]:
-    import jupytext
-
-    patterns = jupytext.read(chapters.notebook(chapter)).metadata.get("zif4", {}).get("data", [])
+    header = parameters.written(chapters.notebook(chapter)).metadata
+    patterns = header.get("zif4", {}).get("data", [])
     known = chapters.values(chapter, profile)
     found = [place for pattern in patterns for place in _places(chapter, pattern, known)]
     made = tuple(f"data/{kind}/" for kind in paths.KINDS)

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from helpers import paths, processes, provenance, settings, waiting
 from helpers.book import chapters, names
-from helpers.book.page import HEADER_TAG, duration
 from helpers.book.parameters import Setting
+
+#: tag of the cell that says how a chapter was made
+HEADER_TAG = "how-made"
 
 # As ipykernel_launcher, but it does not outlive the command that runs the chapter.
 _KERNEL = """
@@ -259,7 +261,7 @@ def _how_made(chapter: str, profile: str, used: list[Setting], begin: float, sec
     return "\n".join(
         [
             f"Profile `{profile}`, executed on {when} in "
-            f"{duration(seconds)} on {machine['processor']}, {machine['cores']} cores, "
+            f"{waiting.duration(seconds)} on {machine['processor']}, {machine['cores']} cores, "
             f"{machine['memory_GiB']:.0f} GiB. Own values: "
             f'`make chapter CHAPTER={chapter} PROFILE={profile} ARGS="-p name value"`.',
             "",

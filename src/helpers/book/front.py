@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from helpers import paths, settings, structures, units
+from helpers import paths, settings, structures, units, waiting
 from helpers.benchmarks import record
 from helpers.book import chapters, page
 from helpers.book.chapters import BookError
@@ -296,7 +296,7 @@ def status(front: Front) -> str:
         new = sum(line.startswith(("[made]", "[resumed]")) for line in said)
         rows.append(
             f"| [{chapter.replace('_', ' ')}](/notebooks/{chapter}.ipynb) | {_day(when)} "
-            f"| {page.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
+            f"| {waiting.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
             f"{warned or 'no'} warning{'s' * (warned != 1)} | {reused} reused, {new} made | {on} |"
         )
     versions = []

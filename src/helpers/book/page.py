@@ -30,10 +30,10 @@ from pathlib import Path
 
 from helpers import units
 from helpers.book import parameters
+from helpers.book.execution import HEADER_TAG
 from helpers.errors import Unfit
 from helpers.report import interactive, structure_view
 
-HEADER_TAG = "how-made"
 IMPORTS = "imports"
 KEY_FIGURE = "key-figure"
 VERDICT = "verdict"
@@ -191,22 +191,6 @@ def _tell_apart(page: dict, other: str) -> None:
                 out["data"][_MARKDOWN] = renamed(out["data"][_MARKDOWN])
     first = page["cells"][0]
     first["source"] = re.sub(r"\A(# .*)", rf"\1 (profile {other})", first["source"])
-
-
-def duration(seconds: float) -> str:
-    """A time for readers.
-
-    Parameters
-    ----------
-    seconds : float
-        The time, s.
-
-    Returns
-    -------
-    str
-        In s below two minutes, else in min.
-    """
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
 def is_table(output: dict) -> bool:

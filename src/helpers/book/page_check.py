@@ -41,9 +41,9 @@ def check(folder: Path) -> int:
         if not (folder / f"{page}.html").is_file():
             wrong.append(f"{page}: not in the book")
     render.chapter_notebooks()  # _toc.yml and notebooks/ agree
-    for chapter in [Path(name).name for name in names if name.startswith("notebooks/")]:
-        wrong += _check_cells(folder, chapter)
     trees = {file: _Page(file) for file in sorted(folder.rglob("*.html")) if _is_page(folder, file)}
+    for chapter in [Path(name).name for name in names if name.startswith("notebooks/")]:
+        wrong += _check_cells(folder, chapter, trees)
     for file, page in trees.items():
         wrong += [f"{file.relative_to(folder)}: {text}" for text in page.broken(folder, trees)]
     figures = 0
@@ -58,11 +58,11 @@ def check(folder: Path) -> int:
     return figures
 
 
-def _check_cells(folder: Path, chapter: str) -> list[str]:
+def _check_cells(folder: Path, chapter: str, trees: dict[Path, _Page]) -> list[str]:
     """Complaints about the cells of one chapter: as executed, and as shown."""
     executed = folder.parent / "book-source" / "notebooks" / f"{chapter}.ipynb"
     shown = folder / "notebooks" / f"{chapter}.html"
-    if not executed.is_file() or not shown.is_file():
+    if not executed.is_file() or shown not in trees:
         return [f"{chapter}: its executed notebook or its page is missing"]
     wrong = []
     cells = json.loads(executed.read_text())["cells"]
@@ -80,7 +80,7 @@ def _check_cells(folder: Path, chapter: str) -> list[str]:
     if not code:
         wrong.append(f"{chapter}: no code cell")
     tags = [set(c["metadata"].get("tags", [])) for c in code]
-    tree = _Page(shown).tree
+    tree = trees[shown].tree
     inputs, expected = (
         len(tree.select("div.cell_input")),
         sum(not tag & render.TAGS_WITHOUT_INPUT for tag in tags),

@@ -11,6 +11,7 @@ values, or ``any``. Nothing of the notebook is executed to read it.
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import math
 import re
@@ -19,12 +20,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import jupytext
+from typing import TYPE_CHECKING
 
 from helpers import paths
 from helpers.book import names
 from helpers.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 TAG = "parameters"
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
@@ -154,6 +157,31 @@ class Setting:
     source: str
 
 
+def written(notebook: Path) -> NotebookNode:
+    """A py:percent notebook as it is written.
+
+    A text is parsed once: every value of a profile is held against the parameters of all chapters.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook.
+
+    Returns
+    -------
+    NotebookNode
+        The same object for the same text, to be read and not to be changed.
+    """
+    return _parsed(Path(notebook).read_text(encoding="utf-8"), Path(notebook).suffix)
+
+
+@functools.lru_cache(maxsize=32)
+def _parsed(text: str, suffix: str) -> NotebookNode:
+    import jupytext  # takes longer than most commands
+
+    return jupytext.reads(text, {"extension": suffix})
+
+
 def read(notebook: Path) -> list[Parameter]:
     """The parameters of a py:percent notebook.
 
@@ -173,7 +201,7 @@ def read(notebook: Path) -> list[Parameter]:
         There are no or several ``parameters`` cells, or a line does not follow the grammar.
     """
     notebook = Path(notebook)
-    cells = jupytext.read(notebook).cells
+    cells = written(notebook).cells
     tagged = [c for c in cells if c.cell_type == "code" and TAG in c.metadata.get("tags", [])]
     if len(tagged) != 1:
         raise ParameterError(

@@ -16,13 +16,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from helpers import paths, processes, provenance, settings
-from helpers.book import chapters, front, page, scripts, slimming
+from helpers.book import chapters, scripts
 from helpers.book.chapters import BookError as BookError
 from helpers.errors import Unfit, nearest
+
+if TYPE_CHECKING:
+    from helpers.book import front
 
 #: the page that `helpers.book.pdf` prints from; it is left there if that is killed
 PRINTED = "print.html"
@@ -146,6 +150,8 @@ def assemble(profile: str) -> Path:
         A chapter of _toc.yml has not been executed under this profile, or cannot be shown; a page
         asks for what is not generated; the address of the repository is none.
     """
+    from helpers.book import front, page  # these read all that a chapter shows
+
     folder = paths.BUILD / profile / "book-source"
     shutil.rmtree(folder, ignore_errors=True)
     for file in sources():
@@ -187,6 +193,8 @@ def _write_page(
     folder: Path, notebook: dict, chapter: str, form: str, other: str = "", beside: Sequence = ()
 ) -> None:
     """Put an executed chapter among the sources of the book as it is read."""
+    from helpers.book import page
+
     data = folder / "book" / "_static" / "data"
     try:
         shown = page.of(notebook, chapter, data, form, other, beside)
@@ -199,6 +207,8 @@ def _write_page(
 
 def _beside_in_contents(file: Path, beside: Sequence[tuple[str, str]]) -> None:
     """Name the chapters of other profiles below their own in ``_toc.yml``."""
+    from helpers.book import page
+
     toc = yaml.safe_load(file.read_text())
     for part in toc.get("parts", [toc]):
         for entry in part.get("chapters", []):
@@ -211,6 +221,8 @@ def _beside_in_contents(file: Path, beside: Sequence[tuple[str, str]]) -> None:
 
 def _generated(made: front.Front, name: str, match: re.Match) -> str:
     """What stands in a page for a line ``% generated: ...``."""
+    from helpers.book import front
+
     maker = front.MAKERS.get(match[1])
     if maker is None:
         near = nearest(match[1], front.MAKERS)
@@ -352,6 +364,8 @@ def _build(profile: str) -> Path:
         wrong = [line for line in lines if re.search(r"WARNING|ERROR|Error:|error:", line)]
         shown = "; ".join(line.replace(f"{source}/", "") for line in (wrong or lines[-3:])[:5])
         raise BookError(f"jupyter-book: {shown} (log: {paths.relative(log(profile))})")
+    from helpers.book import slimming
+
     made = source / "_build" / "html"
     slimming.slim(made)
     _sources_as_written(made, chapters.beside(profile))
@@ -366,6 +380,8 @@ def _sources_as_written(folder: Path, beside: Sequence[tuple[str, str]]) -> None
     Sphinx copies the executed ones there, whose pictures the pages have already.
     """
     import jupytext
+
+    from helpers.book import page
 
     own = [("", chapter) for chapter in chapter_notebooks()]
     for other, chapter in [*own, *beside]:

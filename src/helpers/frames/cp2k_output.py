@@ -95,6 +95,9 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
             f"{name} holds no coordinates; run CP2K with PRINT_LEVEL MEDIUM and FORCES ON"
         )
     rows = [line.split() for line in table[1].splitlines()]
+    whole = all(len(row) == 9 for row in rows)  # up to the mass
+    if not whole or [int(row[0]) for row in rows] != list(range(1, len(rows) + 1)):
+        raise BadFrames(f"{name} lacks coordinates of an atom: it was damaged, run it again")
     bohr = "BOHR" in table[0].splitlines()[0].upper()
     symbols = [chemical_symbols[int(row[3])] for row in rows]
     coords = np.array([row[4:7] for row in rows], dtype=float)
@@ -148,11 +151,15 @@ def _cell(text: str, name: str) -> np.ndarray:
 def _forces(text: str, n: int) -> np.ndarray | None:
     """(n, 3) in hartree/bohr, as CP2K prints them up to 2024, or since."""
     older = text.rfind("ATOMIC FORCES in")
-    found = re.findall(rf"^ *FORCES\|\s+\d+\s+{_THREE}", text, re.M)
+    found = re.findall(rf"^ *FORCES\|\s+(\d+)\s+{_THREE}", text, re.M)
     if older >= 0:
         block = text[older:].split("SUM OF ATOMIC FORCES")[0]
-        found = re.findall(rf"^\s*\d+\s+\d+\s+\S+\s+{_THREE}\s*$", block, re.M)
-    return np.array(found[-n:], dtype=float) if len(found) >= n else None
+        found = re.findall(rf"^\s*(\d+)\s+\d+\s+\S+\s+{_THREE}\s*$", block, re.M)
+    starts = [k for k, row in enumerate(found) if row[0] == "1"]
+    last = found[starts[-1] :] if starts else []
+    if [int(row[0]) for row in last] != list(range(1, n + 1)):  # or others' forces were taken
+        return None
+    return np.array([row[1:] for row in last], dtype=float)
 
 
 def cp2k_stress(path: Path) -> np.ndarray | None:

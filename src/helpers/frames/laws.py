@@ -353,10 +353,10 @@ def turned_virials(system: dpdata.LabeledSystem) -> np.ndarray:
 
     Without its trace, a virial differs from that of the forces inside of molecules by what the
     framework adds: nearly the same in most frames, whose median and scatter tell what is usual. A
-    frame that is far from it as it is, and close to it with the other sign, was turned. Some seven
-    turned frames in ten can be told, and in 30 000 random choices of 5 to 13 shipped frames none
-    was called turned. Where nearly half of the frames are, nothing is usual; `molecular_virial`
-    sees that.
+    frame that is far from it as it is, and close to it with the other sign, was turned. In random
+    choices of 5 to 13 shipped frames with one turned, it is told in some seven of ten, and no other
+    frame is called turned (tests/frames/test_laws.py). Where nearly half of the frames are, nothing
+    is usual; `molecular_virial` sees that.
 
     Parameters
     ----------
