@@ -57,8 +57,23 @@
     copy.disabled = wrong > 0;
   }
 
+  const KINDS = {int: "whole number", float: "number", bool: "True or False", str: "text"};
+
+  /** What a parameter takes, in words: of a list each of its values. */
+  function allowed(p) {
+    const list = /^list\[(\w+)\]$/.exec(p.type), kind = KINDS[list ? list[1] : p.type];
+    const range = /^(.*)\.\.(.*)$/.exec(p.allowed);
+    const within = p.allowed === "any" || p.type === "bool" ? ""
+      : range && range[1] && range[2] ? ` from ${range[1]} to ${range[2]}`
+      : range ? (range[1] ? ` of ${range[1]} or more` : ` of ${range[2]} or less`)
+      : `: ${p.allowed}`;
+    return `${list ? "A list in brackets, each a" : "A"} ${kind}${within}. `;
+  }
+
   function rows() {
-    fields.replaceChildren(...known.chapters[choice.value].map((p) => {
+    // the profile is named by PROFILE
+    const shown = known.chapters[choice.value].filter((p) => p.name !== "profile");
+    fields.replaceChildren(...shown.map((p) => {
       const row = document.createElement("div");
       row.className = "parameter";
       row.parameter = p;
@@ -75,7 +90,7 @@
       input.addEventListener("input", write);
       const about = Object.assign(document.createElement("div"), {className: "about"});
       const why = Object.assign(document.createElement("strong"), {className: "why"});
-      about.append(`${p.description}. Allowed: ${p.allowed} (${p.type}). `, why);
+      about.append(`${p.description}. ${allowed(p)}`, why);
       row.append(label, input, about);
       return row;
     }));
