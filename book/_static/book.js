@@ -335,7 +335,8 @@
     const tell = (frame) => frame.classList.toggle(
       "goes-on", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 2);
     const watch = new ResizeObserver((entries) => entries.forEach((entry) => tell(entry.target)));
-    document.querySelectorAll(".table-frame, figure.fig:has(> img)").forEach((frame) => {
+    const wide = ".table-frame, article .pst-scrollable-table-container, figure.fig:has(> img)";
+    document.querySelectorAll(wide).forEach((frame) => {
       watch.observe(frame);  // also when a fold is opened
       frame.addEventListener("scroll", () => tell(frame), {passive: true});
     });

@@ -57,17 +57,19 @@
     copy.disabled = wrong > 0;
   }
 
-  const KINDS = {int: "whole number", float: "number", bool: "True or False", str: "text"};
+  const KINDS = {
+    int: ["A whole number", "whole numbers"], float: ["A number", "numbers"],
+    bool: ["True or False", "True or False"], str: ["Text", "words"],
+  };
 
-  /** What a parameter takes, in words: of a list each of its values. */
+  /** What a parameter takes, in words. */
   function allowed(p) {
-    const list = /^list\[(\w+)\]$/.exec(p.type), kind = KINDS[list ? list[1] : p.type];
-    const range = /^(.*)\.\.(.*)$/.exec(p.allowed);
-    const within = p.allowed === "any" || p.type === "bool" ? ""
-      : range && range[1] && range[2] ? ` from ${range[1]} to ${range[2]}`
-      : range ? (range[1] ? ` of ${range[1]} or more` : ` of ${range[2]} or less`)
-      : `: ${p.allowed}`;
-    return `${list ? "A list in brackets, each a" : "A"} ${kind}${within}. `;
+    const list = /^list\[(\w+)\]$/.exec(p.type), range = /^(.*)\.\.(.*)$/.exec(p.allowed);
+    let words = KINDS[list ? list[1] : p.type][list ? 1 : 0];
+    if (p.choices && p.type !== "bool") words = `${list ? "any" : "One"} of ${p.allowed}`;
+    else if (range && range[1] && range[2]) words += ` from ${range[1]} to ${range[2]}`;
+    else if (range) words += range[1] ? `, ${range[1]} or more` : `, ${range[2]} or less`;
+    return `${list ? "A list in brackets: " : ""}${words}. `;
   }
 
   function rows() {

@@ -49,7 +49,8 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
     assert "1122 ± 52 K" in rows[2][3] and rows[2][5] == " open "
     short = front.in_short(made).splitlines()
     assert short[1:3] == [
-        "  - claim 1, accurate: **holds**", "  - claim 3, falls with the rate: **cannot tell**",
+        "  - accurate (claim 1): **holds**; 4 to 9 % of 1.2 eV/Å",
+        "  - falls with the rate (claim 3): **cannot tell**; 1122 ± 52 K",
     ]  # fmt: skip
     assert short[3].startswith("- **How sure.** 1 of 2 verdicts is decided. The others are open")
     open_ = claims.Finding("Claim (4), low", "cannot tell (3 seeds, one cell); none", "x.", "y.")

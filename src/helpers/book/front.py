@@ -120,6 +120,8 @@ class Front:
 def in_short(front: Front) -> str:
     """What came out of the paper's numbered claims, and how sure that is, in a few lines.
 
+    Of each claim the first words of the verdict and the first clause of what was seen.
+
     Parameters
     ----------
     front : Front
@@ -137,7 +139,9 @@ def in_short(front: Front) -> str:
     """
     found = sorted(_claimed(front), key=lambda one: one[1]["number"])
     said = [
-        f"claim {match['number']}, {match['what'].strip()}: {_weighed(_cell(match['verdict']))}"
+        f"{match['what'].strip()} (claim {match['number']}): "
+        f"**{re.split(r' [(]|[;,]', match['verdict'], maxsplit=1)[0]}**; "
+        + _cell(re.split(r"; |[.;](?: |$)", match["here"] or "", maxsplit=1)[0])
         for _, match in found
     ]
     decided = sum(_how_sure(match["verdict"]) == "decided" for _, match in found)
@@ -330,8 +334,8 @@ def status(front: Front) -> str:
         reused = sum(line.startswith("[reused]") for line in said)
         new = sum(line.startswith(("[made]", "[resumed]")) for line in said)
         rows.append(
-            f"| [{chapter.replace('_', ' ')}](/notebooks/{chapter}.ipynb) | {_day(when)} "
-            f"| {page.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
+            f"| [{chapter.replace('_', ' ').lstrip('0')}](/notebooks/{chapter}.ipynb) "
+            f"| {_day(when)} | {page.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
             f"{warned or 'no'} warning{'s' * (warned != 1)} | {reused} reused, {new} made | {on} |"
         )
     versions = []
@@ -757,6 +761,7 @@ def _cell(text: str) -> str:
         ("g/cm3", "g/cm³"),
     ):
         text = text.replace(plain, read)
+    text = re.sub(r"(?<=[\s(\[])-(?=\d)", "−", text)
     return re.sub(r"(?<=\d) A\b", " Å", text).strip()
 
 
