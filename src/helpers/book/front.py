@@ -335,7 +335,8 @@ def status(front: Front) -> str:
         new = sum(line.startswith(("[made]", "[resumed]")) for line in said)
         rows.append(
             f"| [{chapter.replace('_', ' ').lstrip('0')}](/notebooks/{chapter}.ipynb) "
-            f"| {_day(when)} | {page.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
+            f"| {_day(when)} | {page.duration(seconds)} "
+            f"| {len(cells)} cells, {bad or 'no'} errors, "
             f"{warned or 'no'} warning{'s' * (warned != 1)} | {reused} reused, {new} made | {on} |"
         )
     versions = []
