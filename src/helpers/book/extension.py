@@ -146,6 +146,14 @@ def _no_thebe(app, name, template, context, tree) -> None:
     ]
 
 
+def _plain_bibliography(app, name, template, context, tree) -> None:
+    """A bibliography is no ARIA list: what sphinxcontrib-bibtex puts into it are no list items."""
+    body = context.get("body")
+    if body:
+        context["body"] = body.replace('<div role="list" class="citation-list">',
+                                       '<div class="citation-list">')  # fmt: skip
+
+
 def _link_to_sources(app, name, template, context, tree) -> None:
     """Buttons lead to what the repository holds: chapters as text, and a notebook for Colab.
 
@@ -188,4 +196,5 @@ def setup(app: Sphinx) -> dict:
     app.connect("builder-inited", _index_text_only)
     app.connect("html-page-context", _no_thebe, priority=900)
     app.connect("html-page-context", _link_to_sources, priority=900)
+    app.connect("html-page-context", _plain_bibliography, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
