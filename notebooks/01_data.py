@@ -135,7 +135,7 @@ sizes = {
     "systems.zif4_atoms": ("atoms in the unit cell", len(atoms)),
     "systems.supercell_atoms": ("atoms in the supercell", len(larger)),
     "systems.supercell_density_g_per_cm3": (
-        "density (g/cm³)",
+        "density",
         structures.density(atoms),
     ),
 }

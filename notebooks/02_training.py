@@ -342,6 +342,7 @@ tables.headed(by_element, index="set", decimals=3)
 # %%
 #| label: tbl-table1
 #| caption: The paper's Table 1 beside the errors of our potential.
+#| fold: no
 n_atoms = len(structures.load(structure))
 near = table1.frames_near(n_atoms)
 judged = table1.errors(shown, near, evaluated_frames)

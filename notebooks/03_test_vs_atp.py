@@ -559,8 +559,9 @@ tables_of_bonds.plateaus(held_at, spread, barriers) if held_at else None
 
 # %% tags=["figure"]
 #| label: fig-held-barriers
-#| caption: Activation free energies at constant temperature (dots) and lower bounds (triangles)
-#|   beside the lines of Table 2.
+#| caption: Activation free energies at constant temperature (dots) and lower bounds
+#|   (triangles) beside the lines of Table 2. The line through the dots, with its 95 %
+#|   band, is drawn where they determine one: compare its slope with theirs.
 #| alt: Points of this book against temperature, and falling lines of Table 2.
 if barriers:
     ax = plots_of_bonds.activation(barriers)

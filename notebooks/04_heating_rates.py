@@ -170,7 +170,7 @@ made, same = tables_of_runs.made(asked)
 same = f"The same for all runs: {same}." if same else ""
 Markdown(
     f"Runs on this page: {len(runs)}, at {rates} K/ps. Even the slowest heats "
-    f"by {per_minute / 1e15:.1g} · 10¹⁵ K per minute. {same}"
+    f"by {per_minute:.1e} K per minute. {same}"
 )
 
 # %%

@@ -81,9 +81,9 @@ Markdown(" ".join(said))
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-speed
-#| caption: Simulated time in a day, by engine and size, on a logarithmic
-#|   axis: a longer bar is faster, one grid line tenfold. Vertical lines: the
-#|   paper's first-principles dynamics and its deep potential.
+#| caption: Simulated time in a day, by engine, number of atoms, and processes ×
+#|   threads, on a logarithmic axis: a longer bar is faster, one grid line tenfold.
+#|   Vertical lines: the paper's first-principles dynamics and its deep potential.
 #| alt: Horizontal bars for each engine on a logarithmic axis, and two vertical
 #|   lines.
 ax = plots_of_costs.speeds(speeds)

@@ -128,6 +128,13 @@ def test_relative_links_lead_somewhere(page):
         assert target.is_file(), f"{page.name} links to {link}"
 
 
+@pytest.mark.parametrize("page", PAGES[:-1], ids=lambda page: page.stem)  # README is no page
+def test_code_on_a_page_is_no_wider_than_the_page(page):
+    for language in ("bash", "python", "yaml", "text"):
+        long = [line for code in blocks(page, language) for line in code.splitlines()]
+        assert not [line for line in long if len(line) > 74]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_make_targets_and_profiles_that_a_page_names_exist(page):
     makefile = (paths.ROOT / "Makefile").read_text()
@@ -142,7 +149,7 @@ def test_make_targets_and_profiles_that_a_page_names_exist(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_parameters_that_a_page_sets_are_accepted_by_the_chapter(page):
-    for command in "\n".join(blocks(page, "bash")).splitlines():
+    for command in "\n".join(blocks(page, "bash")).replace("\\\n", "").splitlines():
         if "CHAPTER=" not in command or "-p " not in command:
             continue
         given = dict(word.split("=", 1) for word in shlex.split(command) if "=" in word)

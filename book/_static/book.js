@@ -216,8 +216,8 @@
   function layoutOf(data, width) {
     const theme = themed(), narrow = width < 520;
     const layout = structuredClone(data.layout);
-    const lines = data.data.filter((d) => d.visible !== false);
-    const heads = new Set(lines.map((d) => d.legendgroup).filter(Boolean));
+    const lines = data.data.filter((d) => d.visible !== false && d.showlegend !== false);
+    const heads = new Set(lines.map((d) => d.legendgrouptitle && d.legendgroup).filter(Boolean));
     Object.assign(layout, {
       autosize: true,
       height: narrow ? 440 : Math.min(700, Math.max(430, 70 + 20 * (lines.length + heads.size))),
@@ -228,6 +228,10 @@
     if (narrow) layout.legend = {...layout.legend, groupclick: "togglegroup"};
     if (narrow || (layout.sliders || []).length)
       layout.legend = {...layout.legend, orientation: "h", y: 1.02, yanchor: "bottom", x: 0};
+    if (narrow && (layout.updatemenus || []).length) {  // the buttons stand above
+      Object.assign(layout.legend, {y: -0.3, yanchor: "top"});
+      layout.height += 70;
+    }
     for (const slider of layout.sliders || []) slider.pad = {t: narrow ? 75 : 50};  // below the axis' title
     if (layout.yaxis.scaleanchor) layout.xaxis.constrain = layout.yaxis.constrain = "domain";
     for (const menu of layout.updatemenus || []) {
@@ -326,12 +330,13 @@
     title.insertAdjacentElement("afterend", button);
   }
 
-  /** Tables that go on to the right say so, until they are scrolled to their end. */
-  function tables() {
+  /** Tables and pictures that go on to the right say so, until they are scrolled to their end. */
+  function goesOn() {
     const tell = (frame) => frame.classList.toggle(
       "goes-on", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 2);
     const watch = new ResizeObserver((entries) => entries.forEach((entry) => tell(entry.target)));
-    document.querySelectorAll(".table-frame").forEach((frame) => {
+    const wide = ".table-frame, article .pst-scrollable-table-container, figure.fig:has(> img)";
+    document.querySelectorAll(wide).forEach((frame) => {
       watch.observe(frame);  // also when a fold is opened
       frame.addEventListener("scroll", () => tell(frame), {passive: true});
     });
@@ -357,5 +362,5 @@
   if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
-  addEventListener("DOMContentLoaded", () => { showCode(); views(); tables(); printing(); });
+  addEventListener("DOMContentLoaded", () => { showCode(); views(); goesOn(); printing(); });
 })();

@@ -57,8 +57,25 @@
     copy.disabled = wrong > 0;
   }
 
+  const KINDS = {
+    int: ["A whole number", "whole numbers"], float: ["A number", "numbers"],
+    bool: ["True or False", "True or False"], str: ["Text", "words"],
+  };
+
+  /** What a parameter takes, in words. */
+  function allowed(p) {
+    const list = /^list\[(\w+)\]$/.exec(p.type), range = /^(.*)\.\.(.*)$/.exec(p.allowed);
+    let words = KINDS[list ? list[1] : p.type][list ? 1 : 0];
+    if (p.choices && p.type !== "bool") words = `${list ? "any" : "One"} of ${p.allowed}`;
+    else if (range && range[1] && range[2]) words += ` from ${range[1]} to ${range[2]}`;
+    else if (range) words += range[1] ? `, ${range[1]} or more` : `, ${range[2]} or less`;
+    return `${list ? "A list in brackets: " : ""}${words}. `;
+  }
+
   function rows() {
-    fields.replaceChildren(...known.chapters[choice.value].map((p) => {
+    // the profile is named by PROFILE
+    const shown = known.chapters[choice.value].filter((p) => p.name !== "profile");
+    fields.replaceChildren(...shown.map((p) => {
       const row = document.createElement("div");
       row.className = "parameter";
       row.parameter = p;
@@ -75,7 +92,7 @@
       input.addEventListener("input", write);
       const about = Object.assign(document.createElement("div"), {className: "about"});
       const why = Object.assign(document.createElement("strong"), {className: "why"});
-      about.append(`${p.description}. Allowed: ${p.allowed} (${p.type}). `, why);
+      about.append(`${p.description}. ${allowed(p)}`, why);
       row.append(label, input, about);
       return row;
     }));

@@ -95,7 +95,7 @@ def test_the_search_finds_a_word_of_the_text_and_none_of_the_code(book):
 
 def test_the_text_is_accessible(book):
     with opened() as visit:
-        for name in (CHAPTER, "book/index.html", "book/form.html"):
+        for name in (CHAPTER, "book/index.html", "book/form.html", "book/references.html"):
             page = visit(book / name)
             draw(page)
             assert not inaccessible(page), name

@@ -47,8 +47,12 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
     )
     assert rows[1][4:6] == [" **holds** ", " decided "]
     assert "1122 ± 52 K" in rows[2][3] and rows[2][5] == " open "
-    assert front.findings(made).startswith("Decided in this copy: 1 of 2 verdicts")
-    assert "The others are open" in front.findings(made)
+    short = front.in_short(made).splitlines()
+    assert short[1:3] == [
+        "  - accurate (claim 1): **holds**; 4 to 9 % of 1.2 eV/Å",
+        "  - falls with the rate (claim 3): **cannot tell**; 1122 ± 52 K",
+    ]  # fmt: skip
+    assert short[3].startswith("- **How sure.** 1 of 2 verdicts is decided. The others are open")
     open_ = claims.Finding("Claim (4), low", "cannot tell (3 seeds, one cell); none", "x.", "y.")
     other = of(tmp_path, code("", shown({"text/markdown": claims.markdown([open_])})))
     assert "| **cannot tell** (3 seeds, one cell); none | open |" in front.findings(other)

@@ -271,6 +271,9 @@ def test_what_is_long_is_folded(tmp_path):
     )
     assert "Show the table (29 rows)" in table["outputs"][0]["data"]["text/html"]
     assert "hide-output" in lines["metadata"]["tags"]
+    option = "#| label: tbl-a\n#| caption: It.\n#| fold: no\n"
+    (shown_whole,) = of(code(f"{option}table()", shown({"text/html": rows})), tmp_path=tmp_path)
+    assert "Show the table" not in shown_whole["outputs"][0]["data"]["text/html"]
 
 
 def test_the_numbers_of_a_figure_are_a_file_and_a_link(tmp_path):
@@ -300,6 +303,16 @@ def test_a_label_twice_is_refused(tmp_path):
     one = code("#| label: fig-a\ndraw()", shown(PNG))
     with pytest.raises(Unfit, match="label 'fig-a' is there twice"):
         of(one, copy.deepcopy(one), tmp_path=tmp_path)
+
+
+def test_a_power_of_ten_is_written_as_by_hand_but_not_in_code():
+    table = shown({"text/html": "<table><tr><td>1.068e-06</td><td>p = 7e+14</td></tr></table>"})
+    words = shown({"text/markdown": "By 2.4e+14 K per minute; `7e-06`, 5e27b1e-04c."})
+    found = of(text("# T"), code("f()", table), code("g()", words))
+    html = "".join(found[1]["outputs"][0]["data"]["text/html"])
+    assert "1.068 · 10⁻⁶<" in html and "p = 7 · 10¹⁴<" in html
+    said = found[2]["outputs"][0]["data"]["text/markdown"]
+    assert said == "By 2.4 · 10¹⁴ K per minute; `7e-06`, 5e27b1e-04c."
 
 
 def test_a_hyphen_before_a_number_is_a_minus_sign_but_not_in_code_or_a_date():

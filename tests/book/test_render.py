@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 from conftest import REPOSITORY, tiny_project, use
 from PIL import Image
 
@@ -199,6 +200,15 @@ def test_a_printing_that_dies_keeps_the_last_pdf(built, tmp_path, monkeypatch):
     assert last.read_bytes() == b"the last book"
     (render.html("small") / render.PRINTED).write_text("<a href='nowhere.html'>cut off</a>")
     page_check.check(render.html("small"))  # what a kill leaves there is no page
+
+
+def test_the_printed_book_has_contents_that_lead_to_each_page(built):
+    from helpers.book import pdf
+
+    tree = BeautifulSoup(pdf.one_page(render.html("small")), "html.parser")
+    links = [link["href"] for link in tree.select("nav a")]
+    assert links == [f"#{name.replace('/', '-')}" for name in render.pages()]
+    assert all(tree.select_one(link) for link in links)
 
 
 def test_a_book_is_printed_by_one_process_at_a_time_wherever_it_lies(

@@ -95,27 +95,28 @@ def test_the_trend_with_the_rate(rows, verdict):
     assert found.verdict.startswith(verdict)
 
 
-OPEN = "cannot tell for the crystal ("
-ONE_CELL = f"{OPEN}two seeds each of two sizes or shapes must tell, so far 8 with 272 atoms, iso"
+OPEN = "cannot tell for the crystal, since "
+ONE_CELL = f"{OPEN}only one cell (272 atoms, isotropic) has two seeds that can tell"
 
 
 @pytest.mark.parametrize(
     "others, verdict",
     [
         ([], ONE_CELL),
-        ([run(20.0, 1150, n_atoms=2176)], f"{ONE_CELL}tropic; 1 with 2176 atoms, isotropic)"),
+        ([run(20.0, 1150, n_atoms=2176)], ONE_CELL),
         # a seed that could not have shown a fall, or was not in equilibrium before, tells nothing
         ([run(20.0, 1150, n_atoms=2176), run(20.0, n_atoms=2176, seen=0.1)], ONE_CELL),
         (seeds(20.0, 1150, 1160, n_atoms=2176, unsettled="it swings"), ONE_CELL),
         (seeds(20.0, None, None, n_atoms=2176), f"{OPEN}the density falls in 8 of 8 seeds of 272 "
-         "atoms, isotropic and in 0 of 2 seeds of 2176 atoms, isotropic)"),
+         "atoms, isotropic and in 0 of 2 seeds of 2176 atoms, isotropic"),
         (seeds(20.0, 1150, 1160, n_atoms=2176), "a low density"),
         (seeds(20.0, 1150, 1160, coupling="aniso"), "a low density"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_the_crystal_needs_two_seeds_of_two_cells(others, verdict):
     found = claims_on_rates.low_density(table(*SLOW, *others))
-    assert found.verdict.startswith(verdict) and "a low density appears in" in found.verdict
+    assert found.verdict.startswith(verdict)
+    assert "a low density appears in" in (found.here if verdict.startswith(OPEN) else found.verdict)
     of_rates = [
         claims_on_rates.slow_heating(table(*SLOW, *seeds(400.0, None, None)), table(*others)),
         claims_on_rates.rate_dependence(table(*SLOW, *seeds(100.0, 1230, 1240)), table(*others)),
@@ -253,7 +254,7 @@ def pairs(*rows):
         ([cooled(run(20.0, 1150), np.nan, 0.95)] * 2, "not reversible at this rate, 2 of 2 that"),
         ([cooled(run(20.0), np.nan, 1.2)] * 2, "nothing to reverse, none of 2 heated runs falls"),
         ([cooled(run(20.0, 1150), 1140, 1.2), cooled(run(20.0, 1150), np.nan, 0.9)],
-         "1 of 2 that fell come back"),
+         "1 of 2 that fell comes back"),
     ],
 )  # fmt: skip
 def test_what_opened_closes_or_stays_open(rows, verdict):
@@ -279,7 +280,7 @@ def test_a_low_density_and_how_many_seeds_melt():
     one = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
     assert claims_on_rates.low_density(one).verdict.endswith("melting follows in 1 of them")
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
-    assert "8 of 10 seeds (1 without one, 1 cannot tell)" in mixed.verdict
+    assert "8 of 10 seeds (1 without one, 1 cannot tell)" in mixed.here
     for rows, verdict in (
         ([], "cannot tell, since no seed would"), (SLOW[:1], "cannot tell from a single run"),
         ([*seeds(20.0, None, None), *large(20.0, None, None)], "no low-density state, though"),
@@ -326,7 +327,7 @@ def test_a_run_that_was_not_in_equilibrium_enters_no_verdict():
     fast = seeds(400.0, None, None, unsettled="density: it swings")
     said = claims_on_rates.slow_heating(table(*SLOW, *fast), larger(*SLOW))
     assert said.verdict.startswith("cannot tell, since the fastest rate")
-    assert said.here.startswith("2 of 10 runs were not in equilibrium before their ramp")
+    assert "Of 10 runs 2 were not in equilibrium before their ramp" in said.here
     assert said.numbers[-1].here.startswith("agrees in kind")  # what it would be with them
 
 

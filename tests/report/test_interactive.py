@@ -43,6 +43,25 @@ def test_lines_have_a_colour_for_the_first_and_dashes_for_the_second():
     assert len(shown.table) == len(TABLE) and "enthalpy_eV" not in shown.table
 
 
+def test_of_many_lines_the_legend_names_the_colours_and_a_button_leaves_the_pale_ones_out():
+    seeds = [TABLE.assign(seed=f"seed {k}") for k in range(9)]
+    table = pd.concat([*seeds, TABLE.assign(seed="mean")])
+    table = table.groupby(["rate", "seed", "temperature_K"], as_index=False).mean()
+    pale = [(rate, f"seed {k}") for rate in table["rate"].unique() for k in range(9)]
+    shown = interactive.lines(
+        table, "temperature_K", "density_g_cm3", by=["rate", "seed"], behind=pale
+    )
+    figure = drawn(shown)
+    named = [line.name for line in figure.data if line.showlegend]
+    assert named == ["20 K/ps", "4 K/ps"] and len(figure.data) == 20
+    assert {line.line.dash for line in figure.data} == {"solid"}
+    assert "20 K/ps, seed 3" in figure.data[4].hovertemplate
+    assert figure.layout.legend.groupclick == "togglegroup"
+    fewer = figure.layout.updatemenus[0].buttons[1].args[0]["visible"]
+    kept = [line for line, stays in zip(figure.data, fewer, strict=True) if stays]
+    assert [line.line.width for line in kept] == [3, 3]
+
+
 def test_a_button_changes_the_quantity_and_hides_the_level_of_the_other():
     figure = drawn(
         interactive.lines(

@@ -193,7 +193,7 @@ def test_engines_are_bars_beside_the_papers_speeds():
     ax = plots_of_costs.speeds(table)
     assert [patch.get_width() for patch in ax.patches] == [4.0, 2e-4]
     assert [text.get_text() for text in ax.get_yticklabels()] == [
-        "native, 272 atoms, 1 x 1", "CP2K, 272 atoms, 2 x 1",
+        "native, 272, 1 × 1", "CP2K, 272, 2 × 1",
     ]  # fmt: skip
 
 

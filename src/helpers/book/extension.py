@@ -146,6 +146,17 @@ def _no_thebe(app, name, template, context, tree) -> None:
     ]
 
 
+def _plain_bibliography(app, name, template, context, tree) -> None:
+    """A bibliography without ARIA roles: a list of no list items, and entries of a role that is gone.
+
+    sphinxcontrib-bibtex writes the first; the second, ``doc-biblioentry``, ARIA has deprecated.
+    """
+    body = context.get("body")
+    if body:
+        body = body.replace(' role="list" class="citation-list"', ' class="citation-list"')
+        context["body"] = body.replace(' role="doc-biblioentry"', "")
+
+
 def _link_to_sources(app, name, template, context, tree) -> None:
     """Buttons lead to what the repository holds: chapters as text, and a notebook for Colab.
 
@@ -188,4 +199,5 @@ def setup(app: Sphinx) -> dict:
     app.connect("builder-inited", _index_text_only)
     app.connect("html-page-context", _no_thebe, priority=900)
     app.connect("html-page-context", _link_to_sources, priority=900)
+    app.connect("html-page-context", _plain_bibliography, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

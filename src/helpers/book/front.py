@@ -117,6 +117,58 @@ class Front:
                         yield chapter, text
 
 
+def in_short(front: Front) -> str:
+    """What came out of the paper's numbered claims, and how sure that is, in a few lines.
+
+    Of each claim the first words of the verdict and the first clause of what was seen.
+
+    Parameters
+    ----------
+    front : Front
+        The executed chapters.
+
+    Returns
+    -------
+    str
+        Markdown, as items of a list.
+
+    Raises
+    ------
+    BookError
+        No chapter states any finding on them.
+    """
+    found = sorted(_claimed(front), key=lambda one: one[1]["number"])
+    said = [
+        f"{match['what'].strip()} (claim {match['number']}): "
+        f"**{re.split(r' [(]|[;,]', match['verdict'], maxsplit=1)[0]}**; "
+        + _cell(re.split(r"; |[.;](?: |$)", match["here"] or "", maxsplit=1)[0])
+        for _, match in found
+    ]
+    decided = sum(_how_sure(match["verdict"]) == "decided" for _, match in found)
+    count = f"{decided} of {len(found)} verdicts {'are' if decided != 1 else 'is'} decided."
+    if decided < len(found):
+        count += (
+            " The others are open: our runs are too few, too short or too noisy to tell, which "
+            "says nothing against the paper."
+        )
+    return "\n".join(
+        ["- **What came out here**", *(f"  - {one}" for one in said), f"- **How sure.** {count}"]
+    )
+
+
+def _claimed(front: Front) -> list[tuple[str, re.Match]]:
+    """Chapter and text of each finding on a numbered claim of the paper."""
+    found = [
+        (chapter, match) for chapter, text in front.markdown() for match in _FINDING.finditer(text)
+    ]
+    if not found:
+        raise BookError(
+            "no chapter states a finding on a claim; a page with '% generated: findings' wants "
+            "them (helpers.report.claims)"
+        )
+    return found
+
+
 def findings(front: Front) -> str:
     """What the executed chapters conclude on the paper's numbered claims, as a table.
 
@@ -140,28 +192,15 @@ def findings(front: Front) -> str:
     """
     says = {str(k): claim for k, claim in enumerate(paper.claims(), 1)}
     rows = []
-    for chapter, text in front.markdown():
-        for match in _FINDING.finditer(text):
-            claim = says.get(match["number"])
-            theirs = claim.says if claim else match["paper"] or ""
-            place = f" ({claim.place})" if claim else ""
-            where = f"[chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)"
-            here = f"*{_cell(match['what'].strip())}:* {_cell(_short(match['here']))} ({where})"
-            rows.append(
-                f"| {match['number']} | {_cell(theirs + place)} | {here} "
-                f"| {_weighed(_cell(match['verdict']))} | {_how_sure(match['verdict'])} |"
-            )
-    if not rows:
-        raise BookError(
-            "no chapter states a finding on a claim; a page with '% generated: findings' wants "
-            "them (helpers.report.claims)"
-        )
-    decided = sum(row.endswith("| decided |") for row in rows)
-    count = f"Decided in this copy: {decided} of {len(rows)} verdicts on the paper's claims."
-    if decided < len(rows):
-        count += (
-            " The others are open: our runs are too few, too short or too noisy to tell, which "
-            "says nothing against the paper."
+    for chapter, match in _claimed(front):
+        claim = says.get(match["number"])
+        theirs = claim.says if claim else match["paper"] or ""
+        place = f" ({claim.place})" if claim else ""
+        where = f"[chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)"
+        here = f"*{_cell(match['what'].strip())}:* {_cell(_short(match['here']))} ({where})"
+        rows.append(
+            f"| {match['number']} | {_cell(theirs + place)} | {here} "
+            f"| {_weighed(_cell(match['verdict']))} | {_how_sure(match['verdict'])} |"
         )
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
     said = (
@@ -170,7 +209,7 @@ def findings(front: Front) -> str:
         'cells of different size or shape. *Open* ("cannot tell"): anything less.'
     )
     table = "\n".join([*head, *sorted(rows, key=lambda row: row[:4])])  # by number, as concluded
-    return f"{count}\n\n:::{{div}} claims\n\n{table}\n\n:::\n\n{said}"
+    return f":::{{div}} claims\n\n{table}\n\n:::\n\n{said}"
 
 
 def finding(front: Front, claim: str) -> str:
@@ -295,8 +334,9 @@ def status(front: Front) -> str:
         reused = sum(line.startswith("[reused]") for line in said)
         new = sum(line.startswith(("[made]", "[resumed]")) for line in said)
         rows.append(
-            f"| [{chapter.replace('_', ' ')}](/notebooks/{chapter}.ipynb) | {_day(when)} "
-            f"| {waiting.duration(seconds)} | {len(cells)} cells, {bad or 'no'} errors, "
+            f"| [{chapter.replace('_', ' ').lstrip('0')}](/notebooks/{chapter}.ipynb) "
+            f"| {_day(when)} | {waiting.duration(seconds)} "
+            f"| {len(cells)} cells, {bad or 'no'} errors, "
             f"{warned or 'no'} warning{'s' * (warned != 1)} | {reused} reused, {new} made | {on} |"
         )
     versions = []
@@ -408,7 +448,7 @@ def counterparts(front: Front) -> str:
             f"| {entry['paper']} | {_cell(entry['shows'])} | {ours} "
             f"| {_cell(entry.get('note', ''))} |"
         )
-    return "\n".join(["| paper | it shows | here | |", "|---|---|---|---|", *rows])
+    return "\n".join(["| paper | it shows | here | note |", "|---|---|---|---|", *rows])
 
 
 def figures(front: Front) -> str:
@@ -427,7 +467,12 @@ def figures(front: Front) -> str:
     lines = []
     for chapter, notebook in front.executed.items():
         lines += ["", f"[Chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)", ""]
-        for cell in notebook["cells"]:
+        # in the order of their numbers: the key figure stands at the top of its page
+        cells = sorted(
+            notebook["cells"],
+            key=lambda cell: page.KEY_FIGURE not in cell["metadata"].get("tags", []),
+        )
+        for cell in cells:
             if not any(page.is_figure(out) for out in cell.get("outputs", [])):
                 continue
             _, said = page.options("".join(cell["source"]))
@@ -625,6 +670,7 @@ def citation(front: Front) -> str:
 
 #: name of a line ``% generated: name`` -> what makes it; some take a word more
 MAKERS: dict[str, Callable[..., str]] = {
+    "in_short": in_short,
     "findings": findings,
     "finding": finding,
     "figure": figure,
@@ -650,7 +696,7 @@ def _pictured(front: Front, name: str, data: dict, caption: str, alt: str) -> st
         f":::{{figure}} generated/{name}.png",
         f":name: {name}",
         f":alt: {' '.join(alt.split())}",
-        ":class: zif4-still",
+        f":class: zif4-still {page.width_class(data)}".rstrip(),
         ":figclass: fig",
         "",
         caption,
@@ -716,6 +762,7 @@ def _cell(text: str) -> str:
         ("g/cm3", "g/cm³"),
     ):
         text = text.replace(plain, read)
+    text = re.sub(r"(?<=[\s(\[])-(?=\d)", "−", text)
     return re.sub(r"(?<=\d) A\b", " Å", text).strip()
 
 

@@ -49,7 +49,7 @@ _MOST_IN_SHORT = 4  # verdicts at the top of a page
 _FOUND = re.compile(r"^## What this chapter found$", re.M)
 _LONG_ROWS = 16
 _OPTION = re.compile(r"#\|\s?(.*)")
-_KEY = re.compile(r"(label|caption|alt|width):\s*(.*)")
+_KEY = re.compile(r"(label|caption|alt|width|fold):\s*(.*)")
 _LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
 _HEADING = re.compile(r"^(#{2,6}) ", re.M)
 _DRAWN = "drawn"  # of the line that leads from a cell to its figure at the top
@@ -65,6 +65,8 @@ _WHOLE = re.compile(
 )
 #: the first cell of a row, where it is a name of a word or two
 _NAME = re.compile(r"(<tr[^>]*>\s*<t[dh](?:(?! data-whole)[^>])*)>(?=\s*[^<>\s][^<>]{0,19}</t)")
+_POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-])0*(\d+)\b")  # 7e-06
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MINUS = re.compile(r"(?<=[>\s(\[])-(?=\d)")  # a hyphen that is one
 _UNIT_AT_END = re.compile(r"\((?![\d.]+(?:–| to ))([^()<>]+)\)(?=\s*</t[hd]>)")  # no limits
 
@@ -238,7 +240,7 @@ def options(source: str) -> tuple[str, dict[str, str]]:
     code : str
         The text without these lines.
     options : dict of str to str
-        What they say: ``label``, ``caption``, ``alt`` and ``width``, as far as given.
+        What they say: ``label``, ``caption``, ``alt``, ``width`` and ``fold``, as far as given.
 
     Raises
     ------
@@ -252,7 +254,8 @@ def options(source: str) -> tuple[str, dict[str, str]]:
             key = found[1]
             options[key] = found[2]
         elif not goes_on:
-            raise Unfit(f"`{lines[0]}` is none of #| label:, #| caption:, #| alt:, #| width:")
+            known = "#| label:, #| caption:, #| alt:, #| width:, #| fold:"
+            raise Unfit(f"`{lines[0]}` is none of {known}")
         else:
             options[key] += f" {text}"
         lines.pop(0)
@@ -407,7 +410,8 @@ def _shown(
     outputs = [out for out in cell["outputs"] if not _is_nothing(out)]
     for out in outputs:
         if is_table(out):
-            out["data"]["text/html"] = _readable(out["data"]["text/html"])
+            fold = options.get("fold") != "no"
+            out["data"]["text/html"] = _readable(out["data"]["text/html"], fold=fold)
         if _MARKDOWN in out.get("data", {}):
             out["data"][_MARKDOWN] = _in_words("".join(out["data"][_MARKDOWN]))
     pieces: list[list[dict]] = [[]]
@@ -474,7 +478,7 @@ def _caption(cell, out, kind, options, chapter, heading, number, labels, data_fo
         settings["figure"]["caption_before"] = True
         return []
     settings["image"] = {"alt": _plain(alt)}
-    if across := _width_class(out["data"]):
+    if across := width_class(out["data"]):
         settings["image"]["classes"] = across
     if width := options.get("width") if own else None:
         settings["image"]["width"] = width
@@ -490,8 +494,19 @@ def _caption(cell, out, kind, options, chapter, heading, number, labels, data_fo
     return [_markdown(link, f"data-{label}")]
 
 
-def _width_class(data: dict) -> str:
-    """How wide a picture is, as a class by which a phone scrolls it instead of shrinking it."""
+def width_class(data: dict) -> str:
+    """How wide a picture is, as a class by which a phone scrolls it instead of shrinking it.
+
+    Parameters
+    ----------
+    data : dict
+        MIME bundle of the picture.
+
+    Returns
+    -------
+    str
+        ``wide``, ``wider`` or ``widest``; empty for a small one, and for what a script draws anew.
+    """
     if "image/png" not in data or set(data) & _LOOKED_INTO:
         return ""
     start = base64.b64decode("".join(data["image/png"])[:64])
@@ -518,12 +533,24 @@ def _in_words(text: str) -> str:
     for plain, read in ((" +- ", " ± "), ("eV/A^3", "eV/Å³"), ("eV/A", "eV/Å"), ("g/cm3", "g/cm³")):
         text = text.replace(plain, read)
     pieces = text.split("`")  # every other one is code
-    return "`".join(piece if k % 2 else _MINUS.sub("−", piece) for k, piece in enumerate(pieces))
+    words = [piece if k % 2 else _MINUS.sub("−", _powers(piece)) for k, piece in enumerate(pieces)]
+    return "`".join(words)
 
 
-def _readable(table: str | Sequence[str]) -> str:
+def _powers(text: str) -> str:
+    """Powers of ten as they are written by hand.
+
+    >>> _powers("a drift of 7.5e-06, of 2.4e+14")
+    'a drift of 7.5 · 10⁻⁶, of 2.4 · 10¹⁴'
+    """
+    return _POWER.sub(
+        lambda m: f"{m[1]} · 10{(m[2] + m[3]).lstrip('+').translate(_SUPERSCRIPT)}", text
+    )
+
+
+def _readable(table: str | Sequence[str], *, fold: bool = True) -> str:
     """A table in a frame that scrolls; units in brackets as read; folded when it is long."""
-    text = "".join(table)
+    text = _powers("".join(table))
     text = _UNIT_AT_END.sub(lambda m: f"<span data-whole>({units.pretty(m[1])})</span>", text)
     text = text.replace(" +/- ", " ± ").replace(" +- ", " ± ")
     text = re.sub(r"(?<=\d) A(?= to |\s*</th>)", " Å", text)
@@ -536,7 +563,7 @@ def _readable(table: str | Sequence[str]) -> str:
         f"{text}</div>"
     )
     rows = text.count("<tr")
-    if rows <= _LONG_ROWS:
+    if rows <= _LONG_ROWS or not fold:
         return framed
     return (
         f'<details class="long-table"><summary>Show the table ({rows - 1} rows)</summary>'

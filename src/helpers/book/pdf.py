@@ -82,6 +82,7 @@ def _printed(browser: str, folder: Path, result: Path) -> Path:
                     "--disable-gpu",
                     f"--user-data-dir={home}",
                     "--no-pdf-header-footer",
+                    "--generate-pdf-document-outline",
                     "--virtual-time-budget=120000",  # until all formulas are set
                     f"--print-to-pdf={printed}",
                     whole.as_uri(),
@@ -117,7 +118,7 @@ def one_page(folder: Path) -> str:
         HTML.
     """
     names = render.pages_of(folder)
-    parts = []
+    parts, contents = [], []
     for name in names:
         tree = BeautifulSoup((folder / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
         article = tree.select_one("article") or tree
@@ -126,6 +127,8 @@ def one_page(folder: Path) -> str:
                 element.decompose()
         for fold in article.select("details"):
             fold["open"] = ""
+        heading = html.escape((article.h1 or article).get_text().strip().removesuffix("#"))
+        contents.append(f'<li><a href="#{_anchor(name)}">{heading}</a></li>')
         for element in article.find_all(id=True):
             element["id"] = _anchor(name, str(element["id"]))
         for tag, attribute in (("img", "src"), ("a", "href")):
@@ -133,6 +136,8 @@ def one_page(folder: Path) -> str:
                 element[attribute] = _moved(str(element[attribute]), name, folder, names, tag)
         body = "".join(str(child) for child in article.children)
         parts.append(f'<section class="page" id="{_anchor(name)}">{body}</section>')
+    # behind the landing page
+    parts.insert(1, f'<nav class="page"><h1>Contents</h1><ol>{"".join(contents)}</ol></nav>')
     first = BeautifulSoup((folder / f"{names[0]}.html").read_text(encoding="utf-8"), "html.parser")
     title = html.escape((first.h1 or first).get_text().removesuffix("#"))
     scripts = [
@@ -141,13 +146,17 @@ def one_page(folder: Path) -> str:
         if "mathjax" in str(tag).lower()
     ]
     style = (
-        "@page { size: A4; margin: 18mm 16mm; } html { font-size: 10.5pt; }"
+        "@page { size: A4; margin: 18mm 16mm; @bottom-center { content: counter(page); } }"
+        " html { font-size: 10.5pt; } nav.page { break-before: page; } nav li { margin: 0.3em 0; }"
         " body { font-family: sans-serif; line-height: 1.4; }"
         " section.page { break-before: page; } section.page:first-of-type { break-before: auto; }"
         " img, svg { max-width: 100%; height: auto; } figure, tr { break-inside: avoid; }"
         " table { border-collapse: collapse; font-size: 80%; }"
         " td, th { text-align: left; vertical-align: top; padding: 0.15em 0.6em 0.15em 0;"
-        " border-top: 0.5pt solid #bbb; overflow-wrap: anywhere; }"
+        " border-top: 0.5pt solid #bbb; } td code { overflow-wrap: anywhere; }"
+        " table:has(tr > :nth-child(8)) { font-size: 66%; }"
+        " .admonition { border: 0.5pt solid #bbb; padding: 0 0.8em; margin: 1em 0; }"
+        " .admonition-title { font-weight: bold; }"
         " pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f4f4f4;"
         " padding: 0.5em; font-size: 80%; } figcaption { font-size: 92%; margin: 0.4em 0 1em; }"
         " .caption-number { font-weight: bold; } summary { display: none; }"

@@ -34,9 +34,9 @@ def nearest(fits: pd.DataFrame) -> Finding:
     """
     asis, stretched = (fits.loc[fits[which].idxmin()] for which in ("Rw", "Rw stretched"))
     names = [_with_ties(fits, which) for which in ("Rw", "Rw stretched")]
-    verdict = names[0]
-    if names[0] != names[1]:
-        verdict = f"{names[0]} as it is, {names[1]} once distances are stretched"
+    verdict = _or(names[0])
+    if set(names[0]) != set(names[1]):
+        verdict = f"{_or(names[0])} as it is, {_or(names[1])} once distances are stretched"
     return Finding(
         "Nearest to the measured glass",
         verdict,
@@ -51,7 +51,13 @@ def nearest(fits: pd.DataFrame) -> Finding:
     )
 
 
-def _with_ties(fits: pd.DataFrame, which: str) -> str:
+def _or(names: list[str]) -> str:
+    """``A``, or ``cannot tell, A, B or C``."""
+    *most, last = names
+    return f"cannot tell, {', '.join(most)} or {last}" if most else last
+
+
+def _with_ties(fits: pd.DataFrame, which: str) -> list[str]:
     """The model with the lowest R_w, and those that chance may have put behind it."""
     best = fits.loc[fits[which].idxmin()]
     several = fits[(fits["samples"] > 1) & (fits["model"] != best["model"])]
@@ -60,7 +66,7 @@ def _with_ties(fits: pd.DataFrame, which: str) -> str:
         for _, row in several.iterrows()
         if best["samples"] > 1 and not _differs(*_of(row, which), *_of(best, which))
     ]
-    return " or ".join([best["model"], *ties])
+    return [best["model"], *ties]
 
 
 def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:

@@ -207,10 +207,12 @@ def _of_settled(table: pd.DataFrame, conclude: Callable[[pd.DataFrame], Finding]
     if not out:
         return found
     every = conclude(table)
+    left_out = "was not in equilibrium before its ramp and does not count"
+    if out > 1:
+        left_out = "were not in equilibrium before their ramp and do not count"
     return replace(
         found,
-        here=f"{out} of {len(table)} runs were not in equilibrium before their ramp and do not "
-        f"count; {found.here}",
+        here=f"{found.here} Of {len(table)} runs {out} {left_out}.",
         numbers=(*found.numbers, Number(_ALL, "-", f"{every.verdict}; {every.here}")),
     )
 
@@ -226,9 +228,8 @@ def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None
     cells = of_cells.agg(tell="size", fell="count")
     enough = cells[cells["tell"] >= FEWEST_SEEDS]
     if len(enough) < FEWEST_CELLS:
-        counted = [f"{row.tell} with {_cell(row)}" for row in tables.each_row(cells)]
-        so_far = "; ".join(counted) or "none"
-        lacking = f"two seeds each of two sizes or shapes must tell, so far {so_far}"
+        one = "".join(f"only one cell ({_cell(row)}) has" for row in tables.each_row(enough))
+        lacking = f"{one or 'no cell has'} two seeds that can tell, and it takes two cells"
     elif (enough["fell"] > 0).nunique() > 1:
         counted = [
             f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
@@ -236,7 +237,14 @@ def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None
         lacking = f"the density falls in {' and in '.join(counted)}"
     else:
         return found
-    return replace(found, verdict=f"cannot tell for the crystal ({lacking}); {found.verdict}")
+    counted = [Number(f"seeds that can tell, {_cell(row)}", "-", row.tell)
+               for row in tables.each_row(cells)]  # fmt: skip
+    return replace(
+        found,
+        verdict=f"cannot tell for the crystal, since {lacking}",
+        here=f"{found.verdict}; {found.here}",
+        numbers=(*found.numbers, *counted),
+    )
 
 
 def _cell(row) -> str:
@@ -573,7 +581,8 @@ def _reversible(pairs: pd.DataFrame) -> Finding:
             + ")"
         )  # fmt: skip
     else:
-        verdict = f"{(fell & back).sum()} of {falls} that fell come back"
+        came = int((fell & back).sum())
+        verdict = f"{came} of {falls} that fell come{'s' * (came == 1)} back"
     if n < FEWEST_SEEDS:
         verdict = f"cannot tell from a single run; {verdict}"
     here = "cooled to the start the density is " + ", ".join(

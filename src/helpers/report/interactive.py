@@ -30,7 +30,7 @@ MIME = "application/vnd.plotly.v1+json"
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _MATPLOTLIB_DASHES = ("-", "--", ":", "-.", (0, (8, 3)))
 _PALE = 0.5  # opacity of a line behind the others
-_LONGEST_LEGEND = 12  # lines of a still image that its legend names one by one
+_MOST_NAMED = 12  # lines that a legend names one by one; of more it names the groups
 _MOST_POINTS = 1500  # a line; more cannot be told apart at the width of a page
 
 
@@ -103,7 +103,8 @@ def lines(
         image they are one above the other).
     by : str or sequence of str
         One or two columns; the first gives the colour, the second the dashes, and a click on the
-        title of the legend hides all of a colour.
+        title of the legend hides all of a colour. Of more than a dozen lines the legend names the
+        colours only, all are solid, and the pointer tells which is which.
     error : str, optional
         Column of standard errors of the first ``y``, in its unit.
     levels : mapping of str to float, optional
@@ -116,7 +117,8 @@ def lines(
     markers : bool
         Whether to draw points on the lines.
     behind : collection of tuple
-        Values of both columns of ``by`` whose lines are drawn thin and pale, behind the others.
+        Values of both columns of ``by`` whose lines are drawn thin and pale, behind the others; of
+        many lines a button leaves them out.
     title : str
         Title of the figure.
 
@@ -137,18 +139,21 @@ def lines(
     names = {c: _axis(c, labels) for c in (x, *ys, *by)}
     data, first = [], len(ys)
     groups = list(_groups(table, by, names))
+    many = len(by) == 2 and len(groups) > _MOST_NAMED
+    back = [_is_behind(rows, by, behind) for *_, rows in groups]
+    named = _named(groups, back, many)
     for k, column in enumerate(ys):
-        for name, head, colour, dash, rows in groups:
-            pale = _is_behind(rows, by, behind)
+        for pale, entry, (name, head, colour, dash, rows) in zip(back, named, groups, strict=True):
             line = {
                 "type": "scatter",
                 "mode": "lines+markers" if markers else "lines",
-                "name": name,
+                "name": entry or name,
+                "showlegend": bool(entry) or not by,
                 "x": _thin(rows[x]),
                 "y": _thin(rows[column]),
                 "line": {
                     "color": to_hex(colour),
-                    "dash": _DASHES[dash % len(_DASHES)],
+                    "dash": "solid" if many else _DASHES[dash % len(_DASHES)],
                     "width": 1 if pale else 2 + bool(behind),
                 },
                 "opacity": _PALE if pale else 1,
@@ -156,11 +161,15 @@ def lines(
                 "hovertemplate": f"%{{x:.4~g}}, %{{y:.4~g}}<extra>{name}</extra>",
             }
             if len(by) == 2:
-                line |= {"legendgroup": head, "legendgrouptitle": {"text": head}}
+                line["legendgroup"] = head
+                if not many:
+                    line["legendgrouptitle"] = {"text": head}
             if error and k == 0:
                 line["error_y"] = {"array": _thin(rows[error]), "thickness": 1, "width": 2}
             data.append(line)
     layout = _layout(style.label(*names[x]), style.label(*names[ys[0]]), title)
+    if many:
+        layout["legend"]["groupclick"] = "togglegroup"
     layout["shapes"] = [
         {
             "type": "rect", "xref": "x", "yref": "paper", "x0": low, "x1": high, "y0": 0, "y1": 1,
@@ -197,9 +206,18 @@ def lines(
                 ]
             )
         ]
-    pale = [_is_behind(rows, by, behind) for *_, rows in groups]
+    elif many and any(back):
+        front = [not pale for pale in back] + [True] * len(levels or {})
+        layout["updatemenus"] = [
+            _buttons(
+                [
+                    ("all lines", [{"visible": [True] * len(front)}]),
+                    ("without the pale ones", [{"visible": front}]),
+                ]
+            )
+        ]
     still = _still_lines(
-        groups, x, ys, error, names, levels or {}, bands or {}, markers, title, pale
+        groups, x, ys, error, names, levels or {}, bands or {}, markers, title, back, named
     )
     kept = list(dict.fromkeys([*by, x, *ys, *_several(error)]))
     return Interactive({"data": data, "layout": layout}, still, table[kept])
@@ -365,26 +383,31 @@ def _is_behind(rows: pd.DataFrame, by: list[str], behind: Collection[tuple]) -> 
     return bool(behind) and tuple(rows[by].iloc[0]) in behind
 
 
-def _still_lines(groups, x, ys, error, names, levels, bands, markers, title, pale) -> Figure:
+def _named(groups: list[tuple], back: list[bool], many: bool) -> list[str]:
+    """What the legend says of each line; nothing of a line of many but the first in front."""
+    if not many:
+        return [name for name, *_ in groups]
+    firsts = {head: k for k, (_, head, *_) in reversed(list(enumerate(groups)))}
+    firsts |= {head: k for k, (_, head, *_) in reversed(list(enumerate(groups))) if not back[k]}
+    return [head if firsts[head] == k else "" for k, (_, head, *_) in enumerate(groups)]
+
+
+def _still_lines(groups, x, ys, error, names, levels, bands, markers, title, pale, named) -> Figure:
     """`lines` by matplotlib, one panel a y."""
     figure, panels = style.axes(
         names[x], ("", "-"), nrows=len(ys), width=7, height=3.6 if len(ys) == 1 else 2.6,
         squeeze=False, sharex=True,
     )  # fmt: skip
-    crowded = len(groups) > _LONGEST_LEGEND  # then only the colours are named
     for k, (ax, column) in enumerate(zip(panels.flat, ys, strict=True)):
         ax.set_ylabel(style.label(*names[column]))
-        told: set[str] = set()
-        for (name, head, colour, dash, rows), thin in zip(groups, pale, strict=True):
-            if crowded:
-                name = "" if head in told else head
-                told.add(head)
+        for (name, _, colour, dash, rows), thin, entry in zip(groups, pale, named, strict=True):
+            dash = dash if entry == name else 0  # a legend of groups tells no dashes
             line = {
                 "color": colour,
                 "linestyle": _MATPLOTLIB_DASHES[dash % len(_MATPLOTLIB_DASHES)],
                 "linewidth": 0.8 if thin else 1.4 + 0.8 * any(pale),
                 "alpha": _PALE if thin else 1,
-                "label": name or None,
+                "label": entry or None,
                 "marker": "o" if markers else "",
                 "markersize": 4,
             }
@@ -401,8 +424,7 @@ def _still_lines(groups, x, ys, error, names, levels, bands, markers, title, pal
             for name, level in levels.items():
                 ax.axhline(level, color="#888888", linestyle="--", linewidth=1, label=name)
     if any(name for name, *_ in groups) or levels:
-        handles, _ = panels.flat[0].get_legend_handles_labels()
-        many = len(handles) > 6
+        many = len([entry for entry in named if entry]) + len(levels) > 6
         panels.flat[0].legend(
             fontsize=8, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if many else {})
         )

@@ -27,7 +27,7 @@ def speeds(table: pd.DataFrame) -> Axes:
         the panel.
     """
     _, ax = style.axes(("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(table) + 1)
-    names = [f"{row.engine}, {row.atoms} atoms, {row.ranks} x {row.threads}"
+    names = [f"{row.engine}, {row.atoms}, {row.ranks} × {row.threads}"
              for row in tables.each_row(table)]  # fmt: skip
     ax.barh(names, table["ns_per_day"], color=style.SERIES_COLOURS[0])
     for key, (line, name) in _LINES.items():

@@ -312,7 +312,7 @@ def event_rates(table: pd.DataFrame, laws: Mapping[str, Any]) -> Axes:
             capsize=2,
             label=name if seen.any() else None,
         )
-        ax.plot(
+        ax.plot(  # in the legend where there is one
             x[~seen],
             high[~seen],
             marker="v",
@@ -320,7 +320,7 @@ def event_rates(table: pd.DataFrame, laws: Mapping[str, Any]) -> Axes:
             color=colour,
             markersize=9 if name == "break" else 5,
             markerfacecolor="none",
-            label=f"{name}: none seen, at most",
+            label=None if seen.all() else f"{name}: none seen, at most",
         )
         if name in laws:
             line = np.linspace(x.min(), x.max(), 50)

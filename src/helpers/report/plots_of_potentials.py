@@ -102,7 +102,7 @@ def parity(
     ax.text(
         0.04,
         0.96,
-        f"RMSE {rmse:.3g} {units.pretty(unit)}\n{reference.size} points",
+        f"RMSE {rmse:.3g}\n{units.pretty(unit)}\n{reference.size} points",
         transform=ax.transAxes,
         va="top",
     )

@@ -272,6 +272,8 @@ def down_and_up(tables: Mapping[str, pd.DataFrame]) -> Axes:
         )
     if not tables:
         ax.text(0.5, 0.5, "not computed yet", ha="center", transform=ax.transAxes)
+    else:  # above: the curves fill the panel
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     return ax
 
 

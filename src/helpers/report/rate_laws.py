@@ -171,7 +171,8 @@ def plot(laws: Mapping, table: pd.DataFrame) -> Figure:
     shown = [*theirs[:, 1], *(T for some in seeds.values() for T in some.temperature_K)]
     near.set_ylim(min(shown) - 150, max(shown) + 150)
     far.axvspan(*calorimeter, color=style.SERIES_COLOURS[2], alpha=0.5, label="calorimeter")
-    far.legend(loc="lower center", ncols=2, fontsize=8)
+    names = far.get_legend_handles_labels()
+    figure.legend(*names, loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 

@@ -114,8 +114,9 @@ def label(quantity: str, unit: str) -> str:
 def log_ticks(axis: Axis) -> None:
     """Plain numbers at the ticks of a logarithmic axis: at 1, 2 and 5 of each power of ten.
 
-    Where less than a factor of five is shown, ticks are evenly spaced. Powers of ten and their
-    multiples, as matplotlib writes them, run into each other on a small panel.
+    Over more than two powers of ten they stand at these alone, over more than four written as
+    powers. Where less than a factor of five is shown, ticks are evenly spaced. Powers of ten and
+    their multiples, as matplotlib writes them, run into each other on a small panel.
 
     Parameters
     ----------
@@ -123,9 +124,11 @@ def log_ticks(axis: Axis) -> None:
         ``ax.xaxis`` or ``ax.yaxis``, with its data drawn.
     """
     low, high = sorted(axis.get_view_interval())
-    wide = high > 5 * low
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else AutoLocator())
-    axis.set_major_formatter("{x:g}")
+    decades = np.log10(high / low)
+    subs = (1, 2, 5) if decades <= 2 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs) if high > 5 * low else AutoLocator())
+    if decades <= 4:
+        axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -179,7 +179,10 @@ def plateaus(found: Sequence[Any], flows: pd.DataFrame, energies: Activation | N
             said = "–" if one.refused or rest.empty else _diffusion(next(tables.each_row(rest)))
             row[f"D of {element} (10⁻⁴ cm²/s)"] = said
         rows.append(row | {"not used, since": one.refused or "used"})
-    return tables.headed(pd.DataFrame(rows).fillna("–"))
+    table = pd.DataFrame(rows).fillna("–")
+    if not any(one.refused for one in found):
+        table = table.drop(columns="not used, since")
+    return tables.headed(table)
 
 
 def _barrier(row: pd.Series) -> str:

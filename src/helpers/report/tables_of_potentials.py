@@ -173,8 +173,8 @@ def bias_by_sampler(bias: pd.Series, driven: Sequence[bool]) -> str:
         return ""
     return (
         f"Over the {len(groups[True])} test sets that the reference itself sampled, the bias is "
-        f"{groups[True].mean():+.1f} meV/atom on average; over the {len(groups[False])} others, "
-        f"{groups[False].mean():+.1f}."
+        f"{groups[True].mean():+z.1f} meV/atom on average; over the {len(groups[False])} others, "
+        f"{groups[False].mean():+z.1f}."
     )
 
 
@@ -339,7 +339,7 @@ def on_sets(errors: Mapping[str, Mapping[str, dict]], sets: Sequence[str]) -> Ta
                 "set": name,
                 "potential": potential,
                 "frames": found["n_frames"],
-                "energy, mean (meV/atom)": f"{found['energy_bias_meV_per_atom']:+.1f}",
+                "energy, mean (meV/atom)": f"{found['energy_bias_meV_per_atom']:+z.1f}",
                 "energy, RMS (meV/atom)": f"{found['energy_rmse_meV_per_atom']:.1f}",
                 "force, RMS (eV/Å)": f"{found['force_rmse_eV_per_A']:.3f}",
                 "trained on it": "yes" if found["role"] == "validation" else "no",

@@ -310,7 +310,7 @@ def over_falls(judged: pd.DataFrame, set_name: str, runs: pd.DataFrame) -> str:
         shift = bias_between(judged, float(row.Tf_K), float(row.fallen_K))
         if np.isfinite(shift):  # else no frame lies below, or none beyond
             said.append(
-                f"{row.name}: from below $T_\\mathrm{{f}}$ to beyond the fall "
+                f"{row.name}: from below the transition temperature to beyond the fall "
                 f"the bias changes by {shift:+.1f} meV/atom."
             )
     if len(said) == 1:
