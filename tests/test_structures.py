@@ -5,6 +5,7 @@ import tracemalloc
 import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.geometry import get_distances
 from ase.neighborlist import neighbor_list
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from helpers import paths, structures
 from helpers.errors import UserError
+from helpers.frames import dataset
 
 
 def test_zif4_is_the_published_cell():
@@ -172,6 +174,60 @@ def test_a_huge_cell_takes_no_memory(tmp_path):
         structures.read(tmp_path / "mine.extxyz")
     assert tracemalloc.get_traced_memory()[1] < 1e8
     tracemalloc.stop()
+
+
+def _cif(atoms, operations=("x,y,z",)):
+    """Without the name of a group, as programs write it that know operations alone."""
+    names = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
+    lines = ["data_mine"]
+    lines += [f"_cell_{name} {x:.6f}" for name, x in zip(names, atoms.cell.cellpar(), strict=True)]
+    lines += ["loop_", "_symmetry_equiv_pos_as_xyz", *(f"'{one}'" for one in operations)]
+    lines += ["loop_", "_atom_site_label", "_atom_site_type_symbol"]
+    lines += [f"_atom_site_fract_{x}" for x in "xyz"]
+    places = zip(atoms.symbols, atoms.get_scaled_positions(), strict=True)
+    lines += [f"{s}{i} {s} {x:.7f} {y:.7f} {z:.7f}" for i, (s, (x, y, z)) in enumerate(places)]
+    return "\n".join(lines) + "\n"
+
+
+def test_operations_of_symmetry_without_the_name_of_a_group_are_read(tmp_path):
+    sound = structures.load("Znim2-ABW")
+    (tmp_path / "all.cif").write_text(_cif(sound))
+    read = structures.read(tmp_path / "all.cif")
+    assert read.get_chemical_formula() == sound.get_chemical_formula()
+    half = sound[:34]
+    half.positions += 0.3
+    (tmp_path / "half.cif").write_text(_cif(half, ("x,y,z", "-x,-y,-z")))
+    read = structures._frames(tmp_path / "half.cif")[0]
+    assert len(read) == 68
+    np.testing.assert_allclose(read.get_scaled_positions().sum(axis=0) % 1, 0, atol=1e-5)
+
+
+def test_names_of_atoms_in_gromacs_are_their_elements(tmp_path):
+    """ASE takes ZN1 for nitrogen."""
+    sound = structures.load("Znim2-ABW")
+    ase.io.write(tmp_path / "mine.gro", sound)
+    head, *rows = (tmp_path / "mine.gro").read_text().splitlines()
+    rows[1:-1] = [row[:10] + f"{row[10:15].strip().upper()}{i % 9}".rjust(5) + row[15:]
+                  for i, row in enumerate(rows[1:-1])]  # fmt: skip
+    (tmp_path / "mine.gro").write_text("\n".join([head, *rows]) + "\n")
+    read = structures.read(tmp_path / "mine.gro")
+    assert read.get_chemical_formula() == sound.get_chemical_formula()
+
+
+def test_parts_of_a_crystal_are_refused_and_hot_frames_are_not(tmp_path):
+    sound = structures.load("Znim2-ABW")
+    first = int(np.flatnonzero(sound.symbols == "H")[0])
+    for atoms, message in (
+        (sound[np.arange(68) != first], "two neighbours at an angle and no H, 1 H are missing"),
+        (Atoms("CNHZn", [[0, 0, 0], [1.16, 0, 0], [-1.07, 0, 0], [5, 5, 5]], cell=[9, 9, 9],
+               pbc=True), "Zn has 0.0 N around it instead of 4: .*asymmetric unit"),
+    ):  # fmt: skip
+        ase.io.write(tmp_path / "mine.extxyz", atoms)
+        with pytest.raises(ValueError, match=message):
+            structures.read(tmp_path / "mine.extxyz")
+    for name in ("melts_test", "nvt_2500"):
+        for atoms in structures.images(dataset.load(name).sub_system(np.arange(0, 12, 4))):
+            structures._refuse_parts(atoms, name)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import os
 import shutil
@@ -34,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0 when done, 1 with one line for each problem, 130 when interrupted.
     """
     processes.end_with_leader()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal of ASCII shows ? for what it lacks
+            stream.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     for line in settings.misspelt():
         print(line, file=sys.stderr)

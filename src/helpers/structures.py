@@ -10,6 +10,7 @@ composition, small enough for tests. ``data/structures/provenance.json`` gives t
 from __future__ import annotations
 
 import functools
+import io
 import re
 import warnings
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import make_supercell
 from ase.data import atomic_numbers, covalent_radii
+from ase.spacegroup.spacegroup import SpacegroupValueError
 
 from helpers import paths, units
 from helpers.errors import NotThere, Unfit, UserError, nearest
@@ -36,6 +38,9 @@ _OVERLAP = 0.5
 _LOOSE = 0.05  # share of H
 _NEAR_IN_BOHR = 2.6  # C-H of 1.1 A, written as 2.1 bohr, is nearer than that
 _LONGEST_BOND_OF_H = 1.6  # A, to anything but a metal, in hot frames too
+_ZN_N_A, _FEWEST_N = 2.6, 2.0  # melts have 3 to 4
+_C_N_A, _C_ZN_A = 1.9, 2.4  # A, longest bonds of C
+_BENT = -0.87  # cosine of 150 degrees; sp carbon is straight
 _LABEL = re.compile(r"\d*([A-Za-z]{1,2})(?:[\d_+\-.*'()].*)?")
 
 
@@ -210,7 +215,7 @@ def read(path: Path | str) -> Atoms:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            frames = list(ase.io.iread(path, index=":"))
+            frames = _frames(path)
     except KeyError as error:  # its table of elements
         raise Unfit(
             f"{name} has atoms called {error}, no element that ASE knows; write the element's "
@@ -236,6 +241,7 @@ def read(path: Path | str) -> Atoms:
     if len(frames) > 1:
         note(f"[taken] {name}: the last of {len(frames)} frames")
     _refuse_unfit(atoms, name)
+    _refuse_parts(atoms, name)
     usual = atoms.copy()
     usual.set_masses("defaults")
     own = ~np.isclose(atoms.get_masses(), usual.get_masses(), rtol=0.01)
@@ -251,6 +257,26 @@ def read(path: Path | str) -> Atoms:
         usual.set_cell(usual.cell.array[[0, 2, 1]])  # the same lattice; programs want it so
         note(f"[turned] {name}: left-handed cell, its last two vectors are swapped")
     return usual
+
+
+def _frames(path: Path) -> list[Atoms]:
+    """What ASE reads, and what it does not: operations of symmetry whose group has no name.
+
+    Of .gro it takes ``ZN1`` for nitrogen.
+    """
+    try:
+        frames = list(ase.io.iread(path, index=":"))
+    except SpacegroupValueError:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if not re.search(r"(?m)^\s*_(symmetry_equiv_pos_as|space_group_symop_operation)_xyz", text):
+            raise
+        # under this number ASE takes the operations that the file lists
+        numbered = re.sub(r"(?m)^(data_\S*)", r"\1\n_symmetry_Int_Tables_number 1", text)
+        frames = list(ase.io.iread(io.BytesIO(numbered.encode()), index=":", format="cif"))
+    for atoms in frames:
+        if (labels := atoms.arrays.get("atomtypes")) is not None:
+            atoms.symbols = elements(labels)
+    return frames
 
 
 @functools.cache
@@ -299,21 +325,12 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
         )
     if (atoms.numbers == 0).any():
         raise Unfit(f"{name} has atoms without an element (X); write the symbol of each atom")
-    from ase.neighborlist import primitive_neighbor_list
-
-    def pairs(what: str, cutoff):
-        """Of ASE, in no more bins than atoms: those of a huge cell would fill the memory."""
-        return primitive_neighbor_list(
-            what, atoms.pbc, atoms.cell.array, atoms.positions, cutoff, atoms.numbers,
-            max_nbins=max(len(atoms), 8),
-        )  # fmt: skip
-
     reach = {
         (a, b): _OVERLAP * (covalent_radii[a] + covalent_radii[b])
         for a in set(atoms.numbers.tolist())
         for b in set(atoms.numbers.tolist())
     }
-    i, j, d = pairs("ijd", reach)
+    i, j, d = _pairs(atoms, "ijd", reach)
     if len(i):
         k = int(d.argmin())
         raise Unfit(
@@ -322,15 +339,56 @@ def _refuse_unfit(atoms: Atoms, name: str) -> None:
             f"unit of the cell"
         )
     hydrogen = np.flatnonzero(atoms.symbols == "H")
-    bound = pairs("i", _LONGEST_BOND_OF_H)
+    bound = _pairs(atoms, "i", _LONGEST_BOND_OF_H)
     alone = np.setdiff1d(hydrogen, bound)
     # where no H is near anything, not even in bohr, there are no molecules that could be cut
-    molecules = np.isin(hydrogen, pairs("i", _NEAR_IN_BOHR)).any()
+    molecules = np.isin(hydrogen, _pairs(atoms, "i", _NEAR_IN_BOHR)).any()
     if molecules and len(alone) > _LOOSE * len(hydrogen):  # fewer: an atom is missing, the run says
         raise Unfit(
             f"{name}: {len(alone)} of {len(hydrogen)} H have no atom within "
             f"{_LONGEST_BOND_OF_H:g} A (H {alone[0]}): the cell is not that of the atoms, or both "
             f"are not in A; mend it"
+        )
+
+
+def _pairs(atoms: Atoms, what: str, cutoff):
+    """Of ASE, in no more bins than atoms: those of a huge cell would fill the memory."""
+    from ase.neighborlist import primitive_neighbor_list
+
+    return primitive_neighbor_list(
+        what, atoms.pbc, atoms.cell.array, atoms.positions, cutoff, atoms.numbers,
+        max_nbins=max(len(atoms), 8),
+    )  # fmt: skip
+
+
+def _refuse_parts(atoms: Atoms, name: str) -> None:
+    """Refuse what X-rays did not find, and the asymmetric unit of a crystal for its cell."""
+    symbols = np.array(atoms.symbols)
+    i, j, distance, arm = _pairs(atoms, "ijdD", max(_ZN_N_A, _C_ZN_A))
+    zinc = symbols == "Zn"
+    if zinc.any() and (symbols == "N").any():
+        bound = (zinc[i] & (symbols[j] == "N") & (distance < _ZN_N_A)).sum() / zinc.sum()
+        if bound < _FEWEST_N:
+            raise Unfit(
+                f"{name}: Zn has {bound:.1f} N around it instead of 4: the file holds a part of "
+                f"the crystal (its asymmetric unit, without the operations of symmetry), or its "
+                f"cell is not that of the atoms; write all atoms of the cell"
+            )
+    reach = np.select([symbols == "H", zinc], [_LONGEST_BOND_OF_H, _C_ZN_A], _C_N_A)
+    near = (symbols[i] == "C") & (distance < reach[j])
+    i, j, arm = i[near], j[near], arm[near] / distance[near, None]
+    hydrogen = symbols == "H"
+    bare = []
+    for c in np.flatnonzero(np.bincount(i, minlength=len(symbols)) == 2):
+        one, other = arm[i == c]
+        if one @ other > _BENT and not hydrogen[j[i == c]].any():
+            bare.append(c)
+    # in hot frames an H was torn off, or went to another C
+    free = hydrogen.sum() - len(np.unique(i[hydrogen[j]]))
+    if len(bare) > free:
+        raise Unfit(
+            f"{name}: C {bare[0]} has two neighbours at an angle and no H, "
+            f"{len(bare) - free} H are missing (X-rays do not find all); complete the molecules"
         )
 
 

@@ -13,6 +13,7 @@ from helpers.errors import UserError
     ({"ensemble": ["split-block", "ensemble-9"]}, "no potential 'ensemble-9'"),
     ({"named_runs": ["atp-3Kps"]}, "no run 'atp-3Kps'"),
     ({"volume_runs": ["volumes", "volume"]}, "no run 'volume'"),
+    ({"structure": "zif-4"}, "no structure 'zif-4' .*did you mean 'ZIF-4'"),
     ({"own_file": "nowhere/OUTCAR"}, "own_file: there is no file 'nowhere/OUTCAR'"),
 ])  # fmt: skip
 def test_what_is_not_there_is_refused(values, said):
@@ -24,6 +25,7 @@ def test_what_is_there_or_will_be_is_not():
     names.refuse_unknown({
         "sets": ["abw"], "potential": "mine", "live_name": "mine", "live_start": "atp",
         "test_potential": "", "named_runs": ["atp-100Kps"], "own_file": "", "seed": 3,
+        "structure": "Znim2-ABW",
         "volume_runs": ["volumes"],
     })  # fmt: skip
 

@@ -335,6 +335,15 @@ def test_columns_that_are_not_told_are_refused(some, tmp_path, old, new, message
         formats.import_labelled(tmp_path / "x.extxyz")
 
 
+@pytest.mark.parametrize("form", ['"_JSON [[{}, {}, {}], [{}, {}, {}], [{}, {}, {}]]"',
+                                  "[[{}, {}, {}], [{}, {}, {}], [{}, {}, {}]]"])  # fmt: skip
+def test_nested_numbers_are_read(some, right, tmp_path, form):
+    nested = re.sub('stress="([^"]*)"', lambda m: "stress=" + form.format(*m[1].split()),
+                    written(some))  # fmt: skip
+    (tmp_path / "x.extxyz").write_text(nested)
+    assert_same(formats.import_labelled(tmp_path / "x.extxyz"), right)
+
+
 def test_short_names_of_units_and_exponents_of_fortran_are_read(some, right, tmp_path):
     text = written(some, info="E_unit=Ry f_units=meV/Ang formula_units=4 charge_unit=e",
                    scale=(ENERGY["Ry"], FORCE["meV/Ang"], 1))  # fmt: skip

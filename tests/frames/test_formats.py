@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from helpers import structures
 from helpers.errors import UserError
-from helpers.frames import checks, dataset, formats, laws
+from helpers.frames import checks, dataset, formats, importing, laws
 
 HARTREE, BOHR = 27.211386, 0.529177
 
@@ -242,6 +242,9 @@ def test_the_stress_of_cp2k_is_read_in_the_unit_that_it_names(tmp_path, unit, pe
     (lambda text: text + text, "holds 2 steps, .*--format cp2k/md"),
     (lambda text: text.replace("STRESS|", ""), "holds no virial; .*STRESS_TENSOR ANALYTICAL"),
     (lambda text: text.replace("ATOMIC COORDINATES", ""), "no coordinates; .*PRINT_LEVEL MEDIUM"),
+    (lambda text: text.replace("  XYZ\n", "   XY\n"), "periodic along XY only.*PERIODIC XYZ"),
+    (lambda text: text.replace("-5.85115539384E-02", "5.0", 1), "a stress is not symmetric"),
+    (lambda text: text.replace("FORCES in [a.u.]", "FORCES in [N]"), "'N' is no unit of force"),
     (lambda text: text.replace(" 0.720000 ", " ******** "), "a line that is not as CP2K writes it"),
 ])  # fmt: skip
 def test_an_unfit_output_of_cp2k_is_refused_with_the_remedy(tmp_path, change, message):
@@ -282,6 +285,9 @@ def test_frames_without_periodicity_or_elements_in_deepmd_npy_are_refused(images
     system = formats.import_labelled(extxyz)
     system.to("deepmd/npy", tmp_path / "mine")
     assert len(formats.import_labelled(tmp_path / "mine", "deepmd/npy")) == len(system)
+    system.to("deepmd/raw", tmp_path / "raw")
+    for name, fmt in (("mine", "deepmd/npy"), ("raw", "deepmd/raw")):
+        assert importing.labelled_files(tmp_path / name) == [(tmp_path / name, fmt)]
     (tmp_path / "mine" / "nopbc").write_text("")
     with pytest.raises(dataset.BadFrames, match="says that it is not periodic"):
         formats.import_labelled(tmp_path / "mine", "deepmd/npy")

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import re
 
 import numpy as np
 import pytest
@@ -118,18 +119,29 @@ def test_few_forces_are_refused_with_their_reason(images, tmp_path):
         formats.import_labelled(tmp_path / "OUTCAR")
 
 
+def test_steps_of_a_learned_force_field_in_a_vasprun_are_refused(images, tmp_path):
+    vasp_writer.vasprun(images, tmp_path / "vasprun.xml")
+    first, *steps = (tmp_path / "vasprun.xml").read_text().split("<calculation>")
+    steps[2:5] = [re.sub("<scstep>.*</scstep>", "", step, flags=re.S) for step in steps[2:5]]
+    (tmp_path / "vasprun.xml").write_text("<calculation>".join([first, *steps]))
+    with pytest.raises(dataset.BadFrames, match="3 of 6 steps have no electrons; import its OUT"):
+        formats.import_labelled(tmp_path / "vasprun.xml")
+
+
 def test_runs_in_one_folder_are_all_found_and_scripts_passed_over(images, tmp_path):
     vasp_writer.outcar(images[:3], tmp_path / "OUTCAR_300K")
     vasp_writer.vasprun(images[3:], tmp_path / "vasprun_600K.xml")
     vasp_writer.outcar(images[3:], tmp_path / "OUTCAR_600K")
     (tmp_path / "outcar2xyz.sh").write_text("#!/bin/sh\n")
     (tmp_path / "OUTCAR.md5").write_text("0 OUTCAR\n")
+    (tmp_path / "slurm-1.out").write_text(" vasp.6.4.2 20Jul23 complex\n running on 4 cores\n")
     passed_over = []
     found = importing.labelled_files(tmp_path, None, passed_over)
     assert [(file.name, fmt) for file, fmt in found] == [
         ("OUTCAR_300K", "vasp/outcar"), ("vasprun_600K.xml", "vasp/xml")]  # fmt: skip
     assert {entry["file"]: entry["why"] for entry in passed_over} == {
         "OUTCAR.md5": "no known format", "outcar2xyz.sh": "no known format",
+        "slurm-1.out": "no known format",
         "OUTCAR_600K": "vasprun_600K.xml beside it is of the same run and has more digits",
     }  # fmt: skip
 

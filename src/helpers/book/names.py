@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from helpers import paths, provenance
+from helpers import paths, provenance, structures
 from helpers.errors import NotThere
 
 SETS = ("sets", "live_sets", "reference_sets")
@@ -19,6 +19,7 @@ GROUPS = (  # of runs, or runs
     "larger_runs", "pressure_runs", "earlier_runs", "plateau_runs", "volume_runs",
 )  # fmt: skip
 FILES = ("own_file",)
+STRUCTURES = ("structure",)
 
 
 def refuse_unknown(values: Mapping) -> None:
@@ -33,6 +34,10 @@ def refuse_unknown(values: Mapping) -> None:
     ------
     NotThere
         There is no such set, potential, run or file; the message names the nearest one.
+    UnknownStructure
+        There is no such cell or file.
+    Unfit
+        The file of a structure holds none that can be heated.
     """
     from helpers.frames import dataset
     from helpers.potentials import store
@@ -49,5 +54,7 @@ def refuse_unknown(values: Mapping) -> None:
                 catalogue.run_recipe(one)
             elif name in GROUPS and one:
                 list(map(catalogue.run_recipe, catalogue.spelt_out([one])))
+            elif name in STRUCTURES:
+                structures.load(str(paths.ROOT / one) if (paths.ROOT / one).is_file() else one)
             elif name in FILES and one and not (paths.ROOT / Path(one)).exists():
                 raise NotThere(f"{name}: there is no file {one!r}; name it from {paths.ROOT}")

@@ -46,6 +46,12 @@ def _turned(values) -> None:
     values[8] *= -1
 
 
+def _other_zinc(data) -> None:
+    zinc = np.flatnonzero(data["atom_types"] == 3)
+    data["forces"] = data["forces"].copy()
+    data["forces"][:, zinc] = data["forces"][:, np.roll(zinc, 1)]
+
+
 def _hydrogens_meet(data) -> None:
     data["coords"] = data["coords"].copy()
     two = np.flatnonzero(data["atom_types"] == 1)[:2]
@@ -90,6 +96,8 @@ FRAMES: dict[str, Callable] = {
     "forces in hartree/bohr": _scaled("forces", 1 / 51.422),
     "forces of the other sign in one frame": _first("forces", _turned),
     "stress of the other sign in one frame": _first("virials", _turned),
+    "stress of another unit in one frame": _first("virials", lambda x: x.__setitem__(8, x[8] / 27)),
+    "forces of Zn in another order than their atoms": _other_zinc,
     "energies of two codes": _half_up,
 }
 

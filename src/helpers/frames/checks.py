@@ -259,7 +259,8 @@ def objections(
 
 
 def _wrong_stoichiometry(system: dpdata.LabeledSystem, wanted) -> str:
-    counts = {e: n for e, n in zip(system["atom_names"], system["atom_numbs"], strict=True) if n}
+    numbers = map(int, system["atom_numbs"])
+    counts = {e: n for e, n in zip(system["atom_names"], numbers, strict=True) if n}
     remedy = "check the file, or say stoichiometry='any' (zif4 import --stoichiometry any)"
     if wanted == "any":
         return ""
@@ -328,6 +329,7 @@ _CH_EV_PER_A2 = (20, 55)  # sets shipped here: 29 to 39; a factor of two is out 
 _SLOPE = (0.7, 1.4)  # of the virial, by three errors; sets shipped here: 0.8 to 1.1
 _SWING_EV = 0.7  # from which on the virial has to go with the forces; molecules at 300 K have 1
 _MOST_SWING_EV = 5.0  # of a virial of cooler ones, mostly the framework's; molecules at 2500 K: 4
+_SLOPE_OF_ONE = (0.15, 6.0)  # of a single frame, likewise: 0.3 to 2.4
 _SHORTEST_C_H_A = 1.2  # of all in a frame; the shortest C-N is longer
 
 
@@ -359,11 +361,23 @@ def _broken_laws(
             if not mixed or "swings by" in text
         ]
     yield from forces
+    if not forces:
+        yield from _foreign(system)
     if not forces:  # zeros are told apart by the heat that the forces tell
         yield from _several_zeros(system, sources)
     yield from _unbalanced(system)
     yield from virial
     yield from _lost_components(system)
+
+
+def _foreign(system) -> Iterator[tuple[str, None]]:
+    for element, share in binding.foreign_forces(system).items():
+        yield (
+            f"forces on {element} that do not go with the places of the atoms ({share:.0%} of "
+            f"their squares are left by pairs of atoms, wanted: below 20 %): they are those of "
+            f"other atoms or frames",
+            None,
+        )
 
 
 _MIXED = "not all frames have one unit and sign"
@@ -386,11 +400,18 @@ def _other_forces(system, sources: Sequence[str] | None) -> Iterator[tuple[str, 
 
 
 def _turned(system, sources: Sequence[str] | None) -> list[tuple[str, np.ndarray]]:
-    turned = binding.turned_virials(system)
+    slopes = binding.virial_slopes(system)
+    low, high = _SLOPE_OF_ONE
+    turned, scaled = slopes < 0, (slopes > high) | ((slopes > 0) & (slopes < low))
+    usual = np.median(slopes[scaled]) if scaled.any() else 1.0
     return _found(
         turned,
-        f"virials{_of(sources, turned)} of the other sign than those of the other frames, by the "
-        f"forces inside of molecules (W = -V sigma)",
+        f"virials{_of(sources, turned)} of the other sign than the forces in the frame give "
+        f"(W = -V sigma)",
+    ) + _found(
+        scaled,
+        f"virials{_of(sources, scaled)} that are {usual:.3g} times those that the forces in the "
+        f"frame give: in another unit than eV",
     )
 
 

@@ -29,7 +29,8 @@ _HEADER = "CP2K| version string:"
 _ENERGY = re.compile(rf"^ *ENERGY\| Total FORCE_EVAL.*energy.*?\s({_NUMBER})\s*$", re.M)
 # Since 2023 units of print keys may be chosen, and are named.
 _ENERGY_UNIT = re.compile(r"^ *ENERGY\| Total FORCE_EVAL.*energy \[(.+?)\]", re.M)
-_FORCE_UNIT = re.compile(r"^ *FORCES\| Atomic forces \[(.+?)\]", re.M)
+_FORCE_UNIT = re.compile(r"^ *(?:FORCES\| Atomic forces|ATOMIC FORCES in) \[(.+?)\]", re.M)
+_SYMMETRIC = 0.02  # of the largest component
 _STRESS = re.compile(
     r"^ *STRESS\|.*tensor *(?:\[(.*?)\])?.*\n.*\n *STRESS\| +x +(.*)\n *STRESS\| +y +(.*)\n"
     r" *STRESS\| +z +(.*)$", re.M
@@ -86,6 +87,7 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
     """
     name, text = paths.relative(path), files.text(path)
     _inspect(text, name)
+    _refuse_not_periodic(text, name)
     text = text[text.rfind(_HEADER) :] if _HEADER in text else text
     table = re.search(
         r"ATOMIC COORDINATES IN.*?\n\s*\n?.*Element.*\n((?:\s*\d+ .*\n)+)", text, re.I
@@ -133,10 +135,21 @@ def _inspect(text: str, name: str) -> None:
         )
 
 
+def _refuse_not_periodic(text: str, name: str) -> None:
+    for along in re.findall(r"(?m)^ *CELL\| Periodicity +(\w+) *$", text):
+        if along.upper() != "XYZ":
+            raise BadFrames(
+                f"{name} is periodic along {along} only, here all frames are in all directions; "
+                f"compute it with PERIODIC XYZ, a molecule in a box wide enough"
+            )
+
+
 def _unit(text: str, named: re.Pattern, of: str, name: str, usual: float) -> float:
     """What the unit that the output names last is in ours; ``usual`` where it names none."""
     found = named.findall(text)
-    return label_units.factor(of, found[-1], f"{name}: {of}") if found else usual
+    if not found or found[-1] == "a.u.":
+        return usual
+    return label_units.factor(of, found[-1], f"{name}: {of}")
 
 
 def _cell(text: str, name: str) -> np.ndarray:
@@ -211,7 +224,10 @@ def _tensor(found: re.Match, name: str) -> np.ndarray:
             f"{name}: the stress is in {found[1]}, known are GPa, MPa, kbar, bar, Pa; run CP2K "
             f"with STRESS_UNIT GPa"
         ) from error
-    return np.array([found[i].split()[:3] for i in (2, 3, 4)], dtype=float) * scale
+    tensor = np.array([found[i].split()[:3] for i in (2, 3, 4)], dtype=float)
+    if np.abs(tensor - tensor.T).max() > _SYMMETRIC * np.abs(tensor).max():
+        raise BadFrames(f"{name}: a stress is not symmetric, a line of it is damaged; run it again")
+    return tensor * scale
 
 
 def _system(symbols, cells, coords, energies, forces, stress) -> dpdata.LabeledSystem:
@@ -301,6 +317,7 @@ def read_md(path: Path, *, virial: bool, notes: list[str]) -> dpdata.LabeledSyst
             f"{name}: the SCF run of some steps did not converge; raise MAX_SCF and run it again, "
             f"or leave the run out (zif4 import --drop)"
         )
+    _refuse_not_periodic(text, name)
     cells = _md_cells(folder, steps, text, name)
     stress = None
     if virial:

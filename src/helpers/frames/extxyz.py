@@ -333,6 +333,7 @@ def _header(line: str, where: str) -> dict:
 def _value_of(text: str):
     """A number, several (n,), or the text as it is."""
     inner = text.strip().strip("\"'{}[]").strip()
+    inner = inner.removeprefix("_JSON").strip()  # ASE's mark of nested lists
     words = inner.replace("[", " ").replace("]", " ").replace(",", " ").split()
     try:
         numbers = [

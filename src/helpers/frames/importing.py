@@ -37,9 +37,9 @@ def labelled_files(
     """The files to import below a folder with their formats, in natural order, or the file itself.
 
     Of an OUTCAR and a vasprun.xml of one name, as many steps and one energy the latter is taken: it
-    has more digits. A folder of a molecular dynamics run of CP2K is taken as one. Files of no known
-    format are passed over. If the format has folders of its own (``cp2k/md``), the folder is handed
-    on as it is.
+    has more digits. A folder of a molecular dynamics run of CP2K, or one in DeePMD-kit's layout, is
+    taken as one. Files of no known format are passed over. If the format has folders of its own
+    (``cp2k/md``), the folder is handed on as it is.
 
     Parameters
     ----------
@@ -76,6 +76,8 @@ def labelled_files(
 def _labelled_files(source: Path, fmt: str | None, passed_over: list[dict]) -> list:
     if not source.exists():
         raise NotThere(f"{source} does not exist; name files or folders to import")
+    if fmt is None and (source / "type.raw").is_file():
+        fmt = "deepmd/npy" if any(source.glob("set.*")) else "deepmd/raw"
     if source.is_file() or fmt not in (None, *formats.FORMATS):
         return [(source, fmt or formats.guess_format(source))]
     found, runs = {}, _cp2k_runs(source) if fmt is None else []

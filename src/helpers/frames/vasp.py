@@ -43,7 +43,10 @@ def is_outcar(head: str) -> bool:
     bool
         True if it is.
     """
-    return re.match(r"\s*vasp\.\d", head) is not None
+    # what VASP prints on the screen may begin so, too, and names no POTCAR
+    return (
+        re.match(r"\s*vasp\.\d", head) is not None and re.search("POTCAR|TITEL", head) is not None
+    )
 
 
 def read(
@@ -82,7 +85,7 @@ def read(
     ------
     BadFrames
         The file is not of VASP or cut off; it holds enthalpies (PSTRESS), no stress tensor (ISIF),
-        or the forces of some steps only (NWRITE).
+        the forces of some steps only (NWRITE), or steps of a machine-learned force field.
     Unconverged
         Frames took all NELM steps and ``unconverged`` is None, or there is no converged frame.
     Unreadable
@@ -99,6 +102,7 @@ def read(
         if fmt == "vasp/xml" and "<modeling" not in text[:2000]:
             raise BadFrames(f"{name} is no vasprun.xml of VASP; name another file")
         _refuse_enthalpies(text, fmt, name)
+        _refuse_learned(text, fmt, name)
         _refuse_few_forces(text, fmt, name)
         if virial:
             _refuse_no_tensor(text, name)
@@ -231,6 +235,21 @@ def _refuse_enthalpies(text: str, fmt: str, name: str) -> None:
         raise BadFrames(
             f"{name} was made with PSTRESS = {max(pressure, key=abs):g} kB and holds enthalpies; "
             f"import the OUTCAR of the run, which holds energies"
+        )
+
+
+def _refuse_learned(text: str, fmt: str, name: str) -> None:
+    """Refuse a vasprun.xml in which steps of VASP's own potential stand among the others."""
+    if fmt != "vasp/xml":
+        return
+    steps = text.split("<calculation>")[1:]
+    learned = sum("<scstep>" not in step for step in steps)
+    on = re.search(r'name="ML_(LMLFF|FF_LMLFF)"[^>]*>\s*\.?T', text) is not None
+    if on or 0 < learned < len(steps):
+        raise BadFrames(
+            f"{name} is of a run with a machine-learned force field (ML_LMLFF), {learned} of "
+            f"{len(steps)} steps have no electrons; import its OUTCAR, which tells the two kinds "
+            f"of steps apart, or the ML_AB as extended XYZ"
         )
 
 
