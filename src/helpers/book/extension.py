@@ -147,7 +147,7 @@ def _no_thebe(app, name, template, context, tree) -> None:
 
 
 def _plain_bibliography(app, name, template, context, tree) -> None:
-    """A bibliography without ARIA roles: a list of no list items, and entries of a role that is gone.
+    """A bibliography without ARIA roles: a list of no list items, and entries of a former role.
 
     sphinxcontrib-bibtex writes the first; the second, ``doc-biblioentry``, ARIA has deprecated.
     """
