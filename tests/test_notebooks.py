@@ -36,7 +36,7 @@ def options(cell):
     """``label``, ``caption`` and ``alt`` of a cell; a ``#|`` line without a name goes on."""
     found, name = {}, ""
     for line in itertools.takewhile(lambda one: one.startswith("#|"), cell.source.splitlines()):
-        named = re.match(r"#\| (label|caption|alt): (.*)", line)
+        named = re.match(r"#\| (label|caption|alt|width|fold): (.*)", line)
         if named:
             name = named[1]
         found[name] = f"{found.get(name, '')} {named[2] if named else line[2:].strip()}".strip()
