@@ -350,8 +350,9 @@ def virial_slopes(system: dpdata.LabeledSystem) -> np.ndarray:
     .. math:: s = \frac{W : W^F}{W^F : W^F}
 
     without the traces, with W^F of `force_model.predict`: about 1, and negative for a virial of the
-    other sign, whatever the other frames have. In sets shipped here 94 % of all frames tell, single
-    ones as well as many; of 40 000 random choices of up to 12 frames none was below zero.
+    other sign, whatever the other frames have. Of 2690 shipped frames, each turned by itself, 92 %
+    were found so (of crystals near rest few), of the same frames as they are none; limits were set
+    with these frames at hand.
 
     Parameters
     ----------
