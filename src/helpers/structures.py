@@ -366,8 +366,11 @@ def _refuse_parts(atoms: Atoms, name: str) -> None:
     symbols = np.array(atoms.symbols)
     i, j, distance, arm = _pairs(atoms, "ijdD", max(_ZN_N_A, _C_ZN_A))
     zinc = symbols == "Zn"
-    if zinc.any() and (symbols == "N").any():
-        bound = (zinc[i] & (symbols[j] == "N") & (distance < _ZN_N_A)).sum() / zinc.sum()
+    # other frameworks hold Zn by O or halogens; without a C-N bond there are no ligands at all
+    ligands = ((symbols[i] == "C") & (symbols[j] == "N") & (distance < _C_N_A)).any()
+    if zinc.any() and ligands:
+        holds = ~np.isin(symbols[j], ("H", "C", "Zn")) & (distance < _ZN_N_A)
+        bound = (zinc[i] & holds).sum() / zinc.sum()
         if bound < _FEWEST_N:
             raise Unfit(
                 f"{name}: Zn has {bound:.1f} N around it instead of 4: the file holds a part of "
