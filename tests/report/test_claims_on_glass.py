@@ -36,14 +36,14 @@ def fits(*ours):
 
 def test_nearest_as_it_is_and_stretched():
     assert glass.nearest(fits()).verdict == (
-        f"crystal as it is, {PEER} once distances are stretched"
+        f"crystal as it is; {PEER} once distances are stretched"
     )
     assert glass.nearest(fits(("q25", 1, 0.2, np.nan))).verdict == "q25"
 
 
 def test_nearest_names_what_chance_may_have_put_behind():
     far = fits(("q400", 4, 0.40, 0.02), ("q100", 4, 0.39, 0.02))
-    assert glass.nearest(far).verdict == "cannot tell, q100 or q400"
+    assert glass.nearest(far).verdict == "q100 or q400 (cannot tell which)"
     apart = fits(("q400", 4, 0.40, 0.002), ("q100", 4, 0.30, 0.002))
     assert glass.nearest(apart).verdict == "q100"
 

@@ -36,7 +36,7 @@ def nearest(fits: pd.DataFrame) -> Finding:
     names = [_with_ties(fits, which) for which in ("Rw", "Rw stretched")]
     verdict = _or(names[0])
     if set(names[0]) != set(names[1]):
-        verdict = f"{_or(names[0])} as it is, {_or(names[1])} once distances are stretched"
+        verdict = f"{_or(names[0])} as it is; {_or(names[1])} once distances are stretched"
     return Finding(
         "Nearest to the measured glass",
         verdict,
@@ -52,9 +52,9 @@ def nearest(fits: pd.DataFrame) -> Finding:
 
 
 def _or(names: list[str]) -> str:
-    """``A``, or ``cannot tell, A, B or C``."""
+    """``A``, or ``A, B or C (cannot tell which)``."""
     *most, last = names
-    return f"cannot tell, {', '.join(most)} or {last}" if most else last
+    return f"{', '.join(most)} or {last} (cannot tell which)" if most else last
 
 
 def _with_ties(fits: pd.DataFrame, which: str) -> list[str]:

@@ -74,6 +74,8 @@ def draw(ax: Axes, runs, tables: Mapping, column: str, quantity: str, unit: str)
 def curves(runs, enthalpies: Mapping) -> pd.DataFrame:
     """Running means of density and enthalpy over a twentieth of each run, some 200 points of each.
 
+    Of a run that heats in segments they are the means at the temperatures that it samples.
+
     Parameters
     ----------
     runs : Runs
@@ -94,9 +96,13 @@ def curves(runs, enthalpies: Mapping) -> pd.DataFrame:
             "density_g_cm3": table["density_g_cm3"],
             "enthalpy_eV_per_atom": enthalpies[run],
         }
-        width = max(1, len(table) // 20)
-        means = {name: style.running_mean(values, width) for name, values in columns.items()}
-        means = pd.DataFrame(means).dropna().iloc[:: max(1, len(table) // 200)]
+        means = pd.DataFrame(columns)
+        if run.recipe.segment_K:  # sampled at few temperatures, each held
+            means = means.groupby("temperature_K", as_index=False).mean()
+        else:
+            width = max(1, len(table) // 20)
+            means = means.apply(style.running_mean, args=(width,)).dropna()
+            means = means.iloc[:: max(1, len(table) // 200)]
         means.insert(0, "rate_K_per_ps", run.rate)
         means.insert(1, "seed", run.seed)
         found.append(means)
