@@ -152,8 +152,9 @@ def test_the_papers_points_and_the_rate_that_fits_its_steps():
 
 def test_the_figure_shows_ours_only_where_something_fell():
     for table in (seeds(), seeds((20.0, None)), seeds(*LAW, (20.0, None))):
-        near, far = rate_laws.plot(rate_laws.fit(table), table).axes
-        labels = [text.get_text() for text in far.get_legend().get_texts()]
+        figure = rate_laws.plot(rate_laws.fit(table), table)
+        near, _ = figure.axes
+        labels = [text.get_text() for text in figure.legends[0].get_texts()]
         assert ("this book, mean, 95 %" in labels) == table["Tf_K"].notna().any()
         assert ("a seed, higher than" in labels) == table["Tf_above_K"].notna().any()
         assert near.get_xscale() == "log"
