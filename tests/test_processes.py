@@ -113,12 +113,12 @@ def test_who_has_no_home_gets_one(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     processes.at_home(tmp_path / "spare")
     assert os.environ["HOME"] == str(tmp_path) and not (tmp_path / "spare").exists()
-    for none in ("/nonexistent", str(tmp_path / "no" / "x")):
+    for none in (str(tmp_path / "none"), str(tmp_path / "no" / "x")):
         monkeypatch.setenv("HOME", none)
         processes.at_home(tmp_path / "spare")
         assert os.environ["HOME"] == str(tmp_path / "spare")
     (tmp_path / "file").write_text("")
     processes.at_home(tmp_path / "spare")
-    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
     processes.at_home(tmp_path / "file" / "spare")  # cannot be made
     assert Path(os.environ["HOME"]).is_dir()
