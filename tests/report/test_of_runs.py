@@ -14,6 +14,7 @@ from helpers import paths
 from helpers.md.run import Run, Runs
 from helpers.observables import enthalpy
 from helpers.recipes import outcomes
+from helpers.recipes import runs as by_name
 from helpers.report import plots_of_runs, rate_laws, tables_of_runs
 
 mpl.use("Agg")
@@ -148,6 +149,15 @@ def test_the_papers_points_and_the_rate_that_fits_its_steps():
     assert listed == [(1.0, 1432), (0.5, 1418), (0.2, 1352)]
     assert by_steps == [(1.0, 1432), (0.5, 1418), (0.1, 1352)]
     np.testing.assert_allclose(rate_laws.calorimeter_K_per_ps() * 6e13, [10, 20])
+
+
+def test_a_run_in_segments_has_a_point_for_each_temperature_that_it_samples():
+    run = by_name.find("DPMD-20K")
+    heat = {run: np.asarray(run.sampled["enthalpy_eV"])}
+    shown = plots_of_runs.curves(Runs([run]), heat)
+    assert shown["temperature_K"].tolist() == [500.0 + 200 * k for k in range(9)]
+    at_500 = run.sampled.loc[run.sampled["target_temperature_K"] == 500, "density_g_cm3"]
+    assert shown["density_g_cm3"][0] == pytest.approx(at_500.mean())
 
 
 def test_the_figure_shows_ours_only_where_something_fell():
