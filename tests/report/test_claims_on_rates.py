@@ -282,10 +282,19 @@ def test_a_low_density_and_how_many_seeds_melt():
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
     assert "8 of 10 seeds (1 without one, 1 cannot tell)" in mixed.here
     for rows, verdict in (
-        ([], "cannot tell, since no seed would"), (SLOW[:1], "cannot tell from a single run"),
+        ([], "cannot tell, since no seed shows a fall, nor"),
+        (SLOW[:1], "cannot tell from a single run"),
         ([*seeds(20.0, None, None), *large(20.0, None, None)], "no low-density state, though"),
     ):  # fmt: skip
         assert claims_on_rates.low_density(table(*rows)).verdict.startswith(verdict)
+
+
+def test_a_slow_descent_says_how_low_it_came():
+    """DPMD-20K: neither a fall nor the absence of one, and 1.0 g/cm3."""
+    slow = run(20.0) | {"Tf_K": np.nan, "Tf_above_K": np.nan, "lowest_density": 0.998}
+    found = claims_on_rates.low_density(table(slow))
+    assert found.verdict == "cannot tell, since no seed shows a fall, nor that there is none"
+    assert found.here.endswith("no fall by the rule; the lowest density is 0.998 g/cm³.")
 
 
 def at(breaks, exchanges=None):

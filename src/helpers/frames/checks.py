@@ -374,8 +374,8 @@ def _foreign(system) -> Iterator[tuple[str, None]]:
     for element, share in binding.foreign_forces(system).items():
         yield (
             f"forces on {element} that do not go with the places of the atoms ({share:.0%} of "
-            f"their squares are left by pairs of atoms, wanted: below 20 %): they are those of "
-            f"other atoms or frames",
+            f"their squares are left by pairs of atoms, of sound frames below 20 %): they are "
+            f"those of other atoms or frames",
             None,
         )
 

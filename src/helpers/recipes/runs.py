@@ -143,13 +143,16 @@ def not_made(plans: Iterable[HeatingRun]) -> str:
     str
         A sentence; empty if all are there.
     """
+    lacking = [plan for plan in plans if heating.find(plan) is None]
+    if not lacking:
+        return ""
     known = {catalogue.run_recipe(name): name for name in catalogue.run_names()}
-    lacking = []
-    for plan in plans:
-        if heating.find(plan) is None:
-            named = known.get(plan)
-            lacking.append(f"{named} (`make run RUN={named}`)" if named else plan.name)
-    return f"Not made yet, and missing here: {', '.join(lacking)}." if lacking else ""
+    names = [known.get(plan, "") for plan in lacking]
+    said = [
+        f"{name} (`make run RUN={name}`)" if name else plan.name
+        for name, plan in zip(names, lacking, strict=True)
+    ]
+    return f"Not made yet, and missing here: {', '.join(said)}."
 
 
 def find(name: str) -> Run | None:

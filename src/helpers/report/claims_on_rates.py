@@ -607,7 +607,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
     )  # fmt: skip
     watched = fell["melt_above_K"].dropna()
     if not tells:
-        verdict = "cannot tell, since no seed would have shown a fall"
+        verdict = "cannot tell, since no seed shows a fall, nor that there is none"
     elif tells < 2:
         verdict = "cannot tell from a single run"
     elif fell.empty:
@@ -634,7 +634,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
         "Claim (4), a low density before melting",
         verdict,
         f"about {theirs.said} falls at {their_fall.said} at 1 K/ps.",
-        f"the fall {', '.join(ranges)}." if ranges else "no fall.",
+        f"the fall {', '.join(ranges)}." if ranges else _without_a_fall(table),
         (
             Number("seeds that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
             Number("of them, seeds that come back", "-", int((fell["returns"] > 0).sum())),
@@ -642,6 +642,12 @@ def _low_density(table: pd.DataFrame) -> Finding:
             Number("density that the paper gives its crystal", "g/cm3", "", theirs.number),
         ),
     )
+
+
+def _without_a_fall(table: pd.DataFrame) -> str:
+    lowest = table["lowest_density"].dropna()
+    said = f"; the lowest density is {_span(lowest, 3)} g/cm³" if len(lowest) else ""
+    return f"no fall by the rule{said}."
 
 
 def _exchange(table: pd.DataFrame) -> Finding:
