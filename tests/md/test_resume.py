@@ -118,11 +118,11 @@ def test_a_full_disk(potential, tmp_path):
     holds_every_sample_once(heated, next(kept.iterdir()))
 
 
-KILLS = 10
+KILLS = 20
 
 
-def test_killed_at_ten_random_moments(tmp_path, monkeypatch):
-    """ATP, 68 atoms: Python or LAMMPS killed with -9 ten times, resumed by the same call.
+def test_killed_at_twenty_random_moments(tmp_path, monkeypatch):
+    """ATP, 68 atoms: Python or LAMMPS killed with -9 twenty times, resumed by the same call.
 
     Counts are exact. Values are those of the uninterrupted run up to the first restart, and then
     drift apart: a restarted LAMMPS sums the same forces in another order, and molecular dynamics
@@ -148,7 +148,7 @@ def test_killed_at_ten_random_moments(tmp_path, monkeypatch):
 
     monkeypatch.setenv("ZIF4_BUILD", str(tmp_path / "killed"))  # of the server's children, too
     directory = provenance.directory("runs", heated.name, heated.recipe())
-    server = multiprocessing.get_context("forkserver")  # imports TensorFlow once, not ten times
+    server = multiprocessing.get_context("forkserver")  # imports TensorFlow once, not 20 times
     server.set_forkserver_preload(["helpers.md.heating", "deepmd.infer"])
     targets = sorted(rng.uniform(0, 0.95) * heated.total_steps for _ in range(KILLS))
     restarted = []
