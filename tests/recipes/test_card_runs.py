@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import paths, settings
+from helpers import paths, provenance, settings
 from helpers.errors import NotThere, Unfit
-from helpers.md import graphics_card, heating, protocol
+from helpers.md import graphics_card, heating, protocol, resume
 from helpers.md.run import Run
 from helpers.recipes import card_runs, catalogue
 
@@ -24,7 +24,7 @@ FIRST = protocol.HeatingRun(
 SECOND = replace(
     FIRST, temperature_start_K=400, temperature_end_K=300, equilibration_ps=0.0, after=FIRST
 )
-PLANS = {"first": FIRST, "second": SECOND}
+PLANS = {"first": FIRST, "second": SECOND, "alone": replace(FIRST, seed=2)}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_runs_elsewhere_are_the_runs_made_here(recipes, compiler):
     graphics_card.main(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, recipes / "programs")
     outcome = card_runs.take(back)
     assert all(said.startswith("finished") for said in outcome.values())
-    there = {name: heating.find(plan) for name, plan in PLANS.items()}
+    there = {name: heating.find(PLANS[name]) for name in ("first", "second")}
     for name, run in there.items():
         assert run.provenance["forces_by"] == {
             "device": "no card",
@@ -71,6 +71,45 @@ def test_runs_elsewhere_are_the_runs_made_here(recipes, compiler):
             assert np.abs(off).max() < limit, column
         positions = here.trajectory.positions
     assert np.abs(positions - there["first"].trajectory.positions).max() < 1e-3
+
+
+def test_a_run_begun_here_goes_on_there(recipes, compiler, monkeypatch):
+    """Killed here after its last sample, packed from its restart file, taken back and closed."""
+    with monkeypatch.context() as patch:
+        patch.setattr(heating, "_close", killed)
+        with pytest.raises(KeyboardInterrupt):
+            heating.run(FIRST, ranks=1, threads=1, restart_every_ps=0.004)
+    directory = provenance.directory("runs", FIRST.name, FIRST.recipe())
+    for step, file in resume.restarts(directory):
+        if step > 4:
+            file.unlink()
+    groups = card_runs.pack(["first", "+", "alone"], recipes / "job.tar.xz")
+    assert [group["jobs"] for group in groups] == [["runs/first"], ["runs/alone"]]
+    card_runs.pack(["first", "second"], recipes / "job.tar.xz")
+    back = recipes / "back"
+    back.mkdir()
+    programs = recipes / "programs"
+    monkeypatch.setattr(graphics_card, "_PART_BYTES", 20_000)  # what is longer comes in pieces
+    monkeypatch.setattr(graphics_card, "_PARTS", 3)
+    graphics_card.main(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, programs)
+    with pytest.raises(Unfit, match="fetch the others"):
+        card_runs.take(back)
+    graphics_card.deliver(programs / "back", back)
+    while list((programs / "back").glob("runs*")):
+        graphics_card.deliver(programs / "back", back)
+    outcome = card_runs.take(back)
+    assert all(said.startswith("finished") for said in outcome.values()), outcome
+    run = heating.find(FIRST)
+    assert run.provenance["forces_by"]["steps"] == FIRST.total_steps - 4
+    with settings.use(build=recipes / "whole"):
+        whole = heating.run(FIRST, ranks=1, threads=1)
+    off = (run.thermo - whole.thermo).abs().max()
+    assert off.step == 0 and off.potential_energy_eV < 2e-3 and off.pressure_bar < 20
+    assert np.abs(run.trajectory.positions - whole.trajectory.positions).max() < 1e-3
+
+
+def killed(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_trajectory_comes_back_letter_by_letter():

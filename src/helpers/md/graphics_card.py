@@ -319,21 +319,35 @@ def bring(work: Path, facts: dict, back: Path) -> None:
     """
     about = json.loads((work / "jobs.json").read_text())
     names = _names(about["groups"])
-    names = [name for name in names if (work / name / "thermo.csv").is_file()]
+    signs = ("thermo.csv", "card.error")  # that it was begun
+    names = [name for name in names if any((work / name / sign).is_file() for sign in signs)]
     with ProcessPoolExecutor() as pool:
         contents = list(pool.map(packed, [work / name for name in names]))
     parts: list[dict] = [{}]
+    room = _PART_BYTES
     for name, content in zip(names, contents, strict=True):
-        size = sum(map(len, content.values()))
-        if sum(map(len, parts[-1].values())) + size > _PART_BYTES and parts[-1]:
-            parts.append({})
-        parts[-1] |= {f"{Path(name).name}/{file}": data for file, data in content.items()}
+        for file, data in content.items():
+            number = 0
+            while data:  # a long trajectory travels in pieces
+                if not room:
+                    parts.append({})
+                    room = _PART_BYTES
+                piece, data = data[:room], data[room:]
+                parts[-1][f"{Path(name).name}/{file}/{number}"] = piece
+                room -= len(piece)
+                number += 1
     for number, part in enumerate(parts):
         arrays = {name: np.frombuffer(data, np.uint8) for name, data in part.items()}
         np.savez(back / f"runs-{work.name}-{number}.npz", **arrays)
     file = back / "facts.json"  # files of an earlier job may still wait here: their keys stay
-    keys = json.loads(file.read_text())["keys"] if file.is_file() else {}
-    facts = facts | {"keys": keys | about["keys"]}
+    earlier = (
+        json.loads(file.read_text()) if file.is_file() else {"keys": {}, "begun": {}, "files": 0}
+    )
+    facts = facts | {
+        "keys": earlier["keys"] | about["keys"],
+        "begun": earlier["begun"] | about["begun"],
+        "files": earlier["files"] + len(parts),
+    }
     file.write_text(json.dumps(facts, indent=1) + "\n")
 
 

@@ -593,11 +593,15 @@ struct Worker {
 #ifdef __CUDACC__
     OK(cudaMallocHost(&under_way_here, a.places * sizeof(int)));
     OK(cudaMallocHost(&moved_here, sizeof(unsigned)));
-    OK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    // the group named first goes first: a long line of steps of few atoms does not wait for many
+    int last, first;
+    OK(cudaDeviceGetStreamPriorityRange(&last, &first));
+    const int priority = std::min<long>(last, first + (g - h->group));
+    OK(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, priority));
     OK(cudaEventCreateWithFlags(&forked, cudaEventDisableTiming));
     OK(cudaEventCreateWithFlags(&finished, cudaEventDisableTiming));
     for (int t = 0; t < m.types; ++t) {
-      OK(cudaStreamCreateWithFlags(&side[t], cudaStreamNonBlocking));
+      OK(cudaStreamCreateWithPriority(&side[t], cudaStreamNonBlocking, priority));
       OK(cudaEventCreateWithFlags(&joined[t], cudaEventDisableTiming));
       OK(cublasCreate(&blas[t]));
       OK(cublasSetStream(blas[t], side[t]));
