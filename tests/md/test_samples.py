@@ -29,7 +29,7 @@ def test_every_shipped_table_is_whole():
 
 @pytest.mark.parametrize("row", [0, 20, 54])
 def test_a_lost_row_is_said_with_its_step(run, row):
-    lines = (run / thermo.FILE).read_text().splitlines(keepends=True)
+    lines = thermo.content(run).decode().splitlines(keepends=True)
     rows = [i for i, line in enumerate(lines) if line[0].isdigit()]
     step = lines.pop(rows[row]).split(",")[0]
     (run / thermo.FILE).write_text("".join(lines))

@@ -1,5 +1,7 @@
 """The table of a heating run: read whole or refused."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +27,20 @@ def run(tmp_path):
 def test_reads_directory_and_file(run):
     assert thermo.read(run)["step"].tolist() == [200, 400, 600]
     pd.testing.assert_frame_equal(thermo.read(run), thermo.read(run / thermo.FILE))
+
+
+def test_a_compressed_table_is_the_same(run):
+    plain, packed = run / thermo.FILE, run / thermo.PACKED
+    table, text = thermo.read(run), plain.read_bytes()
+    packed.write_bytes(gzip.compress(text))
+    plain.unlink()
+    pd.testing.assert_frame_equal(thermo.read(run), table)
+    pd.testing.assert_frame_equal(thermo.read(packed), table)
+    assert thermo.content(run) == text
+    for damaged in (packed.read_bytes()[:-9], b"no gzip"):
+        packed.write_bytes(damaged)
+        with pytest.raises(UserError, match="is damaged"):
+            thermo.read(run)
 
 
 def test_heating_part(run):

@@ -1,8 +1,12 @@
 """Runs whose forces another program gives: the same physics, and they come back whole."""
 
 import gzip
+import json
+import multiprocessing
 import shutil
 import sys
+import time
+import zipfile
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +16,7 @@ import pytest
 
 from helpers import paths, provenance, settings
 from helpers.errors import NotThere, Unfit
-from helpers.md import graphics_card, heating, protocol, resume
+from helpers.md import graphics_card, heating, protocol, resume, thermo
 from helpers.md.run import Run
 from helpers.recipes import card_runs, catalogue
 
@@ -106,6 +110,32 @@ def test_a_run_begun_here_goes_on_there(recipes, compiler, monkeypatch):
     off = (run.thermo - whole.thermo).abs().max()
     assert off.step == 0 and off.potential_energy_eV < 2e-3 and off.pressure_bar < 20
     assert np.abs(run.trajectory.positions - whole.trajectory.positions).max() < 1e-3
+
+
+def test_a_machine_that_is_taken_away_loses_little(recipes, compiler, monkeypatch):
+    long = replace(FIRST, temperature_end_K=10_300)
+    monkeypatch.setattr(catalogue, "run_recipe", {"long": long}.__getitem__)
+    card_runs.pack(["long"], recipes / "job.tar.xz")
+    back = recipes / "back"
+    other = multiprocessing.get_context("fork").Process(
+        target=graphics_card.main,
+        args=(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, recipes / "programs", 1.0),
+    )
+    other.start()
+    until = time.monotonic() + 200
+    while not outcome(back).startswith("came to step 0 of 502") and time.monotonic() < until:
+        time.sleep(0.5)
+    other.kill()  # LAMMPS and the potential end with it
+    other.join()
+    directory = provenance.directory("runs", long.name, long.recipe())
+    assert thermo.whole_rows(directory / thermo.FILE)
+
+
+def outcome(back):
+    try:
+        return card_runs.take(back)["long"]
+    except (NotThere, Unfit, KeyError, json.JSONDecodeError, zipfile.BadZipFile):
+        return ""
 
 
 def killed(*_):

@@ -96,7 +96,14 @@ def compiled(folder: Path, compiler: str) -> tuple[Path, Path]:
     return potential, other
 
 
-def run(work: Path, programs: tuple[Path, Path], lammps: Path, seconds: float) -> dict:
+def run(
+    work: Path,
+    programs: tuple[Path, Path],
+    lammps: Path,
+    seconds: float,
+    target: Path | None = None,
+    save_every_s: float = 90.0,
+) -> dict:
     """Make the runs of a folder, as far as the time allows.
 
     Parameters
@@ -109,6 +116,10 @@ def run(work: Path, programs: tuple[Path, Path], lammps: Path, seconds: float) -
         LAMMPS' library.
     seconds : float
         When all are stopped, s.
+    target : Path, optional
+        Folder to which all is saved again and again, should the machine be taken away.
+    save_every_s : float
+        Time between two such savings, s.
 
     Returns
     -------
@@ -147,7 +158,8 @@ def run(work: Path, programs: tuple[Path, Path], lammps: Path, seconds: float) -
                     command = [programs[1].resolve(), lammps, memory, number, place, jobs]
                     commands[number, place] = command
                     processes[number, place] = _started(command, said)
-            told = began
+            told = saved = began
+            saving = None
             while any(process.poll() is None for process in processes.values()):
                 time.sleep(0.1)
                 now = time.monotonic()
@@ -164,6 +176,16 @@ def run(work: Path, programs: tuple[Path, Path], lammps: Path, seconds: float) -
                 if now - told > 20:
                     told = now
                     print(f"{now - began:.0f} s: {_state(work, groups)}", flush=True)
+                if (
+                    target
+                    and now - saved > save_every_s
+                    and (not saving or saving.poll() is not None)
+                ):
+                    saved = now
+                    command = [sys.executable, __file__, "save", str(work), str(target)]
+                    saving = subprocess.Popen(["nice", *command])
+            if saving:
+                saving.wait()  # what it writes would come after the end
             struct.pack_into("=i", view, 8, 1)
             server.wait(30)
     finally:
@@ -171,10 +193,21 @@ def run(work: Path, programs: tuple[Path, Path], lammps: Path, seconds: float) -
             process.kill()
         memory.unlink(missing_ok=True)
     said.seek(0)
-    device = subprocess.run(
-        ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True
-    ).stdout.strip() if shutil.which("nvidia-smi") else "no card"  # fmt: skip
-    return {"device": device, "seconds": time.monotonic() - began, "said": said.read()}
+    return {"device": device(), "seconds": time.monotonic() - began, "said": said.read()}
+
+
+def device() -> str:
+    """Name of the card of this machine.
+
+    Returns
+    -------
+    str
+        Its name, or "no card".
+    """
+    if not shutil.which("nvidia-smi"):
+        return "no card"
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
 def _started(command: list, said) -> subprocess.Popen:
@@ -305,7 +338,7 @@ def trajectory_text(data: bytes) -> bytes:
     ).encode()
 
 
-def bring(work: Path, facts: dict, back: Path) -> None:
+def bring(work: Path, facts: dict, back: Path, at_most: int = 0) -> None:
     """Write what is to come back: ``facts.json`` and some files of runs, none above the limit.
 
     Parameters
@@ -316,6 +349,8 @@ def bring(work: Path, facts: dict, back: Path) -> None:
         What `run` returned.
     back : Path
         Folder for the files.
+    at_most : int
+        Bytes of all files; the largest runs are left out. 0: all of them.
     """
     about = json.loads((work / "jobs.json").read_text())
     names = _names(about["groups"])
@@ -325,7 +360,12 @@ def bring(work: Path, facts: dict, back: Path) -> None:
         contents = list(pool.map(packed, [work / name for name in names]))
     parts: list[dict] = [{}]
     room = _PART_BYTES
-    for name, content in zip(names, contents, strict=True):
+    sizes = {name: sum(map(len, c.values())) for name, c in zip(names, contents, strict=True)}
+    total = 0
+    for name, content in sorted(zip(names, contents, strict=True), key=lambda pair: sizes[pair[0]]):
+        total += sizes[name]
+        if at_most and total > at_most:
+            break
         for file, data in content.items():
             number = 0
             while data:  # a long trajectory travels in pieces
@@ -349,6 +389,29 @@ def bring(work: Path, facts: dict, back: Path) -> None:
         "files": earlier["files"] + len(parts),
     }
     file.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def save(work: Path, target: Path) -> None:
+    """Write what there is of runs under way where it comes back if the machine is taken away.
+
+    What is more than may travel in one go is left out, the largest runs first.
+
+    Parameters
+    ----------
+    work : Path
+        Folder of the runs.
+    target : Path
+        Folder from which it travels.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    began = (work / "jobs.json").stat().st_mtime
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        facts = {"device": device(), "seconds": time.time() - began, "said": "taken away"}
+        bring(work, facts, Path(folder), at_most=_PARTS * _PART_BYTES)
+        for file in target.glob("runs*.npz"):
+            file.unlink()
+        for file in Path(folder).iterdir():
+            shutil.move(file, target / file.name)
 
 
 def deliver(back: Path, target: Path) -> None:
@@ -378,6 +441,7 @@ def main(
     seconds: float,
     compiler: str = "nvcc",
     folder: Path = Path("/tmp/zif4-card"),
+    save_every_s: float = 90.0,
 ) -> None:
     """All that is done on the other machine.
 
@@ -395,6 +459,8 @@ def main(
         See `compiled`.
     folder : Path
         Folder for the programs, which are compiled once for all jobs.
+    save_every_s : float
+        See `run`.
     """
     work = Path(tempfile.mkdtemp(prefix="zif4-card-"))
     with tarfile.open(job) as archive:
@@ -406,8 +472,10 @@ def main(
             or (folder / name).read_bytes() != (work / name).read_bytes()
         ):
             shutil.copy(work / name, folder)
-    facts = run(work, compiled(folder, compiler), lammps, seconds)
+    facts = run(work, compiled(folder, compiler), lammps, seconds, target, save_every_s)
     print(facts["said"], flush=True)
+    for file in target.glob("runs*.npz"):  # what was saved on the way
+        file.unlink()
     back = folder / "back"
     back.mkdir(exist_ok=True)
     bring(work, facts, back)
@@ -418,6 +486,8 @@ def main(
 if __name__ == "__main__":
     if sys.argv[1] == "more":
         deliver(Path("/tmp/zif4-card/back"), Path(sys.argv[2]))
+    elif sys.argv[1] == "save":
+        save(Path(sys.argv[2]), Path(sys.argv[3]))
     else:
         job, lammps, target, seconds = sys.argv[1:]
         main(Path(job), Path(lammps).resolve(), Path(target), float(seconds))

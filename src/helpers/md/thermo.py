@@ -1,8 +1,13 @@
-"""The thermodynamic table of a heating run: one row every ``thermo_every_ps``."""
+"""The thermodynamic table of a heating run: one row every ``thermo_every_ps``.
+
+A run that is shipped has it compressed (``thermo.csv.gz``).
+"""
 
 from __future__ import annotations
 
+import gzip
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +18,7 @@ from helpers.errors import NotThere, Unfit
 from helpers.md import samples
 
 FILE = "thermo.csv"
+PACKED = f"{FILE}.gz"
 
 COLUMNS = (
     "step",
@@ -45,7 +51,7 @@ def read(run: Path | str, *, equilibration: bool = True) -> pd.DataFrame:
     Parameters
     ----------
     run : Path or str
-        Directory of the run, or its ``thermo.csv``.
+        Directory of the run, or its ``thermo.csv``, compressed or not.
     equilibration : bool
         False leaves out the rows before the heating starts (segment 0).
 
@@ -128,6 +134,39 @@ def density(
     }
 
 
+def content(run: Path | str) -> bytes:
+    """What LAMMPS wrote, whether it was compressed since or not.
+
+    Parameters
+    ----------
+    run : Path or str
+        Directory of the run, or its table.
+
+    Returns
+    -------
+    bytes
+        The text of the table.
+
+    Raises
+    ------
+    NotThere
+        There is no table.
+    Unfit
+        It is compressed, and damaged.
+    """
+    file = _file(run)
+    data = file.read_bytes()
+    if file.suffix != ".gz":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, zlib.error) as error:
+        raise Unfit(
+            f"{paths.relative(file)} is damaged ({error}); restore it, or remove the run's "
+            "directory and run it again"
+        ) from error
+
+
 def _whole(file: Path) -> str:
     """The text of a table without the row that LAMMPS is just writing.
 
@@ -136,7 +175,7 @@ def _whole(file: Path) -> str:
     Unfit
         the file is empty, another row is cut off, or the last one of a run that is finished.
     """
-    text = file.read_text(errors="replace")
+    text = content(file).decode(errors="replace")
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith("#")]
     growing = not (file.parent / provenance.FILE).is_file()
     if growing and len(lines) > 1 and not lines[-1].endswith("\n"):
@@ -209,7 +248,9 @@ def truncate(file: Path, step: int) -> None:
 
 def _file(run: Path | str) -> Path:
     file = Path(run)
-    file = file / FILE if file.is_dir() or not file.suffix else file
+    if file.is_dir() or not file.suffix:
+        plain = file / FILE
+        file = plain if plain.is_file() or not (file / PACKED).is_file() else file / PACKED
     if not file.is_file():
         raise NotThere(
             f"no {paths.relative(file)}: start the run with heating.run, or wait for its first row"

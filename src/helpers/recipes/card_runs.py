@@ -157,7 +157,7 @@ def pack(names: Sequence[str], target: Path) -> list[dict]:
 
 
 def _begun(plan: protocol.HeatingRun) -> tuple[int, bytes]:
-    """Step and content of the restart file from which a run that was begun here goes on; 0: none."""
+    """Step and content of the restart file from which a run goes on that was begun here; or 0."""
     directory = provenance.directory("runs", plan.name, plan.recipe())
     if not directory.is_dir():
         return 0, b""

@@ -14,7 +14,7 @@ import pandas as pd
 
 from helpers import paths, provenance, structures
 from helpers.errors import AlreadyThere, NotThere
-from helpers.md import heating, protocol, trajectory
+from helpers.md import heating, protocol, thermo, trajectory
 from helpers.md.protocol import HeatingRun
 from helpers.md.run import Run, Runs
 from helpers.recipes import catalogue
@@ -321,7 +321,7 @@ def outstanding(groups: Iterable[str], core_us_per_atom_step: float) -> pd.DataF
 def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
     """Put a finished run into ``data/runs/<name>``, with a thinned trajectory.
 
-    The start is left out, since the recipe makes it again, and LAMMPS' log is compressed. Frames
+    The start is left out, since the recipe makes it again; table and log are compressed. Frames
     are left out evenly until the file is small enough; the provenance then has ``thinned`` (one
     frame in this many is present), and the key is unchanged. What was made here moves to
     ``build/unthinned/<name>``: the book reads what is shipped, here as elsewhere.
@@ -367,7 +367,7 @@ def ship(name: str, megabytes: float = SHIPPED_MB) -> Run:
         if file.name == f"{trajectory.FILE}.gz" and size > megabytes * 1e6:
             record["thinned"] = math.ceil(size / (megabytes * 1e6))
             trajectory.thin(file, part / file.name, record["thinned"])
-        elif file.name == heating.LOG:
+        elif file.name in (heating.LOG, thermo.FILE):
             (part / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
         else:
             shutil.copy(file, part / file.name)

@@ -15,6 +15,7 @@ error on labelled frames.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -99,7 +100,7 @@ def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) 
     # A shipped run has fewer frames, but the table is that of the run it was thinned from.
     recipe = {
         "check": "deviation",
-        "run": provenance.sha256(run / thermo.FILE),
+        "run": hashlib.sha256(thermo.content(run)).hexdigest(),
         "models": sorted(members.values()),
         "frames": n_frames,
     }

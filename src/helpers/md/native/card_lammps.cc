@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -200,6 +201,7 @@ int main(int argc, char** argv) {
   std::ifstream list(argv[5]);
   for (std::string line; std::getline(list, line);) jobs.push_back(line);
   prctl(PR_SET_TIMERSLACK, 1000);  // ns
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   char home[4096];
   if (!getcwd(home, sizeof home)) return 1;
   while (!header->ready.load()) usleep(1000);
