@@ -50,7 +50,7 @@ def test_a_group_stands_for_its_runs_and_what_is_not_there_is_said(no_runs):
     assert len(catalogue.spelt_out(["volumes"])) == 68
     assert catalogue.spelt_out(["", "nvt-1200K", "nvt-1200K"]) == ["nvt-1200K"]
     table, missing = volumes.points(["volumes"], "ZIF-4", "round-5")
-    assert table.empty and missing == "56 are of another structure or potential and left out"
+    assert table.empty and missing == "68 are of another structure or potential and left out"
     none, missing = volumes.points([], "ZIF-4", "atp")
     assert none.empty and not missing and volumes.curves(none) == {}
     with pytest.raises(catalogue.BadRecipe, match="volume-14.5-301K"):
