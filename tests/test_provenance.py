@@ -32,9 +32,7 @@ def test_key_depends_on_content_not_on_order_or_type():
     assert len(key) == 12
 
 
-def test_a_file_is_hashed_once_until_it_is_written_again_under_whatever_date(
-    tmp_path, monkeypatch
-):
+def test_a_file_is_hashed_once_until_it_is_written_again_under_whatever_date(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "_YOUNG_NS", 0)
     file = tmp_path / "model.pb"
     file.write_bytes(b"123")
