@@ -128,14 +128,14 @@ def test_a_run_begun_here_goes_on_there(recipes, compiler, programs, monkeypatch
     assert np.abs(run.trajectory.positions - whole.trajectory.positions).max() < 1e-3
 
 
-def test_a_machine_that_is_taken_away_loses_little(recipes, compiler, monkeypatch):
+def test_a_machine_that_is_taken_away_loses_little(recipes, compiler, programs, monkeypatch):
     long = replace(FIRST, temperature_end_K=10_300)
     monkeypatch.setattr(catalogue, "run_recipe", {"long": long}.__getitem__)
     card_runs.pack(["long"], recipes / "job.tar.xz")
     back = recipes / "back"
     other = multiprocessing.get_context("fork").Process(
         target=graphics_card.main,
-        args=(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, recipes / "programs", 1.0),
+        args=(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, programs, 1.0),
     )
     other.start()
     until = time.monotonic() + 200
