@@ -99,7 +99,7 @@ def images(lennard_jones):
 
 @pytest.fixture(scope="session")
 def calculator():
-    """What labelled them."""
+    """The Lennard-Jones calculator that labelled the 30 cells."""
     from ase.calculators.lj import LennardJones
 
     return LennardJones(sigma=0.96, epsilon=0.5, rc=5.0, smooth=True)
@@ -107,7 +107,7 @@ def calculator():
 
 @pytest.fixture
 def extxyz(images, tmp_path):
-    """They as a file."""
+    """An extended XYZ file of these 30 cells."""
     import ase.io
 
     path = tmp_path / "trajectory.extxyz"
@@ -117,7 +117,7 @@ def extxyz(images, tmp_path):
 
 @pytest.fixture
 def system(extxyz):
-    """They as dpdata has them."""
+    """These 30 cells as a system of dpdata."""
     from helpers.frames import formats
 
     return formats.from_extxyz(extxyz)

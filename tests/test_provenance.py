@@ -32,6 +32,31 @@ def test_key_depends_on_content_not_on_order_or_type():
     assert len(key) == 12
 
 
+def test_a_file_is_hashed_once_until_it_is_written_again_under_whatever_date(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "_YOUNG_NS", 0)
+    file = tmp_path / "model.pb"
+    file.write_bytes(b"123")
+    date = file.stat().st_mtime_ns
+    first = provenance.sha256(file)
+    seen = provenance._digest_once.cache_info()
+    assert provenance.sha256(file) == first
+    assert provenance._digest_once.cache_info().hits == seen.hits + 1
+    time.sleep(0.05)  # longer than a tick of the file system's clock
+    file.write_bytes(b"124")
+    os.utime(file, ns=(date, date))
+    assert provenance.sha256(file) != first
+
+
+def test_a_file_written_just_now_is_hashed_each_time(tmp_path):
+    """Two contents of one length within a tick: no time tells them apart."""
+    file = tmp_path / "model.pb"
+    found = set()
+    for number in range(20):
+        file.write_bytes(b"%02d" % number)
+        found.add(provenance.sha256(file))
+    assert len(found) == 20
+
+
 def test_hash_of_a_directory_is_of_names_and_contents(tmp_path):
     for name in "ab":
         (tmp_path / name / "set").mkdir(parents=True)

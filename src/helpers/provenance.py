@@ -41,6 +41,8 @@ _PACKAGES = (
 )
 
 
+# a file that is written twice within a tick of the file system's clock has one time for both
+_YOUNG_NS = 2 * 10**9
 _told: set[str] = set()  # once is enough: a command may look through all results many times
 
 
@@ -92,8 +94,10 @@ def sha256(path: Path) -> str:
     """
     path = Path(path)
     if path.is_file():
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        about = path.stat()
+        if time.time_ns() - about.st_ctime_ns < _YOUNG_NS:
+            return _digest(path)
+        return _digest_once(path, about.st_ino, about.st_ctime_ns, about.st_size)
     if not path.is_dir():
         raise NotThere(
             f"{paths.relative(path)} is neither a file nor a directory; look at its name"
@@ -104,6 +108,17 @@ def sha256(path: Path) -> str:
             continue
         digest.update(f"{file.relative_to(path)}\0{sha256(file)}\n".encode())
     return digest.hexdigest()
+
+
+def _digest(file: Path) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest_once(file: Path, *state: int) -> str:
+    """The same as long as the file stays as it is: each recipe of a run names its potential."""
+    return _digest(file)
 
 
 def finished(kind: str) -> Iterator[tuple[Path, dict]]:

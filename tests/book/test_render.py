@@ -95,13 +95,17 @@ def test_only_the_changed_section_of_a_profile_counts(built):
 
 def test_a_chapter_depends_on_the_one_that_makes_what_it_reads(built):
     """``live: true``; the tiny chapters get the numbers of a maker and its reader."""
+    now = time.time()
     for old, new in (("01_first", "02_first"), ("02_second", "04_second")):
         (built / f"notebooks/{old}.py").rename(built / f"notebooks/{new}.py")
         for file in ("_toc.yml", "book/index.md", "data/profiles/small.yaml"):
             text = (built / file).read_text().replace(old, new)
             (built / file).write_text(text)
+        executed = paths.executed("small", f"{old}.ipynb")
+        executed = executed.rename(executed.with_name(f"{new}.ipynb"))
+        os.utime(executed, (now, now))
     append(built / "data/profiles/small.yaml", "live: true\n")
-    assert zif4("book").returncode == 0
+    assert stale()[0] == set()
     append(built / "data/numbers/few.txt", "4\n")
     assert stale() == ({"02_first", "04_second"}, True)
 

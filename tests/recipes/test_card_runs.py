@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import with_tables
 
 from helpers import paths, provenance, settings
 from helpers.errors import NotThere, Unfit
@@ -43,16 +44,32 @@ def compiler():
 def recipes(monkeypatch, tmp_path):
     monkeypatch.setattr(catalogue, "run_recipe", PLANS.__getitem__)
     monkeypatch.setenv("LD_LIBRARY_PATH", f"{sys.prefix}/lib")
-    with settings.use(build=tmp_path / "build"):
+    with settings.use(build=with_tables(tmp_path / "build")):
         yield tmp_path
 
 
-def test_runs_elsewhere_are_the_runs_made_here(recipes, compiler):
+@pytest.fixture(scope="module")
+def compiled(compiler, tmp_path_factory):
+    """Folder of the two programs and their sources."""
+    folder = tmp_path_factory.mktemp("programs")
+    for file in Path(graphics_card.__file__).with_name("native").glob("card*"):
+        shutil.copy(file, folder)
+    graphics_card.compiled(folder, compiler)
+    return folder
+
+
+@pytest.fixture
+def programs(compiled, tmp_path):
+    """A copy of that folder, in which no result waits yet."""
+    return shutil.copytree(compiled, tmp_path / "programs")
+
+
+def test_runs_elsewhere_are_the_runs_made_here(recipes, compiler, programs):
     back = recipes / "back"
     back.mkdir()
     groups = card_runs.pack(["first", "second"], recipes / "job.tar.xz")
     assert groups[0]["jobs"] == ["runs/first runs/second<runs/first"]
-    graphics_card.main(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, recipes / "programs")
+    graphics_card.main(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, programs)
     outcome = card_runs.take(back)
     assert all(said.startswith("finished") for said in outcome.values())
     there = {name: heating.find(PLANS[name]) for name in ("first", "second")}
@@ -65,7 +82,7 @@ def test_runs_elsewhere_are_the_runs_made_here(recipes, compiler):
     end, start = (there[n].thermo for n in ("first", "second"))
     assert abs(end.volume_A3.iloc[-1] - start.volume_A3.iloc[0]) < 2
     assert card_runs.take(back)["first"].startswith("is here already")
-    with settings.use(build=recipes / "here"):
+    with settings.use(build=with_tables(recipes / "here")):
         here = heating.run(FIRST, ranks=1, threads=1)
         for column, limit in (
             ("potential_energy_eV", 2e-3), ("temperature_K", 0.01), ("pressure_bar", 1.0),
@@ -77,7 +94,7 @@ def test_runs_elsewhere_are_the_runs_made_here(recipes, compiler):
     assert np.abs(positions - there["first"].trajectory.positions).max() < 1e-3
 
 
-def test_a_run_begun_here_goes_on_there(recipes, compiler, monkeypatch):
+def test_a_run_begun_here_goes_on_there(recipes, compiler, programs, monkeypatch):
     """Killed here after its last sample, packed from its restart file, taken back and closed."""
     with monkeypatch.context() as patch:
         patch.setattr(heating, "_close", killed)
@@ -92,7 +109,6 @@ def test_a_run_begun_here_goes_on_there(recipes, compiler, monkeypatch):
     card_runs.pack(["first", "second"], recipes / "job.tar.xz")
     back = recipes / "back"
     back.mkdir()
-    programs = recipes / "programs"
     monkeypatch.setattr(graphics_card, "_PART_BYTES", 20_000)  # what is longer comes in pieces
     monkeypatch.setattr(graphics_card, "_PARTS", 3)
     graphics_card.main(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, programs)
@@ -105,21 +121,21 @@ def test_a_run_begun_here_goes_on_there(recipes, compiler, monkeypatch):
     assert all(said.startswith("finished") for said in outcome.values()), outcome
     run = heating.find(FIRST)
     assert run.provenance["forces_by"]["steps"] == FIRST.total_steps - 4
-    with settings.use(build=recipes / "whole"):
+    with settings.use(build=with_tables(recipes / "whole")):
         whole = heating.run(FIRST, ranks=1, threads=1)
     off = (run.thermo - whole.thermo).abs().max()
     assert off.step == 0 and off.potential_energy_eV < 2e-3 and off.pressure_bar < 20
     assert np.abs(run.trajectory.positions - whole.trajectory.positions).max() < 1e-3
 
 
-def test_a_machine_that_is_taken_away_loses_little(recipes, compiler, monkeypatch):
+def test_a_machine_that_is_taken_away_loses_little(recipes, compiler, programs, monkeypatch):
     long = replace(FIRST, temperature_end_K=10_300)
     monkeypatch.setattr(catalogue, "run_recipe", {"long": long}.__getitem__)
     card_runs.pack(["long"], recipes / "job.tar.xz")
     back = recipes / "back"
     other = multiprocessing.get_context("fork").Process(
         target=graphics_card.main,
-        args=(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, recipes / "programs", 1.0),
+        args=(recipes / "job.tar.xz", LIBRARY, back, 300, compiler, programs, 1.0),
     )
     other.start()
     until = time.monotonic() + 200

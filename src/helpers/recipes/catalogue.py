@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field, RootModel, create_model
@@ -359,7 +360,11 @@ def lineage(name: str) -> dict[str, int]:
 
 def _run_table() -> dict[str, tuple[str, dict]]:
     """name -> its group, and all fields of the run."""
-    document = yaml_file.read(paths.RUNS, BadRecipe)
+    return _runs_of(yaml_file.read(paths.RUNS, BadRecipe))
+
+
+@lru_cache(maxsize=4)  # a list of runs asks for the table of hundreds once for each of them
+def _runs_of(document: Document) -> dict[str, tuple[str, dict]]:
     document.fit(_RUNS, document.content)
     content, table = document.content, {}
     for group, entry in content["groups"].items():
