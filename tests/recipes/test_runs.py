@@ -238,7 +238,7 @@ def test_runs_that_differ_are_left_out(capsys):
 def test_a_run_that_is_not_finished_is_said_and_not_made(capsys):
     assert not runs.alike(["paper"], potential="atp", heating_rate_K_per_ps=0.1)
     assert "not computed yet (make run RUN=...): DPMD-0.1K" in capsys.readouterr().out
-    group = runs.alike(["ladder"], heating_rate_K_per_ps=20.0, potential="round-5")
+    group = runs.alike(["uncorrected"], heating_rate_K_per_ps=20.0, potential="round-5")
     assert [run.name for run in group] == ["atp-20Kps", "atp-20Kps-seed2", "atp-20Kps-seed3"]
 
 

@@ -220,7 +220,7 @@ def test_the_nearest_zn_are_drawn_together_and_nothing_else_moves(tmp_path):
         assert set(np.flatnonzero(moved > 1e-6)) <= set(zinc) and (moved > 1e-6).sum() in (0, 2)
 
 
-def test_labelled_frames_of_the_ladder_are_of_the_run_that_is_shipped():
+def test_labelled_frames_of_uncorrected_runs_are_of_the_run_that_is_shipped():
     for run, key in sets.taken_from("heated_atp").items():
         assert key == provenance.read(paths.shipped("runs", run))["key"], run
     assert sets.taken_from("heated_atp") and not sets.taken_from("nvt_0300")

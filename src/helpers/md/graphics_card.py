@@ -380,9 +380,9 @@ def bring(work: Path, facts: dict, back: Path, at_most: int = 0) -> None:
         arrays = {name: np.frombuffer(data, np.uint8) for name, data in part.items()}
         np.savez(back / f"runs-{work.name}-{number}.npz", **arrays)
     file = back / "facts.json"  # files of an earlier job may still wait here: their keys stay
-    earlier = (
-        json.loads(file.read_text()) if file.is_file() else {"keys": {}, "begun": {}, "files": 0}
-    )
+    earlier: dict = {"keys": {}, "begun": {}, "files": 0}
+    if file.is_file():
+        earlier = json.loads(file.read_text())
     facts = facts | {
         "keys": earlier["keys"] | about["keys"],
         "begun": earlier["begun"] | about["begun"],

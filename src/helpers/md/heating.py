@@ -160,14 +160,18 @@ def find(heating: HeatingRun) -> Run | None:
         The run; None if there is none.
     """
     recipe = heating.recipe()
-    if found := provenance.find("runs", recipe):
-        return Run.read(found, heating)
+    wanted, with_ensemble = provenance.key(recipe), None
     for directory, record in provenance.finished("runs"):
-        other = record["recipe"]
-        without = {k: v for k, v in other.items() if k not in ("ensemble", "deviation_every_ps")}
-        if without == recipe != other:
+        if record.get("key") == wanted:
             return Run.read(directory, heating)
-    return None
+        if with_ensemble is None:
+            other = record["recipe"]
+            without = {
+                k: v for k, v in other.items() if k not in ("ensemble", "deviation_every_ps")
+            }
+            if without == recipe != other:
+                with_ensemble = directory
+    return Run.read(with_ensemble, heating) if with_ensemble else None
 
 
 def _judged(run: Run, keep_exploded: bool) -> Run:

@@ -115,7 +115,7 @@ def pack(names: Sequence[str], target: Path) -> list[dict]:
     groups: dict[tuple, dict] = {}
     begun: dict[str, int] = {}
     part = 0
-    with tempfile.TemporaryDirectory() as work, tarfile.open(target, "w:xz", preset=6) as archive:
+    with tempfile.TemporaryDirectory() as work, tarfile.open(target, "w:xz", preset=0) as archive:
         for name in names:
             if name == NEW_GROUP:
                 part += 1

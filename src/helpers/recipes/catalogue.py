@@ -397,7 +397,7 @@ def run_names(group: str = "") -> list[str]:
     Parameters
     ----------
     group : str
-        Group (``paper``, ``ladder``, ``hold`` ...); empty for all runs.
+        Group (``paper``, ``claims``, ``hold`` ...); empty for all runs.
 
     Returns
     -------
