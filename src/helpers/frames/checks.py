@@ -321,7 +321,7 @@ def _rounded(system) -> Iterator[tuple[str, None]]:
         return
     for label, (step, unit, why) in _ROUNDED.items():
         steps = system[label] / step
-        if np.abs(steps - np.round(steps)).max() < 1e-6:
+        if np.abs(steps).max() > 1 and np.abs(steps - np.round(steps)).max() < 1e-6:
             yield (
                 f"{label} that are multiples of {step:g} {unit} in all frames: digits were cut "
                 f"off ({why}); write all digits",
