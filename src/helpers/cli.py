@@ -39,9 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
     """
     with interrupts.noticed() as stopped:
         try:
-            return _done(arguments)
+            code = _done(arguments)
+            sys.stdout.flush()
+            return code
         except KeyboardInterrupt:
             pass
+        except BrokenPipeError:  # whoever read has seen enough: `zif4 settings | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python writes at its end
+            return 1
         except Exception:
             if not stopped:
                 raise
