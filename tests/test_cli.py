@@ -6,6 +6,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -48,6 +49,16 @@ def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch, capsys):
     monkeypatch.setattr(accuracy, "evaluate", stop)
     assert cli.main(["evaluate", "atp"]) == 130
     assert "same command goes on" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    """As in `zif4 parameters 04_heating_rates | head -1`."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run([sys.executable, "-m", "helpers", "settings"], stdout=writes,
+                          stderr=subprocess.PIPE, text=True)  # fmt: skip
+    os.close(writes)
+    assert done.returncode == 1 and not done.stderr
 
 
 def test_ctrl_c_in_snakemake_is_no_failure_of_a_chapter(monkeypatch):

@@ -71,7 +71,8 @@ def _varray(name, array):
 
 def _structure(atoms, attributes=""):
     return (
-        f"<structure{attributes}><crystal>{_varray('basis', atoms.cell.array)}</crystal>"
+        f"<structure{attributes}><crystal>{_varray('basis', atoms.cell.array)}"
+        f'<i name="volume"> {atoms.get_volume():.8f} </i></crystal>'
         f"{_varray('positions', atoms.get_scaled_positions(wrap=False))}</structure>\n"
     )
 

@@ -7,11 +7,14 @@ import io
 import math
 import os
 import shutil
-import signal
 import sys
-import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+
+from helpers import interrupts
+
+if __name__ == "__main__":  # as snakemake calls it; `zif4` begins in `helpers.__main__`
+    interrupts.leave_at_once()
 
 # all else is imported by the command that needs it: `zif4 --help` is to be there at once
 from helpers import errors, paths, processes, provenance, settings
@@ -34,6 +37,25 @@ def main(arguments: list[str] | None = None) -> int:
     int
         Exit code: 0 when done, 1 with one line for each problem, 130 when interrupted.
     """
+    with interrupts.noticed() as stopped:
+        try:
+            code = _done(arguments)
+            sys.stdout.flush()
+            return code
+        except KeyboardInterrupt:
+            pass
+        except BrokenPipeError:  # whoever read has seen enough: `zif4 settings | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python writes at its end
+            return 1
+        except Exception:
+            if not stopped:
+                raise
+    with suppress(OSError):
+        print(interrupts.SAID, file=sys.stderr, flush=True)
+    return interrupts.CODE
+
+
+def _done(arguments: list[str] | None) -> int:
     processes.end_with_leader()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal of ASCII shows ? for what it lacks
@@ -52,13 +74,6 @@ def main(arguments: list[str] | None = None) -> int:
         if refusal := errors.of_disk(error):
             return _refused(refusal)
         raise
-    except KeyboardInterrupt:
-        print(
-            "stopped; the same command goes on from here: what is finished is kept",
-            file=sys.stderr,
-            flush=True,
-        )
-        return 130
 
 
 def _refused(error: UserError) -> int:
@@ -420,20 +435,13 @@ def _snakemake(*arguments: str) -> int:
         )
     from snakemake.cli import main as snakemake
 
-    interrupted = threading.Event()
-
-    def notice(number, frame):
-        interrupted.set()
-        signal.default_int_handler(number, frame)
-
-    before, code = signal.signal(signal.SIGINT, notice), 0
-    try:
-        snakemake(list(arguments))
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if interrupted.is_set():
+    code = 0
+    with interrupts.noticed() as stopped:
+        try:
+            snakemake(list(arguments))
+        except SystemExit as end:
+            code = int(end.code or 0)
+    if stopped:
         raise KeyboardInterrupt
     return code
 

@@ -99,6 +99,7 @@ def test_values_are_parsed_by_the_declared_type(notebook, name, value, parsed):
         ("supercell", [1, 1.5, 1], "1.5 is not an int"),
         ("supercell", [1, 7, 1], "7 is outside 1..6"),
         ("supercell", 3, r"3 is not a list\[int\]"),
+        ("sets", ["crystal", "strained", "crystal"], "'crystal' is there twice; name it once"),
     ],
 )
 @pytest.mark.parametrize("source", ["profile", "command line"])

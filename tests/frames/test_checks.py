@@ -58,6 +58,34 @@ def test_forces_that_do_not_sum_to_zero_are_refused(system):
     checks.check(system, net_force_bound=1e3)
 
 
+def test_forces_without_one_component_are_refused_but_not_those_of_a_flat_molecule(near):
+    near.data["forces"][3:5, :, 2] = 0
+    with pytest.raises(dataset.BadFrames, match=r"no component along one axis.*index 3, 4"):
+        checks.check(near)
+    lengths = 1.0 + 0.02 * np.arange(6)
+    data = {  # hydrogen cyanide stretched along x: by symmetry no other component
+        "atom_names": ["C", "H", "N"], "atom_numbs": [1, 1, 1], "atom_types": np.arange(3),
+        "orig": np.zeros(3), "cells": np.tile(9.0 * np.eye(3), (6, 1, 1)),
+        "coords": np.array([[[4.0, 4, 4], [4 - x, 4, 4], [5.15, 4, 4]] for x in lengths]),
+        "energies": 15 * (lengths - 1.07) ** 2,
+        "forces": np.array([30 * (x - 1.07) * np.array([[-1, 0, 0], [1, 0, 0], [0, 0, 0]])
+                            for x in lengths]),
+    }  # fmt: skip
+    checks.check(dpdata.LabeledSystem(data=data), stoichiometry="any", virial=False)
+
+
+@pytest.mark.parametrize(
+    "label, digits, message",
+    [("energies", 1, "energies that are multiples of 0.1 eV"),
+     ("coords", 2, "coords that are multiples of 0.01 A"),
+     ("forces", 1, "forces that are multiples of 0.1 eV/A")],
+)  # fmt: skip
+def test_digits_that_were_cut_off_are_refused(near, label, digits, message):
+    near.data[label] = np.round(near[label], digits)
+    with pytest.raises(dataset.BadFrames, match=message):
+        checks.check(near)
+
+
 def test_atoms_on_top_of_each_other_are_refused_also_across_the_boundary(system):
     cell = system["cells"][9]
     hydrogen = np.flatnonzero(system["atom_types"] == 1)[:2]

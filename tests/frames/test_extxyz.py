@@ -328,6 +328,7 @@ def test_boundaries_are_read_however_they_are_spelt(some, tmp_path, pbc, periodi
 @pytest.mark.parametrize("old, new, message", [
     ("pos:R:3:forces:R:3", "pos:R:3:forces:R:2", "has 7 columns, Properties tells of 6; which"),
     ("pos:R:3:forces:R:3", "pos:R:3:pos:R:3", "Properties tells of pos twice"),
+    ("Properties=", 'lattice="1 0 0 0 1 0 0 0 1" Properties=', "Lattice is there twice"),
 ])  # fmt: skip
 def test_columns_that_are_not_told_are_refused(some, tmp_path, old, new, message):
     (tmp_path / "x.extxyz").write_text(written(some).replace(old, new))

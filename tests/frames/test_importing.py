@@ -1,5 +1,6 @@
 """Own data: files of VASP, CP2K and extended XYZ become a set, or are refused with the remedy."""
 
+import codecs
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import vasp_writer
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from helpers import cli, paths, provenance, structures
+from helpers.errors import UserError
 from helpers.frames import checks, dataset, files, formats, importing
 
 CP2K = Path(__file__).parents[1] / "data" / "cp2k"
@@ -241,6 +243,7 @@ def unprivileged():
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o777)
         root = os.geteuid() == 0
+        codecs.lookup("utf-8-sig")  # Python's own library may lie where that user may not read
         if root:
             os.seteuid(65534)
         try:
@@ -266,3 +269,17 @@ def test_what_may_not_be_read_is_said_and_not_left_out(unprivileged, images):
     (closed / "frames.extxyz").chmod(0o000)
     with pytest.raises(files.Unreadable, match="frames.extxyz may not be read"):
         importing.labelled_files(unprivileged)
+
+
+@pytest.mark.parametrize("source, message", [
+    ("/dev/zero", "neither a file nor a folder"),
+    ("/proc/self/mem", "cannot be read"),
+])  # fmt: skip
+def test_what_is_no_file_on_a_disk_is_named(source, message):
+    with pytest.raises(UserError, match=message):
+        importing.labelled_files(Path(source))
+
+
+def test_an_empty_name_is_not_the_whole_folder():
+    with pytest.raises(UserError, match="empty name"):
+        importing.import_set([""], "mine")

@@ -119,6 +119,36 @@ def test_few_forces_are_refused_with_their_reason(images, tmp_path):
         formats.import_labelled(tmp_path / "OUTCAR")
 
 
+def test_joined_runs_of_atoms_in_another_order_are_refused(images, tmp_path):
+    """dpdata reads all steps with the elements of the first run."""
+    other = []
+    for atoms in images[3:]:
+        order = np.argsort(-atoms.numbers, kind="stable")
+        labels = atoms.calc.results | {"forces": atoms.get_forces()[order]}
+        other.append(atoms[order])
+        other[-1].calc = SinglePointCalculator(other[-1], **labels)
+    vasp_writer.outcar(images[:3], tmp_path / "first")
+    vasp_writer.outcar(images[3:], tmp_path / "same")
+    vasp_writer.outcar(other, tmp_path / "other")
+    first = (tmp_path / "first").read_text()
+    (tmp_path / "OUTCAR").write_text(first + (tmp_path / "same").read_text())
+    assert len(formats.import_labelled(tmp_path / "OUTCAR")) == len(images)
+    (tmp_path / "OUTCAR").write_text(first + (tmp_path / "other").read_text())
+    with pytest.raises(dataset.BadFrames, match="in another order, one behind the other.*split it"):
+        formats.import_labelled(tmp_path / "OUTCAR")
+
+
+@both
+def test_a_cell_that_has_not_the_volume_beside_it_is_refused(images, tmp_path, write, name):
+    write(images, tmp_path / name)
+    text = (tmp_path / name).read_text()
+    length = f"{images[2].cell.array[0, 0]:.9f}"[:-5]
+    assert length in text
+    (tmp_path / name).write_text(text.replace(length, f"{float(length) * 1.01:.4f}"))
+    with pytest.raises(dataset.BadFrames, match=r"cell in it has a volume of .* beside it"):
+        formats.import_labelled(tmp_path / name)
+
+
 def test_steps_of_a_learned_force_field_in_a_vasprun_are_refused(images, tmp_path):
     vasp_writer.vasprun(images, tmp_path / "vasprun.xml")
     first, *steps = (tmp_path / "vasprun.xml").read_text().split("<calculation>")

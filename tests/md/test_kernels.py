@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers import structures
-from helpers.md import kernels, lammps
+from helpers.md import fused, kernels, lammps
 from helpers.potentials import conversion, store
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no g++ to compile kernels with")
@@ -53,6 +53,27 @@ def test_a_wrong_kernel_is_not_used(right, wrong, fresh, monkeypatch, capfd):
     assert kernels.library() is None
     assert "DeePMD-kit's own kernels are used" in capfd.readouterr().out
     assert lammps.environment() == lammps.environment(native=False)
+
+
+def test_a_compiler_that_fails_once_is_asked_again(fresh, monkeypatch, capfd):
+    """The disk was full, say: what is left behind must not keep the next call from compiling."""
+    broken = fresh / "broken"
+    broken.write_text(
+        '#!/bin/sh\ncase "$*" in *version*) exec g++ --version;; esac\n'
+        "echo 'x.cc: fatal error: No space left on device' >&2; exit 1\n"
+    )
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    atoms = structures.load("Znim2-ABW")
+    assert kernels.library() is None
+    assert re.fullmatch(r"DeePMD-kit's own kernels .* No space left on device\)\n",
+                        capfd.readouterr().out)  # fmt: skip
+    assert fused.proven("atp", atoms) is None
+    assert re.fullmatch(r"TensorFlow evaluates .* No space left on device\)\n",
+                        capfd.readouterr().out)  # fmt: skip
+    monkeypatch.delenv("CXX")
+    kernels.library.cache_clear()
+    assert kernels.library() is not None
 
 
 def test_switched_off(fresh, set_to):

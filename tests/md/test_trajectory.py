@@ -256,6 +256,30 @@ def test_a_damaged_dump_is_refused_or_ends_before(tmp_path, at, what):
         np.testing.assert_allclose(mine, wanted, atol=1e-9)
 
 
+@pytest.mark.parametrize("bounds, tilts, message", [
+    (("5 0", "0 5", "0 5"), "", "ends before it begins"),
+    (("0 5", "0 5", "0 5"), "xy xz yz ", "names tilts .* and has none"),
+])  # fmt: skip
+def test_a_box_that_is_none_is_refused(tmp_path, bounds, tilts, message):
+    text = "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS " + tilts
+    text += "pp pp pp\n" + "\n".join(bounds) + "\nITEM: ATOMS id element xu yu zu\n1 C 0 0 0\n"
+    (tmp_path / "a.lammpstrj").write_text(text)
+    with pytest.raises(UserError, match=message):
+        trajectory.read(tmp_path / "a.lammpstrj")
+
+
+def test_frames_that_are_missing_are_told(tmp_path, capsys):
+    def frame(step):
+        return (f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n"
+                "0 5\n0 5\n0 5\nITEM: ATOMS id element xu yu zu\n1 C 0 0 0\n")  # fmt: skip
+
+    for steps, told in (((0, 10, 20, 30), ""), ((0, 10, 40, 50), "first behind step 10")):
+        (tmp_path / "mine.lammpstrj").write_text("".join(map(frame, steps)))
+        assert trajectory.read(tmp_path / "mine.lammpstrj").steps.tolist() == list(steps)
+        said = capsys.readouterr().out
+        assert told in said if told else not said
+
+
 def test_frames_of_ase_are_looked_at():
     start = structures.load("Znim2-ABW")
     frames = []

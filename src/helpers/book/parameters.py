@@ -122,7 +122,11 @@ class Parameter:
             value = _split(value)
         if not isinstance(value, (list, tuple)):
             raise ParameterError(f"{self.name}: {value!r} is not a {self.type}; write [a, b, ...]")
-        return [self._checked(_scalar(self._element, item, self)) for item in value]
+        found = [self._checked(_scalar(self._element, item, self)) for item in value]
+        if self._element == "str" and (twice := [x for x in found if found.count(x) > 1]):
+            # a set that is named twice would count twice in a training
+            raise ParameterError(f"{self.name}: {twice[0]!r} is there twice; name it once")
+        return found
 
     @property
     def _element(self) -> str:

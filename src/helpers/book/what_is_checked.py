@@ -75,6 +75,9 @@ _VASP_FOR_VOIGT = ([[0, 0, 1], [0, 1, 0], [1, 0, 2]], [[0, 2, 2], [2, 1, 1], [2,
 FRAMES: dict[str, Callable] = {
     "a number that is none": _first("forces", lambda x: x.__setitem__((0, 0, 0), np.nan)),
     "forces beyond any bond": _first("forces", lambda x: x.__setitem__((0, 0), 90.0)),
+    "forces without one of three columns": lambda data: data.update(
+        forces=data["forces"] * [1, 1, 0]
+    ),
     "labels that were not computed": _first("virials", lambda x: x.__setitem__(0, 0.0)),
     "stress of a run that knows the pressure alone": lambda data: data.update(
         virials=np.trace(data["virials"], axis1=1, axis2=2)[:, None, None] * np.eye(3) / 3

@@ -219,6 +219,7 @@ def objections(
         "vectors of the cell)",
     )
     yield from _placeholders(system)
+    yield from _rounded(system)
     largest = np.abs(system["forces"]).max(axis=(1, 2))
     yield from _found(
         largest > force_bound,
@@ -292,6 +293,11 @@ def _placeholders(system) -> Iterator[tuple[str, np.ndarray | None]]:
         yield from _found(zero, f"{label} that are exactly zero: they were not computed")
         if several and not zero.any() and (values == values[0]).all():
             yield f"the same {label} in all frames: they were not computed for each", None
+    yield from _found(
+        _flat_forces(system),
+        "forces that have no component along one axis, while the atoms lie at many places along "
+        "it: a column was left out",
+    )
     energies = system["energies"]
     if len(system) > 2 and (energies == energies[0]).all():
         yield "the same energy in all frames: it was not computed for each", None
@@ -300,6 +306,40 @@ def _placeholders(system) -> Iterator[tuple[str, np.ndarray | None]]:
         trace = np.trace(virials, axis1=1, axis2=2)[:, None, None] * np.eye(3) / 3
         if (np.abs(virials).max() > 0) and (np.abs(virials - trace) <= 1e-9 * np.abs(trace)).all():
             yield _ONLY_TRACE, None
+
+
+# what a number is a whole multiple of in every frame if a program cut its digits off
+_ROUNDED = {
+    "energies": (0.1, "eV", "labels to the nearest 0.001 eV and better are needed"),
+    "coords": (0.01, "A", "a bond that is 0.005 A too long pulls by 0.15 eV/A"),
+    "forces": (0.1, "eV/A", "0.01 eV/A is what a potential is to learn"),
+}
+
+
+def _rounded(system) -> Iterator[tuple[str, None]]:
+    if len(system) < 4 or system.get_natoms() < 10:  # a few numbers may be round by chance
+        return
+    for label, (step, unit, why) in _ROUNDED.items():
+        steps = system[label] / step
+        if np.abs(steps).max() > 1 and np.abs(steps - np.round(steps)).max() < 1e-6:
+            yield (
+                f"{label} that are multiples of {step:g} {unit} in all frames: digits were cut "
+                f"off ({why}); write all digits",
+                None,
+            )
+
+
+_FEWEST_PLACES = 4  # along an axis; by symmetry a molecule or a layer has one to three
+
+
+def _flat_forces(system) -> np.ndarray:
+    """Frames in which one component of the forces is exactly zero for all atoms."""
+    zero = (system["forces"] == 0).all(axis=1)
+    flat = np.zeros(len(system), dtype=bool)
+    for frame, axis in np.argwhere(zero & ~zero.all(axis=1, keepdims=True)):
+        places = np.unique(np.round(system["coords"][frame, :, axis], 1))
+        flat[frame] |= len(places) >= _FEWEST_PLACES
+    return flat
 
 
 _ONLY_TRACE = (

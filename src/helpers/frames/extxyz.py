@@ -262,6 +262,8 @@ def read_frames(path: Path) -> Iterator[Frame]:
 def _frame(header: str, rows: list[str], where: str) -> Frame:
     info = _header(header, where)
     lower = {key.lower(): key for key in info}
+    if twice := [x for x in ("lattice", "properties") if [*map(str.lower, info)].count(x) > 1]:
+        raise BadFrames(f"{where}: {twice[0].capitalize()} is there twice; write it once")
     layout = str(info.pop(lower["properties"], "") if "properties" in lower else "")
     cell = info.pop(lower["lattice"], None) if "lattice" in lower else None
     if cell is not None:

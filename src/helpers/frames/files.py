@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import shutil
 import tempfile
 import zlib
@@ -138,6 +139,8 @@ def number(word: str) -> float:
 
     >>> number("-1.5D-02")
     -0.015
+    >>> number("0.25-101")  # an exponent of three digits leaves no room for its letter
+    2.5e-102
 
     Parameters
     ----------
@@ -156,6 +159,8 @@ def number(word: str) -> float:
     """
     if "_" in word:  # which Python takes for a separator of digits
         raise ValueError(f"could not convert string to float: {word!r}")
+    if without_letter := re.fullmatch(r"([-+]?\d*\.\d+)([-+]\d{3})", word):
+        word = "e".join(without_letter.groups())
     return float(word.lower().replace("d", "e"))
 
 

@@ -240,9 +240,10 @@ def _through_dpdata(path: Path, fmt: str, **options) -> dpdata.LabeledSystem:
             print(f"[dpdata] {path.name}: {warning.message}", flush=True)
     for label in ("coords", "cells", "energies", "forces", "virials"):
         kind = np.asarray(system.data.get(label, 0.0)).dtype
-        if kind.kind not in "fiu":
+        if kind.kind not in "fiu" or kind == np.float16:  # which has three digits
             raise BadFrames(
-                f"{path} ({fmt}) holds {label} of the type {kind}; write them as real numbers"
+                f"{path} ({fmt}) holds {label} of the type {kind}; write them as real numbers, in "
+                f"float32 or float64"
             )
     if system.data.get("nopbc"):
         raise BadFrames(

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from helpers import paths, provenance, waiting
-from helpers.errors import AlreadyThere, NotThere, Unfit, Unreachable
+from helpers.errors import AlreadyThere, NotThere, Unfit, Unreachable, UserError
 from helpers.frames import checks, dataset, files, formats, laws, vasp
 
 #: CP2K trajectories of ZIF-4 behind the reference: crystal, liquid and glass, 60-80 ps each.
@@ -71,11 +71,22 @@ def labelled_files(
             f"{error.filename or source} may not be read by you; get leave to (chmod -R u+rX), "
             f"or name the files and folders that you may read"
         ) from error
+    except UserError:
+        raise
+    except OSError as error:
+        raise files.Unreadable(
+            f"{error.filename or source} cannot be read ({error.strerror}); name a file of frames, "
+            f"or a copy on another disk"
+        ) from error
 
 
 def _labelled_files(source: Path, fmt: str | None, passed_over: list[dict]) -> list:
     if not source.exists():
         raise NotThere(f"{source} does not exist; name files or folders to import")
+    if not (source.is_file() or source.is_dir()):
+        raise files.Unreadable(
+            f"{source} is neither a file nor a folder (a device or a pipe); write it into a file"
+        )
     if fmt is None and (source / "type.raw").is_file():
         fmt = "deepmd/npy" if any(source.glob("set.*")) else "deepmd/raw"
     if source.is_file() or fmt not in (None, *formats.FORMATS):
@@ -273,6 +284,8 @@ def import_set(
         )
     if paths.shipped("frames", name).exists():
         raise AlreadyThere(f"{name!r} is a shipped set; give yours another name")
+    if not all(str(s).strip() for s in sources):  # which would be the folder one stands in
+        raise NotThere("one of the sources has an empty name; name files or folders (. is this)")
     places = [fetch(str(s)[4:]) if str(s).startswith("doi:") else Path(s) for s in sources]
     passed_over: list[dict] = []
     chosen = [found for place in places for found in labelled_files(place, fmt, passed_over)]

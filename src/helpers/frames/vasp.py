@@ -85,7 +85,8 @@ def read(
     ------
     BadFrames
         The file is not of VASP or cut off; it holds enthalpies (PSTRESS), no stress tensor (ISIF),
-        the forces of some steps only (NWRITE), or steps of a machine-learned force field.
+        the forces of some steps only (NWRITE), steps of a machine-learned force field, runs of
+        other atoms one behind the other, or a cell that has not the volume beside it.
     Unconverged
         Frames took all NELM steps and ``unconverged`` is None, or there is no converged frame.
     Unreadable
@@ -104,6 +105,8 @@ def read(
         _refuse_enthalpies(text, fmt, name)
         _refuse_learned(text, fmt, name)
         _refuse_few_forces(text, fmt, name)
+        _refuse_other_atoms(text, fmt, name)
+        _refuse_other_volume(text, name)
         if virial:
             _refuse_no_tensor(text, name)
         read = _labelled(plain, fmt, name, options)
@@ -261,6 +264,53 @@ def _refuse_few_forces(text: str, fmt: str, name: str) -> None:
             f"forces of {tables} of {steps} steps only; import the vasprun.xml of the run, which "
             f"has all of them"
         )
+
+
+def _refuse_other_atoms(text: str, fmt: str, name: str) -> None:
+    """Of runs that were joined dpdata takes the elements of the first for all."""
+    if fmt != "vasp/outcar":
+        return
+    headers = [
+        (re.findall(r"TITEL\s*=\s*(.*?)\s*$", run, re.M), found[1].split())
+        for run in re.split(r"(?m)^\s*vasp\.\d", text)
+        if (found := re.search(r"ions per type =\s*(.*)", run))
+    ]
+    if other := [header for header in headers if header != headers[0]]:
+        told = [f"{' '.join(ions)} of {', '.join(kinds)}" for kinds, ions in (headers[0], other[0])]
+        raise BadFrames(
+            f"{name} holds runs of other atoms, or in another order, one behind the other "
+            f"({told[0]}; {told[1]}): split it into a file a run"
+        )
+
+
+_BASIS = (
+    re.compile(
+        r"volume of cell\s*:\s*(?P<volume>[\d.]+)\s*\n[^\n]*direct lattice vectors[^\n]*\n"
+        r"(?P<rows>(?:[^\n]*\n){3})"
+    ),
+    re.compile(
+        r'<varray name="basis"\s*>(?P<rows>.*?)</varray>\s*<i name="volume">\s*(?P<volume>[\d.]+)',
+        re.S,
+    ),
+)  # of OUTCAR and vasprun.xml
+
+
+def _refuse_other_volume(text: str, name: str) -> None:
+    """Refuse a cell that has not the volume that VASP prints beside it."""
+    for printed in _BASIS:
+        for step, found in enumerate(printed.finditer(text)):
+            rows = [re.findall(r"[-+]?\d+\.\d+", row)[:3] for row in
+                    re.split(r"\n|</v>", found["rows"].strip())]  # fmt: skip
+            rows = [row for row in rows if row]
+            if np.shape(rows) != (3, 3):
+                continue  # run together; dpdata will not read it either
+            volume = abs(np.linalg.det(np.array(rows, dtype=float)))
+            if abs(volume - float(found["volume"])) > 0.02 + 1e-4 * volume:
+                raise BadFrames(
+                    f"{name}: the {step + 1}. cell in it has a volume of {volume:.2f} A^3 and "
+                    f"{found['volume']} beside it; the file was changed or damaged: take the "
+                    f"original, or run VASP again"
+                )
 
 
 def _refuse_no_tensor(text: str, name: str) -> None:

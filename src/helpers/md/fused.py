@@ -41,7 +41,11 @@ class NotFused(UserError, ValueError):
 
 
 class FusedDiffers(UserError, RuntimeError):
-    """The library does not compile here, or its forces are not those of TensorFlow."""
+    """The forces of the library are not those of TensorFlow."""
+
+
+class NotTried(UserError, RuntimeError):
+    """The library does not compile here and now."""
 
 
 def proven(potential: str | Path | store.Potential, atoms: Atoms) -> tuple[Path, Path] | None:
@@ -84,8 +88,11 @@ def proven(potential: str | Path | store.Potential, atoms: Atoms) -> tuple[Path,
         folder.mkdir(parents=True, exist_ok=True)
         try:
             found = _compared(compiler, library, frozen, atoms)
-        except (NotFused, FusedDiffers, lammps.LammpsDied) as reason:
+        except (NotFused, FusedDiffers) as reason:
             found = {"refused": str(reason)}
+        except (NotTried, lammps.LammpsDied) as reason:  # not kept: a full disk may be the reason
+            print(f"TensorFlow evaluates {paths.relative(frozen)}: {reason}", flush=True)
+            return None
         provenance.write_text(verdict, json.dumps(found, indent=1) + "\n")
         if "refused" not in found:
             provenance.announce(
@@ -104,7 +111,8 @@ def _compared(compiler: str, library: Path, frozen: Path, atoms: Atoms) -> dict:
         [compiler, *FLAGS, "-o", str(part), str(SOURCE), "-ldl"], capture_output=True, text=True
     )
     if done.returncode:
-        raise FusedDiffers(f"{compiler}: {done.stderr.strip()[-500:]}")
+        part.unlink(missing_ok=True)
+        raise NotTried(kernels.not_compiled(compiler, done.stderr))
     part.replace(library)
     moved = atoms.copy()
     moved.rattle(0.05, seed=1)

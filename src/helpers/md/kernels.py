@@ -59,9 +59,14 @@ def library() -> Path | None:
         done = subprocess.run(
             [compiler, *FLAGS, "-o", str(part), str(SOURCE)], capture_output=True, text=True
         )
+        if done.returncode:  # not kept: a full disk or no memory may be the reason
+            part.unlink(missing_ok=True)
+            print(
+                f"DeePMD-kit's own kernels are used: {not_compiled(compiler, done.stderr)}",
+                flush=True,
+            )
+            return None
         try:
-            if done.returncode:
-                raise KernelsDiffer(f"{compiler}: {done.stderr.strip()[-500:]}")
             error = compare(part)
         except (KernelsDiffer, OSError) as problem:
             failed.write_text(f"{problem}\n")
@@ -73,6 +78,26 @@ def library() -> Path | None:
         print(f"DeePMD-kit's own kernels are used; see {paths.relative(failed)}", flush=True)
         return None
     return made
+
+
+def not_compiled(compiler: str, said: str) -> str:
+    """Why a library was not compiled, in a line.
+
+    Parameters
+    ----------
+    compiler : str
+        Path of the compiler.
+    said : str
+        What it wrote.
+
+    Returns
+    -------
+    str
+        The line: its first error.
+    """
+    lines = said.strip().splitlines() or ["it ended without a word"]
+    first = next((line for line in lines if "error" in line.lower()), lines[-1])
+    return f"{compiler} compiles no faster ones ({first.strip()[:300]})"
 
 
 def recipe(compiler: str, source: Path, flags: Sequence[str]) -> dict:

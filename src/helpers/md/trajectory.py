@@ -174,6 +174,8 @@ def read(run: Path | str, *, every: int = 1) -> Trajectory:
     frames = _each_step_once(file, _frames(file))
     if file.name in (FILE, f"{FILE}.gz"):
         samples.refuse_lost(file, "frame_every_ps", [frame.step for frame in frames])
+    else:
+        _tell_gaps(file, [frame.step for frame in frames])
     frames = frames[::every]
     if not frames:
         raise Unfit(
@@ -240,6 +242,17 @@ def _each_step_once(file: Path, frames: Iterable[_Frame]) -> list[_Frame]:
             flush=True,
         )
     return kept
+
+
+def _tell_gaps(file: Path, steps: list[int]) -> None:
+    apart = np.diff(steps)
+    if len(apart) and (uneven := apart != np.median(apart)).any():
+        print(
+            f"[read] {paths.relative(file)}: frames are {np.median(apart):g} steps apart, but not "
+            f"{uneven.sum()} of them (first behind step {steps[int(uneven.argmax())]}): some are "
+            f"missing, or were not written evenly; a lag in frames is not one time then",
+            flush=True,
+        )
 
 
 def _times(file: Path, frames: list[_Frame], steps: np.ndarray) -> np.ndarray:
@@ -559,7 +572,8 @@ def _frame(head: dict, rows: list[str], name: str, unit: str) -> _Frame:
             if column in {"id", *_IMAGES, *itertools.chain(*_UNWRAPPED, *_WRAPPED)}
         }
     except ValueError as error:
-        raise Unfit(f"{where}: {error}; the file was damaged, cut that frame out") from error
+        said = str(error).replace("np.str_", "")
+        raise Unfit(f"{where}: {said}; the file was damaged, cut that frame out") from error
     _refuse_dense(len(table), cell * length, where)
     positions = _unwrapped(numbers, origin, cell, where)
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
@@ -628,6 +642,13 @@ def _box(kind: str, lines: list[str], where: str, length: float) -> tuple[np.nda
     general = kind.split()[:2] == ["abc", "origin"]
     if bounds.shape != (3, 4) if general else bounds.shape not in ((3, 2), (3, 3)):
         raise Unfit(f"{where}: a box of {bounds.shape[-1]} columns after {kind.strip()!r}")
+    if "xy" in kind.split() and bounds.shape == (3, 2):
+        raise Unfit(f"{where}: the box names tilts (xy xz yz) and has none; write three columns")
+    if not general and (bounds[:, 1] <= bounds[:, 0]).any():
+        raise Unfit(
+            f"{where}: the box ends before it begins ({' '.join(lines[0].split()[:2])} ...); the "
+            f"columns (lo hi) are in another order, or the file was damaged"
+        )
     if general:
         origin, cell = bounds[:, 3], bounds[:, :3]
     else:
