@@ -138,6 +138,7 @@
       backgroundColor: css("--pst-color-background") || "white",
       cameraType: "orthographic", clipNear: 0, clipFar: 100, fogNear: 60, fogFar: 110,
       tooltip: false, mousePreset: "default", quality: "medium",
+      sampleLevel: data.symbols.length > 3000 ? -1 : 0,  // else a view at rest is drawn 16 times
     });
     // the wheel belongs to the page; two fingers or shift and the wheel zoom
     stage.mouseControls.remove("scroll");

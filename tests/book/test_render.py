@@ -117,6 +117,7 @@ def test_a_chapter_of_another_profile_stands_beside_its_own(built, monkeypatch):
     assert "(profile large)" in page and "PROFILE=large" in page
     # its buttons lead to the one file that both are made from
     assert "github.com/owner/name/edit/main/notebooks/02_second.py" in page
+    assert "github.com/owner/name/blob/main/notebooks/02_second.py" in page
     assert "lab/tree/notebooks/02_second.py" in page and "02_second_large.ipynb?" not in page
     own = (built / "build/small/html/notebooks/02_second.html").read_text()
     assert "(profile large)" not in own.split("<article")[1].split("</h1>")[0]

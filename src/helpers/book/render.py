@@ -274,7 +274,8 @@ def _configure(file: Path) -> None:
         "use_repository_button": True,
         "use_edit_page_button": True,
     }
-    config["html"]["use_source_button"] = True
+    # jupyter-book hands this one on only here
+    config["sphinx"]["config"]["html_theme_options"]["use_source_button"] = True
     if "github.com" in address:
         config["launch_buttons"] = {
             "notebook_interface": "jupyterlab",
