@@ -162,6 +162,7 @@
           atoms.addRepresentation("ball+stick", {
             color: elementColours(data.colours), multipleBond: "off",
             radiusScale: data.symbols.length > 1000 ? 1.4 : 1, sphereDetail: data.symbols.length > 1000 ? 0 : 1,
+            disableImpostor: data.symbols.length > 3000, radialSegments: 5,  // quick without a card, too
           });
         }
         const parts = [atoms, stage.addComponentFromObject(edges(one.cell, line(), 0.05))];
