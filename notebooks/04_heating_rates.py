@@ -151,7 +151,7 @@ curves = plots_of_runs.curves(runs, heat)
 #|   that expands loses density slowly and steadily; a framework that opens loses
 #|   it steeply, and one that collapses gains. Dashed: the paper's crystal; grey:
 #|   where the paper, heating more slowly, sees its low-density phase. A click in
-#|   the legend switches a run off.
+#|   the legend switches a rate off, a box below the figure a single run.
 #| alt: Density against temperature, a bundle of curves for each heating rate, a
 #|   dashed horizontal line and a grey band for the paper.
 plots_of_runs.densities(curves)

@@ -198,7 +198,8 @@ figure = plots_of_phase.pair_rdfs(curves)
 # %% tags=["figure"]
 #| label: fig-snapshots
 #| caption: The last snapshot of each window, one after the other (the paper's
-#|   Fig. S4). Turn it, or let it play.
+#|   Fig. S4). Turn it, or let it play. A cell of more than 3000 atoms turns
+#|   without its hydrogen.
 #| alt: Ball-and-stick pictures of the cell at rising temperatures.
 last = {}
 for name, part in windows.items():

@@ -10,12 +10,20 @@
     loaded[name] = loaded[name] || new Promise((done, failed) => {
       const tag = document.createElement("script");
       tag.src = new URL(name, here).href;
-      tag.onload = done;
+      tag.onload = () => done(window.zif4_packed);  // before another script sets it anew
       tag.onerror = () => failed(new Error(name + " is not beside the page"));
+      document.head.append(tag);
+    }).then(async (packed) => {
+      const zipped = new Blob([bytes(packed)]).stream();
+      const text = await new Response(zipped.pipeThrough(new DecompressionStream("gzip"))).text();
+      const tag = document.createElement("script");
+      tag.textContent = text;  // runs at once
       document.head.append(tag);
     });
     return loaded[name];
   }
+
+  const bytes = (base64) => Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
 
   const dark = () => document.documentElement.dataset.theme === "dark";
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -38,7 +46,7 @@
 
   /** One frame as the text of a PDB file, which NGL reads. */
   function pdb(symbols, frame) {
-    const at = frame.positions;
+    const at = new Int16Array(bytes(frame.positions).buffer);
     const lines = symbols.map((symbol, i) => {
       const xyz = [0, 1, 2].map((k) => (at[3 * i + k] / 100).toFixed(3).padStart(8)).join("");
       const value = (frame.values ? 1000 * frame.values[i] : 0).toFixed(2).padStart(6);
@@ -120,6 +128,7 @@
 
   async function structure(view, data, still) {
     if (!hasWebGL()) return;
+    data.symbols = data.symbols.split(" ");
     await library("ngl.js");
     const stand = make("div", {className: "zif4-stage"});
     stand.setAttribute("role", "img");
@@ -129,6 +138,7 @@
       backgroundColor: css("--pst-color-background") || "white",
       cameraType: "orthographic", clipNear: 0, clipFar: 100, fogNear: 60, fogFar: 110,
       tooltip: false, mousePreset: "default", quality: "medium",
+      sampleLevel: data.symbols.length > 3000 ? -1 : 0,  // else a view at rest is drawn 16 times
     });
     // the wheel belongs to the page; two fingers or shift and the wheel zoom
     stage.mouseControls.remove("scroll");
@@ -152,6 +162,7 @@
           atoms.addRepresentation("ball+stick", {
             color: elementColours(data.colours), multipleBond: "off",
             radiusScale: data.symbols.length > 1000 ? 1.4 : 1, sphereDetail: data.symbols.length > 1000 ? 0 : 1,
+            disableImpostor: data.symbols.length > 3000, radialSegments: 5,  // quick without a card, too
           });
         }
         const parts = [atoms, stage.addComponentFromObject(edges(one.cell, line(), 0.05))];
@@ -241,6 +252,18 @@
     return layout;
   }
 
+  /** The colours of the page's theme, as changes of a figure that is drawn. */
+  function coloursOf(data) {
+    const theme = themed(), changes = {"font.color": theme.font.color};
+    for (const axis of ["xaxis", "yaxis"])
+      for (const [name, value] of Object.entries(theme.axis)) changes[`${axis}.${name}`] = value;
+    (data.layout.updatemenus || []).forEach((_, k) => {
+      changes[`updatemenus[${k}].bgcolor`] = css("--pst-color-surface");
+      changes[`updatemenus[${k}].font.color`] = theme.font.color;
+    });
+    return changes;
+  }
+
   /** The series; where there is little room a group of them has one entry in the legend. */
   function linesOf(data, width) {
     if (width >= 520) return data.data;
@@ -262,16 +285,58 @@
       responsive: true, displaylogo: false,
       modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
     };
-    const draw = () => {
-      const width = view.clientWidth;
-      return Plotly.react(stand, linesOf(data, width), layoutOf(data, width), options);
-    };
-    await draw();
+    const width = view.clientWidth;
+    await Plotly.newPlot(stand, linesOf(data, width), layoutOf(data, width), options);
+    view.append(...boxes(stand, data));
     stand.setAttribute("role", "group");
     stand.setAttribute("aria-label", still ? still.alt : "figure");
     toggle(still, false);
     view.dataset.state = "drawn";
-    onTheme(draw);
+    onTheme(() => Plotly.relayout(stand, coloursOf(data)));
+  }
+
+  /** A box for each line, in a fold, where the legend names groups of lines only. */
+  function boxes(stand, data) {
+    const groups = new Map();  // name of the group -> name of the line -> its numbers
+    data.data.forEach((line, k) => {
+      if (!line.legendgroup || !line.meta) return;
+      const group = groups.get(line.legendgroup) || new Map();
+      groups.set(line.legendgroup, group.set(line.meta.line, [...(group.get(line.meta.line) || []), k]));
+    });
+    const count = [...groups.values()].reduce((sum, group) => sum + group.size, 0);
+    if (count <= groups.size) return [];  // each group is one line: the legend switches it
+    const fold = make("details", {className: "zif4-lines"});
+    fold.append(make("summary", {}, `Switch single lines on and off (${count})`));
+    const all = [];
+    const show = (numbers, on) => {
+      // of several quantities one is in view; the lines of the others stay out
+      const mine = numbers.filter((k) => [true, "legendonly", undefined].includes(stand.data[k].visible));
+      return Plotly.restyle(stand, {visible: on ? true : "legendonly"}, mine);
+    };
+    const box = (text, numbers) => {
+      const label = make("label"), input = make("input", {type: "checkbox", checked: true});
+      label.append(input, text);
+      input.addEventListener("change", () => show(numbers, input.checked));
+      all.push([input, numbers]);
+      return label;
+    };
+    for (const [head, lines] of groups) {
+      const set = make("fieldset"), whole = make("strong");
+      set.setAttribute("aria-label", head);
+      whole.append(box(head, [...lines.values()].flat()));
+      set.append(whole);
+      for (const [name, numbers] of lines)
+        if (lines.size > 1) set.append(box(name.replace(`${head}, `, ""), numbers));
+      fold.append(set);
+    }
+    const tell = () => all.forEach(([input, numbers]) => {
+      const shown = numbers.map((k) => stand.data[k].visible ?? true).filter((v) => v !== false);
+      const on = shown.filter((v) => v === true).length;
+      Object.assign(input, {checked: on > 0, indeterminate: on > 0 && on < shown.length});
+    });
+    stand.on("plotly_restyle", tell);  // the legend and these boxes
+    stand.on("plotly_update", tell);  // the buttons
+    return [fold];
   }
 
   const themeWatchers = [];

@@ -50,6 +50,32 @@ def test_what_turns_and_what_is_looked_into_is_drawn(book):
         assert not page.problems
 
 
+def test_boxes_switch_single_lines_and_groups_of_them_off(book):
+    with opened() as visit:
+        page = visit(book / CHAPTER)
+        draw(page)
+        figure = page.locator("#fig-density")
+        figure.locator(".zif4-lines > summary").click()
+        boxes = figure.locator(".zif4-lines input")  # 20 K/ps, its two seeds, 100 K/ps, its two
+        shown = "plot => plot.data.slice(0, 4).map((line) => line.visible)"
+
+        def lines():
+            return [one is True for one in figure.locator(".zif4-plot").evaluate(shown)]
+
+        boxes.nth(1).uncheck()
+        assert lines() == [False, True, True, True]
+        assert boxes.nth(0).evaluate("box => box.indeterminate")
+        boxes.nth(3).uncheck()
+        assert lines() == [False, True, False, False] and not boxes.nth(5).is_checked()
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")  # new colours
+        page.wait_for_timeout(1000)
+        assert lines() == [False, True, False, False]
+        figure.locator(".updatemenu-button").nth(0).click()  # the density again, all of it
+        page.wait_for_timeout(1000)
+        assert lines() == [True] * 4 and boxes.nth(5).is_checked()
+        assert not page.problems
+
+
 def test_a_figure_of_several_panels_keeps_its_size_on_a_phone_and_scrolls(book):
     with opened() as visit:
         for width, shrinks in ((WIDE, True), (NARROW, False)):

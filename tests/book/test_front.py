@@ -136,6 +136,9 @@ def test_the_two_cells_of_fig_2_have_the_speeds_of_paper_and_book(tmp_path):
     speeds = record.md_table(record.read("md")).set_index("engine")["ns_per_day"]
     assert ours[0] == pytest.approx(speeds["CP2K"], rel=0.1) and 1 < ours[1] <= speeds.max()
     assert text.count("{grid-item}") == 2 and "{grid} 1 1 2 2" in text
+    turned = [json.loads(one) for one in re.findall(r'json">(.*?)</script>', text)]
+    assert [len(one["symbols"].split()) for one in turned] == [272, 7344 - 27 * 96]
+    assert text.count("Without its hydrogen where it turns.") == 1
     for name in ("first-principles", "deep-potential"):
         assert (tmp_path / f"generated/fig-cell-{name}.png").stat().st_size > 5000
 

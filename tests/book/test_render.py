@@ -110,7 +110,8 @@ def test_a_chapter_depends_on_the_one_that_makes_what_it_reads(built):
     assert stale() == ({"02_first", "04_second"}, True)
 
 
-def test_a_chapter_of_another_profile_stands_beside_its_own(built):
+def test_a_chapter_of_another_profile_stands_beside_its_own(built, monkeypatch):
+    monkeypatch.setenv("ZIF4_REPOSITORY", "https://github.com/owner/name")
     (built / "data/profiles/large.yaml").write_text("02_second: {exponent: 3}")
     append(built / "data/profiles/small.yaml", "beside: {large: [02_second]}\n")
     done = zif4("book")
@@ -118,9 +119,15 @@ def test_a_chapter_of_another_profile_stands_beside_its_own(built):
     assert "4 pages" in done.stdout
     page = (built / "build/small/html/notebooks/02_second_large.html").read_text()
     assert "(profile large)" in page and "PROFILE=large" in page
+    # its buttons lead to the one file that both are made from
+    assert "github.com/owner/name/edit/main/notebooks/02_second.py" in page
+    assert "github.com/owner/name/blob/main/notebooks/02_second.py" in page
+    assert "lab/tree/notebooks/02_second.py" in page and "02_second_large.ipynb?" not in page
     own = (built / "build/small/html/notebooks/02_second.html").read_text()
     assert "(profile large)" not in own.split("<article")[1].split("</h1>")[0]
-    assert 'href="02_second_large.html"' in own  # also in the contents
+    first = (built / "build/small/html/notebooks/01_first.html").read_text()
+    side = first.split('class="bd-links')[1].split("</nav>")[0]
+    assert 'href="02_second_large.html">↳ 2 by profile large<' in side  # of every page
     assert stale() == (set(), False)
     (built / "data/profiles/large.yaml").write_text("02_second: {exponent: 4}")
     assert stale() == ({"02_second_large"}, True)

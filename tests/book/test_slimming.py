@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydata_sphinx_theme
 import pytest
+from bs4 import BeautifulSoup
 from PIL import Image
 
 from helpers.book import slimming
@@ -62,3 +63,17 @@ def test_icons_that_no_page_names_are_left_out(icons):
     assert script.stat().st_size < before / 10
     # one by its name, one by another of its names; another is gone
     assert re.search(r"\bbars:\[448", text) and '"times"' in text and "monero" not in text
+
+
+def test_a_page_reads_the_same_without_its_indentation():
+    page = (
+        '<main>\n\n\n    <!-- a\n note -->\n <p>one \n  <code><span class="pre">two'
+        '</span> <span class="pre">three</span></code></p>\n  <pre>\n  a\n\n  b</pre>'
+        '\n<script>let a = "<!--";\n\n   let b;</script>\n</main>'
+    )
+    packed = slimming.short(page)
+    assert len(packed) < 0.75 * len(page)
+    before, after = (BeautifulSoup(text, "html.parser") for text in (page, packed))
+    assert before.main.get_text(" ").split() == after.main.get_text(" ").split()
+    for kept in ("pre", "script"):
+        assert str(before.find(kept)) == str(after.find(kept))

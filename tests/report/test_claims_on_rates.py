@@ -325,8 +325,9 @@ def test_one_seed_of_many_is_counted():
     """As at 20 K/ps: one seed of several breaks its first bond where its density falls."""
     said = claims_on_rates.exchange(table(SLOW[0] | at(1140.0), *SLOW[1:4]))
     assert said.verdict == (
-        "cannot tell in general, 5 falling seeds of one cell are needed; every Zn–N bond is intact "
-        "when the fall has ended in 3 of 4 seeds, no ligand exchanged in 4 of 4"
+        "cannot tell in general, 5 falling seeds of one cell are needed; in 4 of 4 seeds no "
+        "ligand is exchanged before the fall has ended, and in 3 every Zn–N bond is whole until "
+        "then"
     )
     many = claims_on_rates.exchange(table(TWO_CELLS[0] | at(1140.0, 1145.0), *TWO_CELLS[1:]))
     assert "in 7 of 8 seeds" in many.verdict and "cannot tell" not in many.verdict

@@ -56,9 +56,10 @@ def test_of_many_lines_the_legend_names_the_colours_and_a_button_leaves_the_pale
     assert named == ["20 K/ps", "4 K/ps"] and len(figure.data) == 20
     assert {line.line.dash for line in figure.data} == {"solid"}
     assert "20 K/ps, seed 3" in figure.data[4].hovertemplate
+    assert figure.data[4].meta["line"] == "20 K/ps, seed 3"  # of the boxes below the figure
     assert figure.layout.legend.groupclick == "togglegroup"
     fewer = figure.layout.updatemenus[0].buttons[1].args[0]["visible"]
-    kept = [line for line, stays in zip(figure.data, fewer, strict=True) if stays]
+    kept = [line for line, stays in zip(figure.data, fewer, strict=True) if stays is True]
     assert [line.line.width for line in kept] == [3, 3]
 
 

@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from PIL import Image
 
+from helpers.errors import Unfit
 from helpers.report import structure_view, style
 
 RGB = {s: tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for s, c in style.ELEMENT_COLOURS.items()}
@@ -19,6 +20,11 @@ RGB = {s: tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for s, c in style.ELEM
 
 def pixels(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def places(frame: dict) -> np.ndarray:
+    """Positions of a frame as the page's script reads them, 0.01 A."""
+    return np.frombuffer(base64.b64decode(frame["positions"]), "<i2").reshape(-1, 3)
 
 
 def blob(image: np.ndarray, symbol: str) -> np.ndarray:
@@ -148,9 +154,25 @@ def test_a_page_gets_the_atoms_as_numbers_beside_the_image(ring):
     (output,) = captured.outputs
     data = output.data[structure_view.MIME]
     (frame,) = data["frames"]
-    assert data["symbols"] == ["Zn", "N", "Zn", "N"]
-    assert frame["positions"][:6] == [300, 500, 500, 700, 500, 500]  # 0.01 A
+    assert data["symbols"] == "Zn N Zn N"
+    assert places(frame)[:2].tolist() == [[300, 500, 500], [700, 500, 500]]
     assert frame["cell"][0] == [20, 0, 0] and data["unit_cell"][0] == [10, 0, 0]
+
+
+def test_a_large_cell_turns_without_its_hydrogen():
+    water = molecule("H2O", vacuum=1.0)
+    for repeat, symbols in (((10, 10, 10), {"O", "H"}), ((11, 10, 10), {"O"})):
+        large = water.repeat(repeat)
+        for shown in (structure_view.view(large), structure_view.movie({"300 K": large})):
+            data = shown.data()
+            assert set(data["symbols"].split()) == symbols
+            assert len(places(data["frames"][0])) == len(data["symbols"].split())
+
+
+def test_a_page_refuses_a_cell_that_its_numbers_do_not_reach():
+    far = Atoms("HH", positions=[[0, 0, 0], [0, 0, -400]], cell=[500, 500, 500])
+    with pytest.raises(Unfit, match="400 A from the origin"):
+        structure_view.view(far).data()
 
 
 def test_a_movie_has_a_frame_for_each_stage_and_a_strip_of_three():
@@ -159,9 +181,7 @@ def test_a_movie_has_a_frame_for_each_stage_and_a_strip_of_three():
     shown = structure_view.movie(stages, title="heated")
     frames = shown.data()["frames"]
     assert [f["name"] for f in frames] == list(stages)
-    np.testing.assert_allclose(
-        np.subtract(frames[3]["positions"], frames[0]["positions"]), 50, atol=1
-    )
+    np.testing.assert_allclose(places(frames[3]) - places(frames[0]), 50, atol=1)
     assert pixels(shown.png()).shape[1] == 900
     assert len(shown.widget()._trajlist) == 1
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 import json
 import re
 import types
+from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
+from helpers import paths
+from helpers.book import chapters
 from helpers.report import figure_data, interactive, structure_view
 
 _KINDS = {structure_view.MIME: "structure", interactive.MIME: "plot"}
@@ -157,10 +160,23 @@ def _plain_bibliography(app, name, template, context, tree) -> None:
         context["body"] = body.replace(' role="doc-biblioentry"', "")
 
 
+def _in_repository(page: str) -> str:
+    """The file of the repository that a page is made from."""
+    folder, _, name = page.rpartition("/")
+    if folder == "notebooks":  # a page of another profile has its name behind the chapter's
+        known = [c for c in chapters.names() if name == c or name.startswith(f"{c}_")]
+        return f"{folder}/{max(known, key=len, default=name)}.py"
+    if folder.endswith("/reference"):
+        place = Path("src", *name.split("."))
+        return str(place / "__init__.py" if (paths.ROOT / place).is_dir() else f"{place}.py")
+    return f"{page}.md"
+
+
 def _link_to_sources(app, name, template, context, tree) -> None:
     """Buttons lead to what the repository holds: chapters as text, and a notebook for Colab.
 
-    The theme takes a page's file for that of the repository; an executed notebook is not in it.
+    The theme takes a page's file for that of the repository; an executed notebook is not in it,
+    nor a page of the reference.
     """
     address = app.config.html_theme_options.get("repository_url")
     if not address:
@@ -171,7 +187,8 @@ def _link_to_sources(app, name, template, context, tree) -> None:
         if "colab" in url:
             button["url"] = re.sub(r"/blob/([^/]+)/.*$", r"/blob/\1/binder/colab.ipynb", url)
         elif url.startswith("https://"):
-            button["url"] = re.sub(r"(notebooks/\w+)\.ipynb", r"\1.py", url)
+            of_page = re.compile(rf"\b{re.escape(name)}\.\w+")
+            button["url"] = of_page.sub(_in_repository(name), url)
         for inside in button.get("buttons") or []:
             put_right(inside)
 

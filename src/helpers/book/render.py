@@ -206,16 +206,24 @@ def _write_page(
 
 
 def _beside_in_contents(file: Path, beside: Sequence[tuple[str, str]]) -> None:
-    """Name the chapters of other profiles below their own in ``_toc.yml``."""
+    """Name the chapters of other profiles behind their own in ``_toc.yml``.
+
+    They stand on its level: the side bar unfolds none below.
+    """
     from helpers.book import page
 
     toc = yaml.safe_load(file.read_text())
     for part in toc.get("parts", [toc]):
+        entries = []
         for entry in part.get("chapters", []):
             chapter = Path(entry.get("file", "")).name
-            names = [page.name(chapter, other) for other, one in beside if one == chapter]
-            if names:
-                entry["sections"] = [{"file": f"notebooks/{name}"} for name in names]
+            entries.append(entry)
+            for other in [other for other, one in beside if one == chapter]:
+                how = "at the paper's size" if other == "full" else f"by profile {other}"
+                title = f"↳ {int(chapter[:2])} {how}"
+                entries.append({"file": f"notebooks/{page.name(chapter, other)}", "title": title})
+        if entries:
+            part["chapters"] = entries
     file.write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True))
 
 
@@ -266,7 +274,8 @@ def _configure(file: Path) -> None:
         "use_repository_button": True,
         "use_edit_page_button": True,
     }
-    config["html"]["use_source_button"] = True
+    # jupyter-book hands this one on only here
+    config["sphinx"]["config"]["html_theme_options"]["use_source_button"] = True
     if "github.com" in address:
         config["launch_buttons"] = {
             "notebook_interface": "jupyterlab",

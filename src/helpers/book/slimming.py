@@ -1,7 +1,8 @@
 """What a rendered book need not carry: parts that no page loads, icons that none shows, pixels.
 
-A reader sees no difference. The theme brings all of MathJax and of Font Awesome, and matplotlib
-writes pictures of a few colours with four channels.
+A reader sees no difference. The theme brings all of MathJax and of Font Awesome, matplotlib
+writes pictures of a few colours with four channels, and in the reference every word of a signature
+is an element of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ _UNSEEN = 1.5  # root mean square of the change of a channel, of 255
 #: an icon of Font Awesome's script: name, size, other names, character, paths
 _ICON = re.compile(r'"?([\w-]+)"?:\[\d+,\d+,(\[[^\]]*\]),"[0-9a-f]*",(?:"[^"]*"|\[[^\]]*\])\],?')
 _ICON_NAME = re.compile(r"\bfa-([a-z0-9-]+)")
+_AS_IT_IS = re.compile(
+    "(" + "|".join(rf"<{tag}\b.*?</{tag}>" for tag in ("pre", "script", "style", "textarea")) + ")",
+    re.S,
+)
+_COMMENT = re.compile("<!--.*?-->", re.S)
+_WORD = re.compile('<span class="pre">([^<]*)</span>')  # Sphinx: that no word is hyphenated
+_BREAK = re.compile(r"[ \t]*\n\s*")
 
 
 def slim(folder: Path) -> None:
@@ -31,10 +39,37 @@ def slim(folder: Path) -> None:
     """
     _leave_out_unused(folder)
     _leave_out_icons(folder)
+    for file in folder.rglob("*.html"):
+        file.write_text(short(file.read_text(encoding="utf-8")), encoding="utf-8")
     for file in (folder / "_images").glob("*.png"):
         packed = repacked(file.read_bytes())
         if len(packed) < file.stat().st_size:
             file.write_bytes(packed)
+
+
+def short(page: str) -> str:
+    """A page without indentation, empty lines, comments and marks of single words.
+
+    What is preformatted, a script or a style sheet stays as it is.
+
+    >>> short('<p>  <!-- a note --><span class="pre">x</span>  y</p><pre>  z</pre>')
+    '<p>  x  y</p><pre>  z</pre>'
+
+    Parameters
+    ----------
+    page : str
+        HTML.
+
+    Returns
+    -------
+    str
+        HTML that is shown in the same way.
+    """
+    pieces = _AS_IT_IS.split(page)  # every second one is kept
+    for k in range(0, len(pieces), 2):
+        text = _COMMENT.sub("", pieces[k])
+        pieces[k] = _BREAK.sub("\n", _WORD.sub(r"\1", text))
+    return "".join(pieces)
 
 
 def repacked(png: bytes) -> bytes:

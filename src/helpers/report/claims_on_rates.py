@@ -674,8 +674,8 @@ def _exchange(table: pd.DataFrame) -> Finding:
         verdict = "cannot tell from a single run"
     else:
         verdict = (
-            f"every Zn–N bond is intact when the fall has ended in {breaks['after']} of {n} seeds, "
-            f"no ligand exchanged in {exchanges['after']} of {n}"
+            f"in {exchanges['after']} of {n} seeds no ligand is exchanged before the fall has "
+            f"ended, and in {breaks['after']} every Zn–N bond is whole until then"
         )
         if not enough:
             verdict = (

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 MIME = "text/csv"
 _OWN = "zif4_numbers"  # attribute of a figure that brings them along
+DIGITS = "%.5g"  # the errors of all that is drawn are larger
 MOST_ROWS = 20_000  # of one file; a cloud of more points is no table that anyone reads
 
 
@@ -66,7 +67,7 @@ def bring(ax: Axes, numbers: pd.DataFrame) -> None:
 
 
 def csv(figure: Figure) -> str | None:
-    """`table` as text with six digits; what the axes are stands in the first row of each panel.
+    """`table` as text with five digits; what the axes are stands in the first row of each panel.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def csv(figure: Figure) -> str | None:
     if len(frame):  # in each of thousands of rows they would be most of the file
         again = frame.duplicated(["panel", "x_is", "y_is"])
         frame = frame.assign(x_is=frame["x_is"].mask(again, ""), y_is=frame["y_is"].mask(again, ""))
-    return frame.to_csv(index=False, float_format="%.6g") if len(frame) else None
+    return frame.to_csv(index=False, float_format=DIGITS) if len(frame) else None
 
 
 def offer() -> None:

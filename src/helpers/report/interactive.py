@@ -68,7 +68,7 @@ class Interactive:
         return {
             MIME: self.spec,
             "image/png": base64.b64encode(self.png()).decode(),
-            figure_data.MIME: self.table.to_csv(index=False, float_format="%.6g"),
+            figure_data.MIME: self.table.to_csv(index=False, float_format=figure_data.DIGITS),
             "text/plain": repr(self),
         }
 
@@ -104,7 +104,8 @@ def lines(
     by : str or sequence of str
         One or two columns; the first gives the colour, the second the dashes, and a click on the
         title of the legend hides all of a colour. Of more than a dozen lines the legend names the
-        colours only, all are solid, and the pointer tells which is which.
+        colours only, all are solid, the pointer tells which is which, and a page has a box for
+        each line below the figure.
     error : str, optional
         Column of standard errors of the first ``y``, in its unit.
     levels : mapping of str to float, optional
@@ -162,6 +163,7 @@ def lines(
             }
             if len(by) == 2:
                 line["legendgroup"] = head
+                line["meta"] = {"line": name}  # for the boxes below the figure
                 if not many:
                     line["legendgrouptitle"] = {"text": head}
             if error and k == 0:
@@ -207,7 +209,7 @@ def lines(
             )
         ]
     elif many and any(back):
-        front = [not pale for pale in back] + [True] * len(levels or {})
+        front = ["legendonly" if pale else True for pale in back] + [True] * len(levels or {})
         layout["updatemenus"] = [
             _buttons(
                 [

@@ -26,6 +26,9 @@ from helpers.errors import Unfit
 from helpers.report import style
 
 MIME = "application/vnd.zif4.structure+json"
+#: atoms above which a page turns a cell without its hydrogen: a third fewer, and a tangle less
+LARGE = 3000
+_FARTHEST_A = 327.0  # positions are 16-bit numbers of 0.01 A
 _SLABS = 24  # back to front; finer slabs change nothing that can be seen
 _CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 
@@ -127,17 +130,24 @@ class StructureView:
         Returns
         -------
         dict
-            ``kind``, ``title``, ``symbols``, ``colours`` of the elements, ``unit_cell`` (A), and
-            ``frames``, each with its name, cell (A) and positions: three whole numbers for each
-            atom, in 0.01 A.
+            ``kind``, ``title``, ``symbols`` in one text, ``colours`` of the elements,
+            ``unit_cell`` (A), and ``frames``, each with its name, cell (A) and positions: three
+            16-bit numbers for each atom, in 0.01 A, as base64. More than `LARGE` atoms are given
+            without hydrogen.
+
+        Raises
+        ------
+        Unfit
+            An atom is farther from the origin than these numbers go.
         """
+        shown = _drawn(self.atoms)
         return {
             "kind": "atoms",
             "title": self.title,
-            "symbols": self.atoms.get_chemical_symbols(),
+            "symbols": " ".join(shown.get_chemical_symbols()),
             "colours": style.ELEMENT_COLOURS,
             "unit_cell": self.unit_cell.round(3).tolist(),
-            "frames": [_frame(self.title, self.atoms)],
+            "frames": [_frame(self.title, shown)],
         }
 
     def _ipython_display_(self) -> None:
@@ -234,7 +244,7 @@ class MovieView(StructureView):
 
     def data(self) -> dict:
         whole = super().data()
-        frames = [_frame(name, atoms) for name, atoms in self.frames.items()]
+        frames = [_frame(name, _drawn(atoms)) for name, atoms in self.frames.items()]
         return whole | {"frames": frames, "unit_cell": None}
 
     def widget(self):
@@ -504,12 +514,23 @@ def front_end() -> bool:
     return vscode or "google.colab" in sys.modules or bool(os.environ.get("JPY_SESSION_NAME"))
 
 
+def _drawn(atoms: Atoms) -> Atoms:
+    """What the page's script is given of a structure."""
+    return atoms if len(atoms) <= LARGE else atoms[atoms.numbers != 1]
+
+
 def _frame(name: str, atoms: Atoms) -> dict:
     """One frame as the page's script reads it."""
+    if (farthest := float(np.abs(atoms.positions).max())) > _FARTHEST_A:
+        raise Unfit(
+            f"an atom of {name or 'the structure'} is {farthest:.0f} A from the origin; "
+            f"a page turns what lies within {_FARTHEST_A:.0f} A: show a smaller cell"
+        )
+    steps = np.rint(100 * atoms.positions).astype("<i2")
     return {
         "name": name,
         "cell": np.array(atoms.cell).round(3).tolist(),
-        "positions": np.rint(100 * atoms.positions).astype(int).ravel().tolist(),
+        "positions": base64.b64encode(steps.tobytes()).decode(),
     }
 
 
