@@ -731,8 +731,8 @@ pd.DataFrame(terms, index=["start", "limit"]).round(3)
 longer = tables_of_potentials.missing_steps(made, lineage)
 empty = [f"{T} K" for T, system in near.items() if system is None]
 Markdown(
-    "- ZIF-62 in the training: its frames have to be labelled by DFT, since the "
-    "reference was fitted to ZIF-4 only.\n"
+    "- ZIF-62 in the training: only DFT can label it, since the reference was "
+    "fitted to ZIF-4 alone.\n"
     f"- Temperatures of Table 1 without frames of {structure}: "
     f"{', '.join(empty) or 'none'}.\n"
     f"- {longer}"
