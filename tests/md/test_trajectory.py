@@ -256,9 +256,20 @@ def test_a_damaged_dump_is_refused_or_ends_before(tmp_path, at, what):
         np.testing.assert_allclose(mine, wanted, atol=1e-9)
 
 
+def test_tilts_are_taken_by_their_names(tmp_path):
+    head = "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS "
+    atom = "ITEM: ATOMS id element xu yu zu\n1 C 1 1 1\n"
+    (tmp_path / "as-lammps").write_text(f"{head}xy xz yz pp pp pp\n0 7 2\n0 6 0\n0 7 1\n{atom}")
+    (tmp_path / "other").write_text(f"{head}yz xy xz pp pp pp\n0 7 1\n0 6 2\n0 7 0\n{atom}")
+    one, other = (trajectory.read(tmp_path / name) for name in ("as-lammps", "other"))
+    np.testing.assert_array_equal(one.cells, other.cells)
+    assert one.cells[0][1, 0] == 2 and one.cells[0][2, 1] == 1
+
+
 @pytest.mark.parametrize("bounds, tilts, message", [
     (("5 0", "0 5", "0 5"), "", "ends before it begins"),
     (("0 5", "0 5", "0 5"), "xy xz yz ", "names tilts .* and has none"),
+    (("0 5 1", "0 5 0", "0 5 0"), "xy xz ", "names the tilts xy xz, wanted"),
 ])  # fmt: skip
 def test_a_box_that_is_none_is_refused(tmp_path, bounds, tilts, message):
     text = "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS " + tilts

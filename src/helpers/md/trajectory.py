@@ -455,6 +455,7 @@ _DENSEST = 2.0  # atoms in an A^3; diamond has 0.18
 _LONGEST_STEP_PS = 0.02  # no run with atoms takes a step of 20 fs
 
 
+_TILTS = ("xy", "xz", "yz")
 # LAMMPS' units (its manual, command units): length in A, time in ps; lj has neither.
 _UNITS = {
     "metal": (1.0, 1.0), "real": (1.0, 1e-3), "electron": (0.529177210903, 1e-3),
@@ -653,7 +654,12 @@ def _box(kind: str, lines: list[str], where: str, length: float) -> tuple[np.nda
         origin, cell = bounds[:, 3], bounds[:, :3]
     else:
         lo, hi = bounds[:, 0].copy(), bounds[:, 1].copy()
-        xy, xz, yz = bounds[:, 2] if bounds.shape[1] == 3 else np.zeros(3)
+        named = [word for word in kind.split() if word in _TILTS] or list(_TILTS)
+        if sorted(named) != list(_TILTS):
+            raise Unfit(f"{where}: the box names the tilts {' '.join(named)}, wanted: xy xz yz")
+        tilts = bounds[:, 2] if bounds.shape[1] == 3 else np.zeros(3)
+        of = dict(zip(named, tilts, strict=True))  # a program other than LAMMPS may order them
+        xy, xz, yz = (of[name] for name in _TILTS)
         lo[0] -= min(0, xy, xz, xy + xz)
         hi[0] -= max(0, xy, xz, xy + xz)
         lo[1] -= min(0, yz)
