@@ -60,7 +60,7 @@ def test_boxes_switch_single_lines_and_groups_of_them_off(book):
         shown = "plot => plot.data.slice(0, 4).map((line) => line.visible)"
 
         def lines():
-            return [one is True for one in figure.locator(".zif4-plot").evaluate(shown)]
+            return [one is True for one in figure.locator(".js-plotly-plot").evaluate(shown)]
 
         boxes.nth(1).uncheck()
         assert lines() == [False, True, True, True]

@@ -71,7 +71,7 @@ def test_absent_or_another_force_field(build, set_to, monkeypatch, capsys):
     set_to(reaxff=None)
     with pytest.raises(reaxff.ReaxFFUnavailable, match=r"\$ZIF4_REAXFF \(not set\).*ffield_ZnN"):
         heating.run(RUN)
-    monkeypatch.setattr(provenance, "find", lambda kind, recipe: None)
+    monkeypatch.setattr(provenance, "finished", lambda kind: iter(()))
     assert cli.main(["run", "reaxff-400Kps"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     set_to(reaxff=build)
