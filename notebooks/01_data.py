@@ -316,8 +316,7 @@ tables.headed(closest, index="sampled by", decimals=2)
 # dynamics to which the reference was fitted (`helpers.frames.cp2k`; `make dft` computes them again).
 # Energies of the two have different zeros, so the mean difference of each system is subtracted.
 # ZIF-8 and ZIF-62 hold methyl and benzimidazolate groups that the reference never saw; there it is
-# no reference, and only chapter 2 uses these frames. ZIF-62-300K and -2500K are ligands exchanged in
-# a small cell of another topology (ABW), moved by GFN1-xTB at these temperatures.
+# no reference, and only chapter 2 uses these frames.
 
 # %%
 #| label: tbl-dft

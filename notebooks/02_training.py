@@ -337,9 +337,10 @@ tables.headed(by_element, index="set", decimals=3)
 #
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does, which has never seen a benzimidazolate or a methyl group: these rows are tests
-# of transfer, while the paper trained on ZIF-62. Those of ZIF-62 are cells of ABW with one or two
-# imidazolates exchanged, from molecular dynamics by GFN1-xTB; those of ZIF-8 are the published cell
-# and one with every atom moved at random. Energies are compared without their mean difference.
+# of transfer, while the paper trained on ZIF-62. The frames named ZIF-62 and ZIF-8 are the published
+# cell and one with every atom moved at random, not molecular dynamics at 300 K; energies are
+# compared without their mean difference. Thermal frames of small cells with exchanged ligands
+# (`ZIF-62-300K`, `ZIF-62-2500K` of `data/dft.yaml`) take these rows as soon as CP2K has made them.
 
 # %%
 #| label: tbl-table1

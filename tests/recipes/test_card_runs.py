@@ -145,6 +145,7 @@ def test_a_machine_that_is_taken_away_loses_little(recipes, compiler, programs, 
     other.join()
     directory = provenance.directory("runs", long.name, long.recipe())
     assert thermo.whole_rows(directory / thermo.FILE)
+    assert 0 < json.loads((directory / "progress.json").read_text())["seconds"] < 300
 
 
 def outcome(back):

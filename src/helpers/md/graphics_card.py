@@ -182,8 +182,8 @@ def run(
                     and (not saving or saving.poll() is not None)
                 ):
                     saved = now
-                    command = [sys.executable, __file__, "save", str(work), str(target)]
-                    saving = subprocess.Popen(["nice", *command])
+                    command = [sys.executable, __file__, "save", work, target, f"{now - began:.1f}"]
+                    saving = subprocess.Popen(["nice", *map(str, command)])
             if saving:
                 saving.wait()  # what it writes would come after the end
             struct.pack_into("=i", view, 8, 1)
@@ -391,7 +391,7 @@ def bring(work: Path, facts: dict, back: Path, at_most: int = 0) -> None:
     file.write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def save(work: Path, target: Path) -> None:
+def save(work: Path, target: Path, seconds: float) -> None:
     """Write what there is of runs under way where it comes back if the machine is taken away.
 
     What is more than may travel in one go is left out, the largest runs first.
@@ -402,11 +402,12 @@ def save(work: Path, target: Path) -> None:
         Folder of the runs.
     target : Path
         Folder from which it travels.
+    seconds : float
+        Time since the runs were begun, s.
     """
     target.mkdir(parents=True, exist_ok=True)
-    began = (work / "jobs.json").stat().st_mtime
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        facts = {"device": device(), "seconds": time.time() - began, "said": "taken away"}
+        facts = {"device": device(), "seconds": seconds, "said": "taken away"}
         bring(work, facts, Path(folder), at_most=_PARTS * _PART_BYTES)
         for file in target.glob("runs*.npz"):
             file.unlink()
@@ -487,7 +488,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "more":
         deliver(Path("/tmp/zif4-card/back"), Path(sys.argv[2]))
     elif sys.argv[1] == "save":
-        save(Path(sys.argv[2]), Path(sys.argv[3]))
+        save(Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4]))
     else:
         job, lammps, target, seconds = sys.argv[1:]
         main(Path(job), Path(lammps).resolve(), Path(target), float(seconds))
