@@ -301,7 +301,7 @@ tables.headed(errors, columns=columns, decimals=3)
 #|   label.
 phases = accuracy.by_phase(metrics.to_dict("index"))
 columns = tables_of_potentials.BY_PHASE
-tables.headed(phases, columns=columns, decimals=3) if len(phases) else None
+tables.headed_if_any(phases, columns=columns, decimals=3)
 
 # %%
 driven = [dataset.sampler(name) == "reference" for name in tests.index]

@@ -214,12 +214,12 @@ for one in [atp, constant]:
 # %%
 #| label: tbl-atp-distances
 #| caption: R and its noise (%) of ATP's heating run from the reference.
-tables.headed(distances[atp.name], decimals=1) if atp else None
+tables.headed_if_any(distances[atp.name], decimals=1)
 
 # %%
 #| label: tbl-constant-distances
 #| caption: R and its noise (%) of ATP at constant volume from the reference.
-tables.headed(distances[constant.name], decimals=1) if constant else None
+tables.headed_if_any(distances[constant.name], decimals=1)
 
 # %% [markdown]
 # How much of the difference is density? The reference keeps the volume it was given, and $g(r)$ is
@@ -296,12 +296,12 @@ if went:
 #| label: tbl-test-distances
 #| caption: R (%) of DPMD-Test from the reference, where it held its temperature,
 #|   and its noise, where there is more than one snapshot.
-of_test = None
+of_test = known = None
 if by_test:
     curves = by_test.curves.values()
     of_test = rdf_distance.table(*curves, [None, *pairs], limit)
-known = of_test.dropna(axis="columns", how="all") if by_test else None
-tables.headed(known, decimals=1) if by_test else None
+    known = of_test.dropna(axis="columns", how="all")
+tables.headed_if_any(known, decimals=1)
 
 # %% [markdown]
 # Does DPMD-Test fail only when it is hot, or also where it was trained? Its force
@@ -316,7 +316,7 @@ both = accuracy.evaluated(
 errors = {name: pd.DataFrame(accuracy.metrics(name)).T for name in both}
 errors = {k: of["force_rmse_eV_per_A"] for k, of in errors.items()}
 errors = pd.DataFrame(errors, dtype=float).reindex(reference_sets).dropna()
-tables.headed(errors, index="set", decimals=3) if len(errors) else None
+tables.headed_if_any(errors, index="set", decimals=3)
 
 # %%
 n_trained = 0

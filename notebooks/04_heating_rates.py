@@ -449,7 +449,7 @@ ends = [temperature_start, temperature_end - hundred_kelvins.WIDTH_K]
 rows = []
 for peer in peers:
     rows += [hundred_kelvins.around_zinc(peer, low) for low in ends]
-tables.headed(pd.DataFrame(rows), decimals=2) if peers else None
+tables.headed_if_any(pd.DataFrame(rows), decimals=2)
 
 # %%
 said = []
@@ -480,7 +480,7 @@ judged = None
 if labelled_frames:
     judged = accuracy.by_temperature(potential, labelled_frames)
     judged = judged.astype({"from_K": int, "to_K": int})
-tables.headed(judged, decimals=3) if labelled_frames else None
+tables.headed_if_any(judged, decimals=3)
 
 # %%
 said = ""
@@ -531,9 +531,10 @@ Markdown("\n".join(said))
 # %%
 #| label: tbl-deviation
 #| caption: Deviation of the ensemble in the slowest run, by temperature.
+by_range = None
 if slowest in compared:
     by_range = disagreement.by_temperature(compared[slowest])
-tables.headed(by_range) if slowest in compared else None
+tables.headed_if_any(by_range)
 
 # %%
 #| label: tbl-members

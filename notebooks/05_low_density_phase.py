@@ -633,7 +633,7 @@ constant_volume.points(points) if len(points) else None
 #| label: tbl-points-refused
 #| caption: Points that are not used, and why.
 refused = constant_volume.refused(points)
-tables.headed(refused) if len(refused) else None
+tables.headed_if_any(refused)
 
 # %% tags=["figure"]
 #| label: fig-isotherms

@@ -372,7 +372,7 @@ if len(rested):
     both = [tables.number(*one) for one in volumes]
     rested = rested.assign(volume_A3=both).drop(columns="error_A3")
     rested = rested.astype({"temperature_K": int, "pressure_MPa": int})
-tables.headed(rested, decimals=2) if len(rested) else None
+tables.headed_if_any(rested, decimals=2)
 
 # %% [markdown]
 # ## What this chapter found

@@ -13,10 +13,11 @@ from pathlib import Path
 from types import ModuleType
 
 from helpers import settings
+from helpers.errors import Unfit
 
 KINDS = ("frames", "potentials", "runs", "validation")
-#: forms of a potential that are made of it in a minute, and never shipped
-FORMS = ("compressed", "double", "backends", "fused")
+#: what is made for this machine in a minute, and never shipped: forms of a potential, compiled code
+FORMS = ("compressed", "double", "backends", "fused", "kernels")
 
 _IN_ROOT = {"NOTEBOOKS": "notebooks"}
 _IN_DATA = {
@@ -156,5 +157,5 @@ def relative(path: os.PathLike[str] | str) -> str:
 
 def _known(kind: str) -> str:
     if kind not in (*KINDS, *FORMS):
-        raise ValueError(f"unknown kind of result {kind!r}; known: {', '.join((*KINDS, *FORMS))}")
+        raise Unfit(f"unknown kind of result {kind!r}; known: {', '.join((*KINDS, *FORMS))}")
     return kind

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from helpers import structures
+from helpers.errors import Unfit
 from helpers.observables import pmf, rdf
 from helpers.potentials import store
 from helpers.report import (
@@ -56,7 +57,7 @@ def test_element_colours_differ_for_a_deuteranope(pair):
 
 
 def test_an_element_without_a_colour_is_named():
-    with pytest.raises(KeyError, match="Cu.*Zn"):
+    with pytest.raises(Unfit, match="Cu.*Zn"):
         style.element_colour("Cu")
 
 

@@ -223,3 +223,9 @@ def test_words_of_users_are_no_html():
     plain = frame[["b"]].assign(c=bad).style
     for page in (tables.Table(frame, bad)._repr_html_(), plain.to_html()):
         assert "<script" not in page and "&lt;script&gt;" in page
+
+
+def test_where_there_is_nothing_to_show_no_table_is():
+    some = pd.DataFrame({"force_rmse_eV_per_A": [0.2]})
+    assert tables.headed_if_any(None) is tables.headed_if_any(some[:0]) is None
+    assert tables.headed_if_any(some, decimals=1).frame.to_dict("list") == {"force RMSE (eV/Å)": ["0.2"]}

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from helpers.errors import NotThere
 from helpers.report import tables_of_potentials
 from helpers.validation import accuracy
 
@@ -22,7 +23,7 @@ def test_a_mean_error_keeps_its_sign_and_a_set_in_training_says_so():
 
 
 def test_a_set_that_was_not_evaluated_is_an_error():
-    with pytest.raises(KeyError, match="no_such_set"):
+    with pytest.raises(NotThere, match="no_such_set"):
         tables_of_potentials.on_sets({"atp": accuracy.metrics("atp")}, ["no_such_set"])
 
 

@@ -9,11 +9,7 @@ run by TensorFlow as before. ``ZIF4_KERNELS=off`` leaves all of it out.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +23,6 @@ from helpers.potentials.store import Potential
 
 SOURCE = Path(__file__).with_name("native") / "fused_deep_potential.cc"
 WEIGHTS = "weights.bin"
-LIBRARY = "libzif4fused.so"
-FLAGS = kernels.FLAGS
 FORCE_ERROR = 5e-5  # eV/A, for forces of 1 eV/A and less; float32 alone makes 1e-5
 ENERGY_ERROR = 1e-5  # eV an atom
 STEP = 0.05  # between nodes, of the normalised s: errors of float32 are larger
@@ -38,14 +32,6 @@ _MAGIC, _VERSION = 0x5A494634, 1
 
 class NotFused(UserError, ValueError):
     """A model of a kind that the fused evaluation does not know."""
-
-
-class FusedDiffers(UserError, RuntimeError):
-    """The forces of the library are not those of TensorFlow."""
-
-
-class NotTried(UserError, RuntimeError):
-    """The library does not compile here and now."""
 
 
 def proven(potential: str | Path | store.Potential, atoms: Atoms) -> tuple[Path, Path] | None:
@@ -75,58 +61,47 @@ def proven(potential: str | Path | store.Potential, atoms: Atoms) -> tuple[Path,
     """
     if settings.current().kernels == "off":
         return None
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
-    if not compiler:
-        return None  # `kernels.library` has said so
-    frozen = store.load(potential).file
-    recipe = kernels.recipe(compiler, SOURCE, FLAGS) | {
-        "frozen": provenance.sha256(frozen), "step": STEP, "version": _VERSION,
-    }  # fmt: skip
-    folder = paths.BUILD / "fused" / provenance.key(recipe)
-    library, verdict = folder / LIBRARY, folder / "compared.json"
-    if not verdict.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            found = _compared(compiler, library, frozen, atoms)
-        except (NotFused, FusedDiffers) as reason:
-            found = {"refused": str(reason)}
-        except (NotTried, lammps.LammpsDied) as reason:  # not kept: a full disk may be the reason
-            print(f"TensorFlow evaluates {paths.relative(frozen)}: {reason}", flush=True)
-            return None
-        provenance.write_text(verdict, json.dumps(found, indent=1) + "\n")
-        if "refused" not in found:
-            provenance.announce(
-                "made", library, f"forces within {found['force_eV_per_A']:.0e} eV/A of TensorFlow's"
-            )
-    found = json.loads(verdict.read_text())
-    if reason := found.get("refused"):
-        print(f"TensorFlow evaluates {paths.relative(frozen)}: {reason}", flush=True)
+    frozen = store.load(potential)
+    name = paths.relative(frozen.file)
+    try:
+        library = kernels.compiled(SOURCE)
+        compared = provenance.kept(
+            "fused",
+            {"frozen": frozen.sha256, "step": STEP, "version": _VERSION}
+            | {"library": provenance.read(library.parent)["recipe"]},
+            lambda _: _compared(library, frozen, atoms),
+            description=f"the fused evaluation of {name} beside TensorFlow's",
+            inputs={store.FROZEN: frozen.sha256},
+            wait=True,
+        )
+    except (kernels.NotCompiled, lammps.LammpsDied) as reason:  # not kept: it may be a full disk
+        print(f"TensorFlow evaluates {name}: {reason}", flush=True)
         return None
-    return library, weights(potential)
+    if reason := provenance.read(compared).get("refused"):
+        print(f"TensorFlow evaluates {name}: {reason}", flush=True)
+        return None
+    return library, weights(frozen)
 
 
-def _compared(compiler: str, library: Path, frozen: Path, atoms: Atoms) -> dict:
-    part = library.with_suffix(f".{os.getpid()}")
-    done = subprocess.run(
-        [compiler, *FLAGS, "-o", str(part), str(SOURCE), "-ldl"], capture_output=True, text=True
-    )
-    if done.returncode:
-        part.unlink(missing_ok=True)
-        raise NotTried(kernels.not_compiled(compiler, done.stderr))
-    part.replace(library)
+def _compared(library: Path, frozen: Potential, atoms: Atoms) -> dict:
+    """Differences to TensorFlow, or why the library is not used, for the provenance."""
     moved = atoms.copy()
     moved.rattle(0.05, seed=1)
-    force = force_field.deepmd_lines(frozen)
+    force = force_field.deepmd_lines(frozen.file)
+    try:
+        ours = lammps.single_point(moved, force, fused=(library, weights(frozen)))
+    except NotFused as reason:
+        return {"refused": str(reason)}
     theirs = lammps.single_point(moved, force, native=False)
-    ours = lammps.single_point(moved, force, fused=(library, weights(frozen)))
-    energy = abs(theirs[0] - ours[0]) / len(atoms)
+    energy = float(abs(theirs[0] - ours[0]) / len(atoms))
     error = float(np.abs(theirs[1] - ours[1]).max())
-    if not (error < FORCE_ERROR * max(1.0, np.abs(theirs[1]).max()) and energy < ENERGY_ERROR):
-        raise FusedDiffers(
-            f"forces differ by {error:.1e} eV/A, energies by {energy:.1e} eV an atom from "
-            f"TensorFlow's"
-        )
-    return {"force_eV_per_A": error, "energy_eV_per_atom": float(energy)}
+    found = {"force_eV_per_A": error, "energy_eV_per_atom": energy}
+    if error < FORCE_ERROR * max(1.0, np.abs(theirs[1]).max()) and energy < ENERGY_ERROR:
+        return found
+    return found | {
+        "refused": f"forces differ by {error:.1e} eV/A, energies by {energy:.1e} eV an atom from "
+        f"TensorFlow's"
+    }
 
 
 def weights(potential: str | Path | Potential) -> Path:

@@ -14,12 +14,12 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from helpers import paths, provenance, settings
+from helpers import provenance, settings
 from helpers.errors import UserError
 
 SOURCE = Path(__file__).with_name("native") / "deepmd_kernels.cc"
@@ -36,6 +36,10 @@ class KernelsDiffer(UserError, RuntimeError):
     """The compiled functions are not those of the installed DeePMD-kit, or give other results."""
 
 
+class NotCompiled(UserError, RuntimeError):
+    """A library does not compile here and now."""
+
+
 @functools.cache
 def library() -> Path | None:
     """The shared library to preload, compiled if necessary.
@@ -43,64 +47,82 @@ def library() -> Path | None:
     Returns
     -------
     Path or None
-        The library; None to do without.
+        The library; None to do without, as a line says.
     """
     if settings.current().kernels == "off":
         return None
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
-    if not compiler:
-        print("DeePMD-kit's own kernels are used: no g++ to compile faster ones", flush=True)
+    try:
+        made = compiled(SOURCE, judge=_judge)
+    except NotCompiled as reason:
+        print(f"DeePMD-kit's own kernels are used: {reason}", flush=True)
         return None
-    folder = paths.BUILD / "kernels" / provenance.key(recipe(compiler, SOURCE, FLAGS))
-    made, failed = folder / "libzif4kernels.so", folder / "failed.txt"
-    if not made.is_file() and not failed.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"part{os.getpid()}.so"
-        done = subprocess.run(
-            [compiler, *FLAGS, "-o", str(part), str(SOURCE)], capture_output=True, text=True
-        )
-        if done.returncode:  # not kept: a full disk or no memory may be the reason
-            part.unlink(missing_ok=True)
-            print(
-                f"DeePMD-kit's own kernels are used: {not_compiled(compiler, done.stderr)}",
-                flush=True,
-            )
-            return None
-        try:
-            error = compare(part)
-        except (KernelsDiffer, OSError) as problem:
-            failed.write_text(f"{problem}\n")
-            part.unlink(missing_ok=True)
-        else:
-            part.replace(made)
-            provenance.announce("made", made, f"differs from the wheel's by {error:.0e}")
-    if failed.is_file():
-        print(f"DeePMD-kit's own kernels are used; see {paths.relative(failed)}", flush=True)
+    if reason := provenance.read(made.parent).get("refused"):
+        print(f"DeePMD-kit's own kernels are used: {reason}", flush=True)
         return None
     return made
 
 
-def not_compiled(compiler: str, said: str) -> str:
-    """Why a library was not compiled, in a line.
+def _judge(file: Path) -> dict:
+    """What the provenance of a library says of it: how far it differs, or why it is not used."""
+    try:
+        return {"difference": compare(file)}
+    except (KernelsDiffer, OSError) as reason:
+        return {"refused": str(reason)}
+
+
+def compiled(source: Path, judge: Callable[[Path], dict] | None = None) -> Path:
+    """A library for this machine, compiled once and reused in ``build/kernels/<key>``.
+
+    A failure is not kept: a full disk or no memory may be the reason.
 
     Parameters
     ----------
-    compiler : str
-        Path of the compiler.
-    said : str
-        What it wrote.
+    source : Path
+        The source (C++).
+    judge : callable, optional
+        Given the library, returns facts about it for its provenance.
 
     Returns
     -------
-    str
-        The line: its first error.
+    Path
+        The library.
+
+    Raises
+    ------
+    NotCompiled
+        There is no compiler (``g++``, or what ``CXX`` names), or it fails.
     """
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    if not compiler:
+        raise NotCompiled("no g++ to compile faster ones")
+    name = f"lib{source.stem}.so"
+
+    def make(target: Path) -> dict:
+        with provenance.replacing(target / name) as part:
+            done = subprocess.run(
+                [compiler, *FLAGS, "-o", str(part), str(source), "-ldl"],
+                capture_output=True, text=True,
+            )  # fmt: skip
+            if done.returncode:
+                raise NotCompiled(_first_error(compiler, done.stderr))
+        provenance.announce("made", target / name)
+        return judge(target / name) if judge else {}
+
+    folder = provenance.kept(
+        "kernels", recipe(compiler, source), make,
+        description=f"{source.name}, for this machine", wait=True, speaks=True,
+    )  # fmt: skip
+    return folder / name
+
+
+def _first_error(compiler: str, said: str) -> str:
+    """Why a library was not compiled, in a line."""
     lines = said.strip().splitlines() or ["it ended without a word"]
     first = next((line for line in lines if "error" in line.lower()), lines[-1])
     return f"{compiler} compiles no faster ones ({first.strip()[:300]})"
 
 
-def recipe(compiler: str, source: Path, flags: Sequence[str]) -> dict:
+def recipe(compiler: str, source: Path) -> dict:
     """All that determines a library that is compiled for this machine's DeePMD-kit.
 
     Parameters
@@ -109,8 +131,6 @@ def recipe(compiler: str, source: Path, flags: Sequence[str]) -> dict:
         Path of the compiler.
     source : Path
         The source.
-    flags : sequence of str
-        Flags of the compiler.
 
     Returns
     -------
@@ -120,7 +140,7 @@ def recipe(compiler: str, source: Path, flags: Sequence[str]) -> dict:
     said = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
     return {
         "source": provenance.sha256(source),
-        "flags": flags,
+        "flags": FLAGS,
         "processor": processor(),
         "compiler": said.split("\n", 1)[0],
         "deepmd-kit": provenance.versions().get("deepmd-kit"),

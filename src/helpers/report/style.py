@@ -168,11 +168,11 @@ def element_colour(symbol: str) -> str:
 
     Raises
     ------
-    KeyError
+    Unfit
         The element has no colour.
     """
     if symbol not in ELEMENT_COLOURS:
-        raise KeyError(f"no colour for element {symbol!r}; known: {', '.join(ELEMENT_COLOURS)}")
+        raise Unfit(f"no colour for element {symbol!r}; known: {', '.join(ELEMENT_COLOURS)}")
     return ELEMENT_COLOURS[symbol]
 
 

@@ -392,6 +392,24 @@ def headed(
     return Table(pd.DataFrame(cells).rename(columns=header))
 
 
+def headed_if_any(frame: pd.DataFrame | None, **how) -> Table | None:
+    """`headed`, where there is something to show.
+
+    Parameters
+    ----------
+    frame : DataFrame or None
+        The computed table; None, or without rows, where there is nothing to show.
+    **how
+        Further arguments of `headed`.
+
+    Returns
+    -------
+    Table or None
+        The table; None where a page shows nothing.
+    """
+    return None if frame is None or frame.empty else headed(frame, **how)
+
+
 def in_common(frame: pd.DataFrame, keep: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
     """A table without the columns that are the same in all rows, and these in words.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import paths, structures, units
+from helpers.errors import NotThere
 from helpers.observables import imidazolate, melt, neighbors
 from helpers.report import paper, tables
 from helpers.report.tables import Row, Table
@@ -326,14 +327,14 @@ def on_sets(errors: Mapping[str, Mapping[str, dict]], sets: Sequence[str]) -> Ta
 
     Raises
     ------
-    KeyError
+    NotThere
         No potential was judged on a set.
     """
     rows = []
     for name in sets:
         judged = {potential: of[name] for potential, of in errors.items() if name in of}
         if not judged:
-            raise KeyError(f"no potential of {', '.join(errors)} was judged on {name}")
+            raise NotThere(f"no potential of {', '.join(errors)} was judged on {name}")
         for potential, found in judged.items():
             rows.append({
                 "set": name,
