@@ -228,4 +228,5 @@ def test_words_of_users_are_no_html():
 def test_where_there_is_nothing_to_show_no_table_is():
     some = pd.DataFrame({"force_rmse_eV_per_A": [0.2]})
     assert tables.headed_if_any(None) is tables.headed_if_any(some[:0]) is None
-    assert tables.headed_if_any(some, decimals=1).frame.to_dict("list") == {"force RMSE (eV/Å)": ["0.2"]}
+    shown = tables.headed_if_any(some, decimals=1).frame
+    assert shown.to_dict("list") == {"force RMSE (eV/Å)": ["0.2"]}
