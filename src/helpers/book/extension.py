@@ -127,15 +127,45 @@ def _index_text_only(app: Sphinx) -> None:
     index_page = builder.index_page
 
     def of_text(self, name, tree, title):
-        text = tree.deepcopy()
-        for cell in list(text.findall(nodes.literal_block)):
-            cell.parent.remove(cell)
-        for raw in list(text.findall(nodes.raw)):
-            if any(c.startswith("zif4-") for c in raw["classes"]):
-                raw.parent.remove(raw)
-        index_page(name, text, title)
+        taken = []  # and put back: a copy of the tree takes longer than all the rest
+        for node in list(tree.findall(_is_no_text)):
+            taken.append((node.parent, node.parent.index(node), node))
+            node.parent.remove(node)
+        index_page(name, tree, title)
+        for parent, place, node in reversed(taken):
+            parent.insert(place, node)
 
     builder.index_page = types.MethodType(of_text, builder)
+
+
+def _is_no_text(node: nodes.Node) -> bool:
+    """Whether a part of a page is code, what code printed, or the data of a view."""
+    if isinstance(node, nodes.raw):
+        return any(c.startswith("zif4-") for c in node["classes"])
+    return isinstance(node, nodes.literal_block)
+
+
+def _one_contents_for_the_reference(app: Sphinx) -> None:
+    """Make the side bar of the reference's pages once: it is the same on all 170 of them.
+
+    They lie in one folder, so that its links are the same, too; Sphinx would copy the contents of
+    the whole book for each, which took a quarter of the time of rendering.
+    """
+    builder: Any = app.builder  # those of HTML have such a function
+    contents = getattr(builder, "_get_local_toctree", None)
+    if contents is None:
+        return
+    known: dict[tuple, str] = {}
+
+    def of_page(name: str, collapse: bool = True, **options) -> str:
+        if "/reference/" not in name:
+            return contents(name, collapse, **options)
+        asked = (collapse, *sorted(options.items()))
+        if asked not in known:
+            known[asked] = contents(name, collapse, **options)
+        return known[asked]
+
+    builder._get_local_toctree = of_page
 
 
 def _no_thebe(app, name, template, context, tree) -> None:
@@ -214,6 +244,7 @@ def setup(app: Sphinx) -> dict:
     app.add_transform(_WithPicture)
     app.add_transform(_TablesApart)
     app.connect("builder-inited", _index_text_only)
+    app.connect("builder-inited", _one_contents_for_the_reference)
     app.connect("html-page-context", _no_thebe, priority=900)
     app.connect("html-page-context", _link_to_sources, priority=900)
     app.connect("html-page-context", _plain_bibliography, priority=900)
