@@ -13,7 +13,7 @@ EXECUTOR ?= local
 RUNS    ?=
 NAME    ?=
 ifndef WORKERS
-WORKERS := $(shell expr $$(nproc) + 1)
+WORKERS := $(shell expr $$(nproc) \* 2)
 endif
 FROM    ?=
 PORT    ?= 8000

@@ -25,6 +25,8 @@ from helpers.errors import Unfit, UserError, nearest
 from helpers.structures import TYPE_MAP
 
 processes.without_noise()  # what loads DeePMD-kit loads potentials from here
+# TensorFlow would import keras, a quarter of its start, which DeePMD-kit has no use for
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 FROZEN = "frozen_model.pb"
 LEARNING = "learning.json"
