@@ -339,8 +339,9 @@ tables.headed(by_element, index="set", decimals=3)
 # the potential does, which has never seen a benzimidazolate or a methyl group: these rows are tests
 # of transfer, while the paper trained on ZIF-62. The frames named ZIF-62 and ZIF-8 are the published
 # cell and one with every atom moved at random, not molecular dynamics at 300 K; energies are
-# compared without their mean difference. Thermal frames of small cells with exchanged ligands
-# (`ZIF-62-300K`, `ZIF-62-2500K` of `data/dft.yaml`) take these rows as soon as CP2K has made them.
+# compared without their mean difference. Thermal frames (`ZIF-62-300K`, `ZIF-62-2500K`, of small
+# cells with exchanged ligands, and `ZIF-8-300K` of `data/dft.yaml`) take these rows as soon as CP2K
+# has made them.
 
 # %%
 #| label: tbl-table1

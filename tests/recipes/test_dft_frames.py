@@ -58,3 +58,12 @@ def test_a_strained_structure_has_its_volume_and_the_order_of_the_type_map():
     assert order == sorted(order) and wide.info["origin"] == "ZIF-4, all lengths +2 %"
     with pytest.raises(Unfit, match="says not where"):
         dft_frames.atoms_of(dft_list.Frame("melt"))
+
+
+def test_thermal_frames_start_from_the_structure_with_ligands_exchanged_or_as_it_is():
+    """``bim: 0`` is dynamics of the structure itself, no ``bim`` is none."""
+    for system, n_frames, n_exchanged in (("ZIF-62-300K", 10, 2), ("ZIF-8-300K", 6, 0)):
+        frames = list(dft_list.listed()[system].values())
+        assert [frame.frame for frame in frames] == list(range(n_frames))
+        assert {frame.bim for frame in frames} == {n_exchanged}
+    assert dft_list.listed()["ZIF-4"]["zif4_+3"].bim is None

@@ -37,8 +37,9 @@ class Frame:
         part; with ``bim``, of frames of molecular dynamics by GFN1-xTB, 40 steps of 1 fs apart.
     run : str
         Name of a heating run, of which the frame nearest to ``temperature_K`` is taken.
-    bim : int
-        Number of imidazolates of the structure that are exchanged for benzimidazolates.
+    bim : int or None
+        Number of imidazolates of the structure that are exchanged for benzimidazolates, before
+        molecular dynamics by GFN1-xTB; 0 leaves it as it is (ZIF-8), None is no such dynamics.
     seed : int
         Seed of the molecular dynamics.
     temperature_K : float or None
@@ -57,7 +58,7 @@ class Frame:
     set: str = ""
     frame: int = 0
     run: str = ""
-    bim: int = 0
+    bim: int | None = None
     seed: int = 1
     temperature_K: float | None = None
 

@@ -53,10 +53,11 @@ def atoms_of(frame: Frame) -> Atoms:
         nearest = int(np.abs(whole.temperatures_K - frame.temperature_K).argmin())
         atoms, temperature = whole.atoms(nearest), float(whole.temperatures_K[nearest])
         origin = f"run {frame.run}, step {whole.steps[nearest]}"
-    elif frame.bim:
+    elif frame.bim is not None:
         atoms, temperature = _by_xtb(frame), frame.temperature_K
+        cell = f"{frame.structure} with {frame.bim} benzimidazolate" if frame.bim else frame.structure
         origin = (
-            f"{frame.structure} with {frame.bim} benzimidazolate, GFN1-xTB at "
+            f"{cell}, GFN1-xTB at "
             f"{temperature:g} K, all lengths {100 * frame.strain:+g} %, seed {frame.seed}, "
             f"frame {frame.frame}"
         )
@@ -94,7 +95,9 @@ def _by_xtb(frame: Frame) -> Atoms:
     with provenance.lock(folder):
         start = folder / "start.extxyz"
         if not start.is_file():
-            atoms = ligands.exchange(labelling.start_of(frame.structure), frame.bim)
+            atoms = labelling.start_of(frame.structure)
+            if frame.bim:
+                atoms = ligands.exchange(atoms, frame.bim)
             atoms.set_cell(atoms.cell.array * (1 + frame.strain), scale_atoms=True)
             relaxed = sampling.relax(atoms, calculator, folder / "relaxation.extxyz", fmax=0.3,
                                      steps=100)  # fmt: skip

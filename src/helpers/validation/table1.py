@@ -21,7 +21,7 @@ _WIDTHS = {300: 150, 2500: 300}
 _BY_CP2K = {
     ("ZIF-62", 300): ("ZIF-62-300K", "ZIF-62"),
     ("ZIF-62", 2500): ("ZIF-62-2500K",),
-    ("ZIF-8", 300): ("ZIF-8",),
+    ("ZIF-8", 300): ("ZIF-8-300K", "ZIF-8"),
 }
 _QUANTITIES = {
     "energy_rmse_meV_per_atom": "energy RMSE",
