@@ -55,9 +55,9 @@ def atoms_of(frame: Frame) -> Atoms:
         origin = f"run {frame.run}, step {whole.steps[nearest]}"
     elif frame.bim is not None:
         atoms, temperature = _by_xtb(frame), frame.temperature_K
-        cell = f"{frame.structure} with {frame.bim} benzimidazolate" if frame.bim else frame.structure
+        exchanged = f" with {frame.bim} benzimidazolate" if frame.bim else ""
         origin = (
-            f"{cell}, GFN1-xTB at "
+            f"{frame.structure}{exchanged}, GFN1-xTB at "
             f"{temperature:g} K, all lengths {100 * frame.strain:+g} %, seed {frame.seed}, "
             f"frame {frame.frame}"
         )
