@@ -61,6 +61,24 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
     assert front.finding(made, "Decomposition") == ""
 
 
+def test_parts_of_a_claim_have_numbers_of_their_own_and_left_out_runs_are_said_once(tmp_path):
+    left_out = "Of 25 runs 3 were not in equilibrium before their ramp and do not count."
+    both = [
+        claims.Finding("Claim (4), low", "agrees, so it is", "x.", f"it falls. {left_out}"),
+        claims.Finding("Claim (4), cause", "does not agree, no", "x.", f"none. {left_out}"),
+    ]
+    made = of(tmp_path, code("", shown({"text/markdown": claims.markdown(both)})))
+    text = front.findings(made)
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
+    assert [row[1].strip() for row in rows[1:]] == ["4a", "4b"]
+    assert rows[1][3].startswith(" *low:* it falls. ([chapter 4]") and left_out not in text
+    assert "not counted: 3 of 25 runs (claims 4a and 4b)." in text
+    assert front.in_short(made).splitlines()[1:3] == [
+        "  - low (claim 4a): **agrees**; it falls",
+        "  - cause (claim 4b): **does not agree**; none",
+    ]
+
+
 def test_a_book_without_findings_is_refused(tmp_path):
     with pytest.raises(BookError, match="no chapter states a finding"):
         front.findings(of(tmp_path, code("")))

@@ -299,9 +299,9 @@ def test_accuracy_is_a_share_of_the_forces():
         index=["cold", "hot"],
     )
     said = claims.accuracy(tests)
-    assert said.verdict.startswith("holds") and "7 to 8 %" in said.here
+    assert said.verdict.startswith("agrees") and "0.06 to 0.20 eV/Å, 7 to 8 %" in said.here
     poor = claims.accuracy(tests.assign(force_rmse_eV_per_A=[0.06, 1.2]))
-    assert poor.verdict == "does not hold on hot (50 %)"
+    assert poor.verdict == "does not agree on hot (50 %)"
     assert "cannot tell" in claims.accuracy(tests.iloc[:0]).verdict
 
 

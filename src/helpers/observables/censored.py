@@ -292,8 +292,8 @@ class Trend:
 
     def __str__(self) -> str:
         return (
-            f"{self.slope_K:+.0f} K for a rate ten times as fast ({self.low_K:+.0f} to "
-            f"{self.high_K:+.0f} K, p = {self.probability:.2g})"
+            f"{self.slope_K:+.0f} K for a rate ten times as fast (95 %: {self.low_K:+.0f} "
+            f"to {self.high_K:+.0f} K; p = {self.probability:.2g})"
         )
 
 

@@ -149,17 +149,18 @@ def accuracy(tests: pd.DataFrame) -> Finding:
             says,
             "nothing was judged.",
         )
-    share = 100 * tests["force_rmse_eV_per_A"] / tests["force_rms_eV_per_A"]
+    error = tests["force_rmse_eV_per_A"]
+    share = 100 * error / tests["force_rms_eV_per_A"]
     poor = share[share >= 20]
     energy = tests["energy_rmse_meV_per_atom"]
     return Finding(
         "Claim (1), accurate over a wide range of temperature",
-        "holds for this potential on frames"
+        "agrees, for this potential and on labelled frames"
         if poor.empty
-        else f"does not hold on {', '.join(f'{name} ({x:.0f} %)' for name, x in poor.items())}",
+        else f"does not agree on {', '.join(f'{name} ({x:.0f} %)' for name, x in poor.items())}",
         says,
-        f"on {len(tests)} test sets the force error is {share.min():.0f} to "
-        f"{share.max():.0f} % of the RMS force.",
+        f"on {len(tests)} test sets the force error is {error.min():.2f} to {error.max():.2f} "
+        f"eV/Å, {share.min():.0f} to {share.max():.0f} % of the RMS force.",
         tuple(
             Number(f"{which} {what}, {at}", unit, f"{value:.2g}")
             for what, unit, values in (

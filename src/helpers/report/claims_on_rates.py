@@ -616,8 +616,9 @@ def _low_density(table: pd.DataFrame) -> Finding:
         counts = {"without one": tells - len(fell), "cannot tell": len(table) - tells}
         rest = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
         rest = f" ({rest})" if rest else ""
-        verdict = f"a low density appears in {len(fell)} of {len(table)} seeds{rest}; " + (
-            f"melting follows in {len(melted)} of them"
+        agrees = "agrees, " if len(melted) and 2 * len(fell) > tells else ""
+        verdict = f"{agrees}a low density appears in {len(fell)} of {len(table)} seeds{rest}; " + (
+            f"melting follows in {len(melted)} of them, at {_span(melted['melt_K'])} K"
             if len(melted)
             else f"no melting follows up to the end of the runs ({_span(watched)} K)"
         )
@@ -630,6 +631,9 @@ def _low_density(table: pd.DataFrame) -> Finding:
         )
         if len(rows)
     ]
+    lost = 100 * (1 - fell["lowest_density"] / fell["start_density"]).dropna()
+    if len(lost):
+        ranges.append(f"which is {_span(lost)} % below the density before the ramp")
     return Finding(
         "Claim (4), a low density before melting",
         verdict,
@@ -673,10 +677,7 @@ def _exchange(table: pd.DataFrame) -> Finding:
     elif n < 2:
         verdict = "cannot tell from a single run"
     else:
-        verdict = (
-            f"in {exchanges['after']} of {n} seeds no ligand is exchanged before the fall has "
-            f"ended, and in {breaks['after']} every Zn–N bond is whole until then"
-        )
+        verdict = _counted_exchanges(exchanges, breaks, n)
         if not enough:
             verdict = (
                 f"cannot tell in general, {ENOUGH_SEEDS} falling seeds of one cell are needed; "
@@ -697,6 +698,25 @@ def _exchange(table: pd.DataFrame) -> Finding:
             for row in tables.each_row(table[table["Tf_K"].notna()])
         ),
     )  # fmt: skip
+
+
+def _counted_exchanges(exchanges: pd.Series, breaks: pd.Series, n: int) -> str:
+    """What seeds say that do not all say the same."""
+    after, before, unclear = (int(exchanges[name]) for name in ("after", "before", "unclear"))
+    said = []
+    if after:
+        said.append(
+            f"does not agree in {after} of {n} seeds, no ligand is exchanged there before the fall "
+            "has ended"
+        )
+    if before:
+        said.append(f"agrees in {before} of {n} seeds, exchange comes first there")
+    if unclear:
+        those = f"the other {unclear}" if said else f"{unclear} of {n} seeds"
+        said.append(f"{those} cannot tell, the first exchange comes during the fall or within its errors")
+    if breaks["after"]:
+        said.append(f"in {breaks['after']} every Zn–N bond is whole until the fall has ended")
+    return "; ".join(said)
 
 
 def mean_with_limits(row) -> str:
@@ -738,12 +758,16 @@ def _seen(rows: pd.DataFrame) -> pd.Series:
 def _lacking(rows: pd.DataFrame) -> str:
     """What two sizes lack to be compared."""
     few, blind = rows[rows["runs"] < 2], rows[~_seen(rows)]
-    said = [f"there is one seed of {n} atoms" for n in few["n_atoms"]]
-    said += [
-        f"{row.n_atoms} atoms show a fall of 10 % in {100 * row.seen_10:.0f} % of the cases only"
-        for row in tables.each_row(blind)
-    ]
-    return " and ".join(said)
+    said = []
+    if len(few):
+        sizes = " and ".join(str(n) for n in few["n_atoms"])
+        said.append(f"there is one seed {'each ' if len(few) > 1 else ''}of {sizes} atoms")
+    for row in tables.each_row(blind):
+        said.append(
+            f"in cells of {row.n_atoms} atoms noise hides a fall of 10 % in "
+            f"{100 * (1 - row.seen_10):.0f} % of the cases"
+        )
+    return "; ".join(said)
 
 
 def _span(values: pd.Series, digits: int = 0) -> str:
