@@ -124,12 +124,14 @@ Markdown(f"- {fall}.\n- {melted}")
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-stages
-#| caption: Density of the run. Bands are its stages or, where the fit leaves all of
-#|   it in one, the fall that begins at $T_\mathrm{f}$. The dashed line is the density that the
-#|   paper gives for its crystal; it is lower than that of the paper's own supercell.
+#| caption: Density of the run that the title names. Bands are its stages or, where the fit
+#|   leaves all of it in one, the fall that begins at $T_\mathrm{f}$. The dashed line is the
+#|   density that the paper gives for its crystal; it is a fifth lower than that of the paper's
+#|   own supercell: compare how far the density falls, not where it ends.
 #| alt: Density against temperature over bands, with a vertical line where the
 #|   fall begins.
 ax = plots_of_phase.density_with_stages(table, found, fall)
+ax.set_title(f"{run.label}, {run.atoms} atoms")
 
 # %%
 #| label: tbl-stages

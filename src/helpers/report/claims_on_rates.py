@@ -713,7 +713,9 @@ def _counted_exchanges(exchanges: pd.Series, breaks: pd.Series, n: int) -> str:
         said.append(f"agrees in {before} of {n} seeds, exchange comes first there")
     if unclear:
         those = f"the other {unclear}" if said else f"{unclear} of {n} seeds"
-        said.append(f"{those} cannot tell, the first exchange comes during the fall or within its errors")
+        said.append(
+            f"{those} cannot tell, the first exchange comes during the fall or within its errors"
+        )
     if breaks["after"]:
         said.append(f"in {breaks['after']} every Zn–N bond is whole until the fall has ended")
     return "; ".join(said)
