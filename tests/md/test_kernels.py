@@ -76,6 +76,20 @@ def test_a_compiler_that_fails_once_is_asked_again(fresh, monkeypatch, capfd):
     assert kernels.library() is not None
 
 
+def test_a_library_is_preloaded_from_a_folder_with_a_space(tmp_path, set_to):
+    """``LD_PRELOAD`` would take ``my book`` for two libraries, and LAMMPS would run without."""
+    set_to(build=tmp_path / "my böok: dir", kernels="on")
+    kernels.library.cache_clear()
+    try:
+        made = kernels.library()
+        loaded = subprocess.run(
+            ["cat", "/proc/self/maps"], env=lammps.environment(), capture_output=True, text=True
+        )
+    finally:
+        kernels.library.cache_clear()
+    assert str(made) in loaded.stdout.replace("\\303\\266", "ö") and not loaded.stderr
+
+
 def test_switched_off(fresh, set_to):
     set_to(kernels="off")
     assert kernels.library() is None and not list(fresh.iterdir())
