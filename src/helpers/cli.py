@@ -449,8 +449,8 @@ def _snakemake(*arguments: str) -> int:
             if os.sep in str(error.filename):
                 raise
             raise errors.NotThere(
-                f"there is no command {error.filename!r}, which snakemake calls; install it, or put "
-                f"its folder into PATH"
+                f"there is no command {error.filename!r}, which snakemake calls; install it, or "
+                f"put its folder into PATH"
             ) from error
     if stopped:
         raise KeyboardInterrupt
