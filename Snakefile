@@ -31,15 +31,26 @@ OWN = [(PROFILE, chapter) for chapter in CHAPTERS]
 BESIDE = chapters.beside(PROFILE)  # of other profiles
 INPUTS = {one: inputs(one[1], one[0]) for one in [*OWN, *BESIDE]}
 PAGES = [*render.sources(), *sorted((paths.ROOT / "src" / "helpers").rglob("*.py"))]  # book/api.md
+MADE = [paths.executed(profile, f"{chapter}.ipynb") for profile, chapter in [*OWN, *BESIDE]]
+# Stands for the rendered book: snakemake removes what a step is going to make, and the former book is
+# to be there until the new one is.
+RENDERED = paths.BUILD / PROFILE / "rendered"
+if not render.html(PROFILE).is_dir():
+    RENDERED.unlink(missing_ok=True)
+dependencies.date_back({*PAGES, *MADE, RENDERED}.union(*INPUTS.values()))
 
 
 def before(chapter):
     return [executed(c) for c in CHAPTERS if c[:2] in AFTER.get(chapter[:2], [])]
 
 
+# All of it by name: what is missing between a result and its sources is not missed by snakemake, so
+# that a chapter that failed would not be called again.
 rule all:
     input:
         place(paths.BUILD / PROFILE / "checked"),
+        place(RENDERED),
+        [place(file) for file in MADE],
 
 
 for profile, chapter in [*OWN, *BESIDE]:
@@ -64,9 +75,9 @@ for profile, chapter in [*OWN, *BESIDE]:
 rule html:
     input:
         [place(f) for f in PAGES],
-        [executed(chapter, profile) for profile, chapter in [*OWN, *BESIDE]],
+        [place(file) for file in MADE],
     output:
-        directory(place(render.html(PROFILE))),
+        touch(place(RENDERED)),
     params:
         content=dependencies.content(PAGES),
     shell:
@@ -75,7 +86,7 @@ rule html:
 
 rule check:
     input:
-        place(render.html(PROFILE)),
+        place(RENDERED),
     output:
         touch(place(paths.BUILD / PROFILE / "checked")),
     shell:

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import sys
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from helpers import interrupts
@@ -392,10 +392,14 @@ def _book(options) -> int:
     ]
     if options.dry_run:
         return _snakemake(*command, "--dry-run", "--quiet", "host")
-    folder = paths.BUILD / options.profile
-    # Held by this process and freed with it: snakemake's own lock outlives a `kill -9`.
-    with provenance.lock(folder), _led():
-        problems = folder / "problems.txt"
+    # Held by this process and freed with it: snakemake's own lock outlives a `kill -9`. Chapters of
+    # another profile that stand beside its own are that book's, too.
+    made = {options.profile, *(other for other, _ in chapters.beside(options.profile))}
+    with ExitStack() as held:
+        for profile in sorted(made):
+            held.enter_context(provenance.lock(paths.BUILD / profile))
+        held.enter_context(_led())
+        problems = paths.BUILD / options.profile / "problems.txt"
         problems.unlink(missing_ok=True)
         code = _snakemake(*command, "--quiet", "host", "reason", "progress", "rules")
         if code and problems.exists():
@@ -441,6 +445,13 @@ def _snakemake(*arguments: str) -> int:
             snakemake(list(arguments))
         except SystemExit as end:
             code = int(end.code or 0)
+        except FileNotFoundError as error:
+            if os.sep in str(error.filename):
+                raise
+            raise errors.NotThere(
+                f"there is no command {error.filename!r}, which snakemake calls; install it, or "
+                f"put its folder into PATH"
+            ) from error
     if stopped:
         raise KeyboardInterrupt
     return code

@@ -84,6 +84,35 @@ def of_disk(error: OSError) -> NoRoom | None:
     )
 
 
+def refuse_outside(one: object, **ranges: tuple[float, float]) -> None:
+    """Refuse a field whose numbers lie outside of what makes sense.
+
+    >>> class Ramp:
+    ...     steps, strain, seed = 0, (0.0, 0.1), None
+    >>> refuse_outside(Ramp, strain=(-0.5, 0.5), seed=(1, 9))
+    >>> refuse_outside(Ramp, steps=(1, 1e8))
+    Traceback (most recent call last):
+    helpers.errors.Unfit: steps is 0, wanted: from 1 to 1e+08
+
+    Parameters
+    ----------
+    one : object
+        Has the fields: numbers, tuples of numbers, text (which is passed over) or None (likewise).
+    **ranges : (float, float)
+        Field -> lowest and highest number, both allowed.
+
+    Raises
+    ------
+    Unfit
+        A number is outside; the message has the range.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(one, name)
+        for number in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(number, (int, float)) and not low <= number <= high:
+                raise Unfit(f"{name} is {value}, wanted: from {low:g} to {high:g}")
+
+
 # An array that did not fit on the disk; numpy says so without a number of the error.
 _NUMPY_WROTE_LESS = re.compile(r"\d+ requested and \d+ written")
 

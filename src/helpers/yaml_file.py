@@ -6,6 +6,7 @@ The data stay as they are written. A model only judges them: keys are hashes of 
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -38,6 +39,9 @@ RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-][A-Za-z0-9._+-]*$")]
 #: a whole or a decimal number; neither text that looks like one, nor NaN
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 _MERGE = "tag:yaml.org,2002:merge"
+#: YAML 1.1 reads 010 as 8 and 1:40 as 100
+_BY_EIGHT, _BY_SIXTIES = re.compile(r"[-+]?0[0-7_]+"), re.compile(r"[-+]?[\d_]+(:[0-5]?\d)+[.\d_]*")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _LARGEST = 100_000  # parts of a file, aliases counted as often as they stand
 _BRANCHES = ("int", "float", "str", "constrained-str", "[key]")  # pydantic's, of no file
 _PLAIN = {int: StrictInt, float: Number, str: StrictStr, bool: StrictBool, dict: dict}
@@ -98,8 +102,8 @@ class Document:
     Raises
     ------
     UserError
-        The file is missing or no YAML in UTF-8; a key is there twice or is no text; a part holds
-        itself, or there are more than 100000 parts.
+        The file is missing or no YAML in UTF-8; a key is there twice or is no text; a number is
+        written to another base than ten; a part holds itself, or there are more than 100000 parts.
     """
 
     def __init__(self, file: Path, error: type[UserError] = Unfit, numbered: bool = False):
@@ -220,6 +224,8 @@ class Document:
             raise self.error(f"{self.where(place)} holds itself (a YAML alias); write it out")
         if len(self._lines) > _LARGEST:
             raise self.error(f"{self.name} has more than {_LARGEST} parts; use fewer aliases")
+        if node.tag in _NUMBERS:
+            self._refuse_other_base(node.value, place)
         if isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
                 self._lines[(*place, index)] = value.start_mark.line + 1
@@ -231,6 +237,15 @@ class Document:
                     self._look_at_field(key, value, place, [*above, node], merged)
             for other in taken:
                 self._look(other, place, [*above, node], merged=True)
+
+    def _refuse_other_base(self, text: str, place: tuple) -> None:
+        how = "to the base of eight" if _BY_EIGHT.fullmatch(text) else "by sixties"
+        if how == "by sixties" and not _BY_SIXTIES.fullmatch(text):
+            return
+        raise self.error(
+            f"{self.where(place)}: YAML reads {text} as {yaml.safe_load(text)}, {how}; write the "
+            f"number in decimals and without a leading zero, or text between quotes"
+        )
 
     def _look_at_field(
         self, key: yaml.Node, value: yaml.Node, place: tuple, above: list, merged: bool

@@ -125,6 +125,10 @@ def test_chapters_of_another_profile_may_stand_beside(project):
     profile.write_text("beside: {large: [03_third]}")
     with pytest.raises(ChapterError, match="no chapter '03_third'"):
         chapters.beside("small")
+    for twice in ("large: [02_second, 02_second]", "small: [02_second]"):
+        profile.write_text(f"beside: {{{twice}}}")
+        with pytest.raises(ChapterError, match="line 1, beside.*02_second is in this book already"):
+            chapters.beside("small")
     profile.write_text("beside: {larg: [02_second]}")
     with pytest.raises(ChapterError, match="no profile 'larg'; did you mean 'large'"):
         chapters.beside("small")

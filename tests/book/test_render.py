@@ -150,6 +150,19 @@ def test_a_change_is_seen_though_its_date_is_older_than_the_book(built, file, ex
     assert stale() == (executed, True)
 
 
+def test_dates_in_the_future_make_nothing_stale_and_stop_nothing(built):
+    """The clock was set back; snakemake would refuse to make anything of these files."""
+    tomorrow, rendered = time.time() + 86400, paths.BUILD / "small" / "rendered"
+    changed, executed = built / "data/numbers/few.txt", paths.executed("small", "01_first.ipynb")
+    for file in (built / "notebooks/02_second.py", executed, rendered):
+        os.utime(file, (tomorrow, tomorrow))
+    assert stale() == (set(), False)
+    append(changed, "4\n")
+    os.utime(changed, (tomorrow, tomorrow))
+    assert stale() == ({"01_first"}, True)
+    assert all(file.stat().st_mtime < time.time() for file in (changed, executed, rendered))
+
+
 def test_a_changed_page_renders_again_without_executing(built):
     append(built / "book/index.md", "\nMore.\n")
     assert stale() == (set(), True)
@@ -167,6 +180,7 @@ def test_a_failing_chapter_fails_the_book_and_says_so_last(first, built):
     assert not paths.executed("small", "02_second.ipynb").exists()
     page = built / "build/small/html/notebooks/02_second.html"
     assert page.read_bytes() == (first / page.relative_to(built)).read_bytes()  # the last book
+    assert stale() == ({"02_second"}, True)  # the same command tries it again
 
 
 def test_a_bad_profile_is_refused_before_anything_runs(built):
@@ -182,9 +196,50 @@ def test_a_bad_profile_is_refused_before_anything_runs(built):
 
 def test_a_broken_reference_fails_the_build_and_keeps_the_last_book(built):
     append(built / "book/index.md", "\nSee {doc}`/notebooks/03_third`.\n")
-    with pytest.raises(BookError, match=r"book/index.md:\d: WARNING: unknown document.*log: build"):
-        render.build("small")
-    assert (render.html("small") / "index.html").is_file()
+    done = zif4("book")
+    assert done.returncode == 1
+    assert re.search(r"book/index.md:\d: WARNING: unknown document.*log: build", done.stderr)
+    assert page_check.check(render.html("small")) == 1
+    assert stale() == (set(), True)  # the same command tries it again
+
+
+def test_a_book_that_was_removed_is_rendered_again(built):
+    shutil.rmtree(render.html("small"))
+    assert stale() == (set(), True)
+
+
+def content(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def working_on(folder):
+    """Processes that have the folder in their command."""
+    return subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True).stdout
+
+
+def test_killed_while_it_renders_the_last_book_stays_and_the_next_call_finishes(built):
+    html, source = render.html("small"), built / "build/small/book-source"
+    before = content(html)
+    append(built / "book/index.md", "\nMore.\n")
+    shutil.rmtree(source)
+    # a part of the pages is written; none is
+    for begun in (source / "_build/html/book/index.html", source / "_toc.yml"):
+        with subprocess.Popen([sys.executable, "-m", "helpers.cli", "html"], cwd=built) as command:
+            for _ in range(1200):
+                if begun.is_file():
+                    break
+                time.sleep(0.05)
+            command.kill()
+        assert begun.is_file() and content(html) == before
+        for _ in range(100):  # jupyter-book ends with it
+            if not working_on(source):
+                break
+            time.sleep(0.05)
+        assert not working_on(source)
+        shutil.rmtree(source)
+    assert zif4("html").returncode == 0
+    assert "More." in (html / "book/index.html").read_text()
+    assert page_check.check(html) == 1
 
 
 def test_a_book_is_rendered_by_one_process_at_a_time(tmp_path, set_to):
@@ -196,6 +251,17 @@ def test_a_book_is_rendered_by_one_process_at_a_time(tmp_path, set_to):
     ):
         render.build("small")
     assert not (tmp_path / "small" / "book-source").exists()
+
+
+def test_two_books_do_not_make_one_chapter(built):
+    """Each would take the executed chapter away from the other."""
+    (built / "data/profiles/large.yaml").write_text("02_second: {exponent: 3}")
+    append(built / "data/profiles/small.yaml", "beside: {large: [02_second]}\n")
+    with provenance.lock(paths.BUILD / "large"):
+        done = zif4("book")
+    assert done.returncode == 1
+    assert f"build/large is being written by process {os.getpid()}; wait for it" in done.stderr
+    assert not paths.executed("large", "02_second.ipynb").exists()
 
 
 def test_a_printing_that_dies_keeps_the_last_pdf(built, tmp_path, monkeypatch):

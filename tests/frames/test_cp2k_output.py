@@ -132,6 +132,66 @@ def test_units_that_the_output_names_are_read(tmp_path):
         formats.import_labelled(tmp_path / "other.out")
 
 
+_TEXT = (CP2K / "hcn.out").read_text()
+_CUT_IN_SCF = _TEXT.split("  *** SCF run converged")[0]
+
+
+@pytest.mark.parametrize("text", [
+    _TEXT + _TEXT, _CUT_IN_SCF + _TEXT, (CP2K / "hcn_unconverged.out").read_text() + _TEXT,
+    _TEXT.replace("[a.u.]", "(a.u.)"), _TEXT.replace("\n", "\r\n"),
+    _TEXT.replace("  *** SCF run converged in    17 steps ***\n", ""),
+], ids=["twice", "cut, then whole", "unconverged, then converged", "in brackets", "crlf", "quiet"],
+)  # fmt: skip
+def test_the_last_start_counts_however_it_is_printed(right, tmp_path, text):
+    (tmp_path / "point.out").write_bytes(text.encode())
+    system = formats.import_labelled(tmp_path / "point.out")
+    for label in ("energies", "cells", "coords", "forces", "virials"):
+        np.testing.assert_allclose(system[label], right[label], rtol=1e-9)
+
+
+@pytest.mark.parametrize("text, message", [
+    (_TEXT + _CUT_IN_SCF, "did not come to its end"),
+    (_TEXT.replace("*** SCF run converged", "outer SCF loop FAILED to converge"), "not converge"),
+    (_TEXT.replace("1.0000   1.0079", "0.0000   1.0079"), "a ghost. at number 3"),
+    (_TEXT.replace(" IN ANGSTROM", " IN SCALED UNITS"), "'SCALED' is no unit of position .* A .or"),
+    (_TEXT.replace("ATOMIC FORCES in [a.u.]", "ATOMIC FORCES in [newton]"), "'newton' is no unit"),
+    (_TEXT.replace(" ENERGY| Total FORCE_EVAL ( QS )", " ENERGY| Total FORCE_EVAL ( MIXED ) energy "
+                   "[a.u.]:   -17.0\n ENERGY| Total FORCE_EVAL ( QS )"), "evaluations .MIXED, QS."),
+])  # fmt: skip
+def test_a_point_that_is_none_is_refused_for_its_reason(tmp_path, text, message):
+    assert text != _TEXT
+    (tmp_path / "point.out").write_text(text)
+    with pytest.raises(UserError, match=message):
+        formats.import_labelled(tmp_path / "point.out")
+
+
+@pytest.mark.parametrize("unit, factor", [
+    ("eV*angstrom^-1", units.Hartree / units.Bohr), ("mhartree/bohr", 1e3),
+    ("kcalmol*angstrom^-1", units.Hartree / units.Bohr * units.mol / units.kcal),
+])  # fmt: skip
+def test_forces_in_units_as_cp2k_writes_them(right, tmp_path, unit, factor):
+    text = in_units(_TEXT, r"^ *ATOMIC FORCES in.*$", "a.u.", unit, 1)
+    text = in_units(text, r"^ +\d +\d +[NCH] {5,}.*$", "\0", "", factor)
+    (tmp_path / "point.out").write_text(text)
+    forces = formats.import_labelled(tmp_path / "point.out")["forces"]
+    np.testing.assert_allclose(forces, right["forces"], rtol=1e-6)
+
+
+def test_files_of_two_runs_in_one_folder_are_refused(md):
+    output = (md / "md.out").read_text()
+    (md / "md.out").write_text(output.replace("-16.09", "-17.19"))
+    with pytest.raises(dataset.BadFrames, match="md.out .* none of the energies .* another run"):
+        formats.import_labelled(md, "cp2k/md")
+    (md / "md.out").write_text(output)
+    whole = (md / "HCN-pos-1.xyz").read_text()
+    (md / "HCN-pos-1.xyz").write_text(whole + whole)
+    with pytest.raises(dataset.BadFrames, match="back to its first step, 0: it holds two runs"):
+        formats.import_labelled(md, "cp2k/md")
+    (md / "HCN-pos-1.xyz").write_text(re.sub(" i = .*", 'Lattice="6 0 0 0 6 0 0 0 6"', whole))
+    with pytest.raises(dataset.BadFrames, match="HCN-pos-1.xyz has no i = .*FORMAT XYZ"):
+        formats.import_labelled(md, "cp2k/md")
+
+
 _LENGTHS = {"angstrom": 1.0, "bohr": 1 / units.Bohr}
 _ENERGIES = {"a.u.": 1.0, "eV": units.Hartree, "Ry": 2.0}
 _PRESSURES = {"GPa": 1.0, "kbar": 10.0, "bar": 1e4, "MPa": 1e3}

@@ -203,6 +203,36 @@ def other_dump(rng, *, cell, kind, columns, shuffled, items, damage=False):
     return text, symbols, np.array(frames) @ cell
 
 
+@pytest.mark.parametrize("unit, length_A, time_ps", [  # of LAMMPS' manual, command units
+    ("metal", 1, 1), ("real", 1, 1e-3), ("nano", 10, 1e3), ("micro", 1e4, 1e6), ("si", 1e10, 1e12),
+    ("cgs", 1e8, 1e12), ("electron", 0.529177, 1e-3),
+])  # fmt: skip
+def test_a_dump_in_a_named_unit_is_converted_and_says_so(tmp_path, capsys, unit, length_A, time_ps):
+    at = {"kind": "restricted", "columns": "xu", "shuffled": False, "items": True}
+    cell = np.diag([9.0, 8.0, 10.0])
+    text, _, _ = other_dump(np.random.default_rng(1), cell=cell / length_A, **at)
+    _, _, positions = other_dump(np.random.default_rng(1), cell=cell, **at)
+    file = tmp_path / "any.lammpstrj"
+    file.write_text(text.replace("ITEM: UNITS\nreal", f"ITEM: UNITS\n{unit}"))
+    run = trajectory.read(file)
+    np.testing.assert_allclose(run.cells[0], cell, rtol=1e-6)
+    np.testing.assert_allclose(run.positions, positions, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(run.times_ps, [0, 500 * time_ps])
+    assert (f"units '{unit}'" in capsys.readouterr().out) == (length_A != 1)
+
+
+@pytest.mark.parametrize("unit", ["lj", "furlong", "", "Metal"])
+def test_a_dump_in_a_unit_without_a_length_is_refused(tmp_path, unit):
+    text, _, _ = other_dump(
+        np.random.default_rng(1), cell=np.eye(3) * 9, kind="restricted", columns="xu",
+        shuffled=False, items=True,
+    )  # fmt: skip
+    file = tmp_path / "any.lammpstrj"
+    file.write_text(text.replace("ITEM: UNITS\nreal", f"ITEM: UNITS\n{unit}"))
+    with pytest.raises(ValueError, match="no length in A; write metal or real"):
+        trajectory.read(file)
+
+
 @settings(max_examples=40, deadline=None, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(

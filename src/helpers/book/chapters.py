@@ -160,13 +160,20 @@ def beside(profile: str) -> list[tuple[str, str]]:
     Raises
     ------
     ChapterError
-        There is no such profile or chapter, or the profile's file is ill-written.
+        There is no such profile or chapter, a chapter is there twice, the profile is this one, or
+        its file is ill-written.
     """
     found = []
     for other, wanted in ((_profile(profile).content or {}).get(BESIDE) or {}).items():
         for chapter in wanted:
             notebook(chapter)
-            found.append((known_profile(other), chapter))
+            one = known_profile(other), chapter
+            if one in found or other == profile:
+                raise ChapterError(
+                    f"{where(profile, BESIDE, other)}: the page of {chapter} is in this book "
+                    f"already; name other profiles, and a chapter once"
+                )
+            found.append(one)
     return found
 
 

@@ -9,8 +9,11 @@ import ast
 import functools
 import hashlib
 import itertools
+import os
 import string
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from helpers import paths, provenance
@@ -100,6 +103,32 @@ def content(files: Iterable[Path]) -> str:
         if file.is_file() and not file.is_relative_to(paths.BUILD):
             total.update(f"{paths.relative(file)} {_sha256(file)}\n".encode())
     return total.hexdigest()
+
+
+def date_back(files: Iterable[Path]) -> None:
+    """Give what is dated in the future the present date, and say so.
+
+    snakemake makes nothing of a file that is newer than the result is going to be. The clock was
+    set back, or the file comes with its date from a machine whose clock is ahead; the date says
+    nothing here, since contents are compared.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Files and folders; one that is not there, or is somebody else's, stays as it is.
+    """
+    now, ahead = time.time(), []
+    for file in sorted(files):
+        with suppress(OSError):
+            if file.stat().st_mtime > now:
+                os.utime(file)
+                ahead.append(paths.relative(file))
+    if ahead:
+        print(
+            f"dated in the future, now of today: {', '.join(ahead[:3])}"
+            f"{f' and {len(ahead) - 3} more' if len(ahead) > 3 else ''}",
+            flush=True,
+        )
 
 
 _sha256 = functools.cache(provenance.sha256)  # chapters share most of their files

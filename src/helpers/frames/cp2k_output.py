@@ -28,8 +28,9 @@ _FORCE = ase_units.Hartree / ase_units.Bohr
 _HEADER = "CP2K| version string:"
 _ENERGY = re.compile(rf"^ *ENERGY\| Total FORCE_EVAL.*energy.*?\s({_NUMBER})\s*$", re.M)
 # Since 2023 units of print keys may be chosen, and are named.
-_ENERGY_UNIT = re.compile(r"^ *ENERGY\| Total FORCE_EVAL.*energy \[(.+?)\]", re.M)
+_ENERGY_UNIT = re.compile(r"^ *ENERGY\| Total FORCE_EVAL.*energy [\[(](.+?)[\])]", re.M)
 _FORCE_UNIT = re.compile(r"^ *(?:FORCES\| Atomic forces|ATOMIC FORCES in) \[(.+?)\]", re.M)
+_UNCONVERGED = re.compile(r"SCF run NOT converged|outer SCF loop FAILED to converge")
 _SYMMETRIC = 0.02  # of the largest component
 _STRESS = re.compile(
     r"^ *STRESS\|.*tensor *(?:\[(.*?)\])?.*\n.*\n *STRESS\| +x +(.*)\n *STRESS\| +y +(.*)\n"
@@ -86,9 +87,9 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
         As `files.text`.
     """
     name, text = paths.relative(path), files.text(path)
+    text = text[text.rfind(_HEADER) :] if _HEADER in text else text
     _inspect(text, name)
     _refuse_not_periodic(text, name)
-    text = text[text.rfind(_HEADER) :] if _HEADER in text else text
     table = re.search(
         r"ATOMIC COORDINATES IN.*?\n\s*\n?.*Element.*\n((?:\s*\d+ .*\n)+)", text, re.I
     )
@@ -100,7 +101,14 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
     whole = all(len(row) == 9 for row in rows)  # up to the mass
     if not whole or [int(row[0]) for row in rows] != list(range(1, len(rows) + 1)):
         raise BadFrames(f"{name} lacks coordinates of an atom: it was damaged, run it again")
-    bohr = "BOHR" in table[0].splitlines()[0].upper()
+    if ghosts := [row[0] for row in rows if float(row[7]) == 0]:
+        raise BadFrames(
+            f"{name} has a basis without an atom (a ghost) at number {ghosts[0]}, on which no "
+            f"force acts; compute the atoms alone"
+        )
+    length = label_units.factor(
+        "position", table[0].splitlines()[0].split()[3], f"{name}: ATOMIC COORDINATES"
+    )
     symbols = [chemical_symbols[int(row[3])] for row in rows]
     coords = np.array([row[4:7] for row in rows], dtype=float)
     cell = _cell(text, name)
@@ -112,7 +120,7 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
         raise BadFrames(f"{name} holds no energy; run CP2K with RUN_TYPE ENERGY_FORCE")
     stress = _stress(text, name)
     return _system(
-        symbols, cell[None], coords[None] * (ase_units.Bohr if bohr else 1),
+        symbols, cell[None], coords[None] * length,
         np.array(energy[-1:]) * _unit(text, _ENERGY_UNIT, "energy", name, ase_units.Hartree),
         forces[None] * _unit(text, _FORCE_UNIT, "force", name, _FORCE),
         None if stress is None else stress[None],
@@ -122,10 +130,15 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
 def _inspect(text: str, name: str) -> None:
     if "PROGRAM ENDED AT" not in text:
         raise BadFrames(f"{name}: CP2K did not come to its end; run it again")
-    if "SCF run NOT converged" in text:
+    if _UNCONVERGED.search(text):
         raise Unconverged(
             f"{name}: the SCF run of CP2K did not converge; raise MAX_SCF or change the mixing and "
             f"run it again, or leave the file out (zif4 import --drop)"
+        )
+    if len(kinds := sorted(set(re.findall(r"FORCE_EVAL \( *(\w+) *\) energy", text)))) > 1:
+        raise BadFrames(
+            f"{name} holds energies of several force evaluations ({', '.join(kinds)}) and does not "
+            f"say which is the label; compute one alone"
         )
     if (steps := len(_ENERGY.findall(text))) > 1:
         raise BadFrames(
@@ -149,7 +162,8 @@ def _unit(text: str, named: re.Pattern, of: str, name: str, usual: float) -> flo
     found = named.findall(text)
     if not found or found[-1] == "a.u.":
         return usual
-    return label_units.factor(of, found[-1], f"{name}: {of}")
+    plain = re.sub(r"\*(\w+)\^-1", r"/\1", found[-1]).replace("kcalmol", "kcal/mol")
+    return label_units.factor(of, plain, f"{name}: {of}")
 
 
 def _cell(text: str, name: str) -> np.ndarray:
@@ -312,10 +326,18 @@ def read_md(path: Path, *, virial: bool, notes: list[str]) -> dpdata.LabeledSyst
             f" ...); give the one of the run as file"
         )
     text = files.text(outputs[0]) if outputs else ""
-    if "SCF run NOT converged" in text:
+    if _UNCONVERGED.search(text):
         raise Unconverged(
             f"{name}: the SCF run of some steps did not converge; raise MAX_SCF and run it again, "
             f"or leave the run out (zif4 import --drop)"
+        )
+    printed = [files.number(value) for value in _ENERGY.findall(text)]
+    if printed and _unit(text, _ENERGY_UNIT, "energy", name, 1.0) == 1 and not np.isclose(
+        np.array(printed)[:, None], energies, rtol=0, atol=1e-6
+    ).any():  # fmt: skip
+        raise BadFrames(
+            f"{outputs[0].name} in {name} holds none of the energies of the positions: it is of "
+            f"another run; give each run a folder"
         )
     _refuse_not_periodic(text, name)
     cells = _md_cells(folder, steps, text, name)
@@ -394,10 +416,20 @@ def _xyz(file: Path) -> dict[int, tuple[list[str], float, np.ndarray]]:
         head = lines[at + 1] if at + 1 < len(lines) else ""
         step = re.search(r"\bi\s*=\s*(\d+)", head)
         n = int(lines[at]) if lines[at].strip().isdigit() else 0
+        if n and not at and not step:
+            raise BadFrames(
+                f"{name} has no i = ... in its second line, as CP2K's format XYZ has; print that "
+                f"(FORMAT XYZ in &TRAJECTORY, &FORCES and &VELOCITIES)"
+            )
         if not n or not step or at + 2 + n > len(lines):
             raise BadFrames(
                 f"{name}, line {at + 1}: no whole step of CP2K (atoms, then i = ..., time = ...); "
                 f"cut off what is left of the last one"
+            )
+        if frames and int(step[1]) <= min(frames):
+            raise BadFrames(
+                f"{name}, line {at + 1}: it goes back to its first step, {step[1]}: it holds two "
+                f"runs; give each a folder"
             )
         energy = re.search(rf"\bE\s*=\s*({_NUMBER})", head)
         rows = [line.split() for line in lines[at + 2 : at + 2 + n]]
@@ -419,7 +451,9 @@ def _md_cells(folder: Path, steps: list[int], text: str, name: str) -> np.ndarra
         if missing := [step for step in steps if step not in table]:
             raise BadFrames(f"{paths.relative(file)} has no cell of step {missing[0]}; print both "
                             f"at each step")  # fmt: skip
-        return np.array([table[step].reshape(3, 3) for step in steps])
+        unit = re.search(r"Ax \[(.+?)\]", files.text(file).split("\n")[0])
+        scale = label_units.factor("cell", unit[1], paths.relative(file)) if unit else 1.0
+        return np.array([table[step].reshape(3, 3) for step in steps]) * scale
     if not text:
         raise BadFrames(f"{name} holds neither *.cell nor an output of CP2K; the cell is not known")
     ensemble = re.search(r"Ensemble Type\s+(\S+)", text, re.I)

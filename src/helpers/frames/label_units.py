@@ -86,8 +86,13 @@ def factor(of: str, unit: str, where: str) -> float:
     found = _factor(of, _plain(unit))
     if found is None:
         raise BadFrames(
-            f"{where}: {unit!r} is no unit of {of} that is known here; write eV, eV/A, eV/A^3 (or "
-            f"{'GPa, kbar' if of == 'stress' else 'hartree, hartree/bohr, kcal/mol'})"
+            f"{where}: {unit!r} is no unit of {of} that is known here; write "
+            + (
+                "A (or nm, bohr)"
+                if of in ("length", "position", "cell")
+                else f"eV, eV/A, eV/A^3 (or "
+                f"{'GPa, kbar' if of == 'stress' else 'hartree, hartree/bohr, kcal/mol'})"
+            )
         )
     return found
 

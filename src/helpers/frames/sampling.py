@@ -26,7 +26,7 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
 
 from helpers import waiting
-from helpers.errors import Unfit, UserError
+from helpers.errors import Unfit, UserError, refuse_outside
 
 
 class Unphysical(UserError, RuntimeError):
@@ -67,7 +67,7 @@ class Ramp:
     Raises
     ------
     Unfit
-        The thermostat is unknown, or ``baoab`` with a ramp of the strain.
+        The thermostat is unknown, or ``baoab`` with a ramp of the strain; a number makes no sense.
     """
 
     steps: int
@@ -82,6 +82,11 @@ class Ramp:
     thermostat: str = "langevin"
 
     def __post_init__(self):
+        refuse_outside(
+            self, steps=(1, 1e8), temperature_K=(0, 1e4), strain=(-0.5, 0.5), seed=(0, 2**32 - 1),
+            timestep_fs=(1e-3, 10), hydrogen_mass_u=(0.9, 20), friction_per_fs=(0, 1),
+            initial_temperature_K=(0, 2e4), keep_every=(1, 1e8),
+        )  # fmt: skip
         if self.thermostat not in ("langevin", "baoab"):
             raise Unfit(f"thermostat is {self.thermostat!r}, wanted: langevin or baoab")
         if self.thermostat == "baoab" and self.strain[0] != self.strain[1]:

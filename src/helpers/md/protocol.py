@@ -25,7 +25,7 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.neighborlist import neighbor_list
 
 from helpers import paths, provenance, structures, units
-from helpers.errors import Unfit
+from helpers.errors import Unfit, refuse_outside
 from helpers.md import force_field
 from helpers.md.force_field import ForceField
 
@@ -226,6 +226,21 @@ class HeatingRun:
         ):
             if not getattr(self, name) >= 0:
                 raise Unfit(f"{name} = {getattr(self, name)} must not be negative")
+        refuse_outside(
+            self, supercell=(1, 50), temperature_start_K=(0, 1e4), temperature_end_K=(0, 1e4),
+            timestep_fs=(0, 5), pressure_bar=(-1e6, 1e6), hydrogen_mass_u=(0.9, 20),
+        )  # fmt: skip
+        for name in ("thermostat_ps", "barostat_ps"):
+            if getattr(self, name) < 10 * self.timestep_fs / 1000:
+                raise Unfit(
+                    f"{name} = {getattr(self, name)} is less than ten time steps of "
+                    f"{self.timestep_fs} fs, too short for it to work"
+                )
+        if self.volume_A3_per_atom and not 3 <= self.volume_A3_per_atom <= 1000:
+            raise Unfit(
+                f"volume_A3_per_atom = {self.volume_A3_per_atom} is not from 3 to 1000 A^3, as "
+                f"matter has; of the crystal it is 16"
+            )
         if not 1 <= self.seed < 2**31:
             raise Unfit(f"seed = {self.seed} is not from 1 to 2147483647, which LAMMPS takes")
         if not self.temperature_end_K > 0:

@@ -481,6 +481,9 @@ def _frames(file: Path) -> Iterator[_Frame]:
                             f"{name} is in units {unit!r}, which have no length in A; write metal "
                             f"or real"
                         )
+                    if (length := _UNITS[unit][0]) != 1:
+                        print(f"[read] {name}: lengths are in units {unit!r}, of {length:g} A; "
+                              f"they are converted", flush=True)  # fmt: skip
                 n = _whole(head, "NUMBER OF ATOMS", name)
                 rows = list(itertools.islice(handle, n))
                 if len(rows) < n and any(row.startswith("ITEM:") for row in rows):

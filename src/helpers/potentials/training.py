@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import paths, processes, provenance, waiting
-from helpers.errors import Unfit
+from helpers.errors import Unfit, refuse_outside
 from helpers.frames import correction, dataset
 from helpers.potentials import (
     checkpoints,
@@ -148,6 +148,28 @@ class Recipe:
             raise Unfit(f"sel is {self.sel}, wanted: one number for each of {TYPE_MAP}")
         if self.precision not in ("float32", "float64"):
             raise Unfit(f"precision is {self.precision!r}, wanted: float32 or float64")
+        refuse_outside(
+            self, steps=(1, 1e9), sel=(0, 1e4), rcut=(0.5, 20), rcut_smth=(0, 20), neuron=(1, 1e4),
+            axis_neuron=(1, 1e4), fitting=(1, 1e5), prefactor_energy=(0, 1e9),
+            prefactor_force=(0, 1e9), prefactor_virial=(0, 1e9), learning_rate=(0, 0.1),
+            decay_steps=(0, self.steps), batch=(1, 1e6), seed=(0, 2**31 - 1),
+        )  # fmt: skip
+        if not any(self.sel):
+            raise Unfit(f"sel is {self.sel}, wanted: neighbours of one element at least")
+        for name in ("neuron", "fitting"):
+            if not getattr(self, name):
+                raise Unfit(f"{name} is {getattr(self, name)}, wanted: one layer at least")
+        if self.axis_neuron > self.neuron[-1]:
+            raise Unfit(
+                f"axis_neuron is {self.axis_neuron}, wanted: no more than the last layer of neuron "
+                f"has, {self.neuron[-1]}"
+            )
+        if not self.rcut_smth < self.rcut:
+            raise Unfit(f"rcut_smth is {self.rcut_smth}, wanted: less than rcut, {self.rcut}")
+        if not any((*self.prefactor_energy, *self.prefactor_force)):
+            raise Unfit("prefactor_force is 0 and that of the energy, too: nothing would be learnt")
+        if not re.fullmatch(r"\d+|(auto|mixed)(:[1-9]\d*)?", str(self.batch)):
+            raise Unfit(f"batch is {self.batch!r}, wanted: a number of frames, auto or auto:N")
         if not 0 < self.learning_rate[1] <= self.learning_rate[0]:
             raise Unfit(
                 f"learning_rate is {self.learning_rate}, wanted: (start, stop), 0 < stop <= start"
@@ -333,8 +355,15 @@ def continued(potential: str, **changes) -> Recipe:
     ------
     BadPotential
         As `store.load`.
+    Unfit
+        The changes give the networks another shape; as `Recipe`.
     """
     made = store.load(potential).recipe
+    if given := [field for field in NETS if field in changes]:
+        raise Unfit(
+            f"{given[0]} is that of {potential}, whose weights this training goes on from; leave "
+            f"it out"
+        )
     return Recipe(**{field: made[field] for field in NETS}, initial_potential=potential, **changes)
 
 

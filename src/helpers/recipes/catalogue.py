@@ -6,15 +6,17 @@ value is converted: a key is a hash of the recipe, in which 200 and 200.0 differ
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, RootModel, create_model
 
 from helpers import paths, yaml_file
-from helpers.errors import Unfit, UserError, nearest
+from helpers.errors import Unfit, UserError, nearest, refuse_outside
 from helpers.frames import dataset, sampling
 from helpers.md import protocol
 from helpers.potentials import training
@@ -67,6 +69,11 @@ class SetRecipe:
     validation_share: float = 0.2
     test: bool = False
 
+    def __post_init__(self):
+        refuse_outside(self, keep_every=(1, 1e8), n_blocks=(2, 1e6), validation_share=(0.01, 0.99))
+        if not self.runs:
+            raise Unfit("runs is empty; name one, of which the frames are")
+
 
 @dataclass
 class _Relaxation:
@@ -78,6 +85,11 @@ class _Relaxation:
     fmax: float = 0.03
     steps: int = 0
 
+    def __post_init__(self):
+        refuse_outside(
+            self, strain=(-0.5, 0.5), strain_voigt=(-0.5, 0.5), fmax=(0, 10), steps=(0, 1e6)
+        )
+
 
 @dataclass
 class _FromRun:
@@ -88,6 +100,12 @@ class _FromRun:
     from_step: int = 0
     zn_zn_A: tuple[float, ...] = ()
     worth_force_eV_per_A: float = 25.0
+
+    def __post_init__(self):
+        refuse_outside(
+            self, frames=(1, 1e6), from_K=(0, 1e4), from_step=(0, 1e9), zn_zn_A=(0.5, 20),
+            worth_force_eV_per_A=(0.1, 1e4),
+        )  # fmt: skip
 
 
 def set_recipes() -> dict[str, SetRecipe]:
@@ -101,17 +119,21 @@ def set_recipes() -> dict[str, SetRecipe]:
     Raises
     ------
     BadRecipe
-        An entry has an unknown field.
+        An entry has an unknown field, a value that makes no sense, or a start that is none.
     """
     document = yaml_file.read(paths.SETS, BadRecipe)
     document.fit(_SETS, document.content)
     for name, entry in document.content.items():
-        part = _SET_RUNS.get(entry["sampler"], _DYNAMICS)
+        _judge(SetRecipe, entry, document, (name,))
+        _refuse_unknown_sampler(entry["sampler"], document, (name, "sampler"))
+        kind, common, run_of = _SET_RUNS.get(entry["sampler"], _DYNAMICS)
         if "common" in entry:
-            document.fit(part[0], entry["common"], (name, "common"))
+            document.fit(common, entry["common"], (name, "common"))
         for run, own in entry["runs"].items():
-            whole = entry.get("common", {}) | own
-            document.fit(part[1], whole, (name, "runs", run))
+            place, whole = (name, "runs", run), entry.get("common", {}) | own
+            document.fit(run_of, whole, place)
+            _judge(kind, whole, document, place)
+            _refuse_unknown_start(whole.get("start", ""), document, (*place, "start"))
     _refuse_circles(
         "starts",
         {
@@ -124,6 +146,41 @@ def set_recipes() -> dict[str, SetRecipe]:
         document,
     )
     return {name: SetRecipe(**entry) for name, entry in document.content.items()}
+
+
+def _judge(kind: type[Any], given: Mapping, document: Document, place: tuple) -> None:
+    """Refuse what the dataclass of a part refuses, with its place in the file."""
+    known = {one.name for one in fields(kind)}
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in known}
+    try:
+        kind(**given)
+    except Unfit as error:
+        raise document.blame(error, place, given) from error
+
+
+def _refuse_unknown_sampler(sampler: str, document: Document, place: tuple) -> None:
+    """Refuse a slip in a kind of sampler: other names are potentials, of the user's own, too."""
+    kinds = ("reference", *_SET_RUNS)
+    near = difflib.get_close_matches(sampler, kinds, n=1, cutoff=0.8)
+    if near and sampler not in kinds:
+        raise BadRecipe(
+            f"{document.where(place)}: no sampler {sampler!r}; did you mean {near[0]!r}? (there "
+            f"are: {', '.join(kinds)}, or the name of a potential)"
+        )
+
+
+def _refuse_unknown_start(start: str, document: Document, place: tuple) -> None:
+    """Refuse ``set/run@frame`` where there is no such set, run or number of a frame."""
+    where, at, frame = start.partition("@")
+    name, _, run = where.partition("/")
+    if not at and not run:
+        return  # the name of a structure, or none
+    runs = document.content[name]["runs"] if name in document.content else {}
+    if run not in runs or not re.fullmatch(r"-?\d+", frame):
+        raise BadRecipe(
+            f"{document.where(place)}: start is {start!r}, wanted: the name of a structure, or "
+            f"set/run@frame of this file{nearest(run, runs) or nearest(name, document.content)}"
+        )
 
 
 def _refuse_circles(verb: str, follows: Mapping[str, str], document: Document) -> None:
@@ -511,13 +568,14 @@ def runs_alike(names: Iterable[str], **wanted) -> list[protocol.HeatingRun]:
 
 _STRAIN = (tuple[float, float, float, float, float, float], (0, 0, 0, 0, 0, 0))
 _DYNAMICS = (
+    sampling.Ramp,
     yaml_file.model_of(sampling.Ramp, partial=True, start=(str, ""), strain_voigt=_STRAIN),
     yaml_file.model_of(sampling.Ramp, start=(str, ...), strain_voigt=_STRAIN),
 )
-#: sampler -> what its `common` and what its runs may say; other samplers are potentials
+#: sampler -> a run, what its `common` and what its runs may say; other samplers are potentials
 _SET_RUNS = {
-    "relaxation": (yaml_file.model_of(_Relaxation, partial=True), yaml_file.model_of(_Relaxation)),
-    "runs": (yaml_file.model_of(_FromRun, partial=True), yaml_file.model_of(_FromRun)),
+    of: (kind, yaml_file.model_of(kind, partial=True), yaml_file.model_of(kind))
+    for of, kind in {"relaxation": _Relaxation, "runs": _FromRun}.items()
 }
 _SET = yaml_file.model_of(
     SetRecipe, without=["runs"], runs=(yaml_file.named(dict, yaml_file.RunName), ...)

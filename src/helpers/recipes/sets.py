@@ -67,6 +67,12 @@ def make(name: str, *, again: bool = False, calculator: Calculator | None = None
                 )
             provenance.announce("reused", found, "made before")
             return found
+    for run, own in plan.runs.items():  # what is missing is told before hours of sampling
+        start = (plan.common | own).get("start", "")
+        if plan.sampler == "runs":
+            catalogue.run_recipe(run)
+        elif "@" not in start:
+            labelling.start_of(start)
     files = {run: labelling.labels(name, run, calculator) for run in plan.runs}
     origins = {
         run: json.loads((file.parent / labelling.ORIGIN).read_text()) for run, file in files.items()
