@@ -321,9 +321,9 @@ tables_of_phase.melts(molten) if molten else None
 
 # %% tags=["figure"]
 #| label: fig-quench
-#| caption: Density on the way up (heating run) and down (the quenches that exist,
-#|   the first seed of each), as running means. Where does a curve bend on the way
-#|   down, and which ends higher?
+#| caption: Density on the way up (a heated crystal, a glass heated again) and down
+#|   (the quenches), the first seed of each, as running means. Where does a curve
+#|   bend on the way down, and which ends higher?
 #| alt: Curves of density against temperature, one for each run.
 density = {n: run.ramp for n, run in runs.finished([heated_run]).items()}
 density |= {name: many[0].ramp for name, many in quenched.items()}

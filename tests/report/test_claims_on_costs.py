@@ -41,5 +41,5 @@ def test_goals():
         }
     )
     found = claims.goals(outlook)
-    assert found.verdict == "1 of 2 are reached" and found.here == "missed are melt force."
+    assert found.verdict == "1 of 2 are reached" and found.here == "missed are force (melt)."
     assert claims.goals(outlook.iloc[:1]).here == "none is missed."

@@ -320,7 +320,9 @@ def at(breaks, exchanges=None):
     ],
 )
 def test_a_cause_comes_before_what_it_makes(rows, verdict):
-    assert claims_on_rates.exchange(table(*rows)).verdict.startswith(verdict)
+    said = claims_on_rates.exchange(table(*rows))
+    assert said.verdict.startswith(verdict)
+    assert said.here.startswith("without a fall") == ("no seed that counts falls" in verdict)
 
 
 def test_one_seed_of_many_is_counted():

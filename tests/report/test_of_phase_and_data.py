@@ -137,6 +137,7 @@ def test_bonds_show_what_is_allowed_and_what_was_found():
          "msd_A2": 2.5}
     )  # fmt: skip
     assert tables_of_bonds.flow(flows).frame.iloc[:, 2].tolist() == ["< 0.18", "0.230 ± 0.016"]
+    assert tables_of_bonds.flow(flows.iloc[:0]) is None
     counted = tables_of_bonds.frames_by_temperature({"a": {300.0: [1, 2]}, "b": {600.0: [1]}}).frame
     assert counted.values.tolist() == [["300", "2", "0"], ["600", "0", "1"]]
 

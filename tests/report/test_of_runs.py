@@ -15,7 +15,7 @@ from helpers.md.run import Run, Runs
 from helpers.observables import enthalpy
 from helpers.recipes import outcomes
 from helpers.recipes import runs as by_name
-from helpers.report import plots_of_runs, rate_laws, tables_of_runs
+from helpers.report import plots_of_runs, rate_laws, tables, tables_of_runs
 
 mpl.use("Agg")
 NAMES = ("atp-400Kps", "atp-400Kps-seed2", "atp-20Kps", "atp-4Kps")
@@ -105,6 +105,7 @@ def test_table_3_beside_the_run_of_the_same_rate(runs):
     assert (ours == "not computed yet").all()
     speed = tables_of_runs.speed(runs).frame
     assert re.search(r"median of 4 runs", speed["made by"][0])
+    assert tables_of_runs.speed([]).frame["this book"].tolist() == [tables.NOT_COMPUTED]
 
 
 def kissinger(rate, E=300.0, at=1432.0):

@@ -56,7 +56,7 @@ def speed_up(speeds: pd.DataFrame) -> Finding:
     same = speeds["atoms"].isin(speeds.loc[speeds["engine"] == "CP2K", "atoms"])
     core = speeds[same].groupby("engine")["core_us_per_atom_step"].min()
     gains = [paper.value(f"speed.gain_{where}") for where in ("figure", "text")]
-    says = " and ".join(f"{one.number} times ({one.place})" for one in gains) + "."
+    says = "; ".join(f"{one.number} times, {one.place}" for one in gains) + "."
     ours = "fused" if "fused" in core.index else "native"
     if not {"CP2K", ours} <= set(core.index):
         return Finding("Speed", "not measured here", says, "CP2K was not timed on this machine.")
@@ -88,7 +88,7 @@ def goals(outlook: pd.DataFrame) -> Finding:
         The conclusion.
     """
     missed = outlook[~outlook["reached"]]
-    named = [f"{row.group} {row.error.split('_')[0]}" for row in tables.each_row(missed)]
+    named = [f"{row.error.split('_')[0]} ({row.group})" for row in tables.each_row(missed)]
     return Finding(
         "Goals of this book",
         f"{len(outlook) - len(missed)} of {len(outlook)} are reached",

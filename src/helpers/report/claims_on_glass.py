@@ -41,11 +41,11 @@ def nearest(fits: pd.DataFrame) -> Finding:
         "Nearest to the measured glass",
         verdict,
         "",
-        f"R_w over 1–10 Å is {asis['Rw']:.2f} for {asis['model']} as it is, and "
+        f"Rw over 1–10 Å is {asis['Rw']:.2f} for {asis['model']} as it is, and "
         f"{stretched['Rw stretched']:.2f} for {stretched['model']} with all distances times one "
         "factor.",
         tuple(
-            Number(f"R_w of {row['model']}, as it is; stretched", "-", _both(row))
+            Number(f"Rw of {row['model']}, as it is; stretched", "-", _both(row))
             for _, row in fits.iterrows()
         ),
     )
@@ -118,11 +118,11 @@ def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
         claim,
         verdict,
         "",
-        f"R_w over 1–10 Å is {tables.number(*_of(ours, 'Rw')[:2])} for {ours['model']} "
+        f"Rw over 1–10 Å is {tables.number(*_of(ours, 'Rw')[:2])} for {ours['model']} "
         f"({_seeds(ours['seeds'])}) and {tables.number(*_of(theirs, 'Rw')[:2])} for the {peer}"
         f"{stretched}.",
         tuple(
-            Number(f"R_w of {row['model']} ({_seeds(row['seeds'])}), as it is; stretched", "-",
+            Number(f"Rw of {row['model']} ({_seeds(row['seeds'])}), as it is; stretched", "-",
                    _both(row))
             for _, row in found.iterrows()
         ),

@@ -683,10 +683,14 @@ def _exchange(table: pd.DataFrame) -> Finding:
                 f"cannot tell in general, {ENOUGH_SEEDS} falling seeds of one cell are needed; "
                 f"{verdict}"
             )
+    claim = "Claim (4), ligand exchange as its cause"
+    says = "ligand exchange makes the low-density state; exchanges are not counted."
+    if not n:
+        return Finding(claim, verdict, says, "without a fall nothing comes before or after it.")
     return Finding(
-        "Claim (4), ligand exchange as its cause",
+        claim,
         verdict,
-        "ligand exchange makes the low-density state; exchanges are not counted.",
+        says,
         f"{n} {'run falls' if n == 1 else 'runs fall'}; the first bond breaks before the fall in "
         f"{breaks['before']} of them, after its end in {breaks['after']} and within the errors in "
         f"{breaks['unclear']}; the first ligand is exchanged before it in {exchanges['before']} "

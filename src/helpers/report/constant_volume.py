@@ -131,7 +131,7 @@ def wells(variants: Mapping[str, Sequence[Isotherm]], n_atoms: int) -> Figure:
         The panels.
     """
     figure, panels = style.axes(
-        ("volume of an atom", "A^3"), ("G above its lowest, of the cell", "kT"),
+        ("volume of an atom", "A^3"), ("G above its lowest", "kT"),
         ncols=len(variants), width=5.0, sharey=True,
     )  # fmt: skip
     for ax, (name, curves) in zip(np.atleast_1d(panels), variants.items(), strict=True):
@@ -141,7 +141,7 @@ def wells(variants: Mapping[str, Sequence[Isotherm]], n_atoms: int) -> Figure:
             colour = style.temperature_colour(curve.temperature_K)
             ax.plot(V, G - G.min(), color=colour, label=f"{curve.temperature_K:.0f} K")
         ax.set(title=name, ylim=(0, _HIGHEST_KT))
-    np.atleast_1d(panels)[0].legend(fontsize=8)
+    figure.legend(*ax.get_legend_handles_labels(), fontsize=8, ncols=6, loc="outside lower center")
     return figure
 
 

@@ -193,7 +193,7 @@ def peak_widths(widths: pd.DataFrame, plateau, equal_up_to: float) -> Figure:
         Two panels.
     """
     figure, panels = style.axes(("temperature", "K"), ("FWHM of the first peak", "A"), ncols=2)
-    panels[1].set_ylabel("Lindemann ratio, FWHM / position")
+    panels[1].set_ylabel("FWHM / position")
     columns = (("fwhm_A", "fwhm_error_A"), ("lindemann", "lindemann_error"))
     for panel, (column, error) in zip(panels, columns, strict=True):
         panel.axvspan(*plateau, color="#ececec", linewidth=0, zorder=0)

@@ -382,5 +382,5 @@ def shapes(runs: Sequence[Any]) -> Axes:
             ratio /= ratio[T <= T.iloc[0] + 100].mean()
             smooth = style.running_mean(ratio, max(1, len(ratio) // 50))
             ax.plot(T, smooth, line, color=colour, label=f"{axis}/c, {run.name}")
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     return ax

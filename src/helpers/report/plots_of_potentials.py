@@ -348,8 +348,8 @@ def beside_cp2k(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """
     figure, panels = style.axes(("volume", "A^3/atom"), ("", "-"), ncols=2, width=4.6, height=3.4)
     columns = {
-        "energy_off_meV_per_atom": style.label("potential − CP2K, energy", "meV/atom"),
-        "pressure_off_GPa": style.label("potential − CP2K, pressure", "GPa"),
+        "energy_off_meV_per_atom": style.label("error in energy", "meV/atom"),
+        "pressure_off_GPa": style.label("error in pressure", "GPa"),
     }
     for ax, (column, says) in zip(panels, columns.items(), strict=True):
         ax.axhline(0, color="black", lw=0.8)

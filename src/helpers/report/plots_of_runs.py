@@ -257,6 +257,7 @@ def sizes(groups: Mapping[float, Sequence]) -> Figure:
                 name=f"{run.atoms} atoms, seed {run.seed}",
                 ax=ax,
             )
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)  # not on the curves
     return figure
 
 

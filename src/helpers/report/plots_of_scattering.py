@@ -20,6 +20,7 @@ from helpers.report.experiment import HeatedGlass
 _Q, _R = ("Q", "1/A"), ("r", "A")
 _F, _D = ("F(Q)", "-"), ("D(r)", "1/A^2")
 _MEASURED = {"color": "black", "lw": 1.2}
+_PLATE = {"color": "white", "alpha": 0.8, "pad": 1}  # behind a name that stands on curves
 
 
 def transforms(cold: HeatedGlass, choices: Mapping[str, Transform], r_max: float = 10.0) -> Figure:
@@ -139,7 +140,7 @@ def structure_factors(cold: HeatedGlass, models: Mapping[str, Seen], q_max: floa
         ax.plot(Q, Q * cold.F[low] + n * step, **_MEASURED)
         colour = style.SERIES_COLOURS[(len(models) - 1 - n) % len(style.SERIES_COLOURS)]
         ax.plot(Q, scale * Q * one.F[low] + n * step, color=colour, lw=1.2)
-        ax.text(Q[-1], (n + 0.35) * step, name, ha="right", fontsize=8, color=colour)
+        ax.text(Q[-1], (n + 0.5) * step, name, ha="right", fontsize=8, color=colour, bbox=_PLATE)
     ax.set_yticks([])
     return ax
 
@@ -178,7 +179,7 @@ def pair_distributions(cold: HeatedGlass, models: Mapping[str, Seen], r_max: flo
         ax.plot(r[~inside], mine[~inside], ":", color=colour, lw=1.2)
         ax.text(
             r[-1], (n + 0.3) * step, f"{name}: $R_w$ = {found.Rw:.2f}", ha="right", fontsize=8,
-            color=colour,
+            color=colour, bbox=_PLATE,
         )  # fmt: skip
     ax.set_yticks([])
     return ax

@@ -41,7 +41,7 @@ def barriers(found: Activation, pairs: Mapping[float, int]) -> Table:
     return tables.headed(table, columns=names, decimals=1)
 
 
-def flow(table: pd.DataFrame) -> Table:
+def flow(table: pd.DataFrame) -> Table | None:
     """Diffusion coefficients or their upper limits.
 
     Parameters
@@ -51,8 +51,8 @@ def flow(table: pd.DataFrame) -> Table:
 
     Returns
     -------
-    Table
-        A row for each temperature and element.
+    Table or None
+        A row for each temperature and element; None where there are none.
     """
     said = [
         f"< {row.D:.2f}" if row.limited else tables.number(row.D, row.error)
@@ -69,7 +69,7 @@ def flow(table: pd.DataFrame) -> Table:
     table = table.assign(
         said=said, temperature_K=table["temperature_K"].astype(float).round().astype(int)
     )
-    return tables.headed(table, columns=names, decimals=2)
+    return tables.headed_if_any(table, columns=names, decimals=2)
 
 
 def curves(rdfs: Mapping[float, RDFs], pairs) -> pd.DataFrame:
