@@ -285,8 +285,9 @@
       responsive: true, displaylogo: false,
       modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
     };
-    const width = view.clientWidth;
-    await Plotly.newPlot(stand, linesOf(data, width), layoutOf(data, width), options);
+    const width = view.clientWidth, layout = layoutOf(data, width);
+    stand.style.height = `${layout.height}px`;  // plotly asks for it anew once the window has changed
+    await Plotly.newPlot(stand, linesOf(data, width), layout, options);
     view.append(...boxes(stand, data));
     stand.setAttribute("role", "group");
     stand.setAttribute("aria-label", still ? still.alt : "figure");

@@ -86,6 +86,19 @@ def test_a_figure_of_several_panels_keeps_its_size_on_a_phone_and_scrolls(book):
             assert shrinks or sizes[1] > 800
 
 
+def test_a_figure_keeps_its_height_when_the_window_and_the_theme_change(book):
+    with opened() as visit:
+        page = visit(book / CHAPTER, width=NARROW)
+        draw(page)
+        plot = page.locator("#fig-density .js-plotly-plot")
+        before = plot.bounding_box()["height"]
+        page.set_viewport_size({"width": NARROW, "height": 700})
+        page.wait_for_timeout(1000)
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        page.wait_for_timeout(1000)
+        assert plot.bounding_box()["height"] == before > 450
+
+
 def test_all_code_opens_by_one_button(book):
     with opened() as visit:
         page = visit(book / CHAPTER)
