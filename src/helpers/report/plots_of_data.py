@@ -111,8 +111,8 @@ def correction(residuals: dict[str, pd.DataFrame], laws: dict[str, Law]) -> Figu
                     _frames(ax, rows, column, colour, _PHASES.get(phase, "o"))
     for (_, _, quantity, unit), (above, below) in zip(columns, panels.T, strict=True):
         above.set_xlabel("")
-        above.set_ylabel(style.label(f"CP2K − reference, {quantity}", unit))
-        below.set_ylabel(style.label(f"CP2K − law, {quantity}", unit))
+        above.set_ylabel(style.label(f"{quantity} − reference", unit))
+        below.set_ylabel(style.label(f"{quantity} − law", unit))
     for colour, framework in zip(style.SERIES_COLOURS, residuals, strict=False):
         panels[0, 0].plot([], [], color=colour, label=framework)
     for phase, marker in _PHASES.items():
