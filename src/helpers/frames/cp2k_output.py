@@ -63,8 +63,8 @@ def _in_words(read: Callable) -> Callable:
 def read_point(path: Path) -> dpdata.LabeledSystem:
     """Cell, atoms, energy, forces and, where it is printed, virial of a single point.
 
-    Of a job that was started again into one file the last start counts. Kinds of atoms (``&KIND
-    N1``) are read as the element that CP2K prints beside them.
+    Of a job that was started again into one file the last start counts, if the others came to
+    nothing. Kinds of atoms (``&KIND N1``) are read as the element that CP2K prints beside them.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
         As `files.text`.
     """
     name, text = paths.relative(path), files.text(path)
-    text = text[text.rfind(_HEADER) :] if _HEADER in text else text
+    text = _last_start(text, name)
     _inspect(text, name)
     _refuse_not_periodic(text, name)
     table = re.search(
@@ -125,6 +125,18 @@ def read_point(path: Path) -> dpdata.LabeledSystem:
         forces[None] * _unit(text, _FORCE_UNIT, "force", name, _FORCE),
         None if stress is None else stress[None],
     )  # fmt: skip
+
+
+def _last_start(text: str, name: str) -> str:
+    """The part of the last start of CP2K; what earlier ones came to would be lost with them."""
+    *earlier, last = text.split(_HEADER)
+    for part in earlier:
+        if "PROGRAM ENDED AT" in part and _ENERGY.search(part) and not _UNCONVERGED.search(part):
+            raise BadFrames(
+                f"{name} holds {len(earlier)} starts of CP2K, and not only the last came to its "
+                f"end; give each run a file of its own"
+            )
+    return last
 
 
 def _inspect(text: str, name: str) -> None:
