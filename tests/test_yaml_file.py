@@ -116,7 +116,7 @@ SLIPS = {
         ("fields: {}", "felds: {}", "unknown field 'felds'; did you mean 'fields'"),
         ("    fields: {}\n", "", "groups.own.fields: is missing"),
         ("20}", "20, timestep_fs: 50}", "runs.one.timestep_fs: .* from 0 to 5"),
-        ("20}", "20, temperature_end_K: 1000000}", "temperature_end_K is .* to 10000"),
+        ("20}", "20, temperature_end_K: 1000000}", "temperature_end_K is .* to 100000"),
         ("20}", "20, pressure_bar: 1.0e+9}", "runs.one.pressure_bar: .* to 1e.06"),
         ("20}", "20, hydrogen_mass_u: 0.01}", "hydrogen_mass_u is 0.01, wanted: from 0.9"),
         ("20}", "20, thermostat_ps: 0.000001}", "thermostat_ps = 1e-06 is less than ten time"),

@@ -227,7 +227,7 @@ class HeatingRun:
             if not getattr(self, name) >= 0:
                 raise Unfit(f"{name} = {getattr(self, name)} must not be negative")
         refuse_outside(
-            self, supercell=(1, 50), temperature_start_K=(0, 1e4), temperature_end_K=(0, 1e4),
+            self, supercell=(1, 50), temperature_start_K=(0, 1e5), temperature_end_K=(0, 1e5),
             timestep_fs=(0, 5), pressure_bar=(-1e6, 1e6), hydrogen_mass_u=(0.9, 20),
         )  # fmt: skip
         for name in ("thermostat_ps", "barostat_ps"):
