@@ -125,3 +125,12 @@ def test_at_most_three_sentences_and_a_table_without_the_silent_paper():
         assert "Paper:" not in text
         assert len(re.findall(r"[.?!](?= [A-Z]|$)", text)) <= 3, text
     assert "paper" not in claims.numbers(found).frame
+
+
+@pytest.mark.parametrize("name, said", [
+    ("quench-1800K-100Kps", "our glass of 100 K/ps"),
+    ("quench-1800K-25Kps-2x2x2", "our glass of 25 K/ps, 2 × 2 × 2 cells"),
+    ("ab-initio glasses", "ab-initio glasses"),
+])  # fmt: skip
+def test_a_reader_finds_no_names_of_recipes(name, said):
+    assert glass._or([name]) == said

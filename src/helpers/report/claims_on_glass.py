@@ -7,6 +7,8 @@ how far seeds differ: the verdict is then that it cannot be told.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 from scipy.stats import ttest_ind_from_stats
@@ -41,9 +43,9 @@ def nearest(fits: pd.DataFrame) -> Finding:
         "Nearest to the measured glass",
         verdict,
         "",
-        f"Rw over 1–10 Å is {asis['Rw']:.2f} for {asis['model']} as it is, and "
-        f"{stretched['Rw stretched']:.2f} for {stretched['model']} with all distances times one "
-        "factor.",
+        f"Rw over 1–10 Å is {asis['Rw']:.2f} for {_for_reader(asis['model'])} as it is, and "
+        f"{stretched['Rw stretched']:.2f} for {_for_reader(stretched['model'])} with all "
+        "distances times one factor.",
         tuple(
             Number(f"Rw of {row['model']}, as it is; stretched", "-", _both(row))
             for _, row in fits.iterrows()
@@ -53,8 +55,17 @@ def nearest(fits: pd.DataFrame) -> Finding:
 
 def _or(names: list[str]) -> str:
     """``A``, or ``A, B or C (cannot tell which)``."""
-    *most, last = names
+    *most, last = map(_for_reader, names)
     return f"{', '.join(most)} or {last} (cannot tell which)" if most else last
+
+
+def _for_reader(model: str) -> str:
+    """``quench-1800K-100Kps`` as ``our glass of 100 K/ps``; names of other models are words."""
+    quench = re.fullmatch(r"quench-\d+K-([\d.]+)Kps(?:-(\dx\dx\d))?", model)
+    if not quench:
+        return model
+    cells = f", {quench[2].replace('x', ' × ')} cells" if quench[2] else ""
+    return f"our glass of {quench[1]} K/ps{cells}"
 
 
 def _with_ties(fits: pd.DataFrame, which: str) -> list[str]:
