@@ -122,3 +122,15 @@ def test_who_has_no_home_gets_one(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "none"))
     processes.at_home(tmp_path / "file" / "spare")  # cannot be made
     assert Path(os.environ["HOME"]).is_dir()
+
+
+def test_a_path_that_not_every_program_takes_gets_a_plain_one(tmp_path):
+    plain = tmp_path / "a-b_c.pb"
+    plain.write_text("x")
+    assert processes.plain_path(plain) == plain
+    odd = tmp_path / "my böok: dir" / "frozen_model.pb"
+    odd.parent.mkdir()
+    odd.write_text("weights")
+    link = processes.plain_path(odd)
+    assert link.read_text() == "weights" and link.name == odd.name
+    assert processes.plain_path(odd) == link and processes.plain_path(link) == link

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import functools
 import os
 import re
 import shutil
@@ -147,6 +148,33 @@ def without_noise_of(log: str) -> str:
         Its other lines.
     """
     return "".join(line for line in log.splitlines(keepends=True) if not _NOISE.search(line))
+
+
+@functools.cache
+def plain_path(file: Path) -> Path:
+    """The file under a path that every program can be given.
+
+    ``LD_PRELOAD`` takes spaces and colons for commas, and LAMMPS' input takes no spaces and not
+    every letter. In a folder like ``my böok dir`` the path is that of a link in a folder of its
+    own, which is there as long as this process.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+
+    Returns
+    -------
+    Path
+        The file itself, if its path has none but plain characters; else the link.
+    """
+    if re.fullmatch(r"[\w./+@%~=-]*", str(file), re.ASCII):
+        return file
+    folder = tempfile.mkdtemp(prefix="zif4-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    link = Path(folder) / file.name
+    link.symlink_to(file.resolve())
+    return link
 
 
 def kill_group(number: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers import structures
-from helpers.md import fused, kernels, lammps
+from helpers.md import force_field, fused, kernels, lammps
 from helpers.potentials import conversion, store
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no g++ to compile kernels with")
@@ -108,8 +108,7 @@ def test_forces_are_those_of_the_uncompressed_model(tmp_path, monkeypatch):
                 "atom_style atomic",
                 "box tilt large",
                 "read_data start.data",
-                f"pair_style deepmd {model}",
-                "pair_coeff * * C H N Zn",
+                *force_field.deepmd_lines(model),
                 "run 0",
                 "print 'virial $(press:%.6f)'",
                 "write_dump all custom forces id fx fy fz modify sort id format float %.8f",

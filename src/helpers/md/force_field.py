@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ase.data import atomic_numbers
 
+from helpers import processes
 from helpers.md import model_deviation, reaxff
 from helpers.potentials import conversion, store
 from helpers.structures import TYPE_MAP
@@ -160,7 +161,7 @@ def of(name: str | Path) -> ForceField:
 
 
 def _written(model: Path | str) -> str:
-    return str(model.resolve()) if isinstance(model, Path) else model
+    return str(processes.plain_path(model.resolve())) if isinstance(model, Path) else model
 
 
 def deepmd_lines(

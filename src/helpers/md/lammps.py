@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -81,27 +79,12 @@ def environment(
     before = _environment()
     preloaded = [before["LD_PRELOAD"]] if before.get("LD_PRELOAD") else []  # of the launcher
     if fast:
-        preloaded.insert(0, str(_preloadable(fast)))
+        preloaded.insert(0, str(processes.plain_path(fast)))
     return before | {
         "OMP_NUM_THREADS": str(threads), "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
         "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
     } | ({"LD_PRELOAD": ":".join(preloaded)} if preloaded else {}) | (
         {"ZIF4_FUSED": str(fused[1].resolve())} if fused else {})  # fmt: skip
-
-
-@functools.cache
-def _preloadable(library: Path) -> Path:
-    """The library under a path that ``LD_PRELOAD`` can hold: it takes spaces and colons for commas.
-
-    In a folder like ``my book`` that is a link in a folder of its own, as long as this process is.
-    """
-    if not re.search(r"[\s:]", str(library)):
-        return library
-    folder = tempfile.mkdtemp(prefix="zif4-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    link = Path(folder) / library.name
-    link.symlink_to(library.resolve())
-    return link
 
 
 @functools.cache
