@@ -67,9 +67,9 @@ def test_a_command_ends_with_its_leader_behind_a_shell():
         "print(os.getpid(), flush=True); time.sleep(60)"
     )
     leader = (
-        "import os, subprocess, sys; from helpers import processes\n"
+        "import os, shlex, subprocess, sys; from helpers import processes\n"
         "os.environ |= processes.led_by_this()\n"
-        f"""subprocess.run(["bash", "-c", sys.executable + " -c '{child}'; true"])"""
+        f"""subprocess.run(["bash", "-c", shlex.quote(sys.executable) + " -c '{child}'; true"])"""
     )
     first = subprocess.Popen(
         [sys.executable, "-c", leader], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -67,7 +67,7 @@ def test_a_misspelt_variable_is_said(monkeypatch, capsys):
 
 
 def test_a_child_has_the_settings_of_its_parent(tmp_path):
-    program = "from helpers import paths; print(paths.BUILD, paths.DATA)"
+    program = "from helpers import paths; print(paths.BUILD, paths.DATA, sep=chr(10))"
     with settings.use(build=tmp_path, kernels="off"):
         child = subprocess.run(
             [sys.executable, "-c", program],
@@ -76,7 +76,7 @@ def test_a_child_has_the_settings_of_its_parent(tmp_path):
             text=True,
             check=True,
         )
-    assert child.stdout.split() == [str(tmp_path), str(paths.DATA)]
+    assert child.stdout.splitlines() == [str(tmp_path), str(paths.DATA)]
 
 
 def test_paths_are_not_set_beside_the_settings(monkeypatch, tmp_path):

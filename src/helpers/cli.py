@@ -6,6 +6,7 @@ import argparse
 import io
 import math
 import os
+import re
 import shutil
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -616,6 +617,11 @@ def _runs(options) -> int:
     ]
     if options.dry_run:
         return _snakemake(*command, "--dry-run", "--quiet", "host", "reason", "--", *waiting)
+    if options.executor == "slurm" and re.search(r"\s", sys.executable):
+        raise jobs.BadJob(
+            f"{sys.executable} has a space in its path, at which the command of a job of Slurm "
+            f"ends; move this folder to a path without one"
+        )
     if options.executor == "slurm" and not shutil.which("sbatch"):
         raise jobs.BadJob(
             "no sbatch here: give this command on the login node of a cluster with "

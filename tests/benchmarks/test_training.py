@@ -61,7 +61,7 @@ def test_numbers_of_another_machine_are_kept_aside(tmp_path, capsys):
 
 
 def test_when_dp_dies_its_last_lines_are_in_the_error(tmp_path):
-    wrong = training_cost.Setting("no such set.000", {"batch": "nonsense"})
+    wrong = training_cost.Setting("no such set.000", {"batch": "mixed:2"})
     with pytest.raises(deepmd.DPFailed, match="dp train died at 'no such set.000'"):
         training_cost._train(wrong, "abw_0300_1500", 30, 10, tmp_path / "work")
 

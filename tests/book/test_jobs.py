@@ -81,10 +81,15 @@ def test_table_3_fits_into_what_the_full_profile_asks_for():
         assert hours < job.wall_time_h * job.submissions
 
 
-def test_slurm_where_there_is_none(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("python, said", [
+    ("/home/me/book/bin/python", "no sbatch here"),
+    ("/home/me/my book/bin/python", "has a space in its path, .* move this folder"),
+])  # fmt: skip
+def test_where_slurm_can_start_nothing(monkeypatch, tmp_path, capsys, python, said):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", python)
     assert cli.main(["runs", "--profile", "full", "--executor", "slurm"]) == 1
-    assert "no sbatch here" in capsys.readouterr().err
+    assert re.search(said, capsys.readouterr().err)
 
 
 def test_table_3_as_slurm_would_get_it():

@@ -177,6 +177,9 @@ def test_favoured_sets_are_drawn_more_often_and_forces_judged_by_their_size(lj_p
         ({"sel": (1, 2, 3)}, "one number for each of"),
         ({"sets": "lj"}, "a tuple of names"),
         ({"relative_force": -1.0}, "0 or more, in eV/A"),
+        ({"rcut": "six"}, "rcut is 'six', wanted: numbers"),
+        ({"neuron": (4, "x")}, "neuron is .*, wanted: numbers"),
+        ({"decay_steps": -5}, "decay_steps is -5, wanted: from 0"),
         ({"favoured": ("sheared",)}, "favoured has sheared, wanted: some of the sets"),
     ],
 )
@@ -185,7 +188,7 @@ def test_a_wrong_recipe_is_refused_at_once(lj_recipe, change, message):
         replace(lj_recipe, **change)
 
 
-@pytest.mark.parametrize("change", [{"rcut": "six"}, {"decay_steps": -5}, {"neuron": (4, "x")}])
+@pytest.mark.parametrize("change", [{"seed": 1.5}, {"rcut": 6.0, "decay_steps": 2.5}])
 def test_deepmd_refuses_a_wrong_input(lj_project, lj_recipe, tmp_path, change):
     with pytest.raises(ValueError, match="DeePMD-kit refuses this recipe"):
         replace(lj_recipe, **change).input(tmp_path, 1, 1)
@@ -193,7 +196,8 @@ def test_deepmd_refuses_a_wrong_input(lj_project, lj_recipe, tmp_path, change):
 
 def test_nan_in_the_learning_curve_stops_the_training(lj_project, lj_recipe):
     """A learning rate of 1e30 takes the loss of any network out of float32 within a few steps."""
-    wild = replace(lj_recipe, learning_rate=(1e30, 1e29), steps=5000)
+    wild = replace(lj_recipe, steps=5000)
+    object.__setattr__(wild, "learning_rate", (1e30, 1e29))  # which a recipe would refuse
     with pytest.raises(deepmd.DPFailed, match="the loss is NaN at step"):
         training.train(wild, "wild", threads=1, display_every=1)
     target = provenance.directory("potentials", "wild", wild.as_dict())

@@ -154,6 +154,11 @@ class Recipe:
             prefactor_force=(0, 1e9), prefactor_virial=(0, 1e9), learning_rate=(0, 0.1),
             decay_steps=(0, self.steps), batch=(1, 1e6), seed=(0, 2**31 - 1),
         )  # fmt: skip
+        for name in ("rcut", "rcut_smth", "neuron", "axis_neuron", "fitting"):
+            given = getattr(self, name)
+            for number in given if isinstance(given, (list, tuple)) else [given]:
+                if not isinstance(number, (int, float)):
+                    raise Unfit(f"{name} is {given!r}, wanted: numbers")
         if not any(self.sel):
             raise Unfit(f"sel is {self.sel}, wanted: neighbours of one element at least")
         for name in ("neuron", "fitting"):
