@@ -281,6 +281,8 @@ def test_a_low_density_and_how_many_seeds_melt():
     assert claims_on_rates.low_density(one).verdict == (
         "agrees, a low density appears in 8 of 8 seeds; melting follows in 1 of them, at 2086 K"
     )
+    first = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 900.0, "melt_above_K": np.nan})
+    assert "no melting follows up to" in claims_on_rates.low_density(first).verdict
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
     assert "8 of 10 seeds (1 without one, 1 cannot tell)" in mixed.here
     for rows, verdict in (

@@ -601,7 +601,7 @@ def _reversible(pairs: pd.DataFrame) -> Finding:
 def _low_density(table: pd.DataFrame) -> Finding:
     fell = table[table["Tf_K"].notna()]
     tells = len(fell) + int((table["Tf_K"].isna() & table["Tf_above_K"].notna()).sum())
-    melted = fell[fell["melt_K"].notna()]
+    melted = fell[fell["melt_K"] > fell["Tf_K"]]  # a fall of the melt is no phase before it
     theirs, their_fall = (
         paper.value("stages.density_crystal_g_per_cm3"), paper.value("transition.DPMD-1K_Tf_K"),
     )  # fmt: skip
