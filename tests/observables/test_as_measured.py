@@ -108,3 +108,5 @@ def test_error_of_samples_is_the_jackknife_of_their_mean(crystal):
     single = as_measured.agreements({str(k): s for k, s in enumerate(noisy)}, one.D)["Rw 1-10 A"]
     assert 0 < found.loc["many", "Rw error"] < found.loc["many", "Rw"] < single.min()
     assert found.loc["alone", "samples"] == 1 and np.isnan(found.loc["alone", "Rw error"])
+    extremes = found.loc["many", ["Rw lowest", "Rw highest"]].astype(float)
+    np.testing.assert_allclose(extremes, [single.min(), single.max()])

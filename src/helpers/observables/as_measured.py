@@ -222,7 +222,7 @@ def errors(models: Mapping[str, Sequence[Seen]], measured, low=1.0, high=10.0) -
     -------
     DataFrame
         model, samples, Rw and Rw error, Rw stretched and its error (as in `agreements`); errors
-        are NaN of a single sample.
+        are NaN of a single sample. Rw lowest and Rw highest are those of one sample by itself.
     """
     rows = []
     for name, samples in models.items():
@@ -240,6 +240,8 @@ def errors(models: Mapping[str, Sequence[Seen]], measured, low=1.0, high=10.0) -
             without = np.array(found[1:])
             row[which] = found[0]
             row[f"{which} error"] = np.sqrt((n - 1) * without.var()) if n > 1 else np.nan
+        alone = [pair_distribution.agreement(r, d, measured, low, high).Rw for d in D]
+        row |= {"Rw lowest": min(alone), "Rw highest": max(alone)}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -61,6 +61,8 @@ def _or(names: list[str]) -> str:
 
 def _for_reader(model: str) -> str:
     """``quench-1800K-100Kps`` as ``our glass of 100 K/ps``; names of other models are words."""
+    if re.fullmatch(r"reaxff-quench-.*Kps, 300 K", model):
+        return "glass of ReaxFF"
     quench = re.fullmatch(r"quench-\d+K-([\d.]+)Kps(?:-(\dx\dx\d))?", model)
     if not quench:
         return model
@@ -84,7 +86,8 @@ def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
     """Whether our glass is as near to the measured one as another model.
 
     The slowest quench with two seeds or more is taken (of equal rates the largest cell), before
-    any R_w is looked at.
+    any R_w is looked at. A model of one sample is compared with each seed by itself, since R_w of
+    one sample counts its own noise.
 
     Parameters
     ----------
@@ -100,9 +103,10 @@ def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
     Finding
         The conclusion.
     """
-    claim = f"Our glass beside the {peer}"
+    shown = _for_reader(peer)
+    claim = f"Our glass beside the {shown}"
     if ends.empty:
-        return Finding(claim, _NONE, "", f"{peer} have nothing of ours beside them.")
+        return Finding(claim, _NONE, "", "nothing of ours stands beside.")
     theirs = fits.set_index("model").loc[peer]
     found = fits.merge(_by_quench(ends), left_on="model", right_on="quench")
     found = found.sort_values(["rate_K_per_ps", "atoms"], ascending=[True, False])
@@ -124,13 +128,13 @@ def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
         both = [tables.number(*_of(row, "Rw stretched")[:2]) for row in (ours, theirs)]
         stretched = f"; with all distances times one factor, {both[0]} and {both[1]}"
     elif len(several):
-        verdict = f"cannot tell, since the {peer} are one sample"
+        verdict = _beside_one_sample(ours, theirs["Rw"])
     return Finding(
         claim,
         verdict,
         "",
         f"Rw over 1–10 Å is {tables.number(*_of(ours, 'Rw')[:2])} for {ours['model']} "
-        f"({_seeds(ours['seeds'])}) and {tables.number(*_of(theirs, 'Rw')[:2])} for the {peer}"
+        f"({_seeds(ours['seeds'])}) and {tables.number(*_of(theirs, 'Rw')[:2])} for the {shown}"
         f"{stretched}.",
         tuple(
             Number(f"Rw of {row['model']} ({_seeds(row['seeds'])}), as it is; stretched", "-",
@@ -138,6 +142,15 @@ def our_glass(fits: pd.DataFrame, ends: pd.DataFrame, peer: str) -> Finding:
             for _, row in found.iterrows()
         ),
     )  # fmt: skip
+
+
+def _beside_one_sample(ours: pd.Series, theirs: float) -> str:
+    """What seeds of a glass say of a model that is one sample of Rw `theirs`."""
+    if ours["Rw highest"] < theirs:
+        return "each of its seeds is nearer to the measurement than that one sample"
+    if ours["Rw lowest"] > theirs:
+        return "each of its seeds is farther from the measurement than that one sample"
+    return "cannot tell, some of its seeds are nearer than that one sample and some are not"
 
 
 def density_by_rate(ends: pd.DataFrame) -> Finding:
