@@ -86,6 +86,15 @@ def test_first_break_and_first_exchange():
     assert still["melt_K"] == 1500 and np.isnan(still["melt_above_K"])
 
 
+def test_share_of_N_that_have_left_their_zn_when_the_fall_has_ended():
+    T, rho, time = ramp(drop=0.13)
+    for path, share in (([2] * 8, 0.0), ([2, 2, 3, 3, 3, 3, 3, 3], 1.0), ([2] * 7 + [3], 0.0)):
+        found = run_table.row(T, rho, time, run_table.Motion(bonds(path), None, 2000.0), trials=0)
+        assert found["moved_at_fall"] == share and found["moved_at_end"] == float(path[-1] == 3)
+    flat = run_table.row(*ramp(), run_table.Motion(bonds([2.0] * 8), None, 2000.0), trials=0)
+    assert np.isnan(flat["moved_at_fall"]) and flat["moved_at_end"] == 0
+
+
 def rows():
     base = {"n_atoms": 272, "rate_K_per_ps": 20.0, "seen_10": 0.9, "melt_K": np.nan,
             "melt_above_K": 2100.0, "returns": 0.0, "lowest_density": 0.95, "frame_K": 2.0,

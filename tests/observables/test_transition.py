@@ -151,6 +151,17 @@ def test_transition_by_methods():
     assert not flat.found and "no transition" in str(flat)
 
 
+def test_widths_of_bins_that_disagree_by_more_than_a_quarter_of_the_range_are_no_transition(
+    monkeypatch,
+):
+    """As claims-10Kps-seed2, whose bend lay at 764 K or at 1750 K, and which counted as a fall."""
+    found = transition.by_methods(T, fall(1200, 0.2) + noise(0.01, 1))
+    assert found.found
+    monkeypatch.setattr(transition, "VAGUE", found.error / (found.fit_until_K - 300) / 1.01)
+    none = transition.by_methods(T, fall(1200, 0.2) + noise(0.01, 1))
+    assert not none.found and np.isnan(none.Tf) and "too vague" in str(none)
+
+
 def slow_noise(seed, scale, n=900, correlation=60):
     """Noise that lasts: what one small cell makes of its density."""
     white = np.random.default_rng(seed).normal(0, scale, n + correlation)

@@ -56,6 +56,12 @@ class Bonds:
             [(node == k).sum(axis=1, where=self.zn >= 0) for k in range(len(self.metal))], axis=1
         )
 
+    @property
+    def moved_on(self) -> np.ndarray:
+        """Share of the N in each frame, (F,), that the Zn of the first frame holds no longer."""
+        same = (self.zn == self.zn[0]) & (self.image == self.image[0]).all(axis=2)
+        return 1 - same.mean(axis=1)
+
     @cached_property
     def _partner(self) -> np.ndarray:
         """(F,n) one number for each Zn image, -1 for none."""

@@ -75,10 +75,9 @@ def judge(positions, cells, symbols, first=None) -> Melt:
     """
     positions, cells, symbols = neighbors.frames(positions, cells, symbols)
     bonds = ligand_exchange.bonds(positions, cells, symbols)
-    same = (bonds.zn[-1] == bonds.zn[0]) & (bonds.image[-1] == bonds.image[0]).all(axis=1)
     (apart,) = neighbors.closest(positions[:1], cells[:1], symbols, "Zn", FARTHEST_A)
     moved = displacement.rmsd(positions, symbols, cells=cells)["Zn"][-1]
     nearest = neighbors.closest(positions[first:], cells[first:], symbols, "Zn", FARTHEST_A)
     return Melt(
-        float(1 - same.mean()), float(moved), float(apart), float((nearest < CLOSE_A).mean())
+        float(bonds.moved_on[-1]), float(moved), float(apart), float((nearest < CLOSE_A).mean())
     )

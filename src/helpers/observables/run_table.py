@@ -22,7 +22,8 @@ WINDOW_K = 100.0  # of the lowest mean density, or ...
 WINDOW_PS = 5.0  # whichever is longer: the barostat swings with some 2 ps
 COLUMNS = (
     "Tf_K", "Tf_error_K", "fallen_K", "drop", "Tf_above_K", "returns", "first_break_K",
-    "first_break_above_K", "first_exchange_K", "first_exchange_above_K", "melt_K", "melt_above_K",
+    "first_break_above_K", "first_exchange_K", "first_exchange_above_K", "moved_at_fall",
+    "moved_at_end", "melt_K", "melt_above_K",
     "lowest_density", "lowest_density_K", "first_density", "end_K", "low_K", "high_K", "rows",
     "false_alarms", "seen_5", "seen_10", "seen_13",
 )  # fmt: skip
@@ -71,7 +72,9 @@ def row(
     Returns
     -------
     dict of str to float
-        The fields of ``COLUMNS`` (K; density in its own unit).
+        The fields of ``COLUMNS`` (K; density in its own unit; moved_at_fall and moved_at_end are
+        the shares of N that their first Zn holds no longer, in the first frame above the end of the
+        fall and in the last one).
 
     Raises
     ------
@@ -104,6 +107,7 @@ def row(
         found["melt_above_K"] = motion.end_K
     if motion.bonds is not None:
         found |= _events(motion.bonds)
+        found |= _moved(motion.bonds, bend.fallen_K)
     if trials:
         seen = detection.power(T, rho, t, trials=trials)
         rates = detection.rates(seen).set_index("drop")["rate"]
@@ -374,6 +378,15 @@ def _events(bonds: Bonds) -> dict[str, float]:
             f"{name}_K": float(at.min()) if len(at) else np.nan,
             f"{name}_above_K": np.nan if len(at) else float(T.max()),
         }
+    return found
+
+
+def _moved(bonds: Bonds, fallen_K: float) -> dict[str, float]:
+    """Shares of N on another Zn (or none); at the end of the fall only where a run heats."""
+    T, share = bonds.temperatures_K, bonds.moved_on
+    found = {"moved_at_end": float(share[-1])}
+    if np.isfinite(fallen_K) and T[-1] > T[0]:
+        found["moved_at_fall"] = float(share[min(np.searchsorted(T, fallen_K), len(T) - 1)])
     return found
 
 

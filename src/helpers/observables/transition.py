@@ -13,6 +13,7 @@ from helpers.errors import Unfit
 from helpers.observables import density_stages
 
 BIN_WIDTHS_K = (10.0, 20.0, 40.0)
+VAGUE = 0.25  # of the fitted range: a larger error of Tf is no transition
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def transition_temperature(
         for _ in range(n_bootstrap)
     ]
     error = float(np.std(tries))
-    if error > 0.25 * (T[-1] - T[0]) or Tf <= T[2] + 0.25 * width_K:
+    if error > VAGUE * (T[-1] - T[0]) or Tf <= T[2] + 0.25 * width_K:
         return none(f"the fall from {Tf:.0f} +- {error:.0f} K on is too vague", T[-1], lines, drop)
     return Transition(
         True,
@@ -191,7 +192,8 @@ def by_methods(temperature_K, density, n_bootstrap: int = 200) -> Transition:
 
     The temperature is the mean of the three of `transition_temperature`; its error
     combines the largest of their errors and the standard deviation between them. If only some of
-    them find a transition there is none.
+    them find a transition, or if that error is a quarter of the fitted range or more, there is
+    none.
 
     A run that falls, returns and falls again is not described by a single fall. If the whole run
     shows no transition, but `density_stages.find` a low density that ends in a denser stage, the
@@ -250,6 +252,10 @@ def _by_methods(temperature_K, density, n_bootstrap: int) -> Transition:
         return tries[1]
     Tf = [t.Tf for t in tries]
     error = float(np.hypot(max(t.error for t in tries), np.std(Tf, ddof=1)))
+    if error > VAGUE * (tries[1].fit_until_K - np.min(temperature_K)):
+        reason = f"the fall from {np.mean(Tf):.0f} +- {error:.0f} K on is too vague"
+        found = replace(tries[1], found=False, Tf=np.nan, error=np.nan, fallen_K=np.nan)
+        return replace(found, reason=f"{reason}, since widths of bins differ")
     return replace(
         tries[1],
         Tf=float(np.mean(Tf)),

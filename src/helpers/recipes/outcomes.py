@@ -28,7 +28,7 @@ from helpers.observables import (
 from helpers.recipes import catalogue
 
 FILE = "outcomes.json"
-_ESTIMATORS = 1  # counts up when the same run would give another row
+_ESTIMATORS = 2  # counts up when the same run would give another row
 TRIALS = 4  # falls put at each of five places, see `detection.power`: the seeds of a rate add up
 ABOUT = (
     "name", "key", "potential", "n_atoms", "rate_K_per_ps", "seed", "coupling", "pressure_bar",

@@ -29,6 +29,9 @@ BAR_PER_GPA = 1e4
 BACK = 0.02  # of the density: the cooled crystal is again what it was
 JUMP_G_CM3 = 0.05  # two densities farther from one between them than this are a jump
 NEAR_GPA = 0.06  # a pressure within this of another one stands for it
+STILL = 0.05  # of the N on another Zn: with fewer it is the crystal still
+MOLTEN = 0.5  # and with as many a melt
+RUPTURED_G_CM3 = 0.6  # a cell that is less dense has torn
 _SHAPES = {"iso": "isotropic", "aniso": "anisotropic", "tri": "triclinic"}
 _ALL = "the verdict if the runs counted that were not in equilibrium before"
 
@@ -185,8 +188,9 @@ def low_density(table: pd.DataFrame) -> Finding:
 def exchange(table: pd.DataFrame) -> Finding:
     """Claim (4), second part: the low density is caused by ligand exchange.
 
-    A cause precedes its effect. A sentence without numbers needs five falling seeds of one cell,
-    and that all seeds agree.
+    A cause is there when its effect is: a seed speaks against it where less than a twentieth of the
+    N have left their Zn when the density has fallen. Five falling seeds of one cell are needed, and
+    two of another one of which most say the same.
 
     Parameters
     ----------
@@ -196,9 +200,9 @@ def exchange(table: pd.DataFrame) -> Finding:
     Returns
     -------
     Finding
-        The conclusion, from `run_table.order_of_events`.
+        The conclusion; beside it what comes first, from `run_table.order_of_events`.
     """
-    return _of_settled(table, lambda rows: _of_crystal(_exchange(rows), rows[rows["Tf_K"].notna()]))
+    return _of_settled(table, lambda rows: _in_each_cell(_exchange(rows), rows))
 
 
 def _of_settled(table: pd.DataFrame, conclude: Callable[[pd.DataFrame], Finding]) -> Finding:
@@ -227,16 +231,42 @@ def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None
     of_cells = tell.groupby(["n_atoms", "coupling"], as_index=False)["Tf_K"]
     cells = of_cells.agg(tell="size", fell="count")
     enough = cells[cells["tell"] >= FEWEST_SEEDS]
-    if len(enough) < FEWEST_CELLS:
-        one = "".join(f"only one cell ({_cell(row)}) has" for row in tables.each_row(enough))
-        lacking = f"{one or 'no cell has'} two seeds that can tell, and it takes two cells"
-    elif (enough["fell"] > 0).nunique() > 1:
+    lacking = _too_few(enough)
+    if not lacking and (enough["fell"] > 0).nunique() > 1:
         counted = [
             f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
         ]
         lacking = f"the density falls in {' and in '.join(counted)}"
-    else:
+    return _open_for_crystal(found, lacking, cells) if lacking else found
+
+
+def _in_each_cell(found: Finding, table: pd.DataFrame) -> Finding:
+    """A conclusion on exchange; open where most seeds of the cells do not say the same."""
+    if found.verdict.startswith("cannot tell"):
         return found
+    told = table[table["moved_at_fall"].notna()]
+    told = told.assign(still=told["moved_at_fall"] < STILL)
+    of_cells = told.groupby(["n_atoms", "coupling"], as_index=False)["still"]
+    cells = of_cells.agg(tell="size", still="sum")
+    enough = cells[cells["tell"] >= FEWEST_SEEDS]
+    lacking = _too_few(enough)
+    if not lacking and (2 * enough["still"] > enough["tell"]).nunique() > 1:
+        counted = [
+            f"{row.still} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
+        ]
+        lacking = f"ligands still hold their Zn in {' and in '.join(counted)}"
+    return _open_for_crystal(found, lacking, cells) if lacking else found
+
+
+def _too_few(enough: pd.DataFrame) -> str:
+    """What cells with two seeds that can tell lack for a sentence on the crystal; or nothing."""
+    if len(enough) >= FEWEST_CELLS:
+        return ""
+    one = "".join(f"only one cell ({_cell(row)}) has" for row in tables.each_row(enough))
+    return f"{one or 'no cell has'} two seeds that can tell, and it takes two cells"
+
+
+def _open_for_crystal(found: Finding, lacking: str, cells: pd.DataFrame) -> Finding:
     counted = [Number(f"seeds that can tell, {_cell(row)}", "-", row.tell)
                for row in tables.each_row(cells)]  # fmt: skip
     return replace(
@@ -253,6 +283,7 @@ def _cell(row) -> str:
 
 def _slow_heating(table: pd.DataFrame) -> Finding:
     slow = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
+    not_seen = paper.value("table3.DPMD-20K.heating_rate_K_per_ps").number
     groups = run_table.power_by(table, by=("rate_K_per_ps",))
     fell = groups[groups["fell"] > 0]
     column, words = _size_seen(table)
@@ -289,9 +320,12 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
                 "cannot tell, since the density leaves the crystal's line, but too slowly for what "
                 "the rule calls a fall"
             )
+    elif not silent and len(groups) < 2:
+        verdict = "cannot tell, since one rate counts"
+    elif not silent and last >= not_seen and fell["fell"].iloc[-1] >= FEWEST_SEEDS:
+        verdict = f"does not agree, fast heating shows a fall, too: {counted[-1]}"
     elif not silent:
         verdict = "cannot tell, since the fastest rate of this page shows a fall, too"
-        verdict = verdict if len(groups) > 1 else "cannot tell, since one rate counts"
     elif seen.empty:
         verdict = "cannot tell, since faster runs are too noisy to show a fall"
     elif not chance < SIGNIFICANT:
@@ -396,7 +430,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         "uncorrected": table[(GPa - uncorrected_GPa).abs() <= NEAR_GPA],
         "none": table[GPa.abs() < 1e-6],
     }
-    fell = {name: int(rows["Tf_K"].notna().sum()) for name, rows in at.items()}
+    fell = {name: int(_fell(rows).sum()) for name, rows in at.items()}
     blind = {
         name: int((rows["Tf_K"].isna() & rows["Tf_above_K"].isna()).sum())
         for name, rows in at.items()
@@ -418,10 +452,11 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         )
     else:
         verdict = f"cannot tell, since no fall is found near {uncorrected_GPa:g} GPa either"
-    counted = [
-        f"{int(rows['Tf_K'].notna().sum())} of {len(rows)} at {p:g} GPa"
-        for p, rows in table.groupby(GPa)
-    ]
+    counted = []
+    for p, rows in table.groupby(GPa):
+        torn = int((rows["Tf_K"].notna() & ~_fell(rows)).sum())
+        tears = f" ({torn} more tear{'s' * (torn == 1)} apart)" if torn else ""
+        counted.append(f"{int(_fell(rows).sum())} of {len(rows)} at {p:g} GPa{tears}")
     return Finding(
         "The low density as an error of pressure",
         verdict,
@@ -430,11 +465,16 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         f"the density falls in {', '.join(counted) or 'no run'}.",
         tuple(
             Number(f"seeds that fall at {p:g} GPa; how often one of 10 % is found", "-",
-                   f"{int(rows['Tf_K'].notna().sum())} of {len(rows)}; "
+                   f"{int(_fell(rows).sum())} of {len(rows)}; "
                    f"{100 * rows['seen_10'].mean():.0f} %")
             for p, rows in table.groupby(GPa)
         ),
     )  # fmt: skip
+
+
+def _fell(rows: pd.DataFrame) -> pd.Series:
+    """Whether the density of each run falls, and not because its cell tears apart."""
+    return rows["Tf_K"].notna() & ~(rows["lowest_density"] < RUPTURED_G_CM3)
 
 
 def _offset(table: pd.DataFrame) -> Finding:
@@ -482,10 +522,10 @@ def _by_pressure(table: pd.DataFrame) -> pd.DataFrame:
     for _, seeds in known.groupby("pressure_bar"):
         scatter = seeds["start_density"].sem() if len(seeds) > 1 else 0.0
         single = np.sqrt((seeds["start_error"] ** 2).sum()) / len(seeds)
+        Tf = seeds.loc[_fell(seeds), "Tf_K"]
         rows[float(seeds["pressure_bar"].iloc[0]) / BAR_PER_GPA] = {
             "density": seeds["start_density"].mean(), "error": max(scatter, single),
-            "seeds": len(seeds), "fell": int(seeds["Tf_K"].notna().sum()),
-            "Tf": seeds["Tf_K"].mean(), "Tf_scatter": seeds["Tf_K"].sem(),
+            "seeds": len(seeds), "fell": len(Tf), "Tf": Tf.mean(), "Tf_scatter": Tf.sem(),
         }  # fmt: skip
     columns = ["density", "error", "seeds", "fell", "Tf", "Tf_scatter"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).sort_index()
@@ -499,7 +539,7 @@ def _said_Tf(row: pd.Series) -> str:
 
 
 def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
-    claim, says = "The shape of the cell", "the barostat is not described."
+    claim, says = "The shape of the cell", "isotropic; the barostat's relaxation time is not given."
     small = table[table["n_atoms"] == table["n_atoms"].min()]
     both = run_table.side_by_side(small, by="coupling")
     pairs = []
@@ -600,8 +640,9 @@ def _reversible(pairs: pd.DataFrame) -> Finding:
 
 def _low_density(table: pd.DataFrame) -> Finding:
     fell = table[table["Tf_K"].notna()]
-    tells = len(fell) + int((table["Tf_K"].isna() & table["Tf_above_K"].notna()).sum())
-    melted = fell[fell["melt_K"] > fell["Tf_K"]]  # a fall of the melt is no phase before it
+    other = table[table["Tf_K"].isna()]
+    tells = len(fell) + int(other["Tf_above_K"].notna().sum())
+    left = fell[fell["melt_K"] > fell["Tf_K"]]  # a fall of the melt is no phase before it
     theirs, their_fall = (
         paper.value("stages.density_crystal_g_per_cm3"), paper.value("transition.DPMD-1K_Tf_K"),
     )  # fmt: skip
@@ -616,10 +657,10 @@ def _low_density(table: pd.DataFrame) -> Finding:
         counts = {"without one": tells - len(fell), "cannot tell": len(table) - tells}
         rest = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
         rest = f" ({rest})" if rest else ""
-        agrees = "agrees, " if len(melted) and 2 * len(fell) > tells else ""
+        agrees = "agrees, " if len(left) and 2 * len(fell) > len(table) else ""
         verdict = f"{agrees}a low density appears in {len(fell)} of {len(table)} seeds{rest}; " + (
-            f"melting follows in {len(melted)} of them, at {_span(melted['melt_K'])} K"
-            if len(melted)
+            f"Zn leave their sites later in {len(left)} of them, at {_span(left['melt_K'])} K"
+            if len(left)
             else f"no melting follows up to the end of the runs ({_span(watched)} K)"
         )
     ranges = [
@@ -631,9 +672,12 @@ def _low_density(table: pd.DataFrame) -> Finding:
         )
         if len(rows)
     ]
+    if len(others := other["lowest_density"].dropna()) and ranges:
+        ranges[-1] += f" (in the seeds without a fall {_span(others, 3)})"
     lost = 100 * (1 - fell["lowest_density"] / fell["start_density"]).dropna()
     if len(lost):
         ranges.append(f"which is {_span(lost)} % below the density before the ramp")
+    molten = fell[fell["moved_at_end"] >= MOLTEN]
     return Finding(
         "Claim (4), a low density before melting",
         verdict,
@@ -642,10 +686,13 @@ def _low_density(table: pd.DataFrame) -> Finding:
         (
             Number("seeds that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
             Number("of them, seeds that come back", "-", int((fell["returns"] > 0).sum())),
-            Number("of them, seeds that pass the melt criterion", "-", len(melted)),
+            Number("of them, seeds whose Zn leave their sites (the melt criterion)", "-",
+                   len(left)),
+            Number("of them, seeds with half of the N on another Zn when the run ends (a melt, as "
+                   "chapter 6 asks for it)", "-", len(molten)),
             Number("density that the paper gives its crystal", "g/cm3", "", theirs.number),
         ),
-    )
+    )  # fmt: skip
 
 
 def _without_a_fall(table: pd.DataFrame) -> str:
@@ -657,72 +704,51 @@ def _without_a_fall(table: pd.DataFrame) -> str:
 def _exchange(table: pd.DataFrame) -> Finding:
     order = run_table.order_of_events(table).set_index("event")
     breaks, exchanges = order.loc["first_break"], order.loc["first_exchange"]
-    n = int(breaks["runs"])
-    fell = table[table["Tf_K"].notna()]
-    enough = n and fell.groupby(["n_atoms", "coupling"]).size().max() >= ENOUGH_SEEDS
+    fell = table[table["Tf_K"].notna() & table["moved_at_fall"].notna()]
+    n, still = len(fell), int((fell["moved_at_fall"] < STILL).sum())
+    percent = f"{100 * STILL:g} %"
     if not n:
         verdict = "cannot tell, since no seed that counts falls"
-    elif enough and breaks["after"] == n:
-        verdict = (
-            "here the low-density state forms with every Zn–N bond intact, against the paper's "
-            "claim that ligand exchange makes it"
-        )
-    elif enough and exchanges["after"] == n:
-        verdict = (
-            "here the density has fallen before any ligand is exchanged, against the paper's "
-            "claim; open bonds, not exchange, may come early enough to be its cause"
-        )
-    elif enough and exchanges["before"] == n:
-        verdict = "exchange comes first, as a cause must; that it is the cause is not shown by this"
     elif n < 2:
         verdict = "cannot tell from a single run"
+    elif 2 * still > n:
+        verdict = (
+            f"does not agree in {still} of {n} seeds, less than {percent} of the N have left their "
+            "Zn there when the fall has ended"
+        )
     else:
-        verdict = _counted_exchanges(exchanges, breaks, n)
-        if not enough:
-            verdict = (
-                f"cannot tell in general, {ENOUGH_SEEDS} falling seeds of one cell are needed; "
-                f"{verdict}"
-            )
+        verdict = (
+            f"exchange may be the cause in {n - still} of {n} seeds, {percent} of the N or more "
+            "have left their Zn there when the fall has ended; that it is the cause is not shown"
+        )
+    if n > 1 and fell.groupby(["n_atoms", "coupling"]).size().max() < ENOUGH_SEEDS:
+        verdict = (
+            f"cannot tell in general, {ENOUGH_SEEDS} falling seeds of one cell are needed; "
+            f"{verdict}"
+        )
     claim = "Claim (4), ligand exchange as its cause"
     says = "ligand exchange makes the low-density state; exchanges are not counted."
     if not n:
         return Finding(claim, verdict, says, "without a fall nothing comes before or after it.")
+    m = int(breaks["runs"])
     return Finding(
         claim,
         verdict,
         says,
-        f"{n} {'run falls' if n == 1 else 'runs fall'}; the first bond breaks before the fall in "
-        f"{breaks['before']} of them, after its end in {breaks['after']} and within the errors in "
-        f"{breaks['unclear']}; the first ligand is exchanged before it in {exchanges['before']} "
-        f"and after its end in {exchanges['after']}.",
+        f"when the fall has ended {_span(100 * fell['moved_at_fall'])} % of the N have left their "
+        f"Zn; of {m} {'run that falls' if m == 1 else 'runs that fall'} the first bond breaks "
+        f"before the fall in {breaks['before']}, after its end in {breaks['after']} and within the "
+        f"errors in {breaks['unclear']}; the first ligand is exchanged before it in "
+        f"{exchanges['before']}, after its end in {exchanges['after']}.",
         tuple(
-            Number(f"{row.name}: end of the fall, first break, first exchange", "K",
+            Number(f"{row.name}: end of the fall, first break, first exchange; N that have left "
+                   "their Zn by its end", "K; %",
                    f"{row.fallen_K:.0f}, {_or_above(row.first_break_K, row.first_break_above_K)}, "
-                   f"{_or_above(row.first_exchange_K, row.first_exchange_above_K)}")
+                   f"{_or_above(row.first_exchange_K, row.first_exchange_above_K)}; "
+                   f"{100 * row.moved_at_fall:.1f}")
             for row in tables.each_row(table[table["Tf_K"].notna()])
         ),
     )  # fmt: skip
-
-
-def _counted_exchanges(exchanges: pd.Series, breaks: pd.Series, n: int) -> str:
-    """What seeds say that do not all say the same."""
-    after, before, unclear = (int(exchanges[name]) for name in ("after", "before", "unclear"))
-    said = []
-    if after:
-        said.append(
-            f"does not agree in {after} of {n} seeds, no ligand is exchanged there before the fall "
-            "has ended"
-        )
-    if before:
-        said.append(f"agrees in {before} of {n} seeds, exchange comes first there")
-    if unclear:
-        those = f"the other {unclear}" if said else f"{unclear} of {n} seeds"
-        said.append(
-            f"{those} cannot tell, the first exchange comes during the fall or within its errors"
-        )
-    if breaks["after"]:
-        said.append(f"in {breaks['after']} every Zn–N bond is whole until the fall has ended")
-    return "; ".join(said)
 
 
 def mean_with_limits(row) -> str:
