@@ -205,7 +205,7 @@ def forces(rms: pd.DataFrame, theirs: Value) -> Axes:
         colour = style.element_colour(element)
         ax.plot(rms[element], rms.index, "o", color=colour, label=element)
     style.paper_line(ax, theirs, axis="x")
-    ax.legend(**_BELOW)
+    ax.legend(**_BELOW | {"ncols": 5})
     return ax
 
 
