@@ -124,12 +124,12 @@ view(molecules.unbroken(atoms), title=f"{structure}, unit cell")
 #|   heated framework has more ways to move.
 #| alt: Ball-and-stick picture of the supercell with its wide empty channels.
 larger = structures.supercell(atoms, tuple(supercell))
-repeated = " x ".join(map(str, supercell))
+repeated = " × ".join(map(str, supercell))
 view(molecules.unbroken(larger), title=f"{structure}, {repeated}")
 
 # %%
 #| label: tbl-cells
-#| caption: The cells of this page beside the paper's. The paper heats a 3 x 3 x 3
+#| caption: The cells of this page beside the paper's. The paper heats a 3 × 3 × 3
 #|   supercell.
 sizes = {
     "systems.zif4_atoms": ("atoms in the unit cell", len(atoms)),

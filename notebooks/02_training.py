@@ -399,9 +399,9 @@ Markdown("\n".join(said))
 # ### Without training
 #
 # Since the paper was written there are potentials that know most of the periodic table, and come
-# with their weights. How good is one of them as it comes? Here are two, to which the dispersion was
-# added that they were not trained on, and a tight-binding method, on the same CP2K frames. None was
-# trained for this comparison.
+# with their weights. How good is one of them as it comes? Here are two, with a correction for
+# dispersion (D3), since they were trained without, and a tight-binding method (GFN1-xTB), on the same
+# CP2K frames. None was trained for this comparison.
 
 # %%
 #| label: tbl-universal

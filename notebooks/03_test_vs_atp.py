@@ -96,9 +96,10 @@ from helpers.validation import accuracy
 # ## The runs
 #
 # The heating run of ATP is found if it was made before (also by another chapter), and else made now.
-# LAMMPS heats the crystal at zero pressure on one straight ramp of the thermostat's target. A frame
-# counts for a temperature only if the atoms have it, too: within four standard deviations
-# $\sigma_T = T \sqrt{2 / (3N - 3)}$ of the target, as in equilibrium.
+# LAMMPS heats the crystal at zero pressure: the thermostat's target rises on one straight ramp or, as
+# in the paper, in segments, after each of which it stays for a while (parameters `segment`, `hold`,
+# `sample`). A frame counts for a temperature only if the atoms have it, too: within four standard
+# deviations $\sigma_T = T \sqrt{2 / (3N - 3)}$ of the target, as in equilibrium.
 
 # %%
 run = runs.of_page(given)  # by the parameters of this page
@@ -170,7 +171,7 @@ Markdown(f"Half of the narrowest cell is {half:.1f} Å.")
 #| caption: Total g(r) of ATP's heating run, of ATP at constant volume and of the
 #|   reference (dashed) near the temperature of the comparison. Bands are one
 #|   standard error, from the scatter between blocks of successive frames. Beyond
-#|   half the cell (grey) periodic images distort g(r).
+#|   half the cell (grey, in a cell that small) periodic images distort g(r).
 #| alt: Curves with sharp peaks below 3 Å, the bonds, and broad ones beyond.
 if atp:
     title = f"all atoms, {atp.temperature_K:.0f} K"
@@ -178,7 +179,7 @@ if atp:
 
 # %% [markdown]
 # All ten pairs of elements come from one pass over the neighbours. The paper's figures go to 10 Å,
-# and so do these; the numbers below stop at half the cell.
+# and so do these; the numbers below stop at half the cell, where that is less.
 
 # %% tags=["figure"]
 #| label: fig-rdf-pairs
@@ -316,7 +317,8 @@ both = accuracy.evaluated(
 errors = {name: pd.DataFrame(accuracy.metrics(name)).T for name in both}
 errors = {k: of["force_rmse_eV_per_A"] for k, of in errors.items()}
 errors = pd.DataFrame(errors, dtype=float).reindex(reference_sets).dropna()
-tables.headed_if_any(errors, index="set", decimals=3)
+named = {test_potential: "DPMD-Test", potential: "ATP"}
+tables.headed_if_any(errors.rename(columns=named), index="set", decimals=3)
 
 # %%
 n_trained = 0
@@ -518,6 +520,10 @@ if len(flows):
 #| caption: Diffusion coefficients, or their upper limits.
 tables_of_bonds.flow(flows)
 
+# %%
+why_not = said.flows(flows, 2 * window).here
+Markdown("" if len(flows) else f"Not tested: {why_not}")
+
 # %% [markdown]
 # ## Held at one temperature
 #
@@ -578,7 +584,7 @@ tables.activation(held_lines, at_1800K=held_1800K) if at_rest else None
 # %% tags=["figure"]
 #| label: fig-held-rates
 #| caption: Rates at which one bond breaks and is exchanged, with 95 % limits; open
-#|   triangles are upper limits where nothing was seen. Points on a straight line
+#|   triangles, if any, are upper limits where nothing was seen. Points on a straight line
 #|   follow Arrhenius' law.
 #| alt: Points with error bars against 1000/T, triangles, and straight lines.
 if len(per_time):

@@ -396,16 +396,36 @@
     title.insertAdjacentElement("afterend", button);
   }
 
-  /** Tables and pictures that go on to the right say so, until they are scrolled to their end. */
+  /** Long names may break behind a dot or an underscore, before they break anywhere. */
+  function breakNames() {
+    const places = "article :is(h1, h2, h3), article :is(td, th, dt), .prev-next-title";
+    document.querySelectorAll(places).forEach((place) => {
+      const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+      const long = [];
+      while (texts.nextNode())
+        if (/\w[._]\w/.test(texts.currentNode.data) && !texts.currentNode.parentElement.closest(
+          "mjx-container, .zif4-view, script")) long.push(texts.currentNode);
+      long.forEach((text) => {
+        const parts = text.data.split(/(?<=[A-Za-z0-9][._])(?=[A-Za-z])/);
+        text.replaceWith(...parts.flatMap((part, k) => k ? [make("wbr", {}), part] : [part]));
+      });
+    });
+  }
+
+  /** Tables, formulas and pictures that go on to the right say so, until scrolled to their end. */
   function goesOn() {
     const tell = (frame) => frame.classList.toggle(
       "goes-on", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 2);
     const watch = new ResizeObserver((entries) => entries.forEach((entry) => tell(entry.target)));
-    const wide = ".table-frame, article .pst-scrollable-table-container, figure.fig:has(> img)";
-    document.querySelectorAll(wide).forEach((frame) => {
+    const wide = ".table-frame, article .pst-scrollable-table-container, figure.fig:has(> img), " +
+      "article div.math";
+    const frames = document.querySelectorAll(wide);
+    frames.forEach((frame) => {
       watch.observe(frame);  // also when a fold is opened
       frame.addEventListener("scroll", () => tell(frame), {passive: true});
     });
+    // a formula has its width when MathJax has set it
+    window.MathJax?.startup?.promise?.then(() => frames.forEach(tell));
   }
 
   /** A page printed shows what is folded in dropdowns of results, and the still images. */
@@ -428,5 +448,8 @@
   if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
-  addEventListener("DOMContentLoaded", () => { showCode(); views(); goesOn(); printing(); });
+  addEventListener("DOMContentLoaded", () => {
+    breakNames(); showCode(); views(); goesOn(); printing();
+  });
+
 })();

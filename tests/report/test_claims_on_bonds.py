@@ -105,9 +105,9 @@ def test_nearly_identical(pairs, verdict):
 def test_partial_melting():
     found = claims.partial_melting({1000.0: 0, 1200.0: 2}, {1000.0: 40, 1200.0: 42})
     assert found.verdict == "pairs between the peaks from 1200 K on"
-    assert found.here == "2 in 42 snapshots there."
+    assert found.here == "2 pairs in 42 snapshots there."
     hotter = claims.partial_melting({1200.0: 1, 2000.0: 36}, {1200.0: 25, 2000.0: 25})
-    assert hotter.here == "1 in 25 snapshots there, 36 in 25 at 2000 K."
+    assert hotter.here == "1 pair in 25 snapshots there, 36 in 25 at 2000 K."
     assert (
         "no pair between the peaks up to 900 K"
         in claims.partial_melting({900.0: 0}, {900.0: 9}).verdict

@@ -28,7 +28,7 @@ def test_days_of_training():
 
 
 def test_speed_is_the_least_core_time_of_each_engine():
-    assert claims.speed_up(SPEEDS).verdict.startswith("50,000 times")
+    assert claims.speed_up(SPEEDS).verdict.startswith("50\u00a0000 times")
     assert claims.speed_up(SPEEDS.iloc[:2]).verdict == "not measured here"
 
 

@@ -61,7 +61,8 @@ def test_energies_are_above_the_lowest_frame_and_equipartition_is_a_line():
     np.testing.assert_allclose(second.get_ydata(), [0.3])  # no temperature, no point
     T, E = line.get_data()
     np.testing.assert_allclose(E, 1.5 * 8.617333e-5 * T, rtol=1e-6)
-    assert legend(ax) == ["sampled by reference", "sampled by round-1", "3/2 $k_B T$"]
+    assert legend(ax) == ["reference", "round-1"]
+    assert ax.get_legend().get_title().get_text() == "sampled by (dashed: 3/2 $k_B T$)"
 
 
 def test_frames_by_pressure_split_and_error():
@@ -128,7 +129,7 @@ def test_bonds_show_what_is_allowed_and_what_was_found():
     )
     rows = tables_of_bonds.barriers(found, {1500.0: 3, 1800.0: 59}).frame
     assert rows.values.tolist() == [
-        ["1500", "-", "-", "70.0", "3"],
+        ["1500", "–", "–", "70.0", "3"],
         ["1800", "87.0", "8.0", "76.0", "59"],
     ]
     flows = pd.DataFrame(

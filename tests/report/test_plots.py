@@ -94,8 +94,10 @@ def test_parity_prints_the_rmse_of_all_points():
     x = np.linspace(-3, 3, 45_000).reshape(-1, 3)
     ax = plots_of_potentials.parity(x, x + 0.25, "force", "eV/A")
     assert "RMSE 0.25\neV/Å" in ax.texts[0].get_text()
-    assert "45000 points" in ax.texts[0].get_text()
+    assert "45\u00a0000 points" in ax.texts[0].get_text()
     assert sum(len(line.get_xdata()) for line in ax.lines[:-1]) == 20_000
+    ax = plots_of_potentials.parity(x, x + 0.25, "energy", "eV/atom")
+    assert "RMSE 250\nmeV/atom" in ax.texts[0].get_text()
 
 
 def test_parity_colours_elements_by_their_colour():

@@ -44,7 +44,7 @@ def test_equation_of_state_of_springs(volumes):
     assert fit["bulk_modulus_GPa"] == pytest.approx(4 / 3 * K_GPA, rel=0.01)
     beside = equation_of_state.equations_of_state({"all": table, "one side": table[:5]}, 6)
     assert beside.loc["B (GPa)", "all"] == fit["bulk_modulus_GPa"]
-    assert abs(beside.loc["V0 (% from the cell)", "all"]) < 0.01
+    assert abs(beside.loc["V₀ (% from the cell)", "all"]) < 0.01
 
 
 @pytest.mark.parametrize(

@@ -358,7 +358,7 @@ def status(front: Front) -> str:
         reused = sum(line.startswith("[reused]") for line in said)
         new = sum(line.startswith(("[made]", "[resumed]")) for line in said)
         rows.append(
-            f"| [{chapter.replace('_', ' ').lstrip('0')}](/notebooks/{chapter}.ipynb) "
+            f"| [{_title(chapter, notebook)}](/notebooks/{chapter}.ipynb) "
             f"| {_day(when)} | {waiting.duration(seconds)} "
             f"| {len(cells)} cells, {bad or 'no'} errors, "
             f"{warned or 'no'} warning{'s' * (warned != 1)} | {reused} reused, {new} made | {on} |"
@@ -389,6 +389,15 @@ def status(front: Front) -> str:
             *versions,
         ]
     )
+
+
+def _title(chapter: str, notebook: dict) -> str:
+    """Heading of a chapter up to its colon, with the profile that its page has in the name."""
+    heads = ("".join(cell["source"]) for cell in notebook["cells"])
+    title = next((text.splitlines()[0] for text in heads if text.startswith("# ")), chapter)
+    name = next((n for n in chapters.names() if chapter.startswith(n)), chapter)
+    profile = chapter.removeprefix(name).strip("_")
+    return title.removeprefix("# ").split(":")[0] + (f" ({profile})" if profile else "")
 
 
 def form(front: Front) -> str:

@@ -141,22 +141,24 @@ def page() -> str:
     str
         Markdown with a table for frames, files, structures and trajectories.
     """
-    lines = [_HEAD, *_section("Labelled frames (`make import`, `checks.check`)", _of_frames())]
-    lines += _section("Files of labelled frames", _of_files())
+    lines = [_HEAD]
+    lines += _section("Labelled frames", _of_frames(), by="`make import`, `checks.check`")
+    lines += _section("Files of labelled frames", _of_files(), by="`make import`")
     lines += _section("Structures that are heated", _of_structures())
     lines += _section(
-        "Trajectories (`trajectory.read`, `trajectory.of_images`)", _of_trajectories()
+        "Trajectories", _of_trajectories(), by="`trajectory.read`, `trajectory.of_images`"
     )
     return "\n".join(lines) + "\n"
 
 
-def _section(title: str, rows: dict[str, str]) -> list[str]:
+def _section(title: str, rows: dict[str, str], by: str = "") -> list[str]:
+    head = [f"\n## {title}\n", *([f"Looked at by {by}.\n"] if by else [])]
     table = []
     for what, said in rows.items():
         # options and attributes as they are typed: no dash out of two hyphens, no curly quotes
         typed = _TYPED.sub(r"`\1`", said.replace("|", chr(92) + "|"))
         table.append(f"| {what} | {typed} |")
-    return [f"\n## {title}\n", "| what is wrong | what it says |", "|---|---|", *table]
+    return [*head, "| what is wrong | what it says |", "|---|---|", *table]
 
 
 def _sound():

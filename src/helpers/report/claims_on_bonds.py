@@ -195,7 +195,8 @@ def partial_melting(between: Mapping[float, int], n_frames: Mapping[float, int])
     filled = [T for T, pairs in between.items() if pairs]
     if filled:
         verdict = f"pairs between the peaks from {min(filled):.0f} K on"
-        here = f"{between[min(filled)]} in {n_frames[min(filled)]} snapshots there"
+        pairs = between[min(filled)]
+        here = f"{pairs} pair{'s' * (pairs > 1)} in {n_frames[min(filled)]} snapshots there"
         hottest = max(between)
         if hottest > min(filled):
             here += f", {between[hottest]} in {n_frames[hottest]} at {hottest:.0f} K"

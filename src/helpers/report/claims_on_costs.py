@@ -32,7 +32,7 @@ def home_computer(steps: pd.DataFrame) -> Finding:
     return Finding(
         "Training at home",
         "agrees, it takes days" if slowest < 30 else "a million steps take more than a month",
-        f"a modest home computer trains the potential in more than {n_steps:,} steps.",
+        f"a modest home computer trains the potential in more than {tables.whole(n_steps)} steps.",
         f"a million steps take {ours[days]:.1f} days in the setting of this book, {slowest:.1f} in "
         "the dearest of the paper's.",
     )
@@ -61,9 +61,10 @@ def speed_up(speeds: pd.DataFrame) -> Finding:
     if not {"CP2K", ours} <= set(core.index):
         return Finding("Speed", "not measured here", says, "CP2K was not timed on this machine.")
     gain = core["CP2K"] / core[ours]
+    times = tables.whole(float(f"{gain:.2g}"))
     return Finding(
         "Speed",
-        f"{float(f'{gain:.2g}'):,.0f} times as fast as density-functional theory at the same size",
+        f"{times} times as fast as density-functional theory at the same size",
         says,
         f"a step costs {core[ours]:.0f} µs of a core for each atom with the potential, "
         f"{core['CP2K'] / 1e6:.1f} s by CP2K.",

@@ -26,7 +26,7 @@ def speeds(table: pd.DataFrame) -> Axes:
     Axes
         the panel.
     """
-    _, ax = style.axes(("speed", "ns/day"), ("", "-"), width=7, height=0.3 * len(table) + 1)
+    figure, ax = style.axes(("speed", "ns/day"), ("", "-"), width=5.6, height=0.3 * len(table) + 1)
     names = [f"{row.engine}, {row.atoms}, {row.ranks} × {row.threads}"
              for row in tables.each_row(table)]  # fmt: skip
     ax.barh(names, table["ns_per_day"], color=style.SERIES_COLOURS[0])
@@ -35,5 +35,5 @@ def speeds(table: pd.DataFrame) -> Axes:
     ax.set_xscale("log")
     style.log_ticks(ax.xaxis)
     ax.invert_yaxis()
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    figure.legend(loc="outside lower center", ncols=2)
     return ax

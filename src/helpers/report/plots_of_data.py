@@ -17,7 +17,9 @@ from helpers.report import style
 from helpers.report.paper import Value
 
 _PHASES = {"crystal": "o", "opening": "<", "open": "s", "melt": "^", "glass": "D"}  # markers
-_BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # right of it
+# not beside it, where a phone would have to scroll to it
+_BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 4}
+_WIDTH = 5.6  # inches; a phone shows it whole
 _SAMPLERS = (*style.SERIES_COLOURS, "black", "#8b4513")  # colours; there are more than series
 
 
@@ -46,8 +48,8 @@ def energies(frames: pd.DataFrame) -> Axes:
         ("above", "energy above the lowest frame", "eV/atom"),
     )
     line = np.array([0.0, warm["temperature_K"].max()])
-    ax.plot(line, 1.5 * units.K_to_eV(line), "k--", lw=1, label="3/2 $k_B T$")
-    ax.legend(**_BESIDE, markerscale=4)
+    ax.plot(line, 1.5 * units.K_to_eV(line), "k--", lw=1)
+    ax.legend(**_BELOW, markerscale=4, title="sampled by (dashed: 3/2 $k_B T$)")
     return ax
 
 
@@ -70,7 +72,7 @@ def pressures(frames: pd.DataFrame) -> Axes:
         ("pressure_GPa", "pressure of the labels", "GPa"),
     )
     ax.axhline(0, color="black", lw=0.8)
-    ax.legend(**_BESIDE, markerscale=4)
+    ax.legend(**_BELOW, markerscale=4, title="sampled by")
     return ax
 
 
@@ -145,7 +147,7 @@ def errors_of_samplers(rounds: pd.DataFrame) -> Axes:
         The panel.
     """
     _, ax = style.axes(
-        ("force RMSE of the sampler", "eV/A"), ("share of frames above", "-"), width=6
+        ("force RMSE of the sampler", "eV/A"), ("share of frames above", "-"), width=_WIDTH
     )
     for name, rows in rounds.groupby("sampler"):
         ax.ecdf(
@@ -179,7 +181,7 @@ def split(frames: pd.DataFrame, uses: Sequence[str]) -> Axes:
     ax.set_xscale("symlog", linthresh=100)
     ax.tick_params(axis="y", labelsize=8)
     ax.margins(y=0.02)
-    ax.legend(**_BESIDE)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(uses))
     return ax
 
 
@@ -198,20 +200,20 @@ def forces(rms: pd.DataFrame, theirs: Value) -> Axes:
     Axes
         The panel.
     """
-    _, ax = style.axes(("RMS force", "eV/A"), ("", "-"), width=6, height=3.6)
+    _, ax = style.axes(("RMS force", "eV/A"), ("", "-"), width=_WIDTH, height=4)
     for element in (name for name in style.ELEMENT_COLOURS if name in rms):
         colour = style.element_colour(element)
         ax.plot(rms[element], rms.index, "o", color=colour, label=element)
     style.paper_line(ax, theirs, axis="x")
-    ax.legend(**_BESIDE)
+    ax.legend(**_BELOW | {"ncols": 5})
     return ax
 
 
 def _by_sampler(frames: pd.DataFrame, x: tuple, y: tuple) -> Axes:
     """Points, a colour for each sampler. x, y: (column, quantity, unit)."""
-    _, ax = style.axes(x[1:], y[1:], width=6)
+    _, ax = style.axes(x[1:], y[1:], width=_WIDTH, height=4.2)
     colours = cycle(_SAMPLERS)
     for name, rows in frames.groupby("sampler"):
-        look = {"ms": 3, "color": next(colours), "label": f"sampled by {name}"}
+        look = {"ms": 3, "color": next(colours), "label": name}
         ax.plot(rows[x[0]], rows[y[0]], ".", **look)
     return ax

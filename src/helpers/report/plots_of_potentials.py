@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from helpers import units
 from helpers.errors import Unfit
-from helpers.report import style
+from helpers.report import style, tables
 
 _POINTS_DRAWN = 20_000
 _OTHER = "other tests"  # sets that mix phases, or are of another kind
@@ -99,10 +99,12 @@ def parity(
     ends = np.array([min(reference.min(), predicted.min()), max(reference.max(), predicted.max())])
     ax.plot(ends, ends, color="black", linewidth=0.8)
     rmse = float(np.sqrt(np.mean((predicted - reference) ** 2)))
+    small = unit == "eV/atom"  # an error of it is told in meV
+    said = f"{1e3 * rmse:.3g}\nm{unit}" if small else f"{rmse:.3g}\n{units.pretty(unit)}"
     ax.text(
         0.04,
         0.96,
-        f"RMSE {rmse:.3g}\n{units.pretty(unit)}\n{reference.size} points",
+        f"RMSE {said}\n{tables.whole(reference.size)} points",
         transform=ax.transAxes,
         va="top",
     )

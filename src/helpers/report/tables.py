@@ -320,7 +320,8 @@ def activation(
         if line.samples is not None:
             limits = [*line.interval(), *line.interval([840, 1800])]
             cells = [
-                f"{c} [{low:.0f}, {high:.0f}]" for c, (low, high) in zip(cells, limits, strict=True)
+                f"{c} [{low:.0f},\u00a0{high:.0f}]"
+                for c, (low, high) in zip(cells, limits, strict=True)
             ]
         columns[name] = cells
     return Table(pd.DataFrame(columns), caption)
@@ -462,6 +463,22 @@ def header(column) -> str:
     return f"{name} ({units.pretty(_ENDINGS[ending])})" if ending else name
 
 
+def whole(value: float) -> str:
+    """A whole number, its digits in threes from five digits on.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    str
+        The number; the spaces in it do not break a line.
+    """
+    return f"{int(value):,}".replace(",", "\u00a0") if abs(value) >= 1e4 else f"{int(value)}"
+
+
 def span(values: pd.Series) -> str:
     """Range of some numbers, from the lowest to the highest.
 
@@ -473,10 +490,10 @@ def span(values: pd.Series) -> str:
     Returns
     -------
     str
-        The range; "-" if a number is missing.
+        The range; a dash if a number is missing.
     """
     if values.isna().any():
-        return "-"
+        return "–"
     low, high = f"{values.min():.4g}", f"{values.max():.4g}"
     return low if low == high else f"{low} to {high}"
 
@@ -584,11 +601,11 @@ def _without_repeats(places: Sequence[str]) -> list[str]:
 def _plain(value) -> str:
     if isinstance(value, (tuple, list)):
         a_range = len(value) == 2 and all(isinstance(v, float) for v in value)
-        return (" to " if a_range else " - ").join(_plain(v) for v in value)
+        return (" to " if a_range else ", ").join(_plain(v) for v in value)
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return str(value)
     if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}".replace(",", " ") if abs(value) >= 1e4 else f"{int(value)}"
+        return whole(value)
     if 1e4 <= abs(value) < 1e15:
         return _plain(float(f"{value:.4g}"))
     return f"{value:.4g}"
@@ -597,7 +614,7 @@ def _plain(value) -> str:
 def _cell(value, decimals: int | None) -> str:
     """One value of a table: words as they are, a missing one as a dash."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return "-"
+        return "–"
     if decimals is not None and isinstance(value, float):
         return f"{round(value, decimals) + 0.0:.{decimals}f}"  # never -0
     return _plain(value)

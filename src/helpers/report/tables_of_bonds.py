@@ -166,7 +166,7 @@ def plateaus(found: Sequence[Any], flows: pd.DataFrame, energies: Activation | N
     rows = []
     for one in found:
         T = one.temperature_K
-        row = {"run": one.run.name, "T (K)": f"{T:.0f}", "frames": len(one.frames)}
+        row = {"run": one.run.name, "T (K)": f"{T:.0f}"}
         row["density (g/cm³)"] = f"{one.run.sampled['density_g_cm3'].mean():.3f}"
         barrier = energies.at(T) if energies and not one.refused else None
         row["ΔF‡ (kJ/mol)"] = "–" if barrier is None else _barrier(barrier)

@@ -105,7 +105,7 @@ def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
         The table.
     """
     recipe = record["recipe"]
-    before = ", ".join(f"{name} ({steps:,} steps)" for name, steps in lineage.items())
+    before = ", ".join(f"{name} ({tables.whole(steps)} steps)" for name, steps in lineage.items())
     return tables.facts(
         {
             "sets": ", ".join(record["sets"]),
@@ -122,7 +122,7 @@ def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
             "prefactor of virial": recipe["prefactor_virial"],
             "made": record["made"][:10],
             "training time (s)": record["seconds"],
-            "threads": record.get("threads", "-"),
+            "threads": record.get("threads", "–"),
             "hardware": tables.machine(record),
             "DeePMD-kit": record["versions"]["deepmd-kit"],
         }
@@ -146,7 +146,8 @@ def missing_steps(record: Mapping, lineage: Mapping[str, int]) -> str:
     """
     steps = record["recipe"]["steps"] + sum(lineage.values())
     theirs = paper.value("training.steps").number
-    return f"Longer training: {steps:,} steps here; the paper has more than {theirs:,}."
+    here, there = tables.whole(steps), tables.whole(theirs)
+    return f"Longer training: {here} steps here; the paper has more than {there}."
 
 
 #: the paper's densities, g/cm3: measured in its run, and of its supercell

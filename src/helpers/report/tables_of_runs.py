@@ -46,7 +46,7 @@ def made(runs) -> tuple[pd.DataFrame, str]:
             "ended": "exploded" if run.exploded else "whole",
             "made": run.provenance["made"][:10],
             "time (min)": f"{run.provenance['seconds'] / 60:.1f}",
-            "ranks x threads": f"{run.provenance['ranks']} x {run.provenance['threads']}",
+            "ranks × threads": f"{run.provenance['ranks']} × {run.provenance['threads']}",
             "processor": tables.machine(run.provenance),
         }
         for run in runs

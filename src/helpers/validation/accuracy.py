@@ -131,8 +131,8 @@ def evaluate(name: str | Path | Potential, evaluated_frames: int = 100) -> dict:
 #: phase -> test sets of ZIF-4 in it; trajectories that no potential is trained on
 TEST_SETS = {
     "crystal 300 K": ("test_0300", "reference_0300"),
-    "crystal 600-1500 K": ("test_0600_1500", "reference_1200"),
-    "crystal 2000-2500 K": ("test_2000", "test_2500"),
+    "crystal 600–1500 K": ("test_0600_1500", "reference_1200"),
+    "crystal 2000–2500 K": ("test_2000", "test_2500"),
     "open": ("opening_test", "test_low_density"),
     "melt": ("test_melt", "melts_test"),
     "glass": ("glasses_test",),

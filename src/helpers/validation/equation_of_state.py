@@ -228,8 +228,8 @@ def equations_of_state(
             fit = dict.fromkeys(("volume_A3", "bulk_modulus_GPa", "bulk_modulus_derivative",
                                  "rms_eV"), np.nan)  # fmt: skip
         columns[name] = {
-            "V0 (A^3)": fit["volume_A3"],
-            "V0 (% from the cell)": 100 * (fit["volume_A3"] / zero - 1),
+            "V₀ (A^3)": fit["volume_A3"],
+            "V₀ (% from the cell)": 100 * (fit["volume_A3"] / zero - 1),
             "B (GPa)": fit["bulk_modulus_GPa"], "dB/dp": fit["bulk_modulus_derivative"],
             "left by the fit (eV a cell)": fit["rms_eV"],
         }  # fmt: skip
