@@ -59,7 +59,7 @@ TWO_CELLS = [*SLOW[:6], *[row | {"n_atoms": 2176} for row in SLOW[6:]]]
         # the shipped runs of old: what fast runs do not show they could not have shown
         ([*SLOW, *seeds(400.0, None, None, seen=0.2)], "cannot tell, since faster runs are too"),
         ([*SLOW, *seeds(400.0, None, None)], "agrees in kind, 20 K/ps and slower show a fall, 400"),
-        ([run(20.0, 1150), run(400.0)], "cannot tell, since so few seeds may differ by chance"),
+        ([run(20.0, 1150), run(400.0)], "cannot tell, since so few runs may differ by chance"),
     ],
 )
 def test_slow_heating_only_needs_power_at_fast_heating(rows, verdict):
@@ -96,7 +96,7 @@ def test_the_trend_with_the_rate(rows, verdict):
 
 
 OPEN = "cannot tell for the crystal, since "
-ONE_CELL = f"{OPEN}only one cell (272 atoms, isotropic) has two seeds that can tell"
+ONE_CELL = f"{OPEN}only one cell (272 atoms, isotropic) has two runs that can tell"
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ ONE_CELL = f"{OPEN}only one cell (272 atoms, isotropic) has two seeds that can t
         # a seed that could not have shown a fall, or was not in equilibrium before, tells nothing
         ([run(20.0, 1150, n_atoms=2176), run(20.0, n_atoms=2176, seen=0.1)], ONE_CELL),
         (seeds(20.0, 1150, 1160, n_atoms=2176, unsettled="it swings"), ONE_CELL),
-        (seeds(20.0, None, None, n_atoms=2176), f"{OPEN}the density falls in 8 of 8 seeds of 272 "
-         "atoms, isotropic and in 0 of 2 seeds of 2176 atoms, isotropic"),
+        (seeds(20.0, None, None, n_atoms=2176), f"{OPEN}the density falls in 8 of 8 runs of 272 "
+         "atoms, isotropic and in 0 of 2 runs of 2176 atoms, isotropic"),
         (seeds(20.0, 1150, 1160, n_atoms=2176), "a low density"),
         (seeds(20.0, 1150, 1160, coupling="aniso"), "a low density"),
     ],
@@ -134,7 +134,7 @@ def large(rate, *Tf, **more):
     "rows, verdict",
     [
         (SLOW, "cannot tell, since no larger cell"),
-        ([*SLOW, *large(20.0, None)], "cannot tell, since there is one seed of 2176 atoms"),
+        ([*SLOW, *large(20.0, None)], "cannot tell, since there is one run of 2176 atoms"),
         ([*SLOW, *large(20.0, None, None)], "the fall of the smaller cell is not there in the"),
         ([*SLOW, *large(20.0, 1200, 1210)], "the fall survives in the larger cell"),
         ([*seeds(20.0, None, None, seen=0.3), *large(20.0, 1200, 1210)],
@@ -149,7 +149,7 @@ def test_sizes_are_compared_where_both_could_have_told(rows, verdict):
 
 def test_what_a_larger_cell_would_have_shown_is_said():
     said = claims_on_rates.size(table(*SLOW, *large(20.0, None)))
-    assert "4 of 4 seeds of 272 atoms and in 0 of 1 seeds of 2176 atoms (a fall of" in said.here
+    assert "4 of 4 runs of 272 atoms and in 0 of 1 runs of 2176 atoms (a fall of" in said.here
     both = claims_on_rates.size(table(*SLOW, *large(20.0, 1200, 1210)))
     change = next(n for n in both.numbers if n.quantity.startswith("change of Tf"))
     # means 1155 and 1205; errors 20/2 and 6.45 (scatter of 12.9), 20/sqrt(2) and 5
@@ -166,9 +166,9 @@ def under(bar, *Tf, **more):
         ([*under(-1000, 1100, 1110), *under(0, None, None)], "the low-density phase is an error"),
         ([*under(-1000, 1100, 1110), *under(0, 1400, None)], "not an error of pressure alone"),
         ([*under(-1000, 1100, 1110), *under(0, None, None, seen=0.5)], "cannot tell, since runs w"),
-        ([*under(-1000, 1100, None), *under(0, None, None)], "cannot tell, since 1 of 2 seeds"),
+        ([*under(-1000, 1100, None), *under(0, None, None)], "cannot tell, since 1 of 2 runs"),
         ([*under(-1000, None, None), *under(0, None, None)], "cannot tell, since no fall is found"),
-        ([*under(-1000, 1100), *under(0, None)], "cannot tell, since two seeds at 0 and near"),
+        ([*under(-1000, 1100), *under(0, None)], "cannot tell, since two runs at 0 and near"),
         (under(0, None, None), "cannot tell, since runs at 0 and near -0.14 GPa are needed"),
         ([], "cannot tell"),
     ],
@@ -183,7 +183,7 @@ def test_one_run_of_a_third_size_does_not_hide_what_two_sizes_tell():
     said = claims_on_rates.size(table(*both, third))
     assert said.verdict == claims_on_rates.size(table(*both)).verdict
     assert any("7344 atoms that fall at 20 K/ps" in number.quantity for number in said.numbers)
-    assert "one seed of 7344" in claims_on_rates.size(table(*SLOW, third)).verdict
+    assert "one run of 7344" in claims_on_rates.size(table(*SLOW, third)).verdict
 
 
 def dense(bar, *densities, **more):
@@ -214,8 +214,8 @@ AWAY = Departure(1000.0, "b/c", 0.04, 5.0)
     "other, verdict",
     [
         (seeds(20.0, 1150, 1160), "anisotropic: the fall is there, too"),
-        (seeds(20.0, 1150), "anisotropic: the fall is there, too (one seed)"),
-        (seeds(20.0, None), "anisotropic: cannot tell, since they differ and there is one seed"),
+        (seeds(20.0, 1150), "anisotropic: the fall is there, too (one run)"),
+        (seeds(20.0, None), "anisotropic: cannot tell, since they differ and there is one run"),
         (seeds(20.0, None, None), "anisotropic: isotropy makes the fall"),
         (seeds(20.0, None, None, seen=0.3), "anisotropic: cannot tell, since noise hides a fall"),
         (seeds(4.0, 1150, 1160), "cannot tell, since no cell of another shape"),
@@ -269,24 +269,24 @@ def test_the_hysteresis_has_an_error():
 def test_a_low_density_and_how_many_seeds_melt():
     said = claims_on_rates.low_density(table(*TWO_CELLS))
     assert said.verdict == (
-        "a low density appears in 8 of 8 seeds; no melting follows up to the end of the runs "
+        "a low density appears in 8 of 8 runs; no melting follows up to the end of the runs "
         "(2100 K)"
     )
     assert "begins at 1050 to 1170 K, ends at 1090 to 1210 K" in said.here
     blind = table(*TWO_CELLS, TWO_CELLS[0] | {"Tf_K": np.nan, "Tf_above_K": np.nan})
     assert claims_on_rates.low_density(blind).verdict.startswith(
-        "a low density appears in 8 of 9 seeds (1 cannot tell); "
+        "a low density appears in 8 of 9 runs (1 cannot tell); "
     )
     one = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
     assert claims_on_rates.low_density(one).verdict == (
-        "agrees, a low density appears in 8 of 8 seeds; melting follows in 1 of them, at 2086 K"
+        "agrees, a low density appears in 8 of 8 runs; melting follows in 1 of them, at 2086 K"
     )
     first = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 900.0, "melt_above_K": np.nan})
     assert "no melting follows up to" in claims_on_rates.low_density(first).verdict
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
-    assert "8 of 10 seeds (1 without one, 1 cannot tell)" in mixed.here
+    assert "8 of 10 runs (1 without one, 1 cannot tell)" in mixed.here
     for rows, verdict in (
-        ([], "cannot tell, since no seed shows a fall, nor"),
+        ([], "cannot tell, since no run shows a fall, nor"),
         (SLOW[:1], "cannot tell from a single run"),
         ([*seeds(20.0, None, None), *large(20.0, None, None)], "no low-density state, though"),
     ):  # fmt: skip
@@ -297,7 +297,7 @@ def test_a_slow_descent_says_how_low_it_came():
     """DPMD-20K: neither a fall nor the absence of one, and 1.0 g/cm3."""
     slow = run(20.0) | {"Tf_K": np.nan, "Tf_above_K": np.nan, "lowest_density": 0.998}
     found = claims_on_rates.low_density(table(slow))
-    assert found.verdict == "cannot tell, since no seed shows a fall, nor that there is none"
+    assert found.verdict == "cannot tell, since no run shows a fall, nor that there is none"
     assert found.here.endswith("no fall by the rule; the lowest density is 0.998 g/cm³.")
 
 
@@ -318,25 +318,25 @@ def at(breaks, exchanges=None):
         # four seeds of each of two cells are not five of one
         ([*SLOW[:4], *[row | {"n_atoms": 2176} for row in SLOW[4:]]], "cannot tell in general, 5"),
         (SLOW[:1], "cannot tell from a single run"),
-        (seeds(20.0, None), "cannot tell, since no seed that counts falls"),
+        (seeds(20.0, None), "cannot tell, since no run that counts falls"),
     ],
 )
 def test_a_cause_comes_before_what_it_makes(rows, verdict):
     said = claims_on_rates.exchange(table(*rows))
     assert said.verdict.startswith(verdict)
-    assert said.here.startswith("without a fall") == ("no seed that counts falls" in verdict)
+    assert said.here.startswith("without a fall") == ("no run that counts falls" in verdict)
 
 
 def test_one_seed_of_many_is_counted():
     """As at 20 K/ps: one seed of several breaks its first bond where its density falls."""
     said = claims_on_rates.exchange(table(SLOW[0] | at(1140.0), *SLOW[1:4]))
     assert said.verdict == (
-        "cannot tell in general, 5 falling seeds of one cell are needed; does not agree in 4 of 4 "
-        "seeds, no ligand is exchanged there before the fall has ended; in 3 every Zn–N bond is "
+        "cannot tell in general, 5 falling runs of one cell are needed; does not agree in 4 of 4 "
+        "runs, no ligand is exchanged there before the fall has ended; in 3 every Zn–N bond is "
         "whole until the fall has ended"
     )
     many = claims_on_rates.exchange(table(TWO_CELLS[0] | at(1140.0, 1145.0), *TWO_CELLS[1:]))
-    assert many.verdict.startswith("does not agree in 7 of 8 seeds, no ligand is exchanged")
+    assert many.verdict.startswith("does not agree in 7 of 8 runs, no ligand is exchanged")
     assert "; the other 1 cannot tell, the first exchange" in many.verdict
 
 
@@ -375,4 +375,4 @@ def test_a_mean_or_its_lower_limit():
          "high_K": [1195, np.inf, 1130.0], "scatter_K": [40.0, 40.0, np.nan]}
     )  # fmt: skip
     said = [claims_on_rates.mean_with_limits(one) for one in rows.itertuples()]
-    assert said == ["1118 (1042 to 1195)", "> 1300", "1118 (scatter of seeds unknown)"]
+    assert said == ["1118 (1042 to 1195)", "> 1300", "1118 (scatter of runs unknown)"]

@@ -229,15 +229,15 @@ def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None
     enough = cells[cells["tell"] >= FEWEST_SEEDS]
     if len(enough) < FEWEST_CELLS:
         one = "".join(f"only one cell ({_cell(row)}) has" for row in tables.each_row(enough))
-        lacking = f"{one or 'no cell has'} two seeds that can tell, and it takes two cells"
+        lacking = f"{one or 'no cell has'} two runs that can tell, and it takes two cells"
     elif (enough["fell"] > 0).nunique() > 1:
         counted = [
-            f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
+            f"{row.fell} of {row.tell} runs of {_cell(row)}" for row in tables.each_row(enough)
         ]
         lacking = f"the density falls in {' and in '.join(counted)}"
     else:
         return found
-    counted = [Number(f"seeds that can tell, {_cell(row)}", "-", row.tell)
+    counted = [Number(f"runs that can tell, {_cell(row)}", "-", row.tell)
                for row in tables.each_row(cells)]  # fmt: skip
     return replace(
         found,
@@ -258,7 +258,7 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
     column, words = _size_seen(table)
     numbers = tuple(
         Number(
-            f"seeds that fall at {row.rate_K_per_ps:g} K/ps; how often one of {words} is found",
+            f"runs that fall at {row.rate_K_per_ps:g} K/ps; how often one of {words} is found",
             "-",
             f"{row.fell} of {row.runs}; {100 * getattr(row, column):.0f} %",
         )
@@ -295,7 +295,7 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
     elif seen.empty:
         verdict = "cannot tell, since faster runs are too noisy to show a fall"
     elif not chance < SIGNIFICANT:
-        verdict = f"cannot tell, since so few seeds may differ by chance (p = {chance:.2g})"
+        verdict = f"cannot tell, since so few runs may differ by chance (p = {chance:.2g})"
     else:
         verdict = f"agrees in kind, {last:g} K/ps and slower show a fall, {_rates(seen)} do not"
         here += f"; none at {_rates(seen)} (p = {chance:.2g})"
@@ -339,7 +339,7 @@ def _rate_dependence(table: pd.DataFrame) -> Finding:
         verdict = "cannot tell, the change may be chance"
     else:
         verdict = "agrees" if trend.slope_K > 0 else "does not agree, it rises"
-    return Finding(claim, verdict, says, f"{trend}.", numbers)
+    return Finding(claim, verdict, says, f"the temperature changes by {trend}.", numbers)
 
 
 def _size(table: pd.DataFrame) -> Finding:
@@ -371,13 +371,13 @@ def _size(table: pd.DataFrame) -> Finding:
             (False, False): "no fall at either size",
         }[bool(small["fell"]), bool(large["fell"])]
     here = f"at {small['rate_K_per_ps']:g} K/ps the density falls in " + " and in ".join(
-        f"{row.fell} of {row.runs} seeds of {row.n_atoms} atoms"
+        f"{row.fell} of {row.runs} runs of {row.n_atoms} atoms"
         + (f" (a fall of 10 % would have been seen up to {row.seen_up_to_K:.0f} K)" if row.fell == 0
            and np.isfinite(row.seen_up_to_K) else "")
         for row in tables.each_row(rows)
     )  # fmt: skip
     numbers = [
-        Number(f"seeds of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
+        Number(f"runs of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
                "one of 10 % is found", "-", f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
         for row in tables.each_row(every)
     ]  # fmt: skip
@@ -404,7 +404,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
     if any(rows.empty for rows in at.values()):
         verdict = f"cannot tell, since runs at 0 and near {uncorrected_GPa:g} GPa are needed"
     elif min(map(len, at.values())) < FEWEST_SEEDS:
-        verdict = f"cannot tell, since two seeds at 0 and near {uncorrected_GPa:g} GPa are needed"
+        verdict = f"cannot tell, since two runs at 0 and near {uncorrected_GPa:g} GPa are needed"
     elif fell["none"]:
         verdict = "not an error of pressure alone, the fall is found without pressure"
     elif blind["none"]:
@@ -413,7 +413,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         verdict = "the low-density phase is an error of pressure"
     elif fell["uncorrected"]:
         verdict = (
-            f"cannot tell, since {fell['uncorrected']} of {len(at['uncorrected'])} seeds fall "
+            f"cannot tell, since {fell['uncorrected']} of {len(at['uncorrected'])} runs fall "
             f"near {uncorrected_GPa:g} GPa"
         )
     else:
@@ -429,7 +429,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         f"{paper.value('stages.density_crystal_g_per_cm3').said}.",
         f"the density falls in {', '.join(counted) or 'no run'}.",
         tuple(
-            Number(f"seeds that fall at {p:g} GPa; how often one of 10 % is found", "-",
+            Number(f"runs that fall at {p:g} GPa; how often one of 10 % is found", "-",
                    f"{int(rows['Tf_K'].notna().sum())} of {len(rows)}; "
                    f"{100 * rows['seen_10'].mean():.0f} %")
             for p, rows in table.groupby(GPa)
@@ -495,7 +495,7 @@ def _said_Tf(row: pd.Series) -> str:
     if not row["fell"]:
         return "no temperature that is seen"
     scatter = f" ± {row['Tf_scatter']:.0f}" if np.isfinite(row["Tf_scatter"]) else ""
-    return f"{row['Tf']:.0f}{scatter} K ({row['fell']:.0f} of {row['seeds']:.0f} seeds)"
+    return f"{row['Tf']:.0f}{scatter} K ({row['fell']:.0f} of {row['seeds']:.0f} runs)"
 
 
 def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
@@ -509,7 +509,7 @@ def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
             (of.loc["iso"], of.loc[one]) for one in of.index if "iso" in of.index and one != "iso"
         ]
     numbers = [
-        Number(f"seeds of {_SHAPES[row.coupling]} cells that fall at {row.rate_K_per_ps:g} K/ps; "
+        Number(f"runs of {_SHAPES[row.coupling]} cells that fall at {row.rate_K_per_ps:g} K/ps; "
                "how often one of 10 % is found", "-",
                f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
         for row in tables.each_row(both)
@@ -531,7 +531,7 @@ def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
         said.append(f"{name}: {_shapes_apart(iso, other)}")
         here.append(
             f"at {iso['rate_K_per_ps']:g} K/ps {iso['fell']:.0f} of {iso['runs']:.0f} isotropic "
-            f"and {other['fell']:.0f} of {other['runs']:.0f} {name} seeds fall"
+            f"and {other['fell']:.0f} of {other['runs']:.0f} {name} runs fall"
         )
     changed = sum(map(bool, departures.values()))
     if departures:
@@ -544,12 +544,12 @@ def _shapes_apart(iso: pd.Series, other: pd.Series) -> str:
     blind = [row for row in (iso, other) if not row["seen_10"] >= detection.ENOUGH]
     few = min(iso["runs"], other["runs"])
     if blind or max(iso["runs"], other["runs"]) < FEWEST_SEEDS:
-        return "cannot tell, since " + ("noise hides a fall" if blind else "there is one seed each")
-    one_seed = " (one seed)" if few < FEWEST_SEEDS else ""
+        return "cannot tell, since " + ("noise hides a fall" if blind else "there is one run each")
+    one_seed = " (one run)" if few < FEWEST_SEEDS else ""
     if bool(iso["fell"]) == bool(other["fell"]):
         return f"the fall is {'there, too' if iso['fell'] else 'in neither'}{one_seed}"
     if few < FEWEST_SEEDS:
-        return "cannot tell, since they differ and there is one seed"
+        return "cannot tell, since they differ and there is one run"
     return "isotropy makes the fall" if iso["fell"] else "isotropy hides the fall"
 
 
@@ -607,7 +607,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
     )  # fmt: skip
     watched = fell["melt_above_K"].dropna()
     if not tells:
-        verdict = "cannot tell, since no seed shows a fall, nor that there is none"
+        verdict = "cannot tell, since no run shows a fall, nor that there is none"
     elif tells < 2:
         verdict = "cannot tell from a single run"
     elif fell.empty:
@@ -617,7 +617,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
         rest = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
         rest = f" ({rest})" if rest else ""
         agrees = "agrees, " if len(melted) and 2 * len(fell) > tells else ""
-        verdict = f"{agrees}a low density appears in {len(fell)} of {len(table)} seeds{rest}; " + (
+        verdict = f"{agrees}a low density appears in {len(fell)} of {len(table)} runs{rest}; " + (
             f"melting follows in {len(melted)} of them, at {_span(melted['melt_K'])} K"
             if len(melted)
             else f"no melting follows up to the end of the runs ({_span(watched)} K)"
@@ -640,9 +640,9 @@ def _low_density(table: pd.DataFrame) -> Finding:
         f"about {theirs.said} falls at {their_fall.said} at 1 K/ps.",
         f"the fall {', '.join(ranges)}." if ranges else _without_a_fall(table),
         (
-            Number("seeds that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
-            Number("of them, seeds that come back", "-", int((fell["returns"] > 0).sum())),
-            Number("of them, seeds that pass the melt criterion", "-", len(melted)),
+            Number("runs that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
+            Number("of them, runs that come back", "-", int((fell["returns"] > 0).sum())),
+            Number("of them, runs that pass the melt criterion", "-", len(melted)),
             Number("density that the paper gives its crystal", "g/cm3", "", theirs.number),
         ),
     )
@@ -661,7 +661,7 @@ def _exchange(table: pd.DataFrame) -> Finding:
     fell = table[table["Tf_K"].notna()]
     enough = n and fell.groupby(["n_atoms", "coupling"]).size().max() >= ENOUGH_SEEDS
     if not n:
-        verdict = "cannot tell, since no seed that counts falls"
+        verdict = "cannot tell, since no run that counts falls"
     elif enough and breaks["after"] == n:
         verdict = (
             "here the low-density state forms with every Zn–N bond intact, against the paper's "
@@ -680,7 +680,7 @@ def _exchange(table: pd.DataFrame) -> Finding:
         verdict = _counted_exchanges(exchanges, breaks, n)
         if not enough:
             verdict = (
-                f"cannot tell in general, {ENOUGH_SEEDS} falling seeds of one cell are needed; "
+                f"cannot tell in general, {ENOUGH_SEEDS} falling runs of one cell are needed; "
                 f"{verdict}"
             )
     claim = "Claim (4), ligand exchange as its cause"
@@ -691,10 +691,10 @@ def _exchange(table: pd.DataFrame) -> Finding:
         claim,
         verdict,
         says,
-        f"{n} {'run falls' if n == 1 else 'runs fall'}; the first bond breaks before the fall in "
-        f"{breaks['before']} of them, after its end in {breaks['after']} and within the errors in "
-        f"{breaks['unclear']}; the first ligand is exchanged before it in {exchanges['before']} "
-        f"and after its end in {exchanges['after']}.",
+        f"of {n} {'run that falls' if n == 1 else 'runs that fall'} the first ligand is exchanged "
+        f"before the fall in {exchanges['before']} and after its end in {exchanges['after']}; the "
+        f"first bond breaks before it in {breaks['before']}, after its end in {breaks['after']} "
+        f"and within the errors in {breaks['unclear']}.",
         tuple(
             Number(f"{row.name}: end of the fall, first break, first exchange", "K",
                    f"{row.fallen_K:.0f}, {_or_above(row.first_break_K, row.first_break_above_K)}, "
@@ -710,13 +710,13 @@ def _counted_exchanges(exchanges: pd.Series, breaks: pd.Series, n: int) -> str:
     said = []
     if after:
         said.append(
-            f"does not agree in {after} of {n} seeds, no ligand is exchanged there before the fall "
+            f"does not agree in {after} of {n} runs, no ligand is exchanged there before the fall "
             "has ended"
         )
     if before:
-        said.append(f"agrees in {before} of {n} seeds, exchange comes first there")
+        said.append(f"agrees in {before} of {n} runs, exchange comes first there")
     if unclear:
-        those = f"the other {unclear}" if said else f"{unclear} of {n} seeds"
+        those = f"the other {unclear}" if said else f"{unclear} of {n} runs"
         said.append(
             f"{those} cannot tell, the first exchange comes during the fall or within its errors"
         )
@@ -743,9 +743,9 @@ def mean_with_limits(row) -> str:
     if not np.isfinite(row.mean_K):
         return f"> {row.low_K:.0f}"
     if not np.isfinite(row.scatter_K):
-        return f"{row.mean_K:.0f} (scatter of seeds unknown)"
+        return f"{row.mean_K:.0f} (scatter of runs unknown)"
     if row.high_K - row.low_K > row.mean_K:  # an interval that says nothing
-        return f"{row.mean_K:.0f} (too few seeds for limits)"
+        return f"{row.mean_K:.0f} (too few runs for limits)"
     return f"{row.mean_K:.0f} ({row.low_K:.0f} to {row.high_K:.0f})"
 
 
@@ -767,7 +767,7 @@ def _lacking(rows: pd.DataFrame) -> str:
     said = []
     if len(few):
         sizes = " and ".join(str(n) for n in few["n_atoms"])
-        said.append(f"there is one seed {'each ' if len(few) > 1 else ''}of {sizes} atoms")
+        said.append(f"there is one run {'each ' if len(few) > 1 else ''}of {sizes} atoms")
     for row in tables.each_row(blind):
         said.append(
             f"in cells of {row.n_atoms} atoms noise hides a fall of 10 % in "

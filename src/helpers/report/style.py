@@ -24,7 +24,7 @@ from helpers.report.paper import Value
 READ_WIDTH = 8.0
 _DPI = 110
 ELEMENT_COLOURS = {"C": "#4d4d4d", "H": "#e69f00", "N": "#0072b2", "Zn": "#d55e00"}
-SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")
+SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d")
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,

@@ -22,6 +22,26 @@ _OUTCOMES = {
 }
 
 
+def formulas(found: pd.DataFrame) -> Table:
+    """Molecules other than imidazolate, the eight most frequent.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Result of ``Census.formulas``.
+
+    Returns
+    -------
+    Table
+        A row for each formula, written with indices.
+    """
+    low = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    shown = found.head(8).rename(
+        columns={"a frame": "mean number in a frame", "frames": "frames that have it"}
+    )
+    return tables.headed(shown.assign(formula=shown["formula"].str.translate(low)), decimals=4)
+
+
 def windows(found: Mapping[str, Any]) -> Table:
     """Windows of a run: name, number of snapshots, highest temperature.
 

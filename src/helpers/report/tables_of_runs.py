@@ -46,12 +46,35 @@ def made(runs) -> tuple[pd.DataFrame, str]:
             "ended": "exploded" if run.exploded else "whole",
             "made": run.provenance["made"][:10],
             "time (min)": f"{run.provenance['seconds'] / 60:.1f}",
-            "ranks x threads": f"{run.provenance['ranks']} x {run.provenance['threads']}",
+            "ranks × threads": f"{run.provenance['ranks']} × {run.provenance['threads']}",
             "processor": tables.machine(run.provenance),
         }
         for run in runs
     ]
     return tables.in_common(pd.DataFrame(rows), _TOLD_APART)
+
+
+def held(runs) -> str:
+    """How runs that heat in segments are heated and sampled.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs.
+
+    Returns
+    -------
+    str
+        A sentence with a blank behind it; empty if all heat in one ramp.
+    """
+    for run in runs:
+        if run.recipe.segment_K:
+            return (
+                f"They heat by {run.recipe.segment_K:g} K at a time, wait for "
+                f"{run.recipe.hold_ps:g} ps and are sampled for {run.recipe.sample_ps:g} ps; figures "
+                "show the means of these samples. "
+            )
+    return ""
 
 
 def thermostat(runs) -> Table:
@@ -79,7 +102,7 @@ def thermostat(runs) -> Table:
             {
                 "run": run.label,
                 "rows": len(run.ramp),
-                "mean T - target (K)": f"{off.mean():.1f} ± {error:.1f}",
+                "mean T − target (K)": f"{off.mean():.1f} ± {error:.1f}",
                 "expected fluctuation at the end (K)": f"{expected:.0f}",
             }
         )
@@ -179,6 +202,7 @@ def means(table: pd.DataFrame) -> Table:
         A row for each rate; a last column has the same of all runs, also of those that were not in
         equilibrium before their ramp, where there are any.
     """
+    everything = "with runs not in equilibrium (K)"
     every = censored.by_rate(run_table.seeds(table))
     counted = _settled_by_rate(table)
     rows = []
@@ -187,20 +211,20 @@ def means(table: pd.DataFrame) -> Table:
         rows.append(
             {
                 "rate_K_per_ps": f"{rate:g}",
-                "seeds that fall": here.fell if here else 0,
-                "seeds that do not": here.censored if here else 0,
+                "runs that fall": here.fell if here else 0,
+                "runs that do not": here.censored if here else 0,
                 "mean Tf (K), 95 %": claims_on_rates.mean_with_limits(here) if here else "unknown",
                 "median (K)": f"{here.median_K:.0f}"
                 if here and np.isfinite(here.median_K)
                 else "–",
-                "of all runs (K)": claims_on_rates.mean_with_limits(next(tables.each_row(all_)))
+                everything: claims_on_rates.mean_with_limits(next(tables.each_row(all_)))
                 if len(all_)
                 else "unknown",
             }
         )
     shown = pd.DataFrame(rows)
-    if shown["of all runs (K)"].equals(shown["mean Tf (K), 95 %"]):  # all were in equilibrium
-        shown = shown.drop(columns="of all runs (K)")
+    if shown[everything].equals(shown["mean Tf (K), 95 %"]):  # all were in equilibrium
+        shown = shown.drop(columns=everything)
     return tables.headed(shown)
 
 
@@ -348,11 +372,17 @@ def missing(runs, table: pd.DataFrame) -> list[str]:
     settled = run_table.settled(table)
     twice = (settled.groupby("rate_K_per_ps")["Tf_K"].count() > 1).sum()
     absent = [f"{rate:g}" for rate, _ in rate_laws.of_paper() if rate not in runs.rates]
-    found = [
-        f"Two seeds that fall: at {twice} of {len(runs.rates)} rates.",
-        f"Runs not in equilibrium before their ramp: {len(table) - len(settled)} of {len(table)}.",
-        f"Rates of the paper that are not computed yet: {', '.join(absent) or 'none'} K/ps.",
-    ]
+    found = []
+    if twice < len(runs.rates):
+        found.append(
+            f"A second run that falls at the same rate: {twice} of {len(runs.rates)} rates have two."
+        )
+    if len(settled) < len(table):
+        found.append(
+            f"Equilibrium before the ramp: {len(table) - len(settled)} of {len(table)} runs lack it."
+        )
+    if absent:
+        found.append(f"Rates of the paper that are not computed yet: {', '.join(absent)} K/ps.")
     if min(runs.sizes) < paper.value("systems.supercell_atoms").number:
         found.append("The paper's cell, in which fluctuations are smaller.")
     return found
