@@ -231,8 +231,9 @@ def findings(front: Front) -> str:
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
     said = (
         "A *run* is one simulated heating, the *ramp* its rise of temperature; runs of one rate "
-        "differ in random first velocities only. *Decided*: the difference is larger than two standard errors of the runs or tests that "
-        "are named; what is said of the crystal was found with two runs or more in each of two "
+        "differ in random first velocities only. *Decided*: the difference is larger than two "
+        "standard errors of the runs or tests that are named; what is said of the crystal was "
+        "found with two runs or more in each of two "
         'cells of different size or shape. *Open* ("cannot tell"): anything less.'
     )
     if left_out:
@@ -322,8 +323,8 @@ def structure(front: Front, name: str) -> str:
     }
     zinc, bound = atoms.symbols.count("Zn"), len(atoms)
     caption = (
-        f"{name}: one unit cell, {bound} atoms. Each of the {zinc} zinc atoms (large, orange) holds "
-        "four nitrogen atoms (blue) of imidazolate rings; the rings, with carbon (grey) and "
+        f"{name}: one unit cell, {bound} atoms. Each of the {zinc} zinc atoms (large, orange) "
+        "holds four nitrogen atoms (blue) of imidazolate rings; the rings, with carbon (grey) and "
         "hydrogen (the free ends), join them to a framework with room in it. Drag to turn it."
     )
     alt = f"Ball-and-stick picture of the unit cell of {name}: zinc atoms joined by flat rings."

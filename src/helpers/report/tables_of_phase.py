@@ -273,9 +273,10 @@ def differences(rate_K_per_ps: float, n_atoms: int, watched_ns: float) -> list[s
     atoms = paper.value("systems.supercell_atoms").number
     found = []
     if rate_K_per_ps > theirs:
+        digits = 0 if watched_ns >= 10 else 1
         found.append(
             f"Rate: {rate_K_per_ps:g} K/ps; the paper saw its low-density phase at {theirs:g} "
-            f"K/ps only. All bonds together were watched for {watched_ns:.2g} ns."
+            f"K/ps only. All bonds together were watched for {watched_ns:.{digits}f} ns."
         )
     if n_atoms != atoms:
         found.append(f"Size: {n_atoms} atoms, the paper has {atoms}; a second phase needs room.")

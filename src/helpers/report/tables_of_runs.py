@@ -71,8 +71,8 @@ def held(runs) -> str:
         if run.recipe.segment_K:
             return (
                 f"They heat by {run.recipe.segment_K:g} K at a time, wait for "
-                f"{run.recipe.hold_ps:g} ps and are sampled for {run.recipe.sample_ps:g} ps; figures "
-                "show the means of these samples. "
+                f"{run.recipe.hold_ps:g} ps and are sampled for {run.recipe.sample_ps:g} ps; "
+                "figures show the means of these samples. "
             )
     return ""
 
@@ -374,12 +374,10 @@ def missing(runs, table: pd.DataFrame) -> list[str]:
     absent = [f"{rate:g}" for rate, _ in rate_laws.of_paper() if rate not in runs.rates]
     found = []
     if twice < len(runs.rates):
-        found.append(
-            f"A second run that falls at the same rate: {twice} of {len(runs.rates)} rates have two."
-        )
+        found.append(f"A second run that falls: {twice} of {len(runs.rates)} rates have two.")
     if len(settled) < len(table):
         found.append(
-            f"Equilibrium before the ramp: {len(table) - len(settled)} of {len(table)} runs lack it."
+            f"Equilibrium before the ramp: {len(table) - len(settled)} of {len(table)} lack it."
         )
     if absent:
         found.append(f"Rates of the paper that are not computed yet: {', '.join(absent)} K/ps.")
