@@ -378,7 +378,7 @@ def shapes(runs: Sequence[Any]) -> Axes:
     _, ax = style.axes(("temperature", "K"), ("ratio of lengths over that at the start", "-"))
     for colour, run in zip(style.SERIES_COLOURS, runs, strict=False):
         ramp, T = run.ramp, run.ramp["target_temperature_K"]
-        free = "angles, too" if run.recipe.coupling == "tri" else "lengths free"
+        free = "angles free, too" if run.recipe.coupling == "tri" else "lengths free"
         for axis, line in (("a", "-"), ("b", ":")):
             ratio = ramp[f"cell_{axis}_A"] / ramp["cell_c_A"]
             ratio /= ratio[T <= T.iloc[0] + 100].mean()
