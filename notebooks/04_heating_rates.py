@@ -102,7 +102,7 @@ from helpers.validation import ensemble as disagreement
 # %% [markdown]
 # ## The runs
 #
-# One run for each rate and seed: molecular dynamics at constant pressure ({term}`NPT`) by LAMMPS. A
+# One run for each rate and {term}`seed`: molecular dynamics at constant pressure ({term}`NPT`) by LAMMPS. A
 # Nose–Hoover {term}`thermostat` has a target that rises linearly,
 #
 # $$ T(t) = T_\mathrm{start} + \dot T\,(t - t_\mathrm{eq}), \qquad t \ge t_\mathrm{eq}, $$
@@ -146,13 +146,15 @@ curves = plots_of_runs.curves(runs, heat)
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-density
-#| caption: Density of all runs against temperature (running means), one
-#|   colour for each heating rate: pale the seeds, strong their mean. A crystal
-#|   that expands loses density slowly and steadily; a framework that opens loses
-#|   it steeply, and one that collapses gains. Dashed: the paper's crystal; grey:
-#|   where the paper, heating more slowly, sees its low-density phase. A click in
-#|   the legend switches a rate off, a box below the figure a single run.
-#| alt: Density against temperature, a bundle of curves for each heating rate, a
+#| caption: Density against temperature (running means), one colour for each
+#|   heating rate; where several runs share a rate, their mean. A crystal that expands
+#|   loses density slowly and steadily; a framework that opens loses it steeply. Does
+#|   a slower rate fall earlier, and by more than the runs of one rate differ? (They
+#|   differ in random first velocities only, and are thin; a button shows them.) Slow
+#|   ramps take longest to compute, so they may cover only the range around the fall.
+#|   Dashed: the paper's crystal; grey band: where the paper, heating more slowly,
+#|   sees its low-density phase. A click in the legend switches a rate off and on.
+#| alt: Density against temperature, a strong curve for each heating rate, a
 #|   dashed horizontal line and a grey band for the paper.
 plots_of_runs.densities(curves)
 
@@ -170,12 +172,12 @@ made, same = tables_of_runs.made(asked)
 same = f"The same for all runs: {same}." if same else ""
 Markdown(
     f"Runs on this page: {len(runs)}, at {rates} K/ps. Even the slowest heats "
-    f"by {per_minute:.1e} K per minute. {same}"
+    f"by {per_minute:.1e} K per minute. {tables_of_runs.held(runs)}{same}"
 )
 
 # %%
 #| label: tbl-runs
-#| caption: How the runs of this page were made.
+#| caption: How the runs of this page were made; "ended whole": it did not explode.
 tables.headed(made)
 
 # %% [markdown]
@@ -208,9 +210,9 @@ tables_of_runs.thermostat(runs)
 
 # %% tags=["figure"]
 #| label: fig-enthalpy
-#| caption: Enthalpy of all runs against temperature (running means), beside a
-#|   classical harmonic crystal, and (second button) what it is above that crystal's. A
-#|   curve that bends away from the line takes up more heat than vibrations do; a
+#| caption: Enthalpy of all runs against temperature (running means), beside that of a
+#|   classical harmonic crystal, a straight line; a second button shows the distance
+#|   from that line. A curve that bends away takes up more heat than vibrations do; a
 #|   step would be latent heat.
 #| alt: Curves that rise along a straight line, and their distance from it.
 plots_of_runs.enthalpies(curves, start, end)
@@ -225,7 +227,7 @@ plots_of_runs.enthalpies(curves, start, end)
 
 # %% tags=["figure"]
 #| label: fig-slowest
-#| caption: The slowest run (of several seeds the first): density, enthalpy, and
+#| caption: The slowest run (the first, if there are several): density, enthalpy, and
 #|   heat capacity with its standard error. A transition with latent heat would
 #|   be a step in the middle and a peak above the dashed line of the harmonic crystal at the
 #|   bottom, at the same temperature as a fall at the top.
@@ -250,7 +252,7 @@ tables_of_runs.heat_capacities(capacity)
 # $T_\mathrm{f}$ is where the density begins to fall significantly. The paper reads it off the curve.
 # Here three straight pieces are fitted to the density, up to where it is lowest: the crystal that
 # expands, a steeper fall that begins at $T_\mathrm{f}$, and again a piece parallel to the first. Its
-# error comes from a {term}`bootstrap` and from three widths of bins. Each run, each seed, each size is
+# error comes from a {term}`bootstrap` and from three widths of bins. Each run is
 # one row, and all verdicts are made from the rows. The rules were
 # [written down before](../book/estimators.md) the runs they judge.
 
@@ -295,25 +297,28 @@ tables.headed(out) if len(out) else Markdown("All were in equilibrium.")
 #
 # The faster the heating, the more kelvins a fluctuation lasts, and the more it looks like a fall, or
 # hides one. So falls of 5, 10 and 13 % are put into each run's own noise, and the same fit has to
-# find them. Where one of 10 % would be found in four of five cases, a seed without a fall says that
+# find them. Where one of 10 % would be found in four of five cases, a run without a fall says that
 # $T_\mathrm{f}$ is higher; elsewhere it says nothing.
 
 # %%
 #| label: tbl-power
 #| caption: How often a fall that was put into the noise of the runs is found (with
-#|   95 % limits), and how often one that was not.
+#|   95 % limits), and how often one that was not. A run that does not fall is evidence
+#|   (last column) only where one of 10 % is found in four of five cases and every run
+#|   could tell.
 tables_of_runs.power(sized)
 
 # %% [markdown]
 # A run that does not fall has no $T_\mathrm{f}$, but it says that $T_\mathrm{f}$ lies above the
-# temperature up to which a fall would have been seen: such a seed is *censored*. The mean of a rate
-# is the most likely one, given the seeds that fell and the bounds of those that did not, with one
-# scatter between seeds for all rates.
+# temperature up to which a fall would have been seen: such a run is *censored*. The mean of a rate
+# is the most likely one, given the runs that fell and the bounds of those that did not, with one
+# scatter between runs for all rates.
 
 # %%
 #| label: tbl-means
-#| caption: Mean transition temperature of each rate, its 95 % interval, and the
-#|   median of Kaplan and Meier where there are four seeds.
+#| caption: Mean transition temperature of each rate, its 95 % interval, and, where there
+#|   are four runs, their median (of Kaplan and Meier, which counts censored runs, too).
+#|   The last column, if there is one, also counts runs that enter no verdict.
 tables_of_runs.means(own)
 
 # %% [markdown]
@@ -325,7 +330,7 @@ tables_of_runs.means(own)
 # $$ \ln\frac{q}{T_\mathrm{f}^2} = C - \frac{E}{R\,T_\mathrm{f}}. $$
 #
 # The law is fitted to the paper's points and, by the same likelihood as the means, to our
-# seeds. A law that the points do not determine is not drawn, nor is one for cells that open and
+# runs. A law that the points do not determine is not drawn, nor is one for cells that open and
 # close again, which wait for no single step. The paper's slowest run is called DPMD-0.1K and listed
 # and plotted at 0.2 K/ps; its number of steps over its span of temperature gives 0.1 K/ps. Both are
 # fitted.
@@ -339,10 +344,10 @@ Markdown("\n".join(f"- {one}" for one in said))
 # %% tags=["figure"]
 #| label: fig-rates
 #| caption: Transition temperature against the heating rate: the paper's reading
-#|   (open squares; the arrow leads to the rate that fits its steps), our seeds and
-#|   their means, and Kissinger's law where one can be drawn. A bar through the whole
-#|   panel is a mean of too few seeds for limits. Below, the same down to the rate of a
-#|   calorimeter. The bands hold 95 % of the curves that the points allow if the law is
+#|   (open squares; the arrow leads to the rate that fits its steps), our runs and
+#|   their means where something fell, and Kissinger's law where one can be drawn. A bar
+#|   through the whole panel is a mean of too few runs for limits. Below, the same down to
+#|   the rate of a calorimeter. The grey bands hold 95 % of the curves that the points allow if the law is
 #|   true over thirteen powers of ten; nothing here tests that.
 #| alt: Two panels, one above the other, with points, lines and wide bands.
 figure = rate_laws.plot(laws, own)
@@ -369,9 +374,9 @@ groups = {rate: (runs + larger).where(rate=rate) for rate in larger.rates}
 
 # %% tags=["figure"]
 #| label: fig-cells
-#| caption: Density of cells of different size at the same rate. Does the larger
-#|   cell fall, too, and as suddenly? It can open part by part.
-#| alt: One panel for each rate with a curve for each size.
+#| caption: Density of cells of different size at the same rate (running means of each
+#|   run). Does the larger cell fall, too, and as suddenly? It can open part by part.
+#| alt: One panel for each rate with curves in a colour for each size.
 if groups:
     figure = plots_of_runs.sizes(groups)
 
@@ -381,8 +386,8 @@ if groups:
 # A potential that is trained on energies and forces alone has seen no stress, and may be wrong in its
 # pressure by a tenth of a GPa without any other sign. A barostat at another pressure does to a good
 # potential what such an error does to a bad one. Here the runs of this page stand beside those under
-# other pressures (parameter `pressure_runs`) and by other potentials (`earlier_runs`): the labels of
-# `round-5` were not corrected ([chapter 1](01_data.ipynb)), those of `atp` and of this page's are.
+# other pressures (parameter `pressure_runs`) and by other potentials (`earlier_runs`): the labels that
+# `round-5` learnt were not corrected ([chapter 1](01_data.ipynb)), those of `atp` were.
 # Runs at other rates than those under pressure are left out.
 
 # %% tags=["figure"]
@@ -399,7 +404,7 @@ plots_of_runs.under_pressure(beside) if beside else None
 # %%
 #| label: tbl-pressure
 #| caption: Density before the ramp, transition temperature and lowest density of
-#|   each seed under each pressure.
+#|   each run under each pressure.
 scanned = outcomes.of_runs(pressed)
 shown = outcomes.of_runs(beside)
 tables_of_runs.pressures(shown) if beside else None
@@ -422,8 +427,7 @@ for peer in peers:
     peers = [runs.nearest(peer.rate), peer]
 both = " and ".join(f"{x.potential} at {x.label}" for x in peers)
 apart = (
-    " No run of this page has the rate of ReaxFF; the nearest stands beside "
-    "it. The faster run shows a transition at a higher temperature."
+    " No run of this page has the rate of ReaxFF; the nearest stands beside it."
 )
 apart = apart * (len({peer.rate for peer in peers}) > 1)
 Markdown(f"Shown: {both}.{apart}" if both else "")
@@ -475,7 +479,7 @@ Markdown("\n".join(said))
 # %%
 #| label: tbl-judged
 #| caption: Errors of the potential on labelled frames of a heating run, by
-#|   temperature.
+#|   temperature; a bias is a mean with its sign, an RMSE a root mean square.
 judged = None
 if labelled_frames:
     judged = accuracy.by_temperature(potential, labelled_frames)

@@ -124,14 +124,15 @@ Markdown(f"- {fall}.\n- {melted}")
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-stages
-#| caption: Density of the run that the title names. Bands are its stages or, where the fit
-#|   leaves all of it in one, the fall that begins at $T_\mathrm{f}$. The dashed line is the
-#|   density that the paper gives for its crystal; it is a fifth lower than that of the paper's
-#|   own supercell: compare how far the density falls, not where it ends.
-#| alt: Density against temperature over bands, with a vertical line where the
-#|   fall begins.
+#| caption: Density of the run that the title names, its samples pale, a running mean on top.
+#|   Bands with a name are its stages; a run that the fit leaves in one piece has a band where
+#|   its density falls, from $T_\mathrm{f}$ on. The dashed line is the density that the paper
+#|   gives for its crystal, a fifth lower than that of the paper's own supercell: compare how far
+#|   the density falls, not where it ends.
+#| alt: Density against temperature over bands, and a dashed horizontal line for the
+#|   paper.
 ax = plots_of_phase.density_with_stages(table, found, fall)
-ax.set_title(f"{run.label}, {run.atoms} atoms")
+ax.set_title(f"{run.rate:g} K/ps, seed {run.seed}, {run.atoms} atoms")
 
 # %%
 #| label: tbl-stages
@@ -190,11 +191,12 @@ Markdown(
 
 # %% tags=["figure"]
 #| label: fig-rdf-stages
-#| caption: g(r) in each window, total and of three pairs, with a band of one
-#|   standard error. Look between the Zn–N peaks, where broken bonds are, and
-#|   at the Zn–Zn peaks behind the first, which are the order of the
-#|   framework. Beyond half of the cell, periodic images distort the curves.
-#| alt: Four panels of g(r), one curve for each window.
+#| caption: g(r) of the slowest run at each of its stages, total and of three pairs,
+#|   with a band of one standard error. Look between the Zn–N peaks, where broken
+#|   bonds are, and at the Zn–Zn peaks behind the first, which are the order of
+#|   the framework. Farther than half of the cell (its length is given above),
+#|   periodic images distort the curves.
+#| alt: Four panels of g(r), one curve for each stage.
 figure = plots_of_phase.pair_rdfs(curves)
 
 # %% tags=["figure"]
@@ -230,9 +232,9 @@ Markdown(f"There are {first.counts[0].size} boxes, with edges of {edges} Å.")
 # %% tags=["figure"]
 #| label: fig-boxes
 #| caption: Mean density in the boxes of the window with the lowest density, a ball
-#|   for each box where it turns. Boxes of one colour side by side are a region that is
+#|   in the middle of each box. Balls of one colour side by side are a region that is
 #|   denser or emptier than the rest.
-#| alt: A block of cubes, coloured by their density.
+#| alt: Balls on a lattice in the cell, coloured by the density of their boxes.
 thinnest = local[lowest]
 structure_view.boxes(thinnest.map(), thinnest.cell, title=lowest)
 
@@ -286,8 +288,8 @@ tables_of_phase.voids(windows)
 
 # %% tags=["figure"]
 #| label: fig-coordination-shares
-#| caption: Shares of Zn with x N within the cutoff, a running mean. The band
-#|   of four narrows where nodes lose a neighbour.
+#| caption: Shares of Zn that have x N within the cutoff, a running mean. The grey
+#|   band, Zn with four, narrows where nodes lose a neighbour.
 #| alt: Stacked areas of the shares of Zn with none to six N.
 numbers = coordination.coordination_number(*everything, "Zn", "N", cutoff)
 names = ["0", "1", "2", "3", "4", "5", "6 or more"]
@@ -334,9 +336,9 @@ tables_of_phase.bonds(bonds)
 # %% tags=["figure"]
 #| label: fig-events
 #| caption: Bonds that broke, bonds that were exchanged and imidazolates that
-#|   moved to another Zn, counted from the start, and where the density falls. A
-#|   cause of the fall would have to come before it.
-#| alt: Three staircases, and a band in which the density falls.
+#|   moved to another Zn, counted from the start. A band, where a fall was found,
+#|   is where the density falls: a cause of the fall would have to come before it.
+#| alt: Three staircases that rise with temperature, the first before the others.
 ax = plots_of_phase.events(bonds, fall)
 
 # %% [markdown]
@@ -364,7 +366,7 @@ ax = plots_of_phase.shares(binned, "undercoordinated Zn")
 # The rates of one bond in windows of temperature come with the limits of a Poisson process at 95 %.
 # Where no event was seen there is only an upper limit (open triangles). The inverse of the rate is
 # the mean lifetime of a bond. An {term}`Arrhenius law` is fitted to the counts where there are
-# enough. Windows far below the first broken bond are left out: all say "none".
+# enough. Windows far below the first broken bond are left out: nothing was seen there.
 
 # %%
 edges = np.arange(T.min(), T.max() + 1.01 * temperature_step, temperature_step)
@@ -394,7 +396,7 @@ tables.headed(ligand_exchange.table(seen))
 #
 # Above its melting temperature the paper sees decomposition and clusters of hydrogen, which it calls
 # unphysical. An imidazolate is intact when its bonds make the ring N–C–N–C–C with one H on each C.
-# Everything else is counted by its formula: C3H3N2 there is a ring that has opened, C6H6N4 two
+# Everything else is counted by its formula: C₃H₃N₂ there is a ring that has opened, C₆H₆N₄ two
 # ligands that touch. In a hot crystal a bond is now and then too long for a moment. A break is
 # *lasting* only when the same ligand stays broken for many vibrations of its ring
 # (`molecules.spells`).
@@ -410,9 +412,7 @@ tables_of_phase.molecules(census, broken)
 # %%
 #| label: tbl-formulas
 #| caption: What else was found than imidazolates and Zn.
-names = {"a frame": "mean number in a frame", "frames": "frames that have it"}
-formulas = census.formulas().head(8).rename(columns=names)
-tables.headed(formulas, decimals=4)
+tables_of_phase.formulas(census.formulas())
 
 # %% tags=["figure"]
 #| label: fig-molecules
@@ -564,9 +564,10 @@ Markdown("" if free else none)
 
 # %% tags=["figure"]
 #| label: fig-shapes
-#| caption: Lengths of cells whose shape is free, as ratios over those at the
-#|   start. Lines at 1 swell alike; one that leaves it before the density falls is
-#|   what an isotropic barostat forbids.
+#| caption: Ratios of the lengths a and b of a cell to its length c (full and dotted),
+#|   over those at the start, a colour for each run (running means); free are the three
+#|   lengths, or the angles, too. A cell that swells alike in all directions stays at 1;
+#|   one that leaves it before the density falls does what an isotropic barostat forbids.
 #| alt: Two lines for each run, near one where the cell keeps its shape.
 if free:
     ax = plots_of_phase.shapes(free)
@@ -584,8 +585,8 @@ Markdown("" if len(back) else none)
 #|   Where the two part is hysteresis; where the lower one ends is what the cell
 #|   has become.
 #| alt: Curves of density against temperature, one up and one for each way down.
-ways = {f"{run.name}, heated": table}
-ways |= {f"{one.name}, cooled": one.ramp for one in cooled}
+ways = {f"heated, seed {run.seed}": table}
+ways |= {f"cooled, seed {one.seed}": one.ramp for one in cooled}
 if len(back):
     ax = plots_of_scattering.down_and_up(ways)
 
@@ -626,7 +627,7 @@ Markdown(f"{'' if cell else few}{said}")
 
 # %%
 #| label: tbl-points
-#| caption: Mean pressure (GPa) at each temperature (rows) and volume of an atom
+#| caption: Mean pressure (GPa) at each volume of an atom (rows) and temperature
 #|   (columns), with errors from blocks. In brackets: N that have changed their Zn
 #|   by the end; such a point is not of the crystal.
 constant_volume.points(points) if len(points) else None
@@ -639,9 +640,9 @@ tables.headed_if_any(refused)
 
 # %% tags=["figure"]
 #| label: fig-isotherms
-#| caption: Pressure (left; squares are a larger cell) and free energy (right) against volume.
-#|   A loop in the pressure, up again on the way to larger volumes, is what two
-#|   phases look like; a curve that only falls has one.
+#| caption: Pressure (left; squares, if any, are a larger cell) and free energy (right)
+#|   against volume. A loop in the pressure, up again on the way to larger volumes, is
+#|   what two phases look like; a curve that only falls has one.
 #| alt: Falling curves of pressure with error bars and curved lines of free energy, one
 #|   for each temperature.
 if cell:
@@ -649,8 +650,9 @@ if cell:
 
 # %% tags=["figure"]
 #| label: fig-wells
-#| caption: G of the whole cell above its lowest value, in units of kT, with and without the
-#|   correction. A volume three units up is a twentieth as likely as the likeliest.
+#| caption: Free enthalpy G of the whole cell above its lowest value, in units of kT, with and
+#|   without the correction. Two minima would be two phases. A volume three units up is a
+#|   twentieth as likely as the likeliest.
 #| alt: Curves with one or two minima for each temperature, in one or two panels.
 if cell:
     figure = constant_volume.wells(variants, few_atoms)
@@ -681,15 +683,17 @@ Markdown(constant_volume.sizes(both) if cell else "")
 # ## What this chapter found
 #
 # Claim (4) of the paper: a low-density state appears before melting and comes from ligand exchange.
-# Neither one seed nor one cell decides that: here are all finished runs of this crystal, whatever
-# their rate, seed, size and shape ([chapter 4](04_heating_rates.ipynb) says how they are read). What is
+# Neither one run nor one cell decides that: here are all finished runs of this crystal, whatever
+# their rate, {term}`seed`, size and shape ([chapter 4](04_heating_rates.ipynb) says how they are read). What is
 # said of bonds, peaks, motion and voids is of the run of this page alone; a difference counts from two
 # standard errors on.
 
 # %%
 #| label: tbl-seeds
-#| caption: In which seeds does the density fall, does a bond break before it has
-#|   fallen, and does Zn melt?
+#| caption: In which runs does the density fall, does a bond break before it has
+#|   fallen, and does Zn melt? Where nothing was seen, "> T" is the temperature up to
+#|   which it would have been; the last column is how often a planted fall of 10 % is
+#|   seen in this run's noise.
 shown, same = tables_of_runs.outcomes(seeds)
 tables.headed(shown)
 

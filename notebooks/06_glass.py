@@ -91,8 +91,8 @@ from helpers.report import plots_of_scattering, tables, tables_of_phase
 
 # %% tags=["figure"]
 #| label: fig-measured
-#| caption: Measured F(Q) (top) and D(r) (bottom, without colour, drawn once for
-#|   each curve). Only the top hat that ends at 23.4 1/Å gives the published D(r)
+#| caption: Measured F(Q) (top) and D(r) (bottom, black or, on a dark page, white,
+#|   once under each coloured curve, which is made from F(Q) by one window). Only the top hat that ends at 23.4 1/Å gives the published D(r)
 #|   back; a step rings, a Lorch window flattens.
 #| alt: Two panels. A curve with a sharp first peak at 1.1 inverse angstrom that
 #|   dies out; three copies of a curve of peaks, one of them covered by a fit.
@@ -192,15 +192,18 @@ seen = {name: as_measured.together(many) for name, many in each.items()}
 
 # %% tags=["figure", "key-figure"]
 #| label: fig-pairs
-#| caption: D(r) of each model over the measured one (no colour), with one scale each.
-#|   Dotted beyond half the cell. The glass of experiment has no order beyond
-#|   some 12 Å, a crystal never ends.
+#| caption: D(r), which has a peak at every frequent distance between two atoms, of each
+#|   model in colour over the measured one (black, or white on a dark page), with one
+#|   scale each. At the right the name of the model and $R_w$: 0 is the same curve, 1 is
+#|   nothing explained. The names of our own glasses give the temperature of the melt and
+#|   the rate of the quench. Dotted beyond half the cell. The glass of experiment has no
+#|   order beyond some 12 Å, a crystal never ends.
 #| alt: One row for each model, a coloured curve of peaks over a black one, with
 #|   the value of R w written at the right.
 ax = plots_of_scattering.pair_distributions(cold, seen)
 # %% tags=["figure"]
 #| label: fig-factors
-#| caption: Q F(Q) of each model over the measured one (no colour). A small cell cannot
+#| caption: Q F(Q) of each model in colour over the measured one. A small cell cannot
 #|   show the first peak as it is; it has only a few wave numbers there.
 #| alt: One row for each model, a coloured oscillating curve over a black one.
 ax = plots_of_scattering.structure_factors(cold, seen)
@@ -322,10 +325,11 @@ tables_of_phase.melts(molten) if molten else None
 # %% tags=["figure"]
 #| label: fig-quench
 #| caption: Density on the way up (a heated crystal, a glass heated again) and down
-#|   (the quenches), the first seed of each, as running means. Where does a curve
-#|   bend on the way down, and which ends higher?
+#|   (the quenches), the first run of each, as running means with the samples pale
+#|   behind. Where does a curve bend on the way down, and which ends higher?
 #| alt: Curves of density against temperature, one for each run.
-density = {n: run.ramp for n, run in runs.finished([heated_run]).items()}
+heated = runs.finished([heated_run]).values()
+density = {f"crystal, {run.rate:g} K/ps": run.ramp for run in heated}
 density |= {name: many[0].ramp for name, many in quenched.items()}
 heated_again = peers.seeds(reheats)
 density |= {name: many[0].ramp for name, many in heated_again.items()}
@@ -340,7 +344,7 @@ ax = plots_of_scattering.down_and_up(density)
 
 # %% tags=["figure"]
 #| label: fig-first-peak-again
-#| caption: First peak of F(Q) of our glass heated again, all its seeds together in
+#| caption: First peak of F(Q) of our glass heated again, all its runs together in
 #|   windows of 200 K, beside the measured one. Does it fall, and where?
 #| alt: Three panels of points against temperature; measured ones end at 589 degrees.
 edges_K = np.arange(300, 1601, 200)
@@ -360,7 +364,7 @@ for many in heated_again.values():
 
 # %%
 #| label: tbl-crystal
-#| caption: The crystal of the potential beside measurements. One seed each, of one
+#| caption: The crystal of the potential beside measurements. One run each, of one
 #|   cell and 60 ps: a crystal that had more time could close at less pressure.
 rested = peers.at_rest(runs.finished(crystal_states))
 tables.headed(experiment.beside_crystal(rested)) if len(rested) else None

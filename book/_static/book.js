@@ -271,8 +271,9 @@
     return data.data.map((line) => {
       const {legendgrouptitle, ...one} = line, group = line.legendgroup;
       if (!group) return one;
-      const first = !seen.has(`${group} ${line.visible}`);
-      seen.add(`${group} ${line.visible}`);
+      const quantity = `${group} ${line.visible !== false}`;  // lines of another one are false
+      const first = !seen.has(quantity);
+      seen.add(quantity);
       return {...one, name: group, showlegend: first};
     });
   }
@@ -337,6 +338,7 @@
     });
     stand.on("plotly_restyle", tell);  // the legend and these boxes
     stand.on("plotly_update", tell);  // the buttons
+    tell();  // some lines are off from the start
     return [fold];
   }
 

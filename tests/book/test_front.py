@@ -26,6 +26,10 @@ def printed(text):
     return {"output_type": "stream", "name": "stdout", "text": text}
 
 
+def plain(text):
+    return text.replace("\xa0", " ")
+
+
 def of(tmp_path, *cells, **metadata):
     notebook = {"cells": list(cells), "metadata": metadata}
     return front.Front("small", {"04_heating_rates": notebook}, tmp_path)
@@ -38,7 +42,9 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
         claims.Finding("Motion", "none", "x.", "y."),  # none of the paper's numbered claims
     ]
     made = of(tmp_path, code("", shown({"text/markdown": claims.markdown(found)})))
-    rows = [line.split("|") for line in front.findings(made).splitlines() if line.startswith("| ")]
+    table = front.findings(made)
+    assert "4 to 9\xa0% of 1.2\xa0eV/Å" in table  # a number keeps its unit at the end of a line
+    rows = [line.split("|") for line in plain(table).splitlines() if line.startswith("| ")]
     assert [row[1].strip() for row in rows[1:]] == ["1", "3"]
     assert "accurate over a wide temperature range" in rows[1][2]
     assert (
@@ -47,15 +53,15 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
     )
     assert rows[1][4:6] == [" **holds** ", " decided "]
     assert "1122 ± 52 K" in rows[2][3] and rows[2][5] == " open "
-    short = front.in_short(made).splitlines()
+    short = plain(front.in_short(made)).splitlines()
     assert short[1:3] == [
         "  - accurate (claim 1): **holds**; 4 to 9 % of 1.2 eV/Å",
         "  - falls with the rate (claim 3): **cannot tell**; 1122 ± 52 K",
     ]  # fmt: skip
     assert short[3].startswith("- **How sure.** 1 of 2 verdicts is decided. The others are open")
-    open_ = claims.Finding("Claim (4), low", "cannot tell (3 seeds, one cell); none", "x.", "y.")
+    open_ = claims.Finding("Claim (4), low", "cannot tell (3 runs, one cell); none", "x.", "y.")
     other = of(tmp_path, code("", shown({"text/markdown": claims.markdown([open_])})))
-    assert "| **cannot tell** (3 seeds, one cell); none | open |" in front.findings(other)
+    assert "| **cannot tell** (3 runs, one cell); none | open |" in front.findings(other)
     said = "**Motion: none.** Paper: x. Here: y. ([chapter 4](/notebooks/04_heating_rates.ipynb))"
     assert front.finding(made, "Motion") == said
     assert front.finding(made, "Decomposition") == ""
@@ -138,6 +144,10 @@ def test_what_is_needed_has_the_address_where_one_is_known(tmp_path, monkeypatch
     assert "the repository that this book was made from" in front.needed(of(tmp_path))
     monkeypatch.setenv("ZIF4_REPOSITORY", "https://github.com/owner/name")
     assert "(https://github.com/owner/name)" in front.needed(of(tmp_path))
+    assert "to execute" not in front.needed(of(tmp_path))  # the chapter does not say how long
+    made = {"seconds": 90.0, "hardware": {"processor": "AMD EPYC", "cores": 2}}
+    timed = front.needed(of(tmp_path, zif4=made))
+    assert "The 1 chapters of this copy took 90 s to execute (AMD EPYC, 2 cores)" in timed
 
 
 def test_the_workflow_is_counted_from_the_recipes(tmp_path):

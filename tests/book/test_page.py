@@ -57,7 +57,7 @@ def test_a_chapter_by_another_profile_is_told_apart(tmp_path):
     }
     page_of = page.of(notebook, "04_heating", tmp_path, other="full")["cells"]
     first, drawn, link, more, *_ = page_of
-    assert first["source"].startswith("# 4 Heating rates: how fast? (profile full)\n")
+    assert first["source"].startswith("# 4 Heating rates: how fast? (at the paper's size)\n")
     assert figure_of(drawn)["name"] == "fig-density-full"
     assert figure_of(drawn)["caption"] == "See {numref}`fig-density-all-full`."
     assert (tmp_path / "fig-density-full.csv").is_file() and "fig-density-full" in link["source"]

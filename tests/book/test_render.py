@@ -118,13 +118,13 @@ def test_a_chapter_of_another_profile_stands_beside_its_own(built, monkeypatch):
     assert done.returncode == 0, done.stderr
     assert "4 pages" in done.stdout
     page = (built / "build/small/html/notebooks/02_second_large.html").read_text()
-    assert "(profile large)" in page and "PROFILE=large" in page
+    assert "(by profile large)" in page and "PROFILE=large" in page
     # its buttons lead to the one file that both are made from
     assert "github.com/owner/name/edit/main/notebooks/02_second.py" in page
     assert "github.com/owner/name/blob/main/notebooks/02_second.py" in page
     assert "lab/tree/notebooks/02_second.py" in page and "02_second_large.ipynb?" not in page
     own = (built / "build/small/html/notebooks/02_second.html").read_text()
-    assert "(profile large)" not in own.split("<article")[1].split("</h1>")[0]
+    assert "(by profile large)" not in own.split("<article")[1].split("</h1>")[0]
     first = (built / "build/small/html/notebooks/01_first.html").read_text()
     side = first.split('class="bd-links')[1].split("</nav>")[0]
     assert 'href="02_second_large.html">↳ 2 by profile large<' in side  # of every page

@@ -63,7 +63,7 @@ TWO_CELLS = [*SLOW[:6], *[row | {"n_atoms": 2176} for row in SLOW[6:]]]
         # the shipped runs of old: what fast runs do not show they could not have shown
         ([*SLOW, *seeds(400.0, None, None, seen=0.2)], "cannot tell, since faster runs are too"),
         ([*SLOW, *seeds(400.0, None, None)], "agrees in kind, 20 K/ps and slower show a fall, 400"),
-        ([run(20.0, 1150), run(400.0)], "cannot tell, since so few seeds may differ by chance"),
+        ([run(20.0, 1150), run(400.0)], "cannot tell, since so few runs may differ by chance"),
     ],
 )
 def test_slow_heating_only_needs_power_at_fast_heating(rows, verdict):
@@ -100,7 +100,7 @@ def test_the_trend_with_the_rate(rows, verdict):
 
 
 OPEN = "cannot tell for the crystal, since "
-ONE_CELL = f"{OPEN}only one cell (272 atoms, isotropic) has two seeds that can tell"
+ONE_CELL = f"{OPEN}only one cell (272 atoms, isotropic) has two runs that can tell"
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ ONE_CELL = f"{OPEN}only one cell (272 atoms, isotropic) has two seeds that can t
         # a seed that could not have shown a fall, or was not in equilibrium before, tells nothing
         ([run(20.0, 1150, n_atoms=2176), run(20.0, n_atoms=2176, seen=0.1)], ONE_CELL),
         (seeds(20.0, 1150, 1160, n_atoms=2176, unsettled="it swings"), ONE_CELL),
-        (seeds(20.0, None, None, n_atoms=2176), f"{OPEN}the density falls in 8 of 8 seeds of 272 "
-         "atoms, isotropic and in 0 of 2 seeds of 2176 atoms, isotropic"),
+        (seeds(20.0, None, None, n_atoms=2176), f"{OPEN}the density falls in 8 of 8 runs of 272 "
+         "atoms, isotropic and in 0 of 2 runs of 2176 atoms, isotropic"),
         (seeds(20.0, 1150, 1160, n_atoms=2176), "a low density"),
         (seeds(20.0, 1150, 1160, coupling="aniso"), "a low density"),
     ],
@@ -138,7 +138,7 @@ def large(rate, *Tf, **more):
     "rows, verdict",
     [
         (SLOW, "cannot tell, since no larger cell"),
-        ([*SLOW, *large(20.0, None)], "cannot tell, since there is one seed of 2176 atoms"),
+        ([*SLOW, *large(20.0, None)], "cannot tell, since there is one run of 2176 atoms"),
         ([*SLOW, *large(20.0, None, None)], "the fall of the smaller cell is not there in the"),
         ([*SLOW, *large(20.0, 1200, 1210)], "the fall survives in the larger cell"),
         ([*seeds(20.0, None, None, seen=0.3), *large(20.0, 1200, 1210)],
@@ -153,7 +153,7 @@ def test_sizes_are_compared_where_both_could_have_told(rows, verdict):
 
 def test_what_a_larger_cell_would_have_shown_is_said():
     said = claims_on_rates.size(table(*SLOW, *large(20.0, None)))
-    assert "4 of 4 seeds of 272 atoms and in 0 of 1 seeds of 2176 atoms (a fall of" in said.here
+    assert "4 of 4 runs of 272 atoms and in 0 of 1 runs of 2176 atoms (a fall of" in said.here
     both = claims_on_rates.size(table(*SLOW, *large(20.0, 1200, 1210)))
     change = next(n for n in both.numbers if n.quantity.startswith("change of Tf"))
     # means 1155 and 1205; errors 20/2 and 6.45 (scatter of 12.9), 20/sqrt(2) and 5
@@ -170,9 +170,9 @@ def under(bar, *Tf, **more):
         ([*under(-1000, 1100, 1110), *under(0, None, None)], "the low-density phase is an error"),
         ([*under(-1000, 1100, 1110), *under(0, 1400, None)], "not an error of pressure alone"),
         ([*under(-1000, 1100, 1110), *under(0, None, None, seen=0.5)], "cannot tell, since runs w"),
-        ([*under(-1000, 1100, None), *under(0, None, None)], "cannot tell, since 1 of 2 seeds"),
+        ([*under(-1000, 1100, None), *under(0, None, None)], "cannot tell, since 1 of 2 runs"),
         ([*under(-1000, None, None), *under(0, None, None)], "cannot tell, since no fall is found"),
-        ([*under(-1000, 1100), *under(0, None)], "cannot tell, since two seeds at 0 and near"),
+        ([*under(-1000, 1100), *under(0, None)], "cannot tell, since two runs at 0 and near"),
         (under(0, None, None), "cannot tell, since runs at 0 and near -0.14 GPa are needed"),
         ([], "cannot tell"),
     ],
@@ -187,7 +187,7 @@ def test_one_run_of_a_third_size_does_not_hide_what_two_sizes_tell():
     said = claims_on_rates.size(table(*both, third))
     assert said.verdict == claims_on_rates.size(table(*both)).verdict
     assert any("7344 atoms that fall at 20 K/ps" in number.quantity for number in said.numbers)
-    assert "one seed of 7344" in claims_on_rates.size(table(*SLOW, third)).verdict
+    assert "one run of 7344" in claims_on_rates.size(table(*SLOW, third)).verdict
 
 
 def dense(bar, *densities, **more):
@@ -218,8 +218,8 @@ AWAY = Departure(1000.0, "b/c", 0.04, 5.0)
     "other, verdict",
     [
         (seeds(20.0, 1150, 1160), "anisotropic: the fall is there, too"),
-        (seeds(20.0, 1150), "anisotropic: the fall is there, too (one seed)"),
-        (seeds(20.0, None), "anisotropic: cannot tell, since they differ and there is one seed"),
+        (seeds(20.0, 1150), "anisotropic: the fall is there, too (one run)"),
+        (seeds(20.0, None), "anisotropic: cannot tell, since they differ and there is one run"),
         (seeds(20.0, None, None), "anisotropic: isotropy makes the fall"),
         (seeds(20.0, None, None, seen=0.3), "anisotropic: cannot tell, since noise hides a fall"),
         (seeds(4.0, 1150, 1160), "cannot tell, since no cell of another shape"),
@@ -259,6 +259,8 @@ def pairs(*rows):
         ([cooled(run(20.0), np.nan, 1.2)] * 2, "nothing to reverse, none of 2 heated runs falls"),
         ([cooled(run(20.0, 1150), 1140, 1.2), cooled(run(20.0, 1150), np.nan, 0.9)],
          "1 of 2 that fell comes back"),
+        ([cooled(run(20.0, 1150), np.nan, 1.2), cooled(run(20.0), np.nan, 1.2)],
+         "cannot tell from a single run that fell; 1 of 1 that fell comes back"),
     ],
 )  # fmt: skip
 def test_what_opened_closes_or_stays_open(rows, verdict):
@@ -273,17 +275,17 @@ def test_the_hysteresis_has_an_error():
 def test_a_low_density_and_how_many_seeds_melt():
     said = claims_on_rates.low_density(table(*TWO_CELLS))
     assert said.verdict == (
-        "a low density appears in 8 of 8 seeds; no melting follows up to the end of the runs "
+        "a low density appears in 8 of 8 runs; no melting follows up to the end of the runs "
         "(2100 K)"
     )
     assert "begins at 1050 to 1170 K, ends at 1090 to 1210 K" in said.here
     blind = table(*TWO_CELLS, TWO_CELLS[0] | {"Tf_K": np.nan, "Tf_above_K": np.nan})
     assert claims_on_rates.low_density(blind).verdict.startswith(
-        "a low density appears in 8 of 9 seeds (1 cannot tell); "
+        "a low density appears in 8 of 9 runs (1 cannot tell); "
     )
     one = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
     assert claims_on_rates.low_density(one).verdict == (
-        "agrees, a low density appears in 8 of 8 seeds; Zn leave their sites later in 1 of them, "
+        "agrees, a low density appears in 8 of 8 runs; Zn leave their sites later in 1 of them, "
         "at 2086 K"
     )
     # more than half of all seeds, and not of those that can tell alone
@@ -295,9 +297,9 @@ def test_a_low_density_and_how_many_seeds_melt():
     first = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 900.0, "melt_above_K": np.nan})
     assert "no melting follows up to" in claims_on_rates.low_density(first).verdict
     mixed = claims_on_rates.low_density(table(*SLOW, run(50.0), run(400.0, seen=0.1)))
-    assert "8 of 10 seeds (1 without one, 1 cannot tell)" in mixed.here
+    assert "8 of 10 runs (1 without one, 1 cannot tell)" in mixed.here
     for rows, verdict in (
-        ([], "cannot tell, since no seed shows a fall, nor"),
+        ([], "cannot tell, since no run shows a fall, nor"),
         (SLOW[:1], "cannot tell from a single run"),
         ([*seeds(20.0, None, None), *large(20.0, None, None)], "no low-density state, though"),
     ):  # fmt: skip
@@ -308,7 +310,7 @@ def test_a_slow_descent_says_how_low_it_came():
     """DPMD-20K: neither a fall nor the absence of one, and 1.0 g/cm3."""
     slow = run(20.0) | {"Tf_K": np.nan, "Tf_above_K": np.nan, "lowest_density": 0.998}
     found = claims_on_rates.low_density(table(slow))
-    assert found.verdict == "cannot tell, since no seed shows a fall, nor that there is none"
+    assert found.verdict == "cannot tell, since no run shows a fall, nor that there is none"
     assert found.here.endswith("no fall by the rule; the lowest density is 0.998 g/cm³.")
 
 
@@ -328,23 +330,23 @@ def moved(rows, *shares):
 @pytest.mark.parametrize(
     "rows, verdict",
     [
-        (TWO_CELLS, "does not agree in 8 of 8 seeds, less than 5 % of the N have left their Zn"),
-        (moved(TWO_CELLS, 0.2, *[0.0] * 7), "does not agree in 7 of 8 seeds, less than 5 %"),
-        (moved(TWO_CELLS, *[0.2] * 8), "exchange may be the cause in 8 of 8 seeds, 5 % of the N"),
+        (TWO_CELLS, "does not agree in 8 of 8 runs, less than 5 % of the N have left their Zn"),
+        (moved(TWO_CELLS, 0.2, *[0.0] * 7), "does not agree in 7 of 8 runs, less than 5 %"),
+        (moved(TWO_CELLS, *[0.2] * 8), "exchange may be the cause in 8 of 8 runs, 5 % of the N"),
         # most seeds of each cell must say the same
         (moved(TWO_CELLS, *[0.0] * 6, 0.2, 0.2), f"{OPEN}ligands still hold their Zn in 6 of 6 "
-         "seeds of 272 atoms, isotropic and in 0 of 2 seeds of 2176 atoms"),
+         "runs of 272 atoms, isotropic and in 0 of 2 runs of 2176 atoms"),
         (SLOW, ONE_CELL),
         # four seeds of each of two cells are not five of one
         ([*SLOW[:4], *[row | {"n_atoms": 2176} for row in SLOW[4:]]], "cannot tell in general, 5"),
         (SLOW[:1], "cannot tell from a single run"),
-        (seeds(20.0, None), "cannot tell, since no seed that counts falls"),
+        (seeds(20.0, None), "cannot tell, since no run that counts falls"),
     ],
 )  # fmt: skip
 def test_a_cause_is_there_when_its_effect_is(rows, verdict):
     said = claims_on_rates.exchange(table(*rows))
     assert said.verdict.startswith(verdict)
-    assert said.here.startswith("without a fall") == ("no seed that counts falls" in verdict)
+    assert said.here.startswith("without a fall") == ("no run that counts falls" in verdict)
 
 
 def test_what_comes_first_is_said_beside():
@@ -352,8 +354,8 @@ def test_what_comes_first_is_said_beside():
     said = claims_on_rates.exchange(table(*rows))
     assert said.here == (
         "when the fall has ended 0 to 3 % of the N have left their Zn; of 8 runs that fall the "
-        "first bond breaks before the fall in 0, after its end in 7 and within the errors in 1; the "
-        "first ligand is exchanged before it in 0, after its end in 7."
+        "first bond breaks before the fall in 0, after its end in 7 and within the errors in 1; "
+        "the first ligand is exchanged before it in 0, after its end in 7."
     )
     assert said.numbers[7].here.endswith("; 3.1")
 
@@ -402,4 +404,4 @@ def test_a_mean_or_its_lower_limit():
          "high_K": [1195, np.inf, 1130.0], "scatter_K": [40.0, 40.0, np.nan]}
     )  # fmt: skip
     said = [claims_on_rates.mean_with_limits(one) for one in rows.itertuples()]
-    assert said == ["1118 (1042 to 1195)", "> 1300", "1118 (scatter of seeds unknown)"]
+    assert said == ["1118 (1042 to 1195)", "> 1300", "1118 (scatter of runs unknown)"]

@@ -43,7 +43,7 @@ def test_lines_have_a_colour_for_the_first_and_dashes_for_the_second():
     assert len(shown.table) == len(TABLE) and "enthalpy_eV" not in shown.table
 
 
-def test_of_many_lines_the_legend_names_the_colours_and_a_button_leaves_the_pale_ones_out():
+def test_of_many_lines_the_legend_names_the_colours_and_a_button_brings_the_pale_ones_in():
     seeds = [TABLE.assign(seed=f"seed {k}") for k in range(9)]
     table = pd.concat([*seeds, TABLE.assign(seed="mean")])
     table = table.groupby(["rate", "seed", "temperature_K"], as_index=False).mean()
@@ -58,9 +58,10 @@ def test_of_many_lines_the_legend_names_the_colours_and_a_button_leaves_the_pale
     assert "20 K/ps, seed 3" in figure.data[4].hovertemplate
     assert figure.data[4].meta["line"] == "20 K/ps, seed 3"  # of the boxes below the figure
     assert figure.layout.legend.groupclick == "togglegroup"
-    fewer = figure.layout.updatemenus[0].buttons[1].args[0]["visible"]
+    first = [line.line.width for line in figure.data if line.visible is True]
+    fewer, every = (b.args[0]["visible"] for b in figure.layout.updatemenus[0].buttons)
     kept = [line for line, stays in zip(figure.data, fewer, strict=True) if stays is True]
-    assert [line.line.width for line in kept] == [3, 3]
+    assert [line.line.width for line in kept] == first == [3, 3] and every == [True] * 20
 
 
 def test_a_button_changes_the_quantity_and_hides_the_level_of_the_other():

@@ -278,10 +278,11 @@ def test_ratios_of_lengths_are_those_over_the_start():
         "target_temperature_K": T, "cell_a_A": 15 * (1 + 1e-4 * (T - 300)),
         "cell_b_A": 15.0 + (T > 400), "cell_c_A": 18 * (1 + 1e-4 * (T - 300)),
     })  # fmt: skip
-    ax = plots_of_phase.shapes([SimpleNamespace(name="aniso-1", ramp=ramp)])
+    run = SimpleNamespace(seed=1, ramp=ramp, recipe=SimpleNamespace(coupling="aniso"))
+    ax = plots_of_phase.shapes([run])
     a, b = ax.get_lines()
     seen = np.isfinite(a.get_ydata())  # a running mean has no value at the ends
     np.testing.assert_allclose(a.get_ydata()[seen], 1)
     assert seen.mean() > 0.9
     assert b.get_ydata()[-5] == pytest.approx(16 / 15, rel=0.02)
-    assert legend(ax) == ["a/c, aniso-1", "b/c, aniso-1"]
+    assert legend(ax) == ["a/c, lengths free, seed 1", "b/c, lengths free, seed 1"]

@@ -80,7 +80,8 @@ def test_every_run_is_named_once_and_every_rate_has_its_colour(runs, heat):
     assert [ax.get_ylabel().split(" (")[0] for ax in figure.axes] == [
         "density", "enthalpy", "heat capacity",
     ]  # fmt: skip
-    assert len(plots_of_runs.sizes({400.0: runs.where(rate=400)}).axes[0].get_legend().texts) == 2
+    panel = plots_of_runs.sizes({400.0: runs.where(rate=400)}).axes[0]  # two runs of one size
+    assert len(panel.lines) == 2 and len(panel.get_legend().texts) == 1
     assert len(plots_of_runs.peers(runs[:1]).axes) == 2
 
 
@@ -136,7 +137,7 @@ def test_a_known_law_comes_back_from_its_seeds():
     said = re.search(r"E = (\d+)", str(laws["this book"]))
     assert float(said[1]) == pytest.approx(300, rel=0.05)
     rough = rate_laws.fit(seeds(*LAW, unsettled="it swings"))  # enter no verdict
-    assert "0 falls at 0 heating rates" in rate_laws.extrapolated(rough)[2]
+    assert "no extrapolation" in rate_laws.extrapolated(rough)[2]
 
 
 def test_a_law_that_says_nothing_is_not_drawn():
@@ -167,7 +168,7 @@ def test_the_figure_shows_ours_only_where_something_fell():
         near, _ = figure.axes
         labels = [text.get_text() for text in figure.legends[0].get_texts()]
         assert ("this book, mean, 95 %" in labels) == table["Tf_K"].notna().any()
-        assert ("a seed, higher than" in labels) == table["Tf_above_K"].notna().any()
+        assert ("a run, higher than" in labels) == table["Tf_above_K"].notna().any()
         assert near.get_xscale() == "log"
 
 
@@ -198,7 +199,7 @@ def test_a_pressure_beside_another(runs):
                 runs[3].provenance)  # fmt: skip
     scan = [runs[2], other]
     figure = plots_of_runs.under_pressure(scan)
-    assert set(figure.table["under"]) == {"round-5, -0.14 GPa", "round-5, 0 GPa"}
+    assert set(figure.table["under"]) == {"round-5, −0.14 GPa", "round-5, 0 GPa"}
     shown = tables_of_runs.pressures(outcomes.of_runs(scan)).frame
     assert shown["pressure (GPa)"].tolist() == ["-0.14", "0"]
     assert shown["density before the ramp (g/cm³)"][0] == "1.1519 ± 0.0090"
@@ -214,6 +215,6 @@ def test_a_mean_is_lower_than_the_papers_if_its_interval_is():
 
 def test_what_the_runs_of_a_page_lack(runs):
     table = outcomes.of_runs(runs)
-    twice, unsettled, absent, size = tables_of_runs.missing(runs, table)
-    assert "of 3 rates" in twice and f"of {len(table)}." in unsettled
+    twice, *_, absent, size = tables_of_runs.missing(runs, table)
+    assert "of 3 rates have two" in twice
     assert "1, 0.5, 0.2 K/ps" in absent and "The paper's cell" in size

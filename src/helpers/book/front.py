@@ -50,6 +50,11 @@ _TWO_CELLS = (
     ("fig-cell-first-principles", "First principles", "fpmd", (1, 1, 1)),
     ("fig-cell-deep-potential", "Deep potential", "dpmd", (3, 3, 3)),
 )
+#: measured by du on 27 November 2026, after `make book`
+_DISK = (
+    "4 GB of disk (3.1 GB for the environment, 0.7 GB for the repository with its data, 0.3 GB for "
+    "what is built)"
+)
 _FIRST_PRINCIPLES = ("CP2K",)  # engines of the benchmark
 _OTHERS = ("NequIP", "ReaxFF")  # that are neither
 _SPEED = ("ns_per_day", "atoms")
@@ -152,8 +157,8 @@ def in_short(front: Front) -> str:
     count = f"{decided} of {len(found)} verdicts {'are' if decided != 1 else 'is'} decided."
     if decided < len(found):
         count += (
-            " The others are open: our runs are too few, too short or too noisy to tell, which "
-            "says nothing against the paper."
+            " The others are open: our runs are too few, too short or too noisy for the rule that "
+            "was set."
         )
     return "\n".join(
         ["- **What came out here**", *(f"  - {one}" for one in said), f"- **How sure.** {count}"]
@@ -225,9 +230,11 @@ def findings(front: Front) -> str:
         )
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
     said = (
-        "*Decided*: the difference is larger than two standard errors of the runs or tests that "
-        "are named; what is said of the crystal was found with two seeds or more in each of two "
-        'cells of different size or shape. *Open* ("cannot tell"): anything less.'
+        "A *run* is one simulated heating, the *ramp* its rise of temperature; runs of one rate "
+        "differ in random first velocities only. *Decided*: what the "
+        "[rules](/book/estimators.md) ask for is there; of the crystal this is two runs or more, that "
+        "say the same, in each of two cells of different size or shape. "
+        '*Open* ("cannot tell"): anything less.'
     )
     if left_out:
         which = [f"{runs} (claims {' and '.join(of)})" for runs, of in left_out.items()]
@@ -316,9 +323,9 @@ def structure(front: Front, name: str) -> str:
     }
     zinc, bound = atoms.symbols.count("Zn"), len(atoms)
     caption = (
-        f"{name}: one unit cell, {bound} atoms. Each of the {zinc} zinc atoms (orange) holds four "
-        "nitrogen atoms (blue) of imidazolate rings; the rings join them to a framework with "
-        "room in it. Drag to turn it."
+        f"{name}: one unit cell, {bound} atoms. Each of the {zinc} zinc atoms (large, orange) "
+        "holds four nitrogen atoms (blue) of imidazolate rings; the rings, with carbon (grey) and "
+        "hydrogen (the free ends), join them to a framework with room in it. Drag to turn it."
     )
     alt = f"Ball-and-stick picture of the unit cell of {name}: zinc atoms joined by flat rings."
     return _pictured(front, f"front-{name.lower()}", data, caption, alt)
@@ -607,17 +614,17 @@ def two_cells(front: Front) -> str:
 
 
 def needed(front: Front) -> str:
-    """What has to be there to run the book, with the address of its repository where it is known.
+    """What it takes to run the book, with the address of its repository where it is known.
 
     Parameters
     ----------
     front : Front
-        Not used; every function of `MAKERS` takes it.
+        The executed chapters, which know how long they took.
 
     Returns
     -------
     str
-        A sentence in Markdown.
+        Sentences in Markdown.
     """
     address = settings.current().repository.strip()
     where = (
@@ -626,8 +633,21 @@ def needed(front: Front) -> str:
         else "the repository that this book was made from"
     )
     return (
-        f"You need {where}, Linux on x86-64 and Python 3.11 or newer; the first command installs "
-        "the environment."
+        f"You need {where}, Linux on x86-64, Python 3.11 or newer, and {_DISK}. The first command "
+        f"installs the environment, for which it needs a network.{_time_of_chapters(front)}"
+    )
+
+
+def _time_of_chapters(front: Front) -> str:
+    """How long the chapters of this copy took, if they all say so."""
+    made = [notebook["metadata"].get("zif4", {}) for notebook in front.executed.values()]
+    if not all(one.get("seconds") and one.get("hardware") for one in made):
+        return ""
+    machine = made[-1]["hardware"]
+    return (
+        f" The {len(made)} chapters of this copy took "
+        f"{waiting.duration(sum(one['seconds'] for one in made))} to execute "
+        f"({machine['processor']}, {machine['cores']} cores), with their runs found in `data/`."
     )
 
 
@@ -799,7 +819,8 @@ def _cell(text: str) -> str:
     ):
         text = text.replace(plain, read)
     text = re.sub(r"(?<=[\s(\[])-(?=\d)", "−", text)
-    return re.sub(r"(?<=\d) A\b", " Å", text).strip()
+    text = re.sub(r"(?<=\d) A\b", " Å", text).strip()
+    return re.sub(r"(?<=\d) (?=%|K\b|eV/Å|g/cm³)", "\N{NO-BREAK SPACE}", text)
 
 
 def _day(when: str) -> str:

@@ -192,7 +192,23 @@ def _tell_apart(page: dict, other: str) -> None:
             if _MARKDOWN in out.get("data", {}):
                 out["data"][_MARKDOWN] = renamed(out["data"][_MARKDOWN])
     first = page["cells"][0]
-    first["source"] = re.sub(r"\A(# .*)", rf"\1 (profile {other})", first["source"])
+    first["source"] = re.sub(r"\A(# .*)", rf"\1 ({how(other)})", first["source"])
+
+
+def how(profile: str) -> str:
+    """What a reader is told of a page by another profile than that of the book.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the other profile.
+
+    Returns
+    -------
+    str
+        "at the paper's size" of the profile ``full``, else the name of the profile.
+    """
+    return "at the paper's size" if profile == "full" else f"by profile {profile}"
 
 
 def is_table(output: dict) -> bool:
@@ -616,7 +632,7 @@ def _again(notebook: dict, chapter: str, form: str, beside: Sequence[str]) -> st
     return (
         f'Run it yourself: `make chapter CHAPTER={chapter} PROFILE={profile} ARGS="-p name value"`'
         f"{pick}. This chapter {written}."
-        + "".join(f" [The same by profile {x}]({name(chapter, x)}.ipynb)." for x in beside)
+        + "".join(f" [The same {how(x)}]({name(chapter, x)}.ipynb)." for x in beside)
     )
 
 

@@ -219,8 +219,7 @@ def _beside_in_contents(file: Path, beside: Sequence[tuple[str, str]]) -> None:
             chapter = Path(entry.get("file", "")).name
             entries.append(entry)
             for other in [other for other, one in beside if one == chapter]:
-                how = "at the paper's size" if other == "full" else f"by profile {other}"
-                title = f"↳ {int(chapter[:2])} {how}"
+                title = f"↳ {int(chapter[:2])} {page.how(other)}"
                 entries.append({"file": f"notebooks/{page.name(chapter, other)}", "title": title})
         if entries:
             part["chapters"] = entries

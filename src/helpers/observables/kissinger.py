@@ -222,7 +222,7 @@ def of_seeds(given: censored.Seeds, returned: Sequence[bool] = ()) -> RateLaw:
         )
     if len(returned) and np.mean(returned) >= HOPPING:
         raise NoLaw(
-            f"{int(np.sum(returned))} of {len(returned)} seeds come back to the crystal's density: "
+            f"{int(np.sum(returned))} of {len(returned)} runs come back to the crystal's density: "
             "cells that open and close wait for no single activated step, which is what the law "
             "is about"
         )

@@ -357,6 +357,10 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         columns[title] = [
             temperature(*values) for values in table[[f"{name}_K", f"{name}_above_K"]].to_numpy()
         ]
+    columns["N off their Zn: fallen, at the end (%)"] = [
+        ", ".join(f"{100 * x:.0f}" if np.isfinite(x) else "–" for x in both)
+        for both in table[["moved_at_fall", "moved_at_end"]].to_numpy(float)
+    ]
     columns["lowest density (g/cm³)"] = [
         f"{x:.3f}" if np.isfinite(x) else "cannot tell" for x in table["lowest_density"]
     ]

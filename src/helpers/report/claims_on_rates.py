@@ -234,7 +234,7 @@ def _of_crystal(found: Finding, table: pd.DataFrame, others: pd.DataFrame | None
     lacking = _too_few(enough)
     if not lacking and (enough["fell"] > 0).nunique() > 1:
         counted = [
-            f"{row.fell} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
+            f"{row.fell} of {row.tell} runs of {_cell(row)}" for row in tables.each_row(enough)
         ]
         lacking = f"the density falls in {' and in '.join(counted)}"
     return _open_for_crystal(found, lacking, cells) if lacking else found
@@ -252,7 +252,7 @@ def _in_each_cell(found: Finding, table: pd.DataFrame) -> Finding:
     lacking = _too_few(enough)
     if not lacking and (2 * enough["still"] > enough["tell"]).nunique() > 1:
         counted = [
-            f"{row.still} of {row.tell} seeds of {_cell(row)}" for row in tables.each_row(enough)
+            f"{row.still} of {row.tell} runs of {_cell(row)}" for row in tables.each_row(enough)
         ]
         lacking = f"ligands still hold their Zn in {' and in '.join(counted)}"
     return _open_for_crystal(found, lacking, cells) if lacking else found
@@ -263,11 +263,11 @@ def _too_few(enough: pd.DataFrame) -> str:
     if len(enough) >= FEWEST_CELLS:
         return ""
     one = "".join(f"only one cell ({_cell(row)}) has" for row in tables.each_row(enough))
-    return f"{one or 'no cell has'} two seeds that can tell, and it takes two cells"
+    return f"{one or 'no cell has'} two runs that can tell, and it takes two cells"
 
 
 def _open_for_crystal(found: Finding, lacking: str, cells: pd.DataFrame) -> Finding:
-    counted = [Number(f"seeds that can tell, {_cell(row)}", "-", row.tell)
+    counted = [Number(f"runs that can tell, {_cell(row)}", "-", row.tell)
                for row in tables.each_row(cells)]  # fmt: skip
     return replace(
         found,
@@ -289,7 +289,7 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
     column, words = _size_seen(table)
     numbers = tuple(
         Number(
-            f"seeds that fall at {row.rate_K_per_ps:g} K/ps; how often one of {words} is found",
+            f"runs that fall at {row.rate_K_per_ps:g} K/ps; how often one of {words} is found",
             "-",
             f"{row.fell} of {row.runs}; {100 * getattr(row, column):.0f} %",
         )
@@ -329,7 +329,7 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
     elif seen.empty:
         verdict = "cannot tell, since faster runs are too noisy to show a fall"
     elif not chance < SIGNIFICANT:
-        verdict = f"cannot tell, since so few seeds may differ by chance (p = {chance:.2g})"
+        verdict = f"cannot tell, since so few runs may differ by chance (p = {chance:.2g})"
     else:
         verdict = f"agrees in kind, {last:g} K/ps and slower show a fall, {_rates(seen)} do not"
         here += f"; none at {_rates(seen)} (p = {chance:.2g})"
@@ -373,7 +373,7 @@ def _rate_dependence(table: pd.DataFrame) -> Finding:
         verdict = "cannot tell, the change may be chance"
     else:
         verdict = "agrees" if trend.slope_K > 0 else "does not agree, it rises"
-    return Finding(claim, verdict, says, f"{trend}.", numbers)
+    return Finding(claim, verdict, says, f"the temperature changes by {trend}.", numbers)
 
 
 def _size(table: pd.DataFrame) -> Finding:
@@ -405,13 +405,13 @@ def _size(table: pd.DataFrame) -> Finding:
             (False, False): "no fall at either size",
         }[bool(small["fell"]), bool(large["fell"])]
     here = f"at {small['rate_K_per_ps']:g} K/ps the density falls in " + " and in ".join(
-        f"{row.fell} of {row.runs} seeds of {row.n_atoms} atoms"
+        f"{row.fell} of {row.runs} runs of {row.n_atoms} atoms"
         + (f" (a fall of 10 % would have been seen up to {row.seen_up_to_K:.0f} K)" if row.fell == 0
            and np.isfinite(row.seen_up_to_K) else "")
         for row in tables.each_row(rows)
     )  # fmt: skip
     numbers = [
-        Number(f"seeds of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
+        Number(f"runs of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
                "one of 10 % is found", "-", f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
         for row in tables.each_row(every)
     ]  # fmt: skip
@@ -438,7 +438,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
     if any(rows.empty for rows in at.values()):
         verdict = f"cannot tell, since runs at 0 and near {uncorrected_GPa:g} GPa are needed"
     elif min(map(len, at.values())) < FEWEST_SEEDS:
-        verdict = f"cannot tell, since two seeds at 0 and near {uncorrected_GPa:g} GPa are needed"
+        verdict = f"cannot tell, since two runs at 0 and near {uncorrected_GPa:g} GPa are needed"
     elif fell["none"]:
         verdict = "not an error of pressure alone, the fall is found without pressure"
     elif blind["none"]:
@@ -447,7 +447,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         verdict = "the low-density phase is an error of pressure"
     elif fell["uncorrected"]:
         verdict = (
-            f"cannot tell, since {fell['uncorrected']} of {len(at['uncorrected'])} seeds fall "
+            f"cannot tell, since {fell['uncorrected']} of {len(at['uncorrected'])} runs fall "
             f"near {uncorrected_GPa:g} GPa"
         )
     else:
@@ -464,7 +464,7 @@ def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
         f"{paper.value('stages.density_crystal_g_per_cm3').said}.",
         f"the density falls in {', '.join(counted) or 'no run'}.",
         tuple(
-            Number(f"seeds that fall at {p:g} GPa; how often one of 10 % is found", "-",
+            Number(f"runs that fall at {p:g} GPa; how often one of 10 % is found", "-",
                    f"{int(_fell(rows).sum())} of {len(rows)}; "
                    f"{100 * rows['seen_10'].mean():.0f} %")
             for p, rows in table.groupby(GPa)
@@ -535,7 +535,7 @@ def _said_Tf(row: pd.Series) -> str:
     if not row["fell"]:
         return "no temperature that is seen"
     scatter = f" ± {row['Tf_scatter']:.0f}" if np.isfinite(row["Tf_scatter"]) else ""
-    return f"{row['Tf']:.0f}{scatter} K ({row['fell']:.0f} of {row['seeds']:.0f} seeds)"
+    return f"{row['Tf']:.0f}{scatter} K ({row['fell']:.0f} of {row['seeds']:.0f} runs)"
 
 
 def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
@@ -549,7 +549,7 @@ def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
             (of.loc["iso"], of.loc[one]) for one in of.index if "iso" in of.index and one != "iso"
         ]
     numbers = [
-        Number(f"seeds of {_SHAPES[row.coupling]} cells that fall at {row.rate_K_per_ps:g} K/ps; "
+        Number(f"runs of {_SHAPES[row.coupling]} cells that fall at {row.rate_K_per_ps:g} K/ps; "
                "how often one of 10 % is found", "-",
                f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
         for row in tables.each_row(both)
@@ -571,7 +571,7 @@ def _shape(table: pd.DataFrame, departures: Mapping[str, Departure]) -> Finding:
         said.append(f"{name}: {_shapes_apart(iso, other)}")
         here.append(
             f"at {iso['rate_K_per_ps']:g} K/ps {iso['fell']:.0f} of {iso['runs']:.0f} isotropic "
-            f"and {other['fell']:.0f} of {other['runs']:.0f} {name} seeds fall"
+            f"and {other['fell']:.0f} of {other['runs']:.0f} {name} runs fall"
         )
     changed = sum(map(bool, departures.values()))
     if departures:
@@ -584,12 +584,12 @@ def _shapes_apart(iso: pd.Series, other: pd.Series) -> str:
     blind = [row for row in (iso, other) if not row["seen_10"] >= detection.ENOUGH]
     few = min(iso["runs"], other["runs"])
     if blind or max(iso["runs"], other["runs"]) < FEWEST_SEEDS:
-        return "cannot tell, since " + ("noise hides a fall" if blind else "there is one seed each")
-    one_seed = " (one seed)" if few < FEWEST_SEEDS else ""
+        return "cannot tell, since " + ("noise hides a fall" if blind else "there is one run each")
+    one_seed = " (one run)" if few < FEWEST_SEEDS else ""
     if bool(iso["fell"]) == bool(other["fell"]):
         return f"the fall is {'there, too' if iso['fell'] else 'in neither'}{one_seed}"
     if few < FEWEST_SEEDS:
-        return "cannot tell, since they differ and there is one seed"
+        return "cannot tell, since they differ and there is one run"
     return "isotropy makes the fall" if iso["fell"] else "isotropy hides the fall"
 
 
@@ -625,6 +625,8 @@ def _reversible(pairs: pd.DataFrame) -> Finding:
         verdict = f"{came} of {falls} that fell come{'s' * (came == 1)} back"
     if n < FEWEST_SEEDS:
         verdict = f"cannot tell from a single run; {verdict}"
+    elif 0 < falls < FEWEST_SEEDS:
+        verdict = f"cannot tell from a single run that fell; {verdict}"
     here = "cooled to the start the density is " + ", ".join(
         f"{row.cooled_first_density:.3f} (before {row.first_density:.3f})"
         for row in tables.each_row(pairs)
@@ -648,7 +650,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
     )  # fmt: skip
     watched = fell["melt_above_K"].dropna()
     if not tells:
-        verdict = "cannot tell, since no seed shows a fall, nor that there is none"
+        verdict = "cannot tell, since no run shows a fall, nor that there is none"
     elif tells < 2:
         verdict = "cannot tell from a single run"
     elif fell.empty:
@@ -658,7 +660,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
         rest = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
         rest = f" ({rest})" if rest else ""
         agrees = "agrees, " if len(left) and 2 * len(fell) > len(table) else ""
-        verdict = f"{agrees}a low density appears in {len(fell)} of {len(table)} seeds{rest}; " + (
+        verdict = f"{agrees}a low density appears in {len(fell)} of {len(table)} runs{rest}; " + (
             f"Zn leave their sites later in {len(left)} of them, at {_span(left['melt_K'])} K"
             if len(left)
             else f"no melting follows up to the end of the runs ({_span(watched)} K)"
@@ -673,7 +675,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
         if len(rows)
     ]
     if len(others := other["lowest_density"].dropna()) and ranges:
-        ranges[-1] += f" (in the seeds without a fall {_span(others, 3)})"
+        ranges[-1] += f" (in the runs without a fall {_span(others, 3)})"
     lost = 100 * (1 - fell["lowest_density"] / fell["start_density"]).dropna()
     if len(lost):
         ranges.append(f"which is {_span(lost)} % below the density before the ramp")
@@ -684,11 +686,11 @@ def _low_density(table: pd.DataFrame) -> Finding:
         f"about {theirs.said} falls at {their_fall.said} at 1 K/ps.",
         f"the fall {', '.join(ranges)}." if ranges else _without_a_fall(table),
         (
-            Number("seeds that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
-            Number("of them, seeds that come back", "-", int((fell["returns"] > 0).sum())),
-            Number("of them, seeds whose Zn leave their sites (the melt criterion)", "-",
+            Number("runs that fall, and that can tell", "-", f"{len(fell)} of {tells}"),
+            Number("of them, runs that come back", "-", int((fell["returns"] > 0).sum())),
+            Number("of them, runs whose Zn leave their sites (the melt criterion)", "-",
                    len(left)),
-            Number("of them, seeds with half of the N on another Zn when the run ends (a melt, as "
+            Number("of them, runs with half of the N on another Zn when the run ends (a melt, as "
                    "chapter 6 asks for it)", "-", len(molten)),
             Number("density that the paper gives its crystal", "g/cm3", "", theirs.number),
         ),
@@ -708,22 +710,22 @@ def _exchange(table: pd.DataFrame) -> Finding:
     n, still = len(fell), int((fell["moved_at_fall"] < STILL).sum())
     percent = f"{100 * STILL:g} %"
     if not n:
-        verdict = "cannot tell, since no seed that counts falls"
+        verdict = "cannot tell, since no run that counts falls"
     elif n < 2:
         verdict = "cannot tell from a single run"
     elif 2 * still > n:
         verdict = (
-            f"does not agree in {still} of {n} seeds, less than {percent} of the N have left their "
+            f"does not agree in {still} of {n} runs, less than {percent} of the N have left their "
             "Zn there when the fall has ended"
         )
     else:
         verdict = (
-            f"exchange may be the cause in {n - still} of {n} seeds, {percent} of the N or more "
+            f"exchange may be the cause in {n - still} of {n} runs, {percent} of the N or more "
             "have left their Zn there when the fall has ended; that it is the cause is not shown"
         )
     if n > 1 and fell.groupby(["n_atoms", "coupling"]).size().max() < ENOUGH_SEEDS:
         verdict = (
-            f"cannot tell in general, {ENOUGH_SEEDS} falling seeds of one cell are needed; "
+            f"cannot tell in general, {ENOUGH_SEEDS} falling runs of one cell are needed; "
             f"{verdict}"
         )
     claim = "Claim (4), ligand exchange as its cause"
@@ -769,9 +771,9 @@ def mean_with_limits(row) -> str:
     if not np.isfinite(row.mean_K):
         return f"> {row.low_K:.0f}"
     if not np.isfinite(row.scatter_K):
-        return f"{row.mean_K:.0f} (scatter of seeds unknown)"
+        return f"{row.mean_K:.0f} (scatter of runs unknown)"
     if row.high_K - row.low_K > row.mean_K:  # an interval that says nothing
-        return f"{row.mean_K:.0f} (too few seeds for limits)"
+        return f"{row.mean_K:.0f} (too few runs for limits)"
     return f"{row.mean_K:.0f} ({row.low_K:.0f} to {row.high_K:.0f})"
 
 
@@ -793,7 +795,7 @@ def _lacking(rows: pd.DataFrame) -> str:
     said = []
     if len(few):
         sizes = " and ".join(str(n) for n in few["n_atoms"])
-        said.append(f"there is one seed {'each ' if len(few) > 1 else ''}of {sizes} atoms")
+        said.append(f"there is one run {'each ' if len(few) > 1 else ''}of {sizes} atoms")
     for row in tables.each_row(blind):
         said.append(
             f"in cells of {row.n_atoms} atoms noise hides a fall of 10 % in "

@@ -35,9 +35,9 @@ def points(table: pd.DataFrame) -> Table:
     Returns
     -------
     Table
-        A row for each size and volume of an atom, a column for each temperature. In brackets the
-        share of the N that hold another Zn in the end; "not used" instead of a pressure that was
-        refused.
+        A row for each volume of an atom (and each size, where there are several), a column for
+        each temperature. In brackets the share of the N that hold another Zn in the end; "not used"
+        instead of a pressure that was refused.
     """
     rows = []
     for _, group in table.groupby(["n_atoms", "volume_A3"]):
@@ -47,13 +47,16 @@ def points(table: pd.DataFrame) -> Table:
             said = "not used"
             if not one.refused:
                 GPa = one.pressure_bar / _BAR_PER_GPA, one.error_bar / _BAR_PER_GPA
-                said = tables.number(*GPa)
+                said = "{:.3f} ± {:.3f}".format(*GPa)
             if one.moved > 0:
                 said += f" ({100 * one.moved:.0f} %)"
             row[f"{one.temperature_K:.0f} K"] = said
         rows.append(row)
     shown = pd.DataFrame(rows).fillna("–")
     left = ["atoms", "V (Å³)"]
+    if shown["atoms"].nunique() == 1:
+        left.remove("atoms")
+        shown = shown.drop(columns="atoms")
     temperatures = sorted((c for c in shown if c not in left), key=lambda c: float(c.split()[0]))
     return tables.headed(shown[[*left, *temperatures]])
 

@@ -30,6 +30,7 @@ MIME = "application/vnd.plotly.v1+json"
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _MATPLOTLIB_DASHES = ("-", "--", ":", "-.", (0, (8, 3)))
 _PALE = 0.5  # opacity of a line behind the others
+_PALER = 0.3  # of many, in a still image, where no button leaves them out
 _MOST_NAMED = 12  # lines that a legend names one by one; of more it names the groups
 _MOST_POINTS = 1500  # a line; more cannot be told apart at the width of a page
 
@@ -119,7 +120,8 @@ def lines(
         Whether to draw points on the lines.
     behind : collection of tuple
         Values of both columns of ``by`` whose lines are drawn thin and pale, behind the others; of
-        many lines a button leaves them out.
+        many lines they are left out until a button brings them in, and very pale in the still
+        image.
     title : str
         Title of the figure.
 
@@ -143,6 +145,7 @@ def lines(
     many = len(by) == 2 and len(groups) > _MOST_NAMED
     back = [_is_behind(rows, by, behind) for *_, rows in groups]
     named = _named(groups, back, many)
+    hidden = many and any(back) and first == 1  # with buttons to bring the pale ones in
     for k, column in enumerate(ys):
         for pale, entry, (name, head, colour, dash, rows) in zip(back, named, groups, strict=True):
             line = {
@@ -158,7 +161,7 @@ def lines(
                     "width": 1 if pale else 2 + bool(behind),
                 },
                 "opacity": _PALE if pale else 1,
-                "visible": k == 0,
+                "visible": "legendonly" if hidden and pale else k == 0,
                 "hovertemplate": f"%{{x:.4~g}}, %{{y:.4~g}}<extra>{name}</extra>",
             }
             if len(by) == 2:
@@ -208,19 +211,20 @@ def lines(
                 ]
             )
         ]
-    elif many and any(back):
+    elif hidden:
         front = ["legendonly" if pale else True for pale in back] + [True] * len(levels or {})
         layout["updatemenus"] = [
             _buttons(
                 [
-                    ("all lines", [{"visible": [True] * len(front)}]),
-                    ("without the pale ones", [{"visible": front}]),
+                    ("means", [{"visible": front}]),
+                    ("means and single lines", [{"visible": [True] * len(front)}]),
                 ]
             )
         ]
     still = _still_lines(
-        groups, x, ys, error, names, levels or {}, bands or {}, markers, title, back, named
-    )
+        groups, x, ys, error, names, levels or {}, bands or {}, markers, title, back, named,
+        _PALER if hidden else _PALE,
+    )  # fmt: skip
     kept = list(dict.fromkeys([*by, x, *ys, *_several(error)]))
     return Interactive({"data": data, "layout": layout}, still, table[kept])
 
@@ -394,7 +398,9 @@ def _named(groups: list[tuple], back: list[bool], many: bool) -> list[str]:
     return [head if firsts[head] == k else "" for k, (_, head, *_) in enumerate(groups)]
 
 
-def _still_lines(groups, x, ys, error, names, levels, bands, markers, title, pale, named) -> Figure:
+def _still_lines(
+    groups, x, ys, error, names, levels, bands, markers, title, pale, named, opacity
+) -> Figure:
     """`lines` by matplotlib, one panel a y."""
     figure, panels = style.axes(
         names[x], ("", "-"), nrows=len(ys), width=7, height=3.6 if len(ys) == 1 else 2.6,
@@ -407,8 +413,8 @@ def _still_lines(groups, x, ys, error, names, levels, bands, markers, title, pal
             line = {
                 "color": colour,
                 "linestyle": _MATPLOTLIB_DASHES[dash % len(_MATPLOTLIB_DASHES)],
-                "linewidth": 0.8 if thin else 1.4 + 0.8 * any(pale),
-                "alpha": _PALE if thin else 1,
+                "linewidth": 0.6 if thin else 1.4 + 0.8 * any(pale),
+                "alpha": opacity if thin else 1,
                 "label": entry or None,
                 "marker": "o" if markers else "",
                 "markersize": 4,

@@ -372,15 +372,17 @@ def shapes(runs: Sequence[Any]) -> Axes:
     Returns
     -------
     Axes
-        The panel: a/c full and b/c dotted, a colour for each run (running means).
+        The panel: a/c full and b/c dotted, a colour for each run (running means), which is named
+        by what is free and its seed.
     """
     _, ax = style.axes(("temperature", "K"), ("ratio of lengths over that at the start", "-"))
     for colour, run in zip(style.SERIES_COLOURS, runs, strict=False):
         ramp, T = run.ramp, run.ramp["target_temperature_K"]
+        free = "angles free, too" if run.recipe.coupling == "tri" else "lengths free"
         for axis, line in (("a", "-"), ("b", ":")):
             ratio = ramp[f"cell_{axis}_A"] / ramp["cell_c_A"]
             ratio /= ratio[T <= T.iloc[0] + 100].mean()
-            smooth = style.running_mean(ratio, max(1, len(ratio) // 50))
-            ax.plot(T, smooth, line, color=colour, label=f"{axis}/c, {run.name}")
+            smooth = style.running_mean(ratio, max(1, len(ratio) // 20))
+            ax.plot(T, smooth, line, color=colour, label=f"{axis}/c, {free}, seed {run.seed}")
     ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     return ax

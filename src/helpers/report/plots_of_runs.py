@@ -209,14 +209,20 @@ def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
     figure, (above, middle, below) = style.axes(
         ("temperature", "K"), ("", "-"), nrows=3, width=7, height=2.3, sharex=True
     )
-    table = {run: run.sampled.assign(enthalpy=enthalpies[run])}
-    draw(above, runs, table, "density_g_cm3", "density", "g/cm3")
-    draw(middle, runs, table, "enthalpy", "enthalpy", "eV/atom")
+    table = run.sampled.assign(enthalpy=enthalpies[run])
+    look = {"ms": 3, "color": colours(runs)[run.rate]}
+    columns = {"density_g_cm3": ("density", "g/cm3"), "enthalpy": ("enthalpy", "eV/atom")}
+    for ax, (column, said) in zip((above, middle), columns.items(), strict=True):
+        if run.recipe.segment_K:  # sampled at few temperatures, each held
+            means = table.groupby("target_temperature_K")[column].mean()
+            ax.plot(means.index, means, "o-", **look)
+        else:
+            draw(ax, runs, {run: table}, column, *said).legend().remove()
     below.axhline(3, color="black", ls="--", lw=1, label="classical harmonic crystal")
     points = (capacity[column] for column in ("temperature_K", "cp_kB", "error_kB"))
-    look = {"fmt": "o-", "ms": 3, "color": colours(runs)[run.rate]}
-    below.errorbar(*points, **look, label=f"{run.rate:g} K/ps")
-    below.legend()
+    below.errorbar(*points, fmt="o-", **look)
+    below.legend(loc="upper left")  # a peak comes later
+    above.set_title(run.label.replace(" x ", " × "))
     above.set_ylabel(style.label("density", "g/cm3"))
     middle.set_ylabel(style.label("enthalpy", "eV/atom"))
     below.set_ylabel(style.label("heat capacity", "kB/atom"))
@@ -224,7 +230,7 @@ def one_run(runs, run, enthalpies: Mapping, capacity: pd.DataFrame) -> Figure:
 
 
 def sizes(groups: Mapping[float, Sequence]) -> Figure:
-    """Density of cells of several sizes, a panel for each rate.
+    """Density of cells of several sizes (running means), a panel for each rate, a colour for each.
 
     Parameters
     ----------
@@ -245,19 +251,20 @@ def sizes(groups: Mapping[float, Sequence]) -> Figure:
         sharex=True,
         squeeze=False,
     )
+    atoms = sorted({run.atoms for group in groups.values() for run in group})
+    of_size = dict(zip(atoms, cycle(style.SERIES_COLOURS), strict=False))
     for ax, (rate, group) in zip(panels.flat, groups.items(), strict=True):
         ax.set_title(f"{rate:g} K/ps")
-        for run in group:
-            style.against_temperature(
-                run.ramp["target_temperature_K"],
-                run.ramp["density_g_cm3"],
-                "density",
-                "g/cm3",
-                window=max(1, len(run.ramp) // 20),
-                name=f"{run.atoms} atoms, seed {run.seed}",
-                ax=ax,
-            )
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)  # not on the curves
+        named = set()
+        for run in sorted(group, key=lambda run: run.atoms):
+            width = max(1, len(run.ramp) // 20)
+            names = ("target_temperature_K", "density_g_cm3")
+            T, density = (style.running_mean(run.ramp[name], width) for name in names)
+            wide = 0.8 + 0.7 * atoms.index(run.atoms)  # small cells are many, and noisy
+            name = None if run.atoms in named else f"{run.atoms} atoms"
+            ax.plot(T, density, color=of_size[run.atoms], linewidth=wide, label=name)
+            named.add(run.atoms)
+        ax.legend()
     return figure
 
 
@@ -280,7 +287,8 @@ def under_pressure(runs: Sequence) -> Interactive:
         columns = {"temperature_K": "target_temperature_K", "density_g_cm3": "density_g_cm3"}
         part = {name: style.running_mean(run.ramp[c], width) for name, c in columns.items()}
         part = pd.DataFrame(part).dropna().iloc[:: max(1, len(run.ramp) // 200)]
-        part.insert(0, "under", f"{run.potential}, {run.recipe.pressure_bar / 1e4:g} GPa")
+        pressure = f"{run.recipe.pressure_bar / 1e4:g}".replace("-", "−")
+        part.insert(0, "under", f"{run.potential}, {pressure} GPa")
         part.insert(1, "run", f"{run.rate:g} K/ps, seed {run.seed}")
         parts.append(part)
     return interactive.lines(

@@ -289,5 +289,5 @@ def _colour_bar(figure: Figure, ax: Axes, temperatures) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    scale = ScalarMappable(Normalize(temperatures[0], temperatures[-1]), "plasma")
+    scale = ScalarMappable(Normalize(temperatures[0], temperatures[-1]), style.temperature_map())
     figure.colorbar(scale, ax=ax, label=style.label("temperature", "°C"))

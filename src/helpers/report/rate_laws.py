@@ -121,7 +121,7 @@ def extrapolated(laws: Mapping) -> list[str]:
     experiment = paper.value("stages.experiment_low_density_K").number
     for name, law in laws.items():
         if isinstance(law, str):
-            said.append(f"{name}: no extrapolation, since {law}")
+            said.append(f"{name}: no extrapolation without a law")
             continue
         (low, _), (high, _) = law.interval(rates)
         said.append(
@@ -178,7 +178,7 @@ def plot(laws: Mapping, table: pd.DataFrame) -> Figure:
 
 def _points(ax, seeds: censored.Seeds, alpha: float) -> None:
     """Seeds that fall as dots, those known to fall above as triangles."""
-    for fell, marker, words in ((True, "o", "a seed"), (False, "^", "a seed, higher than")):
+    for fell, marker, words in ((True, "o", "a run"), (False, "^", "a run, higher than")):
         some = seeds.of(seeds.fell == fell)
         if len(some):
             words += ", not in equilibrium before" * (alpha < 1)

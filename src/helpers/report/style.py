@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator, LogLocator, NullFormatter
 
@@ -24,7 +25,7 @@ from helpers.report.paper import Value
 READ_WIDTH = 8.0
 _DPI = 110
 ELEMENT_COLOURS = {"C": "#4d4d4d", "H": "#e69f00", "N": "#0072b2", "Zn": "#d55e00"}
-SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")
+SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d")
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -133,7 +134,7 @@ def log_ticks(axis: Axis) -> None:
 
 
 def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float = 2500.0):
-    """Colour of a temperature: dark when cold, light when hot (plasma).
+    """Colour of a temperature: dark when cold, light when hot (`temperature_map`).
 
     Parameters
     ----------
@@ -150,7 +151,18 @@ def temperature_colour(temperature_K: float, low_K: float = 300.0, high_K: float
         Red, green, blue and opacity, 0 to 1.
     """
     share = (temperature_K - low_K) / (high_K - low_K)
-    return plt.get_cmap("plasma")(float(np.clip(share, 0, 1)) * 0.88)
+    return temperature_map()(float(np.clip(share, 0, 1)))
+
+
+def temperature_map() -> ListedColormap:
+    """The colours of temperatures: plasma without its yellow, which is lost on a white page.
+
+    Returns
+    -------
+    ListedColormap
+        From cold, at 0, to hot, at 1.
+    """
+    return ListedColormap(plt.get_cmap("plasma")(np.linspace(0, 0.8, 256)))
 
 
 def element_colour(symbol: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -598,12 +599,16 @@ def _without_repeats(places: Sequence[str]) -> list[str]:
     return ["as above" if p and p == b else p for p, b in zip(places, before, strict=False)]
 
 
+#: the letter between two numbers, as in the name of a run's cells: 3 x 3 x 3
+_TIMES = re.compile(r"(?<=\d )x(?= \d)")
+
+
 def _plain(value) -> str:
     if isinstance(value, (tuple, list)):
         a_range = len(value) == 2 and all(isinstance(v, float) for v in value)
         return (" to " if a_range else ", ").join(_plain(v) for v in value)
     if isinstance(value, bool) or not hasattr(value, "__float__"):
-        return str(value)
+        return _TIMES.sub("×", str(value))
     if float(value).is_integer() and abs(value) < 1e15:
         return whole(value)
     if 1e4 <= abs(value) < 1e15:

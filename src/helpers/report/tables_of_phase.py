@@ -22,6 +22,26 @@ _OUTCOMES = {
 }
 
 
+def formulas(found: pd.DataFrame) -> Table:
+    """Molecules other than imidazolate, the eight most frequent.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Result of ``Census.formulas``.
+
+    Returns
+    -------
+    Table
+        A row for each formula, written with indices.
+    """
+    low = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    shown = found.head(8).rename(
+        columns={"a frame": "mean number in a frame", "frames": "frames that have it"}
+    )
+    return tables.headed(shown.assign(formula=shown["formula"].str.translate(low)), decimals=4)
+
+
 def windows(found: Mapping[str, Any]) -> Table:
     """Windows of a run: name, number of snapshots, highest temperature.
 
@@ -253,9 +273,10 @@ def differences(rate_K_per_ps: float, n_atoms: int, watched_ns: float) -> list[s
     atoms = paper.value("systems.supercell_atoms").number
     found = []
     if rate_K_per_ps > theirs:
+        digits = 0 if watched_ns >= 10 else 1
         found.append(
             f"Rate: {rate_K_per_ps:g} K/ps; the paper saw its low-density phase at {theirs:g} "
-            f"K/ps only. All bonds together were watched for {watched_ns:.2g} ns."
+            f"K/ps only. All bonds together were watched for {watched_ns:.{digits}f} ns."
         )
     if n_atoms != atoms:
         found.append(f"Size: {n_atoms} atoms, the paper has {atoms}; a second phase needs room.")

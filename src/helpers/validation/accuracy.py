@@ -310,8 +310,8 @@ def over_falls(judged: pd.DataFrame, set_name: str, runs: pd.DataFrame) -> str:
         shift = bias_between(judged, float(row.Tf_K), float(row.fallen_K))
         if np.isfinite(shift):  # else no frame lies below, or none beyond
             said.append(
-                f"{row.name}: from below the transition temperature to beyond the fall "
-                f"the bias changes by {shift:+.1f} meV/atom."
+                f"In {row.name} the bias changes by {shift:+.1f} meV/atom from below the "
+                "transition temperature to beyond the fall."
             )
     if len(said) == 1:
         said.append("None of them is from a run of this page that falls.")
