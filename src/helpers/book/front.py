@@ -232,8 +232,8 @@ def findings(front: Front) -> str:
     said = (
         "A *run* is one simulated heating, the *ramp* its rise of temperature; runs of one rate "
         "differ in random first velocities only. *Decided*: what the "
-        "[rules](/book/estimators.md) ask for is there; of the crystal this is two runs or more, that "
-        "say the same, in each of two cells of different size or shape. "
+        "[rules](/book/estimators.md) ask for is there; of the crystal this is two runs or more, "
+        "that say the same, in each of two cells of different size or shape. "
         '*Open* ("cannot tell"): anything less.'
     )
     if left_out:

@@ -241,12 +241,13 @@ def side_by_side(table: pd.DataFrame, by: str = "n_atoms") -> pd.DataFrame:
     DataFrame
         A row for each rate and value: rate_K_per_ps, the value, runs, fell, seen_10 (mean rate of
         detection), seen_up_to_K (the lowest temperature up to which a seed without a fall would
-        have shown one; NaN if there is none), Tf_K and width_K (from Tf to the end of the fall)
-        with their standard errors Tf_error_K and width_error_K, from the errors of the single runs
+        have shown one; NaN if there is none), lowest_density (of all seeds), Tf_K and width_K (from
+        Tf to the end of the fall) with their standard errors Tf_error_K and width_error_K, from the
+        errors of the single runs
         and the scatter of the seeds. Empty if no rate has two values.
     """
-    columns = ["rate_K_per_ps", by, "runs", "fell", "seen_10", "seen_up_to_K", "Tf_K",
-               "Tf_error_K", "width_K", "width_error_K"]  # fmt: skip
+    columns = ["rate_K_per_ps", by, "runs", "fell", "seen_10", "seen_up_to_K", "lowest_density",
+               "Tf_K", "Tf_error_K", "width_K", "width_error_K"]  # fmt: skip
     rows = []
     for rate, group in table.groupby("rate_K_per_ps"):
         if group[by].nunique() < 2:
@@ -264,6 +265,7 @@ def side_by_side(table: pd.DataFrame, by: str = "n_atoms") -> pd.DataFrame:
                     "fell": len(fell),
                     "seen_10": seeds_["seen_10"].mean(),
                     "seen_up_to_K": seeds_["Tf_above_K"].min(),
+                    "lowest_density": seeds_["lowest_density"].min(),
                     "Tf_K": fell["Tf_K"].mean(),
                     "Tf_error_K": np.hypot(single, fell["Tf_K"].sem() if len(fell) > 1 else 0)
                     if len(fell)

@@ -405,11 +405,9 @@ def _size(table: pd.DataFrame) -> Finding:
             (False, False): "no fall at either size",
         }[bool(small["fell"]), bool(large["fell"])]
     here = f"at {small['rate_K_per_ps']:g} K/ps the density falls in " + " and in ".join(
-        f"{row.fell} of {row.runs} runs of {row.n_atoms} atoms"
-        + (f" (a fall of 10 % would have been seen up to {row.seen_up_to_K:.0f} K)" if row.fell == 0
-           and np.isfinite(row.seen_up_to_K) else "")
+        f"{row.fell} of {row.runs} runs of {row.n_atoms} atoms{_without(row)}"
         for row in tables.each_row(rows)
-    )  # fmt: skip
+    )
     numbers = [
         Number(f"runs of {row.n_atoms} atoms that fall at {row.rate_K_per_ps:g} K/ps; how often "
                "one of 10 % is found", "-", f"{row.fell} of {row.runs}; {100 * row.seen_10:.0f} %")
@@ -422,6 +420,15 @@ def _size(table: pd.DataFrame) -> Finding:
             said = tables.number(change, error) if np.isfinite(error) else f"{change:.0f}"
             numbers.append(Number(f"change of {words} from the smaller to the larger", "K", said))
     return Finding(claim, verdict, says, f"{here}.", tuple(numbers))
+
+
+def _without(row) -> str:
+    """What is known of a size of which no run falls, in brackets."""
+    if row.fell:
+        return ""
+    if np.isfinite(row.seen_up_to_K):
+        return f" (a fall of 10 % would have been seen up to {row.seen_up_to_K:.0f} K)"
+    return f" (which cannot tell: the density comes to {row.lowest_density:.3f} g/cm³, but slowly)"
 
 
 def _pressure(table: pd.DataFrame, uncorrected_GPa: float) -> Finding:
