@@ -732,8 +732,7 @@ def _exchange(table: pd.DataFrame) -> Finding:
         )
     if n > 1 and fell.groupby(["n_atoms", "coupling"]).size().max() < ENOUGH_SEEDS:
         verdict = (
-            f"cannot tell in general, {ENOUGH_SEEDS} falling runs of one cell are needed; "
-            f"{verdict}"
+            f"cannot tell in general, {ENOUGH_SEEDS} falling runs of one cell are needed; {verdict}"
         )
     claim = "Claim (4), ligand exchange as its cause"
     says = "ligand exchange makes the low-density state; exchanges are not counted."
