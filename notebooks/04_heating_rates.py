@@ -426,7 +426,7 @@ peers = [by_name.run(peer_run, ranks=ranks) for _ in plans]
 for peer in peers:
     peers = [runs.nearest(peer.rate), peer]
 both = " and ".join(f"{x.potential} at {x.label}" for x in peers)
-apart = " No run of this page has the rate of ReaxFF; the nearest stands beside it."
+apart = " No run here has the rate of ReaxFF; the nearest is shown."
 apart = apart * (len({peer.rate for peer in peers}) > 1)
 Markdown(f"Shown: {both}.{apart}" if both else "")
 
