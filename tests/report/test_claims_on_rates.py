@@ -99,6 +99,15 @@ def test_the_trend_with_the_rate(rows, verdict):
     assert found.verdict.startswith(verdict)
 
 
+def test_the_density_of_all_runs_stands_beside_the_trend_of_those_that_fall():
+    rows = [*seeds(100.0, 1230, None), *seeds(20.0, None, 1150), *seeds(4.0, None, None, 1050)]
+    rows = [row | {"middle_density": 1 + 0.03 * np.log10(row["rate_K_per_ps"])} for row in rows]
+    number = claims_on_rates.rate_dependence(table(*rows)).numbers[-1]
+    assert "all 7 runs" in number.quantity and number.here.startswith("+0.030 ± 0.000")
+    two = claims_on_rates.rate_dependence(table(*rows[:4]))
+    assert not any("mean density from" in number.quantity for number in two.numbers)
+
+
 OPEN = "cannot tell for the crystal, since "
 ONE_CELL = f"{OPEN}only one cell (272 atoms, isotropic) has two runs that can tell"
 

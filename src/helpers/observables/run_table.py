@@ -20,6 +20,7 @@ from helpers.observables.ligand_exchange import Bonds
 
 WINDOW_K = 100.0  # of the lowest mean density, or ...
 WINDOW_PS = 5.0  # whichever is longer: the barostat swings with some 2 ps
+MIDDLE_K = (1000.0, 1600.0)  # where the density of heated crystals moves
 COLUMNS = (
     "Tf_K", "Tf_error_K", "fallen_K", "drop", "Tf_above_K", "returns", "first_break_K",
     "first_break_above_K", "first_exchange_K", "first_exchange_above_K", "moved_at_fall",

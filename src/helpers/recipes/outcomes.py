@@ -32,7 +32,7 @@ _ESTIMATORS = 2  # counts up when the same run would give another row
 TRIALS = 4  # falls put at each of five places, see `detection.power`: the seeds of a rate add up
 ABOUT = (
     "name", "key", "potential", "n_atoms", "rate_K_per_ps", "seed", "coupling", "pressure_bar",
-    "from_K", "to_K", "frame_K", "unsettled", "start_density", "start_error",
+    "from_K", "to_K", "frame_K", "unsettled", "start_density", "start_error", "middle_density",
 )  # fmt: skip
 
 
@@ -52,7 +52,8 @@ def of_runs(finished: Iterable[Run], trials: int = TRIALS) -> pd.DataFrame:
         The columns of ``ABOUT``, then those of `run_table.COLUMNS`: name and key of the run,
         potential, structure and conditions; frame_K, the change of temperature between two frames;
         unsettled, why it was not in equilibrium before its ramp (empty if it was); start_density
-        and start_error, the mean density there and its standard error, g/cm3.
+        and start_error, the mean density there and its standard error, g/cm3; middle_density, the
+        mean density of the ramp in `run_table.MIDDLE_K`, g/cm3, NaN if it does not cover that.
     """
     found = waiting.bar(list(finished), desc="outcomes of runs", unit="run", leave=False)
     rows = [row for run in found if (row := of(run, trials)) is not None]
@@ -240,9 +241,16 @@ def _about(run: Run) -> dict:
     values = (
         run.name, run.key, run.potential, run.atoms, run.rate, run.seed, run.recipe.coupling,
         run.recipe.pressure_bar, run.recipe.temperature_start_K, run.recipe.temperature_end_K,
-        run.rate * every_ps, *_before(run),
+        run.rate * every_ps, *_before(run), _middle(run),
     )  # fmt: skip
     return dict(zip(ABOUT, values, strict=True))
+
+
+def _middle(run: Run) -> float:
+    T, (low, high) = run.ramp["target_temperature_K"], run_table.MIDDLE_K
+    if T.min() > low or T.max() < high - 1:  # the last row may lie a step before the end
+        return np.nan
+    return float(run.ramp["density_g_cm3"][T.between(low, high)].mean())
 
 
 def _before(run: Run) -> tuple[str, float, float]:
