@@ -16,6 +16,8 @@
 #       - data/potentials/{potential}
 #       - data/runs
 #       - data/runs.yaml
+#       - data/frames
+#       - data/sets.yaml
 #       - data/validation/outcomes.json
 # ---
 
@@ -31,7 +33,7 @@
 # **You will learn** how a run is cut into stages; whether density is lost everywhere or in voids;
 # how to follow single bonds and ligands, and to give an upper limit where a short run saw none
 # break; which molecules are whole, how the network is connected, and which atoms move first; and
-# where the transition would be without any heating, from the pressure at constant volume.
+# where the transition would be without any heating, from the pressure at constant volume and shape.
 #
 # **It needs** one heating run, found or made as in [chapter 4](04_heating_rates.ipynb). Figures are
 # the counterparts of the paper's Figs. 4b–d, 5, 6a, S4 and S5.
@@ -90,6 +92,7 @@ from helpers.report import claims, claims_on_rates, constant_volume
 from helpers.report import plots_of_phase, plots_of_scattering
 from helpers.report import structure_view, tables, tables_of_phase
 from helpers.report import tables_of_runs
+from helpers.validation import accuracy
 
 # %% [markdown]
 # ## The run and its stages
@@ -363,6 +366,19 @@ for name, held in under.items():
 ax = plots_of_phase.shares(binned, "undercoordinated Zn")
 
 # %% [markdown]
+# How far a bond may stretch before it counts as lost is a choice, so that share is found for other
+# choices of `release`, too; the findings give the range.
+
+# %%
+by_release = {}
+for lost_at in [max(cutoff, release - 0.5), release, release + 0.5]:
+    limits = {"cutoff": cutoff, "release": lost_at}
+    other = ligand_exchange.bonds(*everything, heated.times_ps, T, **limits)
+    share = 100 * coordination.undercoordinated(other.held)
+    mean = statistics.bin_by_temperature(T, share, temperature_step)
+    by_release[lost_at] = mean.dropna()
+
+# %% [markdown]
 # The rates of one bond in windows of temperature come with the limits of a Poisson process at 95 %.
 # Where no event was seen there is only an upper limit (open triangles). The inverse of the rate is
 # the mean lifetime of a bond. An {term}`Arrhenius law` is fitted to the counts where there are
@@ -498,9 +514,12 @@ Markdown("; ".join(said) + ".")
 # %% [markdown]
 # ## Lindemann ratios (Fig. 6a)
 #
-# Lindemann's old rule says that a crystal melts when its atoms vibrate by about a tenth of their
-# spacing. The paper takes the full width at half maximum ({term}`FWHM`) of the first peak of $g(r)$
-# over its position: for Zn–N this is the bond, for Zn–Zn the network. In the paper both widths go
+# Lindemann's old rule says that a crystal melts when the amplitude of its atoms (root mean square) is
+# about a tenth of their spacing. The paper takes the full width at half maximum ({term}`FWHM`) of the
+# first peak of $g(r)$ over its position. That is another ratio: the FWHM of a Gaussian is
+# $2\sqrt{2 \ln 2} = 2.35$ times its amplitude, and a peak shows how two atoms move against each other, so
+# that the tenth says nothing of this ratio: look at how it changes. For Zn–N it is that of the bond,
+# for Zn–Zn that of the network. In the paper both widths go
 # alike at first (up to the dotted line); then the bond widens faster; in the grey range Zn–N stays
 # and Zn–Zn gets narrower.
 #
@@ -591,18 +610,24 @@ if len(back):
     ax = plots_of_scattering.down_and_up(ways)
 
 # %% [markdown]
-# ## The transition without heating: constant volume
+# ## The transition without heating: constant volume, fixed shape
 #
-# A ramp shows when a cell changes, not when it should. What it should do follows from its free
-# energy. In runs at constant volume $V$ and temperature $T$ the mean pressure $P$ is measured, and
+# A ramp shows when a cell changes, not when it should. What it should do, as long as it keeps its
+# shape, follows from its free energy. In runs at constant volume $V$ and temperature $T$, all with
+# the ratios of lengths that the relaxed crystal has, the mean pressure $P$ is measured, and
 #
 # $$ F(V, T) - F(V_0, T) = -\int_{V_0}^{V} P(V', T)\, \mathrm{d}V', \qquad G = F + pV. $$
 #
 # At the pressure $p$ of the barostat a cell of $N$ atoms has the volume $V$ with a probability
 # $\propto \mathrm e^{-G/k_\mathrm BT}$. Two minima of $G$ are two phases; where they are equally deep, the
 # transition is, whatever the rate of heating. One minimum that moves is no transition. All
-# pressures are drawn again from their errors (of blocks of the sampled time), and everything is found
-# anew from each draw. How this is judged was [written down](../book/estimators.md) before there was a run.
+# pressures are drawn again from their errors, and everything is found anew from each draw. How this is
+# judged was [written down](../book/estimators.md) before there was a run; what has changed since is
+# there, too.
+#
+# A cell whose lengths are free has other states. The crystal that closes under pressure
+# ([chapter 6](06_glass.ipynb)) has another shape, and so have heated cells before they open
+# (above, where such runs are there). Neither is among the states that are looked at here.
 #
 # The mass of hydrogen plays no part here. At a given volume and temperature, the mean pressure of
 # classical atoms depends on where they are, not on how heavy they are.
@@ -617,10 +642,14 @@ points, lacking = volumes.points(volume_runs, structure, potential)
 by_size = volumes.curves(points)
 few_atoms = min(by_size, default=0)
 cell, *bigger = by_size.values() or [[]]
-variants = volumes.variants(cell, structure, potential) if cell else {}
+wider = free_energy.smoothness(cell).factor
+wide = [curve.widened(wider) for curve in cell]
+variants = volumes.variants(wide, structure, potential) if cell else {}
 equilibrium = {}
 for name, each in variants.items():
     equilibrium[name] = free_energy.equilibrium(each, few_atoms, pressure)
+
+# %%
 few = "This copy has too few runs at constant volume (`volume_runs`). "
 said = f"Not here: {lacking}." if lacking else ""
 Markdown(f"{'' if cell else few}{said}")
@@ -638,15 +667,21 @@ constant_volume.points(points) if len(points) else None
 refused = constant_volume.refused(points)
 tables.headed_if_any(refused)
 
+# %%
+before = None
+if cell:  # with the errors of blocks alone
+    before = free_energy.equilibrium(cell, few_atoms, pressure)
+Markdown(constant_volume.scatter(cell, before) if cell else "")
+
 # %% tags=["figure"]
 #| label: fig-isotherms
 #| caption: Pressure (left; squares, if any, are a larger cell) and free energy (right)
-#|   against volume. A loop in the pressure, up again on the way to larger volumes, is
-#|   what two phases look like; a curve that only falls has one.
+#|   against volume, at fixed shape. A loop in the pressure, up again on the way to larger
+#|   volumes, is what two phases look like; a curve that only falls has one.
 #| alt: Falling curves of pressure with error bars and curved lines of free energy, one
 #|   for each temperature.
 if cell:
-    figure = constant_volume.isotherms(cell, *bigger[:1])
+    figure = constant_volume.isotherms(wide, *bigger[:1])
 
 # %% tags=["figure"]
 #| label: fig-wells
@@ -660,9 +695,10 @@ if cell:
 # %% tags=["figure"]
 #| label: fig-expansion
 #| caption: Volume of an atom in equilibrium against temperature, with and without the
-#|   correction, and the run of this page (black). Triangles are ends of the range of
-#|   volumes: the true one lies beyond. Where the black line is left behind by the
-#|   points, the heated cell is overheated.
+#|   correction, at fixed shape, and the run of this page (black). Open triangles are
+#|   limits: G at an end of the range of volumes is less than 3 kT above its minimum, and
+#|   the true volume lies beyond. Where the black line is left behind by the points, the
+#|   heated cell is overheated.
 #| alt: Lines with error bars that rise with temperature, and a black line.
 volume = table["volume_A3"] / len(heated.symbols)
 at_rate = table.assign(volume_A3=volume)
@@ -671,13 +707,25 @@ if cell:
 
 # %%
 #| label: tbl-equilibria
-#| caption: Volumes of equilibrium, the number of minima of G, and the barrier between them.
+#| caption: Mean volumes in equilibrium at fixed shape, the number of minima of G, and the
+#|   barrier between them. > and < are limits: the range of volumes ends where G of the cell
+#|   is less than 3 kT above its minimum.
 constant_volume.equilibria(equilibrium) if cell else None
 
 # %%
 used_points = points[points["refused"] == ""]
+used_points = used_points.assign(error_bar=wider * used_points["error_bar"])
 both = free_energy.compared(used_points) if cell else None
 Markdown(constant_volume.sizes(both) if cell else "")
+
+# %%
+biased = ""
+if cell:
+    shifts = accuracy.crystal_to_open(potential, seeds)
+    opens = next(iter(equilibrium.values())).temperature_K
+    at = opens if np.isfinite(opens) else cell[-1].temperature_K
+    biased = constant_volume.bias(shifts, few_atoms, at)
+Markdown(f"Of the potential itself: {biased}." if biased else "")
 
 # %% [markdown]
 # ## What this chapter found
@@ -704,7 +752,7 @@ Markdown(f"The same for all runs: {same}." if same else "")
 on_way = [
     claims_on_rates.shape(seeds, departures),
     claims_on_rates.reversible(back),
-    constant_volume.transition(equilibrium, points, lacking),
+    constant_volume.transition(equilibrium, points, lacking, biased, before),
 ]
 if cell:
     on_way += [constant_volume.offset(variants, points)]
@@ -716,7 +764,7 @@ on_phase = [
     claims_on_rates.exchange(seeds),
     *on_way,
     claims.exchange_at_paper_rate(rate, per_zinc),
-    claims.undercoordination(*binned.values(), bonds, cutoff),
+    claims.undercoordination(*binned.values(), bonds, cutoff, by_release),
 ]
 
 # %%

@@ -188,14 +188,42 @@ def test_noise_on_one_minimum_is_not_taken_for_two():
     assert orders.count("first-order") <= 3
 
 
-def test_a_lowest_g_at_the_end_of_the_range_is_a_limit():
+def test_a_low_g_at_the_end_of_the_range_makes_the_mean_a_limit():
+    """At 900 K, 0.4 A^3 above the end, G rises by 272 0.03 0.4^2 / 2 eV = 8.4 kT; by 2.1 at 0.2."""
     table = harmonic([300, 900], V0=14)
     below = free_energy.equilibrium(free_energy.isotherms(table), 272, n_bootstrap=20)
     assert list(below.table["limit"]) == ["<", ""] and below.temperature_K == np.inf
+    near = free_energy.equilibrium(free_energy.isotherms(harmonic([900], V0=13.8)), 272)
+    assert near.table["limit"][0] == "<" and near.table["volume_A3"][0] > 14.7
+    flat = free_energy.isotherms(harmonic([900, 1200], B=1e-5, V0=16.4))
+    assert list(free_energy.equilibrium(flat, 272).table["limit"]) == ["<>", "<>"]
+    # 20.3 A^3 at 1500 K is too near to 20.5: what is passed between is passed at the latest there
+    open_ = free_energy.isotherms(harmonic([900, 1500], V0=15.8, expansion=3e-3))
+    said = str(free_energy.equilibrium(open_, 272, through_A3=19.5, n_bootstrap=20))
+    assert "an atom at 1236 K or below (95 %:" in said
     above = free_energy.equilibrium(
         free_energy.isotherms(harmonic([300, 900], V0=21)), 272, n_bootstrap=20
     )
     assert list(above.table["limit"]) == [">", ">"] and above.temperature_K == -np.inf
+
+
+def test_pressures_that_scatter_by_more_than_their_errors_widen_these():
+    """Of runs whose true scatter is three times what their blocks say, Birge's ratio is 3."""
+    rng, found, wide, names = np.random.default_rng(6), [], [], (300, 600, 900, 1200, 1500, 1800)
+    for _ in range(60):
+        table = harmonic(names)
+        table["pressure_bar"] += 3 * rng.normal(0, table["error_bar"])
+        curves = free_energy.isotherms(table)
+        fit = free_energy.smoothness(curves)
+        found.append(fit.chi2)
+        wide.append(curves[0].widened(fit.factor).errors_bar[0] / curves[0].errors_bar[0])
+    assert fit.freedom == 6 * (8 - 4)
+    assert np.mean(found) == pytest.approx(9 * fit.freedom, rel=0.1)
+    assert np.mean(wide) == pytest.approx(3, rel=0.1)
+    exact = free_energy.smoothness(free_energy.isotherms(harmonic(names)))
+    assert exact.factor == 1  # errors are never made smaller
+    four = harmonic([300]).iloc[::2]
+    assert free_energy.smoothness(free_energy.isotherms(four)) == free_energy.Smoothness(0.0, 0)
 
 
 def test_a_pressure_added_as_a_function_of_the_volume_moves_the_volume():

@@ -144,6 +144,25 @@ def test_a_page_says_whose_forces_it_shows():
     assert runs.whose("build/mine") == ""
 
 
+def test_the_bias_from_the_crystal_to_the_low_density_by_all_that_was_labelled():
+    errors = accuracy.metrics("atp")
+    known = {row["phase"]: row for row in accuracy.by_phase(errors).to_dict("records")}
+    apart = (
+        known["open"]["energy_bias_meV_per_atom"]
+        - known["crystal 600-1500 K"]["energy_bias_meV_per_atom"]
+    )
+    (name, key), *_ = sets.taken_from("heated_round_10_test").items()
+    row = {"name": name, "key": key, "Tf_K": 1560.0, "fallen_K": 1749.0}
+    found = accuracy.crystal_to_open("atp", pd.DataFrame([row]))
+    judged = accuracy.by_temperature("atp", "heated_round_10_test")
+    assert found == {
+        "the test sets": apart,
+        f"frames of {name}": accuracy.bias_between(judged, 1560.0, 1749.0),
+    }
+    other = accuracy.crystal_to_open("atp", pd.DataFrame([row | {"key": "made anew"}]))
+    assert list(other) == ["the test sets"]
+
+
 def test_what_is_said_of_the_bias_over_the_fall_of_a_labelled_run():
     judged = pd.DataFrame(
         {"from_K": [300, 1200], "to_K": [900, 1800], "frames": [3, 2],

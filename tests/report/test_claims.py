@@ -71,6 +71,7 @@ def binned(*means, error=1.0):
             "temperature_K": np.linspace(350, 2050, len(means)),
             "mean": np.array(means, float),
             "error": error,
+            "n": 27,
         }
     )
 
@@ -78,7 +79,7 @@ def binned(*means, error=1.0):
 @pytest.mark.parametrize(
     "rule, share, broken, verdict",
     [
-        (binned(0, 33), binned(0, 7), [1500], "agrees, bonds do open, but 79 %"),
+        (binned(0, 33), binned(0, 7), [1500], "agrees, bonds do open, but in this one run 79 %"),
         (binned(0, 33), binned(0, 33), [1500], "agrees, bonds do open"),
         (binned(0, 33), binned(0, 0, error=0), [], "no bond opens"),
         (binned(0, 33), binned(0, 1), [1500], "cannot tell, since 1 bond opened, too few"),
@@ -95,8 +96,16 @@ def binned(*means, error=1.0):
     ],
 )
 def test_undercoordination_compares_zn_with_zn(rule, share, broken, verdict):
-    found = claims.undercoordination(rule, share, bonds(broken), 2.5)
+    found = claims.undercoordination(rule, share, bonds(broken), 2.5, {3.5: share})
     assert verdict in found.verdict
+
+
+def test_how_many_bonds_are_only_stretched_depends_on_where_a_bond_is_lost():
+    by_release = {at: binned(0, held) for at, held in ((3.0, 15), (3.5, 10), (4.0, 6))}
+    found = claims.undercoordination(binned(0, 30), by_release[3.5], bonds([1500]), 2.5, by_release)
+    assert "50, 67 and 80 % of the Zn" in found.verdict
+    assert "in this one run" in found.verdict and "lost at 3.0, 3.5 and 4.0 Å" in found.verdict
+    assert "the last window has 27 frames" in found.here
 
 
 def onset(at, error=20.0):

@@ -74,6 +74,34 @@ def test_the_verdict_says_what_the_isotherms_are():
         assert len(re.findall(r"[.?!](?= [A-Z]|$)", text)) == 3, text
 
 
+def test_what_the_errors_of_blocks_alone_would_say_stands_beside():
+    rng, T = np.random.default_rng(8), (600, 900, 1200, 1500, 1800)
+    curves = [
+        free_energy.Isotherm(t, V, swells(t).pressures_bar + rng.normal(0, 50, 8), np.full(8, 10.0))
+        for t in T
+    ]
+    before = free_energy.equilibrium(curves, 272, n_bootstrap=40)
+    said = constant_volume.scatter(curves, before)
+    factor = free_energy.smoothness(curves).factor
+    assert 3 < factor < 7 and f", {factor:.1f} (curves of fourth degree" in said
+    assert "for 20 degrees of freedom" in said and said.endswith(f"of blocks alone, {before}.")
+    exact = [swells(t) for t in T]
+    assert constant_volume.scatter(exact, before).endswith("errors of blocks explain the scatter.")
+    wide = {"corrected": free_energy.equilibrium([c.widened(factor) for c in curves], 272)}
+    found = constant_volume.transition(wide, points(curves), "", "a bias of 2", before)
+    assert "a bias of 2" in found.here and "fixed shape" in found.claim
+    assert found.numbers[-1].here.startswith(str(before))
+
+
+def test_a_bias_is_told_in_kT_and_with_its_sign_only_where_it_is_known():
+    """272 atoms, 2 meV each: 0.544 eV, 6.3 kT at 1000 K."""
+    both = constant_volume.bias({"the test sets": -2.0, "frames of a": 2.0}, 272, 1000.0)
+    assert "-2.0 meV/atom by the test sets (-6.3 kT" in both and both.endswith("the sign is known")
+    alike = constant_volume.bias({"the test sets": 1.0, "frames of a": 2.0}, 272, 1000.0)
+    assert alike.endswith("which is in no error here")
+    assert constant_volume.bias({}, 272, 1000.0) == ""
+
+
 def test_a_melt_is_not_taken_for_the_crystal():
     said = judged([swells(t) for t in (600, 900, 1200)], moved=0.2)
     assert "at 600, 900, 1200 K more than 5 % of the N have changed their Zn" in said.verdict

@@ -28,6 +28,7 @@ from helpers.errors import Unfit
 _GRID = 400
 THROUGH_A3 = 18.0  # of an atom: half way between the dense crystal and the open one
 _SURE = 0.95  # share of the draws
+_LEFT_kT = 3.0  # G at an end of the range that leaves a twentieth of the weight there
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,21 @@ class Isotherm:
         """
         return replace(self, pressures_bar=self.pressures_bar + added(self.volumes_A3))
 
+    def widened(self, factor: float) -> Isotherm:
+        """A copy with all errors times a factor.
+
+        Parameters
+        ----------
+        factor : float
+            The factor, above 0.
+
+        Returns
+        -------
+        Isotherm
+            The copy.
+        """
+        return replace(self, errors_bar=self.errors_bar * factor)
+
     def drawn(self, rng: np.random.Generator) -> Isotherm:
         """A copy whose pressures are drawn from their errors.
 
@@ -200,6 +216,58 @@ class Isotherm:
 
     def _spline(self) -> CubicSpline:
         return CubicSpline(self.volumes_A3, self.pressures_bar)
+
+
+@dataclass(frozen=True)
+class Smoothness:
+    """How far pressures scatter about smooth curves of the volume, beside their errors.
+
+    Attributes
+    ----------
+    chi2 : float
+        Sum of the squared distances from the curves, in squared errors.
+    freedom : int
+        Points less coefficients of the curves.
+    """
+
+    chi2: float
+    freedom: int
+
+    @property
+    def factor(self) -> float:
+        """sqrt(chi2 / freedom), 1 at least; 1 where no freedom is left (Birge's ratio)."""
+        return max(1.0, (self.chi2 / self.freedom) ** 0.5) if self.freedom else 1.0
+
+
+def smoothness(curves: Sequence[Isotherm], degree: int = 3) -> Smoothness:
+    """Scatter of the pressures about one polynomial of the volume at each temperature.
+
+    Blocks of a run see what changes within the run. They do not see that another run at this volume
+    might have stayed in another of several states; the scatter about a smooth curve does. A
+    cubic is the simplest curve that can have a loop. What of the true curve is no polynomial counts
+    as scatter, too, so that errors times `Smoothness.factor` are rather too large.
+
+    Parameters
+    ----------
+    curves : sequence of Isotherm
+        Isotherms.
+    degree : int
+        Degree of the polynomials.
+
+    Returns
+    -------
+    Smoothness
+        The scatter, all temperatures together.
+    """
+    chi2, freedom = 0.0, 0
+    for curve in curves:
+        left = len(curve.volumes_A3) - degree - 1
+        if left > 0:
+            V = curve.volumes_A3 - curve.volumes_A3.mean()
+            fit = np.polyfit(V, curve.pressures_bar, degree, w=1 / curve.errors_bar)
+            off = (curve.pressures_bar - np.polyval(fit, V)) / curve.errors_bar
+            chi2, freedom = chi2 + float((off**2).sum()), freedom + left
+    return Smoothness(chi2, freedom)
 
 
 def isotherms(table: pd.DataFrame) -> list[Isotherm]:
@@ -384,8 +452,9 @@ class Equilibrium:
     ----------
     table : DataFrame
         A row for each temperature. temperature_K; volume_A3 and error_A3, the mean volume of an
-        atom; ``limit``, "<" or ">" where the lowest G lies at the smallest or the largest volume
-        looked at, so that the true volume may lie beyond, else empty; minima, the number of minima
+        atom; ``limit``, "<" or ">" where G at the smallest or the largest volume looked at is less
+        than 3 kT of the cell above its minimum, so that the true mean lies beyond, "<>" where both
+        are, else empty; minima, the number of minima
         of G; one_minimum and two_minima, the shares of the draws that have one and that have more;
         barrier_kT and barrier_error_kT (of the draws that have one) between the outer minima, NaN
         where there is one; barrier_below_kT, above which it lies in 5 % of the draws (a draw with
@@ -416,7 +485,20 @@ class Equilibrium:
         passes = _kelvins(self.temperature_K, self.table["temperature_K"])
         between = f" (95 %: {limits[0]} to {limits[1]})" if limits[0] != limits[1] else ""
         at = "at " if np.isfinite(self.temperature_K) else ""
-        return f"the mean volume passes {self.through_A3:g} Å³ an atom {at}{passes}{between}"
+        return (
+            f"the mean volume passes {self.through_A3:g} Å³ an atom {at}{passes}{self._beyond()}"
+            f"{between}"
+        )
+
+    def _beyond(self) -> str:
+        """Where the true temperature lies if volumes beyond the range would change the mean."""
+        T = self.table["temperature_K"].to_numpy()
+        if not T.min() < self.temperature_K < T.max():
+            return ""
+        above = np.searchsorted(T, self.temperature_K)
+        ends = "".join(sorted(set("".join(self.table["limit"].iloc[above - 1 : above + 1]))))
+        said = {">": " or below", "<": " or above", "<>": ", or below, or above"}
+        return said.get(ends, "")
 
 
 def equilibrium(
@@ -508,11 +590,11 @@ def _weighed(curve: Isotherm, pressures_bar: np.ndarray, n_atoms: int) -> tuple[
     for draw in np.flatnonzero(many > 1):
         ends = np.flatnonzero(minimum[:, draw])[[0, -1]]
         barrier[draw] = G[ends[0] : ends[1] + 1, draw].max() - G[ends, draw].max()
-    with_one, at = barrier[many > 1], int(np.argmin(G[:, 0]))
+    with_one = barrier[many > 1]
     return mean, {
         "volume_A3": float(mean[0]),
         "error_A3": float(mean[1:].std(ddof=1)),
-        "limit": {0: "<", _GRID - 1: ">"}.get(at, ""),
+        "limit": "<" * bool(G[0, 0] < _LEFT_kT) + ">" * bool(G[-1, 0] < _LEFT_kT),
         "minima": int(many[0]),
         "one_minimum": float((many == 1).mean()),
         "two_minima": float((many > 1).mean()),

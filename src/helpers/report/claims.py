@@ -328,7 +328,11 @@ def exchange_at_paper_rate(rate: pd.DataFrame, n_bonds_of_zn: float) -> Finding:
 
 
 def undercoordination(
-    rule: pd.DataFrame, share: pd.DataFrame, bonds: Bonds, cutoff_A: float
+    rule: pd.DataFrame,
+    share: pd.DataFrame,
+    bonds: Bonds,
+    cutoff_A: float,
+    by_release: Mapping[float, pd.DataFrame],
 ) -> Finding:
     """Whether undercoordinated Zn shows that ligands have come off.
 
@@ -345,6 +349,8 @@ def undercoordination(
         Bonds along the trajectory.
     cutoff_A : float
         Cutoff, A.
+    by_release : mapping of float to DataFrame
+        Distance at which a bond counts as lost (A) -> as ``share``, for several of them.
 
     Returns
     -------
@@ -362,6 +368,7 @@ def undercoordination(
     (by_rule, e_rule), (by_bonds, e_bonds) = (
         (one["mean"].iloc[-1], one["error"].iloc[-1]) for one in (rule, share)
     )
+    last = int(rule["n"].iloc[-1])
     n_broken = int((bonds.episodes["outcome"] != "end").sum())
     one_zn = 100 / len(bonds.metal)
     sure = [
@@ -376,12 +383,9 @@ def undercoordination(
     if len(rule) < 2 or len(share) < 2 or None in (*grown, more):
         verdict = "cannot tell, since there are too few frames"
     elif grown[1] == 1:
-        verdict = "agrees, bonds do open" + (
-            f", but {100 * (1 - by_bonds / by_rule):.0f} % of the Zn that the rule counts have "
-            "stretched bonds only"
-            if more == 1
-            else ""
-        )
+        verdict = "agrees, bonds do open"
+        if more == 1:
+            verdict += f", but in this one run {_stretched(by_rule, by_release)}"
     elif grown[0] == 1 and not n_broken:
         verdict = "does not agree: the rule counts stretched bonds, no bond opens"
     elif grown[0] == 1:
@@ -398,7 +402,24 @@ def undercoordination(
         f"at {rule['temperature_K'].iloc[-1]:.0f} K, {_with_error(by_rule, e_rule)} % of the Zn "
         f"are undercoordinated by that rule and {_with_error(by_bonds, e_bonds)} % by the bonds; "
         f"at {rule['temperature_K'].iloc[0]:.0f} K, {rule['mean'].iloc[0]:.2g} % and "
-        f"{share['mean'].iloc[0]:.2g} %.",
+        f"{share['mean'].iloc[0]:.2g} %; the last window has {_count(last, 'frame', 'frames')}.",
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _stretched(by_rule: float, by_release: Mapping[float, pd.DataFrame]) -> str:
+    """How many of the Zn that the rule counts have all their bonds, by where a bond is lost."""
+    lost = sorted(by_release)
+    parts = [f"{100 * (1 - by_release[at]['mean'].iloc[-1] / by_rule):.0f}" for at in lost]
+    distances = [f"{at:.1f}" for at in lost]
+    return (
+        f"{_listed(parts)} % of the Zn that the rule counts have stretched bonds only, where a "
+        f"bond counts as lost at {_listed(distances)} Å"
     )
 
 

@@ -161,7 +161,7 @@ def expansion(found: Mapping[str, Equilibrium], beside: pd.DataFrame | None = No
     Returns
     -------
     Axes
-        The panel. Triangles are volumes at an end of the range, limits of the true ones.
+        The panel. Triangles are limits of the true volumes (`Equilibrium`).
     """
     _, ax = style.axes(("temperature", "K"), ("volume of an atom", "A^3"))
     for colour, (name, one) in zip(style.SERIES_COLOURS, found.items(), strict=False):
@@ -171,7 +171,7 @@ def expansion(found: Mapping[str, Equilibrium], beside: pd.DataFrame | None = No
             at["temperature_K"][inside], at["volume_A3"][inside], at["error_A3"][inside],
             fmt="o", ms=4, capsize=2, color=colour,
         )  # fmt: skip
-        for limit, marker in (("<", "v"), (">", "^")):
+        for limit, marker in (("<", "v"), (">", "^"), ("<>", "D")):
             rows = at[at["limit"] == limit]
             ax.plot(rows["temperature_K"], rows["volume_A3"], marker, mfc="none", color=colour)
     if beside is not None and len(beside):
@@ -213,6 +213,75 @@ def equilibria(found: Mapping[str, Equilibrium]) -> Table:
     return tables.headed(pd.DataFrame(rows))
 
 
+def scatter(curves: Sequence[Isotherm], before: Equilibrium) -> str:
+    """By how much the errors of blocks are too small, and what follows from them alone.
+
+    Parameters
+    ----------
+    curves : sequence of Isotherm
+        Isotherms with the errors of blocks.
+    before : Equilibrium
+        What follows from these.
+
+    Returns
+    -------
+    str
+        Sentences in Markdown.
+    """
+    fit = free_energy.smoothness(curves)
+    if not fit.freedom:
+        return "The volumes are too few to tell whether the pressures lie on smooth curves."
+    said = (
+        "A cubic of the volume at each temperature, the simplest curve that can have a loop, "
+        f"leaves χ² = {fit.chi2:.0f} for {fit.freedom} degrees of freedom"
+    )
+    if fit.factor == 1:
+        return f"{said}: the errors of blocks explain the scatter."
+    each = {curve.temperature_K: free_energy.smoothness([curve]).chi2 for curve in curves}
+    worst = max(each, key=lambda T: each[T])
+    quartic = free_energy.smoothness(curves, 4).factor
+    return (
+        f"{said}, {each[worst]:.0f} of it at {worst:.0f} K: neighbouring runs differ by more than "
+        "the blocks of one run say, or the curve there is no cubic, and then the errors become "
+        "too large. From here on all of them are those of blocks times the root of χ² over its "
+        f"degrees of freedom, {fit.factor:.1f} (curves of fourth degree would make it "
+        f"{quartic:.1f}). With the errors of blocks alone, {before}."
+    )
+
+
+def bias(shifts: Mapping[str, float], n_atoms: int, temperature_K: float) -> str:
+    """What the bias of the potential adds between the crystal and the low density, in words.
+
+    Parameters
+    ----------
+    shifts : mapping of str to float
+        Result of ``accuracy.crystal_to_open``.
+    n_atoms : int
+        Number of atoms of the cell.
+    temperature_K : float
+        Temperature at which the energy is compared with kT, K.
+
+    Returns
+    -------
+    str
+        Part of a sentence; empty if nothing is known.
+    """
+    if not shifts:
+        return ""
+    kT = 1e3 * units.BOLTZMANN_EV_PER_K * temperature_K
+    each = [
+        f"{meV:+.1f} meV/atom by {name} ({n_atoms * meV / kT:+.1f} kT of the cell at "
+        f"{temperature_K:.0f} K)"
+        for name, meV in shifts.items()
+    ]
+    known = len({np.sign(meV) for meV in shifts.values()}) == 1
+    return (
+        "from crystal to low density the energy of the potential less that of its reference "
+        f"changes by {' and '.join(each)}, which is in no error here"
+        + ("" if known else ", and of which not even the sign is known")
+    )
+
+
 def sizes(both: pd.DataFrame) -> str:
     """Whether a larger cell has the same pressures.
 
@@ -239,7 +308,13 @@ def sizes(both: pd.DataFrame) -> str:
     )
 
 
-def transition(found: Mapping[str, Equilibrium], table: pd.DataFrame, missing: str = "") -> Finding:
+def transition(
+    found: Mapping[str, Equilibrium],
+    table: pd.DataFrame,
+    missing: str = "",
+    biased: str = "",
+    before: Equilibrium | None = None,
+) -> Finding:
     """The transition that needs no heating rate.
 
     Parameters
@@ -251,13 +326,17 @@ def transition(found: Mapping[str, Equilibrium], table: pd.DataFrame, missing: s
         Result of ``recipes.volumes.points``.
     missing : str
         What is not computed yet.
+    biased : str
+        Result of `bias`.
+    before : Equilibrium, optional
+        What follows for the potential's own from the errors of blocks alone.
 
     Returns
     -------
     Finding
         The conclusion.
     """
-    claim = "The equilibrium transition, from runs at constant volume"
+    claim = "The equilibrium transition at fixed shape, from runs at constant volume"
     rates = ("DPMD-1K", "DPMD-0.1K")
     theirs = [paper.value(f"transition.{name}_Tf_K").said for name in rates]
     says = f"by heating only, {theirs[0]} at 1 K/ps and {theirs[1]} at the slowest rate."
@@ -288,14 +367,18 @@ def transition(found: Mapping[str, Equilibrium], table: pd.DataFrame, missing: s
         )
     here = "; ".join(f"{name}: {one}" for name, one in found.items())
     here += "; every run starts from the crystal"
-    if missing:
-        here += f"; {missing}"
+    for more in filter(None, (biased, missing)):
+        here += f"; {more}"
     numbers = [
         Number(f"volume of an atom at {row.temperature_K:.0f} K, {name}", "A^3",
                f"{row.limit} " * bool(row.limit) + tables.number(row.volume_A3, row.error_A3))
         for name, one in found.items()
         for row in tables.each_row(one.table)
     ]  # fmt: skip
+    if before is not None:
+        most = before.table["barrier_below_kT"].max()
+        said = f"{before}; a barrier of up to {most:.1f} kT"
+        numbers.append(Number("the same with the errors of blocks alone", "-", said))
     return Finding(claim, verdict, says, f"{here}.", tuple(numbers))
 
 
@@ -316,6 +399,7 @@ def offset(variants: Mapping[str, Sequence[Isotherm]], table: pd.DataFrame) -> F
     """
     theirs = paper.value("stages.density_crystal_g_per_cm3")
     claim = f"The pressure at which {theirs.number:g} g/cm³ is in equilibrium at {ROOM_K:.0f} K"
+    claim += " and fixed shape"
     says = f"its crystal has about {theirs.said}, without pressure."
     cold = {
         name: [c for c in curves if abs(c.temperature_K - ROOM_K) < 1]

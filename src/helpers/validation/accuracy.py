@@ -318,6 +318,43 @@ def over_falls(judged: pd.DataFrame, set_name: str, runs: pd.DataFrame) -> str:
     return " ".join(said)
 
 
+#: phases of `TEST_SETS` on both sides of the fall
+_SIDES = ("crystal 600-1500 K", "open")
+
+
+def crystal_to_open(name: str | Path | Potential, runs: pd.DataFrame) -> dict[str, float]:
+    """Change of the energy bias from the crystal to the low density, by all that was labelled.
+
+    The potential shifts the balance of the two by this energy. Who sampled the frames matters, so
+    that the ways need not agree.
+
+    Parameters
+    ----------
+    name : str, Path or Potential
+        The potential.
+    runs : DataFrame
+        Rows of ``outcomes.of_runs``; test sets taken from those that fall are looked at.
+
+    Returns
+    -------
+    dict of str to float
+        What was looked at -> open less crystal, meV/atom; empty if nothing can be.
+    """
+    found = {}
+    phases = {row["phase"]: row for row in by_phase(store.load(name).metrics).to_dict("records")}
+    if set(_SIDES) <= set(phases):
+        crystal, low = (phases[side]["energy_bias_meV_per_atom"] for side in _SIDES)
+        found["the test sets"] = low - crystal
+    for set_name in catalogue.test_sets_here():
+        origin = list(sets.taken_from(set_name).values())
+        for row in runs[runs["key"].isin(origin)].dropna(subset="Tf_K").itertuples():
+            judged = by_temperature(name, set_name)
+            shift = bias_between(judged, float(row.Tf_K), float(row.fallen_K))
+            if np.isfinite(shift):
+                found[f"frames of {row.name}"] = shift
+    return found
+
+
 def table(names: Sequence[str], roles: Sequence[str] = ("validation", "test")) -> pd.DataFrame:
     """Errors of several potentials from their ``metrics.json``, averaged over sets by frames.
 
