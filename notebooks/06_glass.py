@@ -369,14 +369,13 @@ for many in heated_again.values():
 rested = peers.at_rest(runs.finished(crystal_states))
 tables.headed(experiment.beside_crystal(rested)) if len(rested) else None
 # %%
+Markdown(experiment.crystal_in_words(rested) if len(rested) else "")
+# %%
 #| label: tbl-crystal-states
-#| caption: Means over the sampled time of each run; errors from block means.
-if len(rested):
-    volumes = zip(rested["volume_A3"], rested["error_A3"], strict=True)
-    both = [tables.number(*one) for one in volumes]
-    rested = rested.assign(volume_A3=both).drop(columns="error_A3")
-    rested = rested.astype({"temperature_K": int, "pressure_MPa": int})
-tables.headed_if_any(rested, decimals=2)
+#| caption: Means over the sampled time of each run, and over the last fifth of it; errors
+#|   from block means. A cell that closes within this time has a B that means nothing.
+shown = experiment.crystal_states(rested) if len(rested) else rested
+tables.headed_if_any(shown, decimals=2)
 
 # %% [markdown]
 # ## What this chapter found

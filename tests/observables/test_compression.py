@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase.eos import EquationOfState
 
+from helpers import units
 from helpers.errors import Unfit
 from helpers.observables import compression
 
@@ -46,5 +47,30 @@ def test_what_has_no_modulus_is_refused():
 
 
 def test_the_first_setting_that_closes():
-    assert compression.first_closed([0, 50, 100], [100, 90, 80], 100) == 100
-    assert compression.first_closed([0, 50], [100, 95], 100) is None
+    assert compression.closes([0, 50, 100, 200], [100, 90, 80, 95], 100) == (50, 100)
+    assert compression.closes([0, 50], [100, 95], 100) == (50, None)
+    assert compression.closes([0, 50], [80, 75], 100) == (None, 0)
+
+
+def test_the_modulus_of_fluctuations_is_that_of_a_harmonic_cell():
+    """P(V) = B (V0 - V) / V0: Gaussian volumes of variance kT V0 / B, correlated in time."""
+    rng, T, B, V0 = np.random.default_rng(2), 300.0, 3.0, 4400.0
+    width = np.sqrt(units.BOLTZMANN_EV_PER_K * T * V0 / (B / units.EV_PER_A3_IN_GPA))
+    found = []
+    for _ in range(200):
+        noise = rng.normal(size=2000)
+        for k in range(1, len(noise)):  # an autoregressive process of 20 samples
+            noise[k] = 0.95 * noise[k - 1] + np.sqrt(1 - 0.95**2) * noise[k]
+        found.append(compression.modulus_of_fluctuations(V0 + width * noise, T))
+    found = np.array(found)
+    assert found[:, 0].mean() == pytest.approx(B, rel=0.06)
+    assert found[:, 1].mean() == pytest.approx(found[:, 0].std(), rel=0.25)
+    with pytest.raises(Unfit, match="too few for 5 blocks"):
+        compression.modulus_of_fluctuations([1.0, 2.0, 3.0], T)
+
+
+def test_the_misfit_of_a_line_is_its_chi_square():
+    rng = np.random.default_rng(4)
+    exact, error = 4400 * np.exp(-P / 3), np.array([5.0, 8.0, 4.0, 6.0])
+    found = [compression.misfit(P, exact + rng.normal(0, error), error) for _ in range(800)]
+    assert np.mean(found) == pytest.approx(2, rel=0.12)

@@ -20,7 +20,7 @@ def ends(**densities):
         for seed, density in enumerate(of, start=1)
     ]
     columns = ["quench", "rate_K_per_ps", "atoms", "seed", "density_g_cm3"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(melt=None)
 
 
 def fits(*ours):
@@ -110,6 +110,22 @@ def test_a_single_sample_is_compared_with_each_seed_by_itself(Rw, verdict):
 )
 def test_density_by_rate(made, verdict):
     assert glass.density_by_rate(ends(**made)).verdict.startswith(verdict)
+
+
+def test_quenches_from_the_same_melt_are_compared_in_pairs():
+    """Each melt becomes denser by 0.05 when it is quenched slowly; the melts differ by more."""
+    made = ends(q400=[1.10, 1.20, 1.30, 1.40], q100=[1.15, 1.251, 1.35, 1.449])
+    assert glass.density_by_rate(made).verdict.startswith("cannot tell")
+    from_melts = made.assign(melt=made["seed"])
+    said = glass.density_by_rate(from_melts)
+    assert said.verdict == "agrees"
+    assert "from the same melt, 100 less 400 K/ps is 0.05000 ± 0.00041" in said.here
+    assert "the seeds at 100 K/ps lie between 1.150 and 1.449 g/cm³" in said.here
+    each = {n.quantity: n.here for n in said.numbers}
+    assert each["density from the melt of seed 2, 100 less 400 K/ps"] == "+0.051"
+    crossed = ends(q400=[1.20, 1.21, 1.22], q100=[1.40, 1.41, 1.42])
+    crossed["melt"] = [1, 2, 3, 7, 8, 9]
+    assert glass.density_by_rate(crossed).verdict == "agrees"  # no melt in common: by Welch's test
 
 
 def test_first_peak_on_heating():

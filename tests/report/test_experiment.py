@@ -134,7 +134,8 @@ def test_a_crystal_that_closes_under_pressure_and_one_that_does_not():
         return pd.DataFrame({
             "run": list("abcd"), "temperature_K": [300, 300, 300, 100],
             "pressure_MPa": [0, 50, 200, 0], "density_g_cm3": 1.2, "volume_A3": volumes,
-            "error_A3": 1.0,
+            "error_A3": 1.0, "last_A3": volumes, "modulus_GPa": [3.0, 3.4, 9.0, 9.0],
+            "modulus_error_GPa": [0.3, 0.4, 0.1, 0.1],
         })  # fmt: skip
 
     soft = [4400, 4400 * np.exp(-0.05 / 2), 4400 * np.exp(-0.2 / 2), 4350]
@@ -145,12 +146,24 @@ def test_a_crystal_that_closes_under_pressure_and_one_that_does_not():
     closed = [4400, 4400 * np.exp(-0.05 / 2), 3400, 3400]
     found = experiment.beside_crystal(states(closed)).set_index("quantity")["here"]
     assert found["bulk modulus (GPa)"].startswith("2.00")
-    assert (found["closing pressure (MPa)"], found["closing temperature (K)"]) == ("200", "100")
+    assert found["closing pressure (MPa)"] == "50 to 200"
+    assert found["closing temperature (K)"] == "100 to 300"
+    assert found["bulk modulus from fluctuations (GPa)"] == "3.20 ± 0.25"
     assert found["closing volume (%)"] == "-22.7"
     moving = states(soft)
-    moving.loc[1, ["volume_A3", "error_A3"]] = 3900.0, 60.0
+    moving.loc[1, ["volume_A3", "error_A3", "last_A3"]] = 3900.0, 60.0, 3600.0
     found = experiment.beside_crystal(moving).set_index("quantity")["here"]
     assert found["bulk modulus (GPa)"].startswith("2.00")  # without the state between
+    assert found["closing pressure (MPa)"] == "0 to 50"  # it has closed by the end of its run
+    assert experiment.crystal_in_words(moving).startswith("At 0 MPa the cell is still open")
+    four = states(soft).assign(temperature_K=300, pressure_MPa=[0, 50, 200, 100])
+    four.loc[3, ["volume_A3", "last_A3"]] = 4400 * np.exp(-0.1 / 2) + 3
+    said = experiment.crystal_in_words(four)
+    assert "through the 4 open states leaves χ² = " in said and "2.00" in said
+    assert "closed" not in said
+    shown = experiment.crystal_states(four)
+    assert shown["B from fluctuations (GPa)"][1] == "3.40 ± 0.40" and "error_A3" not in shown
     alone = experiment.beside_crystal(states(soft)[:1]).set_index("quantity")["here"]
     assert " ± " in alone["density (g/cm³)"]
-    assert list(alone)[1:] == ["cannot tell"] * 4
+    assert alone["bulk modulus from fluctuations (GPa)"] == "3.00 ± 0.30"
+    assert (alone == "cannot tell").sum() == 4

@@ -13,7 +13,7 @@ import pandas as pd
 from helpers import statistics, structures
 from helpers.errors import Unfit
 from helpers.md.run import Run
-from helpers.observables import melt
+from helpers.observables import compression, melt
 from helpers.recipes import catalogue, runs
 
 _BLOCKS = 5
@@ -209,19 +209,26 @@ def at_rest(rested: Mapping[str, Run]) -> pd.DataFrame:
     -------
     DataFrame
         A row for each run: run, temperature_K, pressure_MPa, density_g_cm3, volume_A3 with
-        error_A3 (of five block means), and the lengths of the cell cell_a_A, cell_b_A, cell_c_A.
+        error_A3 (of five block means), last_A3 (mean of the last of these blocks), modulus_GPa with
+        modulus_error_GPa (bulk modulus from the fluctuations of the volume), and the lengths of the
+        cell cell_a_A, cell_b_A, cell_c_A.
     """
     rows = []
     for name, run in rested.items():
         sampled = run.sampled
-        blocks = statistics.block_means(sampled["volume_A3"].to_numpy(), _BLOCKS)
+        volume, T = sampled["volume_A3"].to_numpy(), run.recipe.temperature_end_K
+        blocks = statistics.block_means(volume, _BLOCKS)
+        modulus, its_error = compression.modulus_of_fluctuations(volume, T, _BLOCKS)
         rows.append({
             "run": name,
-            "temperature_K": run.recipe.temperature_end_K,
+            "temperature_K": T,
             "pressure_MPa": run.recipe.pressure_bar / 10,
             "density_g_cm3": float(sampled["density_g_cm3"].mean()),
             "volume_A3": float(sampled["volume_A3"].mean()),
             "error_A3": float(blocks.std(ddof=1) / _BLOCKS**0.5),
+            "last_A3": float(blocks[-1]),
+            "modulus_GPa": modulus,
+            "modulus_error_GPa": its_error,
             **{axis: float(sampled[axis].mean()) for axis in _AXES},
         })  # fmt: skip
     return pd.DataFrame(rows)
@@ -254,14 +261,16 @@ def ends(quenched: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        quench, rate_K_per_ps, atoms, seed, and density_g_cm3, the mean over the time in which the
-        thermostat was at the last temperature.
+        quench, rate_K_per_ps, atoms, seed, melt (the recipe of the run that it goes on from;
+        None if none), and density_g_cm3, the mean over the time in which the thermostat was at the
+        last temperature.
     """
     rows = []
     for name, many in quenched.items():
         for run in many:
             off = (run.ramp["target_temperature_K"] - run.recipe.temperature_end_K).abs()
             at_end = run.ramp["density_g_cm3"][off <= off.min() + 1e-6]
-            rows.append((name, run.rate, run.atoms, run.seed, float(at_end.mean())))
-    columns = ["quench", "rate_K_per_ps", "atoms", "seed", "density_g_cm3"]
+            who = (name, run.rate, run.atoms, run.seed, run.recipe.after)
+            rows.append((*who, float(at_end.mean())))
+    columns = ["quench", "rate_K_per_ps", "atoms", "seed", "melt", "density_g_cm3"]
     return pd.DataFrame(rows, columns=columns)

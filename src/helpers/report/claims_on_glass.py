@@ -11,7 +11,7 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ttest_ind_from_stats
+from scipy.stats import ttest_1samp, ttest_ind_from_stats
 
 from helpers.report import tables
 from helpers.report.claims import Finding, Number
@@ -157,6 +157,9 @@ def density_by_rate(ends: pd.DataFrame) -> Finding:
     """Whether a slower quench ends as a denser glass.
 
     Cells of one size are compared, those of the size that has most rates with two seeds or more.
+    Where two melts or more were quenched at both the slowest and the fastest of these rates, the
+    differences from the same melt decide (paired t-test), since how dense a glass becomes depends
+    on its melt, too.
 
     Parameters
     ----------
@@ -176,17 +179,36 @@ def density_by_rate(ends: pd.DataFrame) -> Finding:
     rows = max(of_size.values(), key=lambda r: ((r["seeds"] > 1).sum(), len(r), r["seeds"].sum()))
     rows = rows.sort_values("rate_K_per_ps", ascending=False)
     several = rows[rows["seeds"] > 1]
+    paired, more = "", []
     if len(rows) < 2:
         verdict = "cannot tell, since one rate is computed"
     elif len(several) < 2:
         verdict = "cannot tell, since one seed at a rate does not say how far seeds differ"
     else:
         fast, slow = several.iloc[0], several.iloc[-1]
+        apart = _from_the_same_melt(ends, slow["quench"], fast["quench"])
+        sign = _differs(*_of(slow, "density"), *_of(fast, "density"))
+        rates_of_both = f"{slow['rate_K_per_ps']:g} less {fast['rate_K_per_ps']:g} K/ps"
+        if len(apart) > 1:
+            mean, error = apart.mean(), apart.sem()
+            chance = ttest_1samp(apart, 0).pvalue if error else 0.0
+            sign = int(np.sign(mean)) if chance < SIGNIFICANT else 0
+            paired = f"; from the same melt, {rates_of_both} is {tables.number(mean, error)} g/cm³"
+            paired += f" (paired t-test, p = {chance:.2g})"
         verdict = {
             1: "agrees",
             0: "cannot tell, rates differ by no more than seeds do",
             -1: "does not agree, the slower one is less dense",
-        }[_differs(*_of(slow, "density"), *_of(fast, "density"))]
+        }[sign]
+        of_slow = ends.loc[ends["quench"] == slow["quench"], "density_g_cm3"]
+        paired += (
+            f"; the seeds at {slow['rate_K_per_ps']:g} K/ps lie between {of_slow.min():.3f} and "
+            f"{of_slow.max():.3f} g/cm³"
+        )
+        more = [
+            Number(f"density from the melt of seed {seed}, {rates_of_both}", "g/cm3", f"{by:+.3f}")
+            for seed, by in apart.items()
+        ]
     shown = several if len(several) > 1 else rows
     said = [
         f"{tables.number(*_of(row, 'density')[:2])} g/cm³ at {row['rate_K_per_ps']:g} K/ps "
@@ -197,13 +219,21 @@ def density_by_rate(ends: pd.DataFrame) -> Finding:
         claim,
         verdict,
         "",
-        f"the density at the end is {', '.join(said)}, in cells of {rows['atoms'].iloc[0]} atoms.",
+        f"the density at the end is {', '.join(said)}, in cells of {rows['atoms'].iloc[0]} atoms"
+        f"{paired}.",
         tuple(
             Number(f"density of {row['quench']} ({_seeds(row['seeds'])})", "g/cm3",
                    tables.number(*_of(row, "density")[:2]))
             for _, row in rates.iterrows()
-        ),
+        ) + tuple(more),
     )  # fmt: skip
+
+
+def _from_the_same_melt(ends: pd.DataFrame, slow: str, fast: str) -> pd.Series:
+    """Density of the slow quench less that of the fast one, by the seed of their common melt."""
+    density = {name: ends[(ends["quench"] == name) & ends["melt"].notna()] for name in (slow, fast)}
+    both = density[slow].merge(density[fast], on="melt")
+    return (both["density_g_cm3_x"] - both["density_g_cm3_y"]).set_axis(both["seed_x"])
 
 
 def on_heating(peaks: pd.DataFrame) -> Finding:

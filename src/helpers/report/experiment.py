@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 
 from helpers import paths, yaml_file
 from helpers.errors import NotThere, Unfit
@@ -58,9 +59,10 @@ def crystal() -> dict[str, dict]:
 def beside_crystal(states: pd.DataFrame) -> pd.DataFrame:
     """A crystal at several pressures and temperatures beside what is measured.
 
-    The bulk modulus is that of the states that are open, at the temperature of the
-    first; closed is a volume below 0.85 of that of the first state. A state whose volume is known
-    to 1 % or worse is on its way from one to the other and counts for neither.
+    Closed is a volume below 0.85 of that of the first state. The bulk modulus is that of the states
+    that are open to the end, at the temperature of the first; a state whose mean volume is known to
+    1 % or worse is on its way, and does not count for it. The cell closes between the last setting
+    at which it is open at the end of the run and the first at which it has closed by then.
 
     Parameters
     ----------
@@ -74,33 +76,33 @@ def beside_crystal(states: pd.DataFrame) -> pd.DataFrame:
         do not reach far enough.
     """
     rest = states.iloc[0]
-    states = states[states["error_A3"] < _ON_ITS_WAY * states["volume_A3"]]
     pressed = states[states["temperature_K"] == rest["temperature_K"]].sort_values("pressure_MPa")
     cooled = states[(states["pressure_MPa"] == rest["pressure_MPa"])]
     cooled = cooled.sort_values("temperature_K", ascending=False)
     density = rest["density_g_cm3"]
     error = float(density * rest["error_A3"] / rest["volume_A3"])
     found = {"density_g_cm3": tables.number(float(density), error)}
-    still = pressed[pressed["volume_A3"] > compression.CLOSED * rest["volume_A3"]]
+    still = _open(states)
     found["bulk_modulus_GPa"] = "cannot tell"
     if len(still) > 1:
-        modulus = compression.bulk_modulus(
-            still["pressure_MPa"] / 1000, still["volume_A3"], still["error_A3"]
-        )
-        found["bulk_modulus_GPa"] = tables.number(*modulus)
+        found["bulk_modulus_GPa"] = tables.number(*compression.bulk_modulus(*_line(still)))
+    found["bulk_modulus_from_fluctuations_GPa"] = tables.number(*_of_fluctuations(still))
     for quantity, path, setting in (
         ("closing_pressure_MPa", pressed, "pressure_MPa"),
         ("closing_temperature_K", cooled, "temperature_K"),
     ):
-        at = compression.first_closed(
-            path[setting].to_numpy(), path["volume_A3"], rest["volume_A3"]
+        still_open, at = compression.closes(
+            path[setting].to_numpy(), path["last_A3"], rest["volume_A3"]
         )
         beyond = "below" if setting == "temperature_K" else "above"
-        last = f"{beyond} {path[setting].iloc[-1]:g}" if len(path) > 1 else "cannot tell"
-        found[quantity] = last if at is None else f"{at:g}"
+        found[quantity] = f"{beyond} {still_open:g}" if len(path) > 1 else "cannot tell"
+        if at is not None:
+            ends = [one for one in (still_open, at) if one is not None]
+            found[quantity] = " to ".join(f"{one:g}" for one in sorted(ends))
     coldest = cooled["volume_A3"].iloc[-1] / rest["volume_A3"] - 1
     found["closing_volume_percent"] = f"{100 * coldest:+.1f}" if len(cooled) > 1 else "cannot tell"
-    measured = crystal()
+    measured = dict(crystal())
+    measured["bulk_modulus_from_fluctuations_GPa"] = measured["bulk_modulus_GPa"]
     return pd.DataFrame([
         {
             "quantity": tables.header(name),
@@ -111,6 +113,82 @@ def beside_crystal(states: pd.DataFrame) -> pd.DataFrame:
         }
         for name, here in found.items()
     ])  # fmt: skip
+
+
+def _open(states: pd.DataFrame) -> pd.DataFrame:
+    """The states at the temperature of the first that are open to the end, by pressure."""
+    rest = states.iloc[0]
+    known = states["error_A3"] < _ON_ITS_WAY * states["volume_A3"]
+    still = states[["volume_A3", "last_A3"]].min(axis=1) > compression.CLOSED * rest["volume_A3"]
+    alike = states["temperature_K"] == rest["temperature_K"]
+    return states[known & still & alike].sort_values("pressure_MPa")
+
+
+def _line(still: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
+    return still["pressure_MPa"] / 1000, still["volume_A3"], still["error_A3"]
+
+
+def _of_fluctuations(still: pd.DataFrame) -> tuple[float, float]:
+    """Mean bulk modulus of the states by the fluctuations of their volumes, and its error, GPa."""
+    error = np.sqrt((still["modulus_error_GPa"] ** 2).sum()) / len(still)
+    return float(still["modulus_GPa"].mean()), float(error)
+
+
+def crystal_in_words(states: pd.DataFrame) -> str:
+    """How well the bulk modulus and the closing pressure of `beside_crystal` are known.
+
+    Parameters
+    ----------
+    states : DataFrame
+        Result of ``peers.at_rest``; the first row is the crystal at rest.
+
+    Returns
+    -------
+    str
+        Sentences.
+    """
+    still = _open(states)
+    table = beside_crystal(states).set_index("quantity")["here"]
+    pressure = table[tables.header("closing_pressure_MPa")]
+    said = []
+    if " to " in pressure:
+        low, high = pressure.split(" to ")
+        said.append(
+            f"At {low} MPa the cell is still open at the end of the run, at {high} MPa it has "
+            "closed by then: in runs of this length it closes somewhere between."
+        )
+    if len(still) > 2:
+        square, freedom = compression.misfit(*_line(still)), len(still) - 2
+        said.append(
+            f"The line of ln V through the {len(still)} open states leaves χ² = {square:.1f} for "
+            f"{freedom} degrees of freedom (p = {chi2.sf(square, freedom):.2g}), and the "
+            "fluctuations of the volume in the same runs, $B = k_\\mathrm{B}T\\langle V\\rangle / "
+            "\\langle\\delta V^2\\rangle$, give "
+            f"{table[tables.header('bulk_modulus_from_fluctuations_GPa')]} GPa beside the "
+            f"{table[tables.header('bulk_modulus_GPa')]} GPa of that line."
+        )
+    return " ".join(said)
+
+
+def crystal_states(states: pd.DataFrame) -> pd.DataFrame:
+    """The states of `beside_crystal` as they are shown.
+
+    Parameters
+    ----------
+    states : DataFrame
+        Result of ``peers.at_rest``.
+
+    Returns
+    -------
+    DataFrame
+        A row for each state, numbers with errors as text.
+    """
+    shown = states.astype({"temperature_K": int, "pressure_MPa": int})
+    for value, error in (("volume_A3", "error_A3"), ("modulus_GPa", "modulus_error_GPa")):
+        both = zip(shown[value], shown[error], strict=True)
+        shown[value] = [tables.number(*one) for one in both]
+    names = {"last_A3": "volume at the end (Å³)", "modulus_GPa": "B from fluctuations (GPa)"}
+    return shown.drop(columns=["error_A3", "modulus_error_GPa"]).rename(columns=names)
 
 
 @dataclass(frozen=True)
