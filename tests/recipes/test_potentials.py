@@ -149,7 +149,7 @@ def test_the_bias_from_the_crystal_to_the_low_density_by_all_that_was_labelled()
     known = {row["phase"]: row for row in accuracy.by_phase(errors).to_dict("records")}
     apart = (
         known["open"]["energy_bias_meV_per_atom"]
-        - known["crystal 600-1500 K"]["energy_bias_meV_per_atom"]
+        - known["crystal 600–1500 K"]["energy_bias_meV_per_atom"]
     )
     (name, key), *_ = sets.taken_from("heated_round_10_test").items()
     row = {"name": name, "key": key, "Tf_K": 1560.0, "fallen_K": 1749.0}

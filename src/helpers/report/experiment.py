@@ -187,6 +187,7 @@ def crystal_states(states: pd.DataFrame) -> pd.DataFrame:
     for value, error in (("volume_A3", "error_A3"), ("modulus_GPa", "modulus_error_GPa")):
         both = zip(shown[value], shown[error], strict=True)
         shown[value] = [tables.number(*one) for one in both]
+    shown["last_A3"] = [f"{volume:.0f}" for volume in shown["last_A3"]]
     names = {"last_A3": "volume at the end (Å³)", "modulus_GPa": "B from fluctuations (GPa)"}
     return shown.drop(columns=["error_A3", "modulus_error_GPa"]).rename(columns=names)
 

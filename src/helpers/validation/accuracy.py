@@ -319,7 +319,7 @@ def over_falls(judged: pd.DataFrame, set_name: str, runs: pd.DataFrame) -> str:
 
 
 #: phases of `TEST_SETS` on both sides of the fall
-_SIDES = ("crystal 600-1500 K", "open")
+_SIDES = ("crystal 600–1500 K", "open")
 
 
 def crystal_to_open(name: str | Path | Potential, runs: pd.DataFrame) -> dict[str, float]:
