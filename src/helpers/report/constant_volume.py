@@ -167,10 +167,9 @@ def expansion(found: Mapping[str, Equilibrium], beside: pd.DataFrame | None = No
     for colour, (name, one) in zip(style.SERIES_COLOURS, found.items(), strict=False):
         at, inside = one.table, one.table["limit"] == ""
         ax.plot(at["temperature_K"], at["volume_A3"], color=colour, label=name)
-        ax.errorbar(
-            at["temperature_K"][inside], at["volume_A3"][inside], at["error_A3"][inside],
-            fmt="o", ms=4, capsize=2, color=colour,
-        )  # fmt: skip
+        known = at["temperature_K"], at["volume_A3"], at["error_A3"]
+        ax.errorbar(*known, fmt="none", capsize=2, color=colour)
+        ax.plot(at["temperature_K"][inside], at["volume_A3"][inside], "o", ms=4, color=colour)
         for limit, marker in (("<", "v"), (">", "^"), ("<>", "D")):
             rows = at[at["limit"] == limit]
             ax.plot(rows["temperature_K"], rows["volume_A3"], marker, mfc="none", color=colour)
