@@ -86,6 +86,31 @@ def test_a_figure_of_several_panels_keeps_its_size_on_a_phone_and_scrolls(book):
             assert shrinks or sizes[1] > 800
 
 
+def test_a_wide_formula_says_that_it_goes_on_and_can_be_read_to_its_end(book):
+    with opened() as visit:
+        page = visit(book / CHAPTER, width=NARROW)
+        formula = page.locator("article div.math.goes-on")
+        formula.wait_for()
+        inside = page.locator("article div.math mjx-math")
+        assert inside.bounding_box()["x"] >= 0  # nothing is lost on the left
+        page.evaluate("document.querySelector('div.math').scrollLeft = 9999")
+        formula.wait_for(state="detached")
+        assert inside.evaluate("e => e.getBoundingClientRect().right") <= NARROW
+        page.set_viewport_size({"width": WIDE, "height": 900})
+        page.wait_for_timeout(500)
+        assert not formula.count()
+
+
+def test_a_long_name_breaks_behind_its_dots(book):
+    with opened() as visit:
+        name = visit(book / CHAPTER, width=NARROW).locator("h3 code")
+        assert name.inner_text().split() == ["helpers.observables.coordination_number"]
+        lines = name.evaluate(
+            """(code) => [...code.querySelectorAll("wbr")].map((b) => b.previousSibling.data)"""
+        )
+        assert lines == ["helpers.", "observables.", "coordination_"]
+
+
 def test_a_figure_keeps_its_height_when_the_window_and_the_theme_change(book):
     with opened() as visit:
         page = visit(book / CHAPTER, width=NARROW)

@@ -23,6 +23,7 @@ from helpers.report import (
     plots_of_phase,
     plots_of_potentials,
     style,
+    tables,
     tables_of_potentials,
 )
 
@@ -362,7 +363,7 @@ def test_how_the_potentials_of_a_page_were_made():
     assert said["trained live"] == "test" and said["examined"] == "data/potentials/round-8"
     longer = tables_of_potentials.missing_steps(shown.provenance, {"before": 1_000_000})
     steps = shown.provenance["recipe"]["steps"] + 1_000_000
-    assert f"{steps:,} steps here" in longer
+    assert f"{tables.whole(steps)} steps here" in longer
 
 
 def test_bonds_of_the_crystal_itself_do_not_differ():
