@@ -98,7 +98,7 @@ class Run:
     def label(self) -> str:
         """For a reader: ``20 K/ps, seed 2``, with the size of a supercell behind it."""
         what = f"{self.rate:g} K/ps" if self.rate else f"{self.recipe.temperature_end_K:g} K"
-        cells = " x ".join(map(str, self.supercell))
+        cells = " × ".join(map(str, self.supercell))
         return f"{what}, seed {self.seed}" + (f", {cells} cells" if max(self.supercell) > 1 else "")
 
     # what was asked for
