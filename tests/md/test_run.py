@@ -53,7 +53,7 @@ def test_one_recipe_asked_for_stands_before_that_of_the_provenance(shipped):
 
 
 def test_labels_tell_runs_apart(shipped):
-    assert shipped.where(rate=400, atoms=2176)[0].label == "400 K/ps, seed 1, 2 x 2 x 2 cells"
+    assert shipped.where(rate=400, atoms=2176)[0].label == "400 K/ps, seed 1, 2 × 2 × 2 cells"
     assert Run.read(paths.shipped("runs", "nvt-1200K")).label == "1200 K, seed 1"
 
 
