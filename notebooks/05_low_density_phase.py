@@ -131,8 +131,8 @@ Markdown(f"- {fall}.\n- {melted}")
 #|   the density falls, not where it ends.
 #| alt: Density against temperature over bands, and a dashed horizontal line for the
 #|   paper.
-ax = plots_of_phase.density_with_stages(table, found, fall)
-ax.set_title(f"{run.rate:g} K/ps, seed {run.seed}, {run.atoms} atoms")
+title = f"{run.rate:g} K/ps, seed {run.seed}, {run.atoms} atoms"
+ax = plots_of_phase.density_with_stages(table, found, fall, title)
 
 # %%
 #| label: tbl-stages
