@@ -89,7 +89,8 @@ CELLS = (
     "one = table[table['seed'] == 1]\n"
     "seeds = pd.concat(one.assign(seed=s) for s in ('mean', *map(str, range(7))))\n"
     'behind = [(rate, str(s)) for rate in one["rate"].unique() for s in range(7)]\n'
-    'interactive.lines(seeds, "temperature_K", "density_g_cm3", by=["rate", "seed"], behind=behind)',
+    'y = "density_g_cm3"\n'
+    'interactive.lines(seeds, "temperature_K", y, by=["rate", "seed"], behind=behind)',
     "# %%\n#| label: fig-rdf\n#| caption: g(r) at three temperatures.\n#| alt: Peaks.\n"
     "r = np.linspace(0, 8, 200)\n"
     "curves = pd.concat(\n"
