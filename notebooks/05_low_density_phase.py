@@ -660,8 +660,8 @@ if cell:
 # %% tags=["figure"]
 #| label: fig-expansion
 #| caption: Volume of an atom in equilibrium against temperature, with and without the
-#|   correction, and the run of this page (black). Triangles are ends of the range of
-#|   volumes: the true one lies beyond. Where the black line is left behind by the
+#|   correction, and the run of this page (the line without colour). Triangles are ends of
+#|   the range of volumes: the true one lies beyond. Where the run is left behind by the
 #|   points, the heated cell is overheated.
 #| alt: Lines with error bars that rise with temperature, and a black line.
 volume = table["volume_A3"] / len(heated.symbols)
