@@ -147,12 +147,12 @@ curves = plots_of_runs.curves(runs, heat)
 # %% tags=["figure", "key-figure"]
 #| label: fig-density
 #| caption: Density against temperature (running means), one colour for each
-#|   heating rate; where several runs share a rate, their mean. A crystal that expands
-#|   loses density slowly and steadily; a framework that opens loses it steeply. Does
-#|   a slower rate fall earlier, and by more than the runs of one rate differ? (They
-#|   differ in random first velocities only, and are thin; a button shows them.) Slow
-#|   ramps take longest to compute, so they may cover only the range around the fall.
-#|   Dashed: the paper's crystal; grey band: where the paper, heating more slowly,
+#|   heating rate. Where several runs share a rate, the line is their mean; a button
+#|   brings in the runs, thin, which differ in random first velocities only. A crystal
+#|   that expands loses density slowly and steadily; a framework that opens loses it
+#|   steeply. Does a slower rate fall earlier, and by more than runs of one rate differ?
+#|   Slow ramps take longest to compute, so they may cover only the range around the
+#|   fall. Dashed: the paper's crystal; grey band: where the paper, heating more slowly,
 #|   sees its low-density phase. A click in the legend switches a rate off and on.
 #| alt: Density against temperature, a strong curve for each heating rate, a
 #|   dashed horizontal line and a grey band for the paper.

@@ -134,8 +134,8 @@ Markdown(f"- {fall}.\n- {melted}")
 #|   the density falls, not where it ends.
 #| alt: Density against temperature over bands, and a dashed horizontal line for the
 #|   paper.
-ax = plots_of_phase.density_with_stages(table, found, fall)
-ax.set_title(f"{run.rate:g} K/ps, seed {run.seed}, {run.atoms} atoms")
+title = f"{run.rate:g} K/ps, seed {run.seed}, {run.atoms} atoms"
+ax = plots_of_phase.density_with_stages(table, found, fall, title)
 
 # %%
 #| label: tbl-stages
@@ -695,10 +695,10 @@ if cell:
 # %% tags=["figure"]
 #| label: fig-expansion
 #| caption: Volume of an atom in equilibrium against temperature, with and without the
-#|   correction, at fixed shape, and the run of this page (black). Open triangles are
-#|   limits: G at an end of the range of volumes is less than 3 kT above its minimum, and
-#|   the true volume lies beyond. Where the black line is left behind by the points, the
-#|   heated cell is overheated.
+#|   correction, at fixed shape, and the run of this page (the line without colour).
+#|   Open triangles are limits: G at an end of the range of volumes is less than 3 kT above
+#|   its minimum, and the true volume lies beyond. Where the run is left behind by the
+#|   points, the heated cell is overheated.
 #| alt: Lines with error bars that rise with temperature, and a black line.
 volume = table["volume_A3"] / len(heated.symbols)
 at_rate = table.assign(volume_A3=volume)

@@ -84,6 +84,13 @@ CELLS = (
     "interactive.lines(\n"
     '    table, "temperature_K", ["density_g_cm3", "enthalpy_eV_per_atom"],\n'
     '    by=["rate", "seed"], levels={"paper": 0.95}, bands={"low density": (1400, 1550)})',
+    "# %%\n#| label: fig-means\n#| caption: Seven runs of each rate behind their mean.\n"
+    "#| alt: Two falling lines.\n"
+    "one = table[table['seed'] == 1]\n"
+    "seeds = pd.concat(one.assign(seed=s) for s in ('mean', *map(str, range(7))))\n"
+    'behind = [(rate, str(s)) for rate in one["rate"].unique() for s in range(7)]\n'
+    'y = "density_g_cm3"\n'
+    'interactive.lines(seeds, "temperature_K", y, by=["rate", "seed"], behind=behind)',
     "# %%\n#| label: fig-rdf\n#| caption: g(r) at three temperatures.\n#| alt: Peaks.\n"
     "r = np.linspace(0, 8, 200)\n"
     "curves = pd.concat(\n"

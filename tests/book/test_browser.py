@@ -40,7 +40,7 @@ def test_a_reader_stumbles_over_nothing(book, width, theme):
 def test_what_turns_and_what_is_looked_into_is_drawn(book):
     with opened() as visit:
         page = visit(book / CHAPTER)
-        assert draw(page) == 6
+        assert draw(page) == 7
         assert not page.is_visible("img.zif4-still >> nth=0")
         label = page.locator(".zif4-controls output").first
         assert label.text_content() == "300 K"
@@ -73,6 +73,24 @@ def test_boxes_switch_single_lines_and_groups_of_them_off(book):
         figure.locator(".updatemenu-button").nth(0).click()  # the density again, all of it
         page.wait_for_timeout(1000)
         assert lines() == [True] * 4 and boxes.nth(5).is_checked()
+        assert not page.problems
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_of_many_runs_the_means_are_shown_until_a_button_brings_the_runs_in(book, width):
+    with opened() as visit:
+        page = visit(book / CHAPTER, width=width)
+        draw(page)
+        figure = page.locator("#fig-means")
+        assert figure.locator(".legendtext").all_text_contents() == ["20 K/ps", "100 K/ps"]
+        plot, lines = figure.locator(".js-plotly-plot"), "plot => plot.data.map((d) => d.visible)"
+        assert plot.evaluate(lines).count(True) == 2
+        figure.locator(".zif4-lines > summary").click()
+        box = figure.locator(".zif4-lines input").nth(2)  # the rate, its mean, its first run
+        assert not box.is_checked()
+        figure.locator(".updatemenu-button").nth(1).click()
+        page.wait_for_timeout(1000)
+        assert plot.evaluate(lines) == [True] * 16 and box.is_checked()
         assert not page.problems
 
 
@@ -181,7 +199,7 @@ def test_the_form_writes_the_command_and_refuses_what_is_not_allowed(book):
 def test_the_numbers_of_a_figure_can_be_had(book):
     page = (book / CHAPTER).read_text()
     files = re.findall(r'href="(\.\./_static/data/[\w-]+\.csv)"', page)
-    assert len(files) == 5  # three to look into, two plain
+    assert len(files) == 6  # four to look into, two plain
     text = (book / "notebooks" / files[0]).resolve().read_text()
     assert text.splitlines()[0] == "rate,seed,temperature_K,density_g_cm3,enthalpy_eV_per_atom"
 

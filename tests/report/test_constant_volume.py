@@ -122,7 +122,7 @@ def test_tables_of_points_and_of_what_is_not_used():
     table.loc[0, "refused"], table.loc[1, "moved"] = "it drifts", 0.12
     shown = constant_volume.points(table).frame
     assert list(shown) == ["V (Å³)", "300 K"] and shown["V (Å³)"][0] == "14.5"
-    assert shown["300 K"][0] == "not used" and shown["300 K"][1].endswith("(12 %)")
+    assert shown["300 K"][0] == "not used" and shown["300 K"][1].endswith("(12\xa0%)")
     assert list(constant_volume.refused(table)["reason"]) == ["it drifts"]
     rows = constant_volume.equilibria(
         {"corrected": free_energy.equilibrium([swells(300, 13)], 272, n_bootstrap=9)}

@@ -165,6 +165,11 @@ def test_a_run_with_its_stages():
     assert not any(
         "Tf" in x for x in legend(plots_of_phase.density_with_stages(table, stages, NONE))
     )
+    stages += [SimpleNamespace(name="melt", low_K=1100, high_K=2100)]
+    ax = plots_of_phase.density_with_stages(table, stages, NONE, "a run")
+    ax.figure.canvas.draw()
+    names = [text.get_window_extent().y1 for text in ax.texts]  # above the panel
+    assert len(names) == 2 and ax.title.get_window_extent().y0 >= max(names)
     binned = pd.DataFrame({"temperature_K": [350.0, 450.0], "mean": [0.1, 0.2], "error": 0.01})
     ax = plots_of_phase.displacements(
         {"Zn": binned, "N": binned}, {"Zn": None, "N": SimpleNamespace(temperature_K=400.0)}, 2.85

@@ -48,8 +48,9 @@ def points(table: pd.DataFrame) -> Table:
             if not one.refused:
                 GPa = one.pressure_bar / _BAR_PER_GPA, one.error_bar / _BAR_PER_GPA
                 said = "{:.3f} ± {:.3f}".format(*GPa)
+                said = said.replace(" ", "\N{NO-BREAK SPACE}")  # a number is not torn at its ±
             if one.moved > 0:
-                said += f" ({100 * one.moved:.0f} %)"
+                said += f" ({100 * one.moved:.0f}\N{NO-BREAK SPACE}%)"
             row[f"{one.temperature_K:.0f} K"] = said
         rows.append(row)
     shown = pd.DataFrame(rows).fillna("–")

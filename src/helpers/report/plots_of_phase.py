@@ -17,7 +17,7 @@ from helpers.report import figure_data, interactive, paper, plots, style
 _RED = "#d55e00"
 
 
-def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
+def density_with_stages(table: pd.DataFrame, stages: Sequence, fall, title: str = "") -> Axes:
     """Density against temperature with its stages, if there are several, and the fall.
 
     Parameters
@@ -28,6 +28,8 @@ def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
         of ``density_stages.find``.
     fall : Transition
         of the density.
+    title : str
+        above the panel, and above the names of the stages.
 
     Returns
     -------
@@ -43,6 +45,7 @@ def density_with_stages(table: pd.DataFrame, stages: Sequence, fall) -> Axes:
     )
     if len(stages) > 1:
         plots.stage_bands(ax, stages)
+    ax.set_title(title, pad=28 if len(stages) > 1 else 6)
     if fall.found:
         ax.axvline(fall.Tf, color=_RED, label=f"$T_f$ = {fall.Tf:.0f} ± {fall.error:.0f} K")
         if len(stages) == 1:
