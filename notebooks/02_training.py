@@ -456,8 +456,9 @@ tables.headed(equations, index="quantity", decimals=2)
 # is the one to compare with $B$ above. The smallest eigenvalue of $C_{ij}$ is positive in a stable
 # crystal. *Asymmetry* is the largest $|C_{ij} - C_{ji}|$: zero in theory
 # in a cell without stress, and of the size of the stress in one with some; what exceeds it is error. The
-# last rows are differences to one side. Where they do not agree, the strain of 1 % leads to another
-# minimum of the atoms, and neither the constant nor an eigenvalue that it enters is one of this crystal.
+# last rows are differences to one side. Where they do not agree, the strain of 1 % is too large for a
+# linear response, and neither the constant nor an eigenvalue or modulus that it enters is one of this
+# crystal.
 
 # %%
 #| label: tbl-elastic

@@ -575,7 +575,7 @@ laws, why_not = plateaus.laws(per_time, together, apart)
 #| caption: Runs held at one temperature: barrier, share of the N that moved on from the Zn
 #|   of the crystal, bonds that broke or were exchanged, diffusion ("<": an upper limit).
 #|   The error of D is the scatter between runs of one temperature; one run does not tell it.
-#|   Runs with fewer frames see fewer breaks; of each temperature, lines use the first.
+#|   Fewer frames see fewer breaks; of each temperature, lines use the first run.
 tables_of_bonds.plateaus(held_at, spread, barrier_of) if held_at else None
 
 # %% tags=["figure"]

@@ -165,7 +165,7 @@ def plateaus(
     Table
         A row for each run.
     """
-    rows = []
+    rows, most = [], max(len(one.frames) for one in found)
     for one in found:
         T = one.temperature_K
         row = {"run": one.run.name, "T (K)": f"{T:.0f}"}
@@ -175,7 +175,9 @@ def plateaus(
         if one.bonds is not None:
             row["N on another Zn (%)"] = f"{100 * one.moved_on:.0f}"
             outcome = one.bonds.episodes["outcome"].value_counts()
-            row["bonds broken"] = int(outcome.drop("end", errors="ignore").sum())
+            broken = str(outcome.drop("end", errors="ignore").sum())
+            few = f" (in {len(one.frames)} frames)" if len(one.frames) < most else ""
+            row["bonds broken"] = broken + few
             row["exchanged"] = int(outcome.get("exchanged", 0))
         for element in ("Zn", "N"):
             rest = flows[(flows["run"] == one.run.name) & (flows["element"] == element)]

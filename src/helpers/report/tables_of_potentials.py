@@ -223,8 +223,8 @@ def stiffness(constants: pd.DataFrame, model: str, reference: str = "reference")
             up, down = sides.loc[one]
             said.append(
                 f"{one} of `{name}` is {up:.1f} GPa stretched and {down:.1f} GPa compressed: the "
-                "atoms relax into another structure on one side, and the mean of both is no "
-                "elastic constant."
+                "response is not linear over this strain, and the mean of both is no elastic "
+                "constant."
             )
             names = [other for other in names if other != one]
     if reference in constants:

@@ -98,8 +98,8 @@ def elastic_constants(
 def one_sided(frames: Sequence[Atoms], step: float) -> pd.DataFrame:
     """C11, C22 and C33 by tension and by compression alone.
 
-    Atoms that relax into another minimum on one side jump there, and the central difference of two
-    branches is the derivative of neither.
+    Where the two differ, the step is too large: the response is not linear over it, or the atoms
+    relax into another minimum on one side, and the central difference is no elastic constant.
 
     Parameters
     ----------
