@@ -46,7 +46,8 @@ def test_the_table_of_a_page(held):
     assert set(spread["run"]) == {one.run.name for one in used.values()}
     shown = tables_of_bonds.plateaus(held, spread, {}).frame
     assert list(shown["T (K)"]) == ["300", "1800", "2000"]
-    assert shown["bonds broken"][0].startswith("0") and shown["D of Zn (10⁻⁴ cm²/s)"][0].startswith("<")
+    assert shown["bonds broken"][0].startswith("0")
+    assert shown["D of Zn (10⁻⁴ cm²/s)"][0].startswith("<")
     assert shown["D of Zn (10⁻⁴ cm²/s)"][1].endswith("(one run)")
     assert shown["D of Zn (10⁻⁴ cm²/s)"][2] == "–" and "two Zn" in shown["not used, since"][2]
     assert shown["N on another Zn (%)"][0] == "0"
