@@ -451,7 +451,7 @@ ax = plots_of_bonds.mean_force(works, "Zn–N")
 
 # %%
 #| label: tbl-barriers
-#| caption: Activation free energies of the Zn–N bond by $-k_\mathrm{B}T \ln g(r)$
+#| caption: Activation free energies of the Zn–N bond by the first convention, g(r)
 #|   (a dash: too few pairs at the top), and the pairs found in the valley, 2.8–3.5 Å.
 pairs_between = activation.pairs_in_valley(zn_n)
 activations = activation.by_convention(zn_n)
@@ -466,7 +466,8 @@ Markdown(none if found.line is None else "")
 #| label: fig-activation
 #| caption: Free energy of breaking a Zn–N bond against temperature: barriers (dots,
 #|   with standard errors) and lower bounds at 95 % (triangles) beside the lines of
-#|   the paper's Table 2. A line that passes below a triangle is excluded there.
+#|   the paper's Table 2. A line that passes below a triangle is excluded there, if it
+#|   is one of the first convention, g(r).
 #| alt: Points of this book against temperature, and falling lines of the works in
 #|   Table 2.
 ax = plots_of_bonds.activation(found)

@@ -243,7 +243,7 @@ def test_held_at_one_temperature_the_energies_stand_beside_table_2():
     assert "112 ± 10 kJ/mol (95 %: 92 to 132)" in second.here
     numbers = {one.quantity: one.here for one in second.numbers}
     assert "p = 0.019" in numbers["one law for all temperatures, break"]
-    assert numbers["activation energy, break, 1600 to 1800 K"] == "178 ± 18"
+    assert numbers["break, 1600 to 1800 K alone, untested"] == "178 ± 18"
     unknown = np.nan, np.nan
     same = claims.held(found, laws | {"break": law(150.0, 10.0)}, {}, unknown, PER_TIME)[1]
     assert same.verdict.startswith("2 of 3 are determined; the energy of breaking")

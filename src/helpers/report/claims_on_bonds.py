@@ -501,7 +501,7 @@ def _of_the_rates(per_time: pd.DataFrame) -> tuple[Number, ...]:
     every = "one law for all temperatures"
     one = [Number(f"{every}, {name}", "-", words[name]) for name in sorted(words)]
     steps = [
-        Number(f"activation energy, {row.rate}, {row.low_K:.0f} to {row.high_K:.0f} K", "kJ/mol",
+        Number(f"{row.rate}, {row.low_K:.0f} to {row.high_K:.0f} K alone, untested", "kJ/mol",
                tables.number(row.E_kJ_mol, row.error_kJ_mol))
         for row in tables.each_row(ligand_exchange.between(per_time))
     ]  # fmt: skip
