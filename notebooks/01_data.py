@@ -91,18 +91,20 @@ frames["use"] = frames["part"].mask(in_tests, "test")
 # %% tags=["figure", "key-figure"]
 #| label: fig-energies
 #| caption: Energy and temperature of every labelled frame. The frames cover the
-#|   crystal at 300 K, the melt at 2500 K and what lies between. Points below the
-#|   dashed line (equipartition) are colder than their nominal temperature, points above it
-#|   are strained, disordered or broken.
+#|   crystal at 300 K, the melt at 2500 K and what lies between. Frames in the grey band
+#|   are as warm as their thermostat: equipartition (dashed) with two standard deviations
+#|   of its fluctuation. Points below the band are colder, points above it are strained,
+#|   disordered or broken.
 #| alt: Scatter plot of energy per atom against temperature, coloured by what
 #|   sampled the frame, and a straight dashed line.
 ax = plots_of_data.energies(frames)
 # %% [markdown]
 # The temperature of a frame is that of the {term}`thermostat` when the frame was taken. Equipartition
 # tests whether the atoms had followed: a classical harmonic solid at temperature $T$ has a mean
-# potential energy of $\tfrac32 k_B T$ per atom above its minimum. Points below that line belong to
-# runs that heated faster than the atoms could follow. Strain, broken bonds and disorder lift points
-# above it.
+# potential energy of $\tfrac32 k_B T$ per atom above its minimum, and each snapshot of its $N$ atoms
+# swings about it by $\sigma = k_B T \sqrt{3/(2N)}$: half of them lie below the line in equilibrium,
+# one in forty below the band of $\pm 2\sigma$. Where more do, the run heated faster than the atoms could
+# follow. Strain, broken bonds and disorder lift points above it.
 #
 # ## The material
 #
@@ -468,12 +470,13 @@ Markdown(
 # The solutions use what the cells above have made; each runs in a second.
 #
 # **Exercise 1.** Which samplers made frames that are colder than their nominal temperature, below
-# the dashed line of the first figure? Give the share of their frames.
+# the band of the first figure? Give the share of their frames; one in forty is expected by chance.
 
 # %% tags=["solution", "hide-cell"]
 lowest = frames["energy_eV_per_atom"].min()
-expected = lowest + 1.5 * units.K_to_eV(warm["temperature_K"])
-too_cold = warm["energy_eV_per_atom"] < expected
+kT = units.K_to_eV(warm["temperature_K"])
+edge = 1.5 * kT - 2 * kT * np.sqrt(1.5 / warm["n_atoms"])
+too_cold = warm["energy_eV_per_atom"] - lowest < edge
 too_cold.groupby(warm["sampler"]).mean().rename("share too cold").round(2)
 
 # %% [markdown]

@@ -447,14 +447,18 @@ tables.headed(equations, index="quantity", decimals=2)
 # %% [markdown]
 # A single Birch–Murnaghan fit over 12 % of the volume is a summary, and its numbers
 # depend on the range. A negative derivative of $B$ means that the framework gets softer under
-# pressure, as open ones do.
+# pressure, as open ones do, a positive one that it gets stiffer. Only the potential's column follows
+# minima of its own, so that the sign of the reference's is not that of the reference's crystal.
 #
 # ### Elastic constants
 #
 # At the crystal's cell, atoms relaxed at each strain. The bulk modulus of Voigt, for equal strains,
 # is the one to compare with $B$ above. The smallest eigenvalue of $C_{ij}$ is positive in a stable
-# crystal. *Asymmetry* is the largest $|C_{ij} - C_{ji}|$: zero in theory, so its size is that of the
-# errors.
+# crystal. *Asymmetry* is the largest $|C_{ij} - C_{ji}|$: zero in theory
+# in a cell without stress, and of the size of the stress in one with some; what exceeds it is error. The
+# last rows are differences to one side. Where they do not agree, the strain of 1 % is too large for a
+# linear response, and neither the constant nor an eigenvalue or modulus that it enters is one of this
+# crystal.
 
 # %%
 #| label: tbl-elastic
@@ -466,13 +470,7 @@ shown_constants = constants.rename(index=tables_of_potentials.ELASTIC)
 tables.headed(shown_constants, index="constant", decimals=2)
 
 # %%
-stiff, said = [f"C{i}{i}" for i in range(1, 7)], ""
-if "reference" in constants:
-    ratio = constants.loc[stiff, potential]
-    ratio = ratio / constants.loc[stiff, "reference"]
-    said = f"The six diagonal constants of `{potential}` are {ratio.min():.1f}"
-    said += f" to {ratio.max():.1f} times the reference's."
-Markdown(said)
+Markdown(tables_of_potentials.stiffness(constants, potential))
 
 # %% [markdown]
 # ### Rings

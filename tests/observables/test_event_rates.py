@@ -64,10 +64,27 @@ def test_fit_is_the_poisson_regression_of_statsmodels(seed):
     theirs = model.fit(tol=1e-12)
     mine = event_rates.arrhenius(T, events, EXPOSURE)
     assert mine.E_a == pytest.approx(-theirs.params[1], rel=1e-6)
-    assert mine.error == pytest.approx(theirs.bse[1], rel=1e-5)
+    wider = np.sqrt(max(1.0, theirs.deviance / theirs.df_resid))
+    assert (mine.deviance, mine.dof) == (pytest.approx(theirs.deviance), theirs.df_resid)
+    assert mine.error == pytest.approx(wider * theirs.bse[1], rel=1e-5)
     prefactor = np.exp(theirs.params[0] - theirs.params[1] * middle)
     assert mine.prefactor == pytest.approx(prefactor, rel=1e-5)
     prediction = theirs.get_prediction(design, offset=np.zeros_like(T))
     rate, error = mine.rate(T)
     np.testing.assert_allclose(rate, prediction.predicted_mean, rtol=1e-6)
-    np.testing.assert_allclose(error, prediction.se_mean / prediction.predicted_mean, rtol=1e-5)
+    relative = prediction.se_mean / prediction.predicted_mean
+    np.testing.assert_allclose(error, wider * relative, rtol=1e-5)
+
+
+def test_events_in_clumps_widen_the_error_and_two_temperatures_are_not_tested():
+    """Each event counted four times: the counts scatter four times as much as Poisson's."""
+    rng, T4, t = np.random.default_rng(5), np.linspace(1400, 2000, 13), np.full(13, 5.0)
+    mean = t * 40 * np.exp(-100 / units.GAS_CONSTANT_KJ_PER_MOL_K * (1 / T4 - 1 / 1700))
+    fits = [event_rates.arrhenius(T4, 4 * rng.poisson(mean / 4), t) for _ in range(200)]
+    pull = np.array([(fit.E_a - 100) / fit.error for fit in fits])
+    assert 0.85 < pull.std() < 1.2
+    assert np.mean([fit.p < event_rates.REFUSED for fit in fits]) > 0.9
+    plain = [event_rates.arrhenius(T4, rng.poisson(mean), t).p for _ in range(200)]
+    assert np.mean(np.array(plain) < event_rates.REFUSED) < 0.1
+    two = event_rates.arrhenius([1400, 1600], [18, 55], [6.36, 6.33])
+    assert two.dof == 0 and np.isnan(two.p) and two.error == pytest.approx(25.4, abs=0.5)

@@ -186,3 +186,19 @@ def test_a_rate_has_an_activation_energy_or_a_reason():
     laws, why_not = ligand_exchange.activation(rate)
     assert list(laws) == ["break"] and laws["break"].E_a == pytest.approx(100, rel=1e-4)
     assert list(why_not) == ["exchange"] and "there are 3 at 1" in why_not["exchange"]
+
+
+def test_counts_of_a_crystal_and_of_a_melt_are_no_law():
+    """18, 55 | 228, 444 breaks and 2, 4 | 121, 313 exchanges: deviance 8 and 26 on two degrees."""
+    rate = pd.DataFrame({
+        "temperature_K": [1400.0, 1600.0, 1800.0, 2000.0],
+        "exposure_ns": [6.360, 6.326, 5.933, 5.605],
+        "broken": [18, 55, 228, 444], "exchanged": [2, 4, 121, 313],
+    })  # fmt: skip
+    laws, why_not = ligand_exchange.activation(rate)
+    assert not laws and "deviance 7.9 on 2 degrees" in why_not["break"]
+    assert "deviance 25.9" in why_not["exchange"]
+    steps = ligand_exchange.between(rate)
+    assert list(steps["rate"]) == ["break"] * 3 + ["exchange"] * 3
+    np.testing.assert_allclose(steps["E_kJ_mol"], [105, 178, 108, 65, 416, 151], atol=1)
+    np.testing.assert_allclose(steps["error_kJ_mol"], [25, 18, 12, 81, 61, 16], atol=1)

@@ -16,19 +16,23 @@ SPEEDS = pd.DataFrame(
         "engine": ["native", "native", "CP2K", "native"],
         "atoms": [272, 272, 272, 2176],  # the last is no size of CP2K's
         "core_us_per_atom_step": [50.0, 40.0, 2e6, 20.0],
+        "ranks": [1, 2, 2, 1],
+        "threads": 1,
     }
 )
 
 
 def test_days_of_training():
-    found = claims.home_computer(STEPS)
+    found = claims.home_computer(STEPS, "a card")
+    assert found.here.endswith("was trained on: a card.")
     assert found.verdict.startswith("agrees") and "0.8 days" in found.here and "4.0" in found.here
     slow = STEPS.assign(**{"days for 10⁶ steps": [10.0, 40.0]})
-    assert claims.home_computer(slow).verdict == "a million steps take more than a month"
+    assert claims.home_computer(slow, "a card").verdict == "a million steps take more than a month"
 
 
 def test_speed_is_the_least_core_time_of_each_engine():
-    assert claims.speed_up(SPEEDS).verdict.startswith("50\u00a0000 times")
+    found = claims.speed_up(SPEEDS)
+    assert found.verdict.startswith("at most 50\u00a0000 times") and "on 2 cores from" in found.here
     assert claims.speed_up(SPEEDS.iloc[:2]).verdict == "not measured here"
 
 

@@ -46,6 +46,7 @@ FRAMES = pd.DataFrame(
         "sampler": ["reference", "reference", "round-1", "round-1"],
         "use": ["training", "validation", "test", "training"],
         "step": [1.0, 20.0, 300.0, np.nan],
+        "n_atoms": [272, 272, 272, 68],
         "temperature_K": [300.0, 600.0, 900.0, np.nan],
         "energy_eV_per_atom": [-1.0, -0.9, -0.8, -1.1],
         "density_g_cm3": [1.0, 1.1, 1.2, 1.3],
@@ -61,6 +62,11 @@ def test_energies_are_above_the_lowest_frame_and_equipartition_is_a_line():
     np.testing.assert_allclose(second.get_ydata(), [0.3])  # no temperature, no point
     T, E = line.get_data()
     np.testing.assert_allclose(E, 1.5 * 8.617333e-5 * T, rtol=1e-6)
+    (band,) = ax.collections  # energies of 272 classical oscillators in three directions at 900 K
+    drawn = np.random.default_rng(0).gamma(1.5 * 272, 8.617333e-5 * 900, 20000) / 272
+    edges = band.get_paths()[0].vertices
+    width = np.ptp(edges[edges[:, 0] == 900, 1])
+    assert width == pytest.approx(4 * drawn.std(), rel=0.03)
     assert legend(ax) == ["reference", "round-1"]
     assert ax.get_legend().get_title().get_text() == "sampled by (dashed: 3/2 $k_B T$)"
 

@@ -8,6 +8,7 @@ from springs import EPSILON, K_GPA, SIGMA, Springs, crystal
 from helpers import structures, units
 from helpers.frames import dataset
 from helpers.frames.correction import Law
+from helpers.report import tables_of_potentials
 from helpers.validation import elastic, relaxation
 
 
@@ -24,6 +25,22 @@ def test_elastic_constants_of_springs(tmp_path):
                            "bulk_reuss": 4 / 3, "softest": 1}.items():  # fmt: skip
         assert c[name] == pytest.approx(expected * K_GPA, rel=0.01), name
     assert c["asymmetry"] < 0.005 * K_GPA
+    sides = elastic.one_sided(relaxed, step)
+    np.testing.assert_allclose(sides, 2 * K_GPA, rtol=0.05)
+    np.testing.assert_allclose(sides.mean(axis=1), np.diag(matrix)[:3])
+
+
+def test_a_jump_on_one_side_is_seen_and_no_ratio_is_given():
+    """The shipped strains of atp: along c the crystal jumps where it is compressed."""
+    found = elastic.beside_reference("atp", "ZIF-4")
+    assert found.loc["C33_stretched", "atp"] > 5 and found.loc["C33_compressed", "atp"] < 0
+    said = tables_of_potentials.stiffness(found, "atp")
+    assert said.startswith("C33 of `atp` is 6.9 GPa stretched and -2.7 GPa compressed")
+    assert "The other diagonal constants of `atp` are 1.0 to 2.8 times" in said
+    smooth = found.assign(atp=found["reference"])
+    assert tables_of_potentials.stiffness(smooth, "atp") == (
+        "The diagonal constants of `atp` are 1.0 to 1.0 times the reference's."
+    )
 
 
 def sheared():

@@ -53,3 +53,13 @@ def test_shipped_generations_stand_in_order_and_are_kept(monkeypatch, tmp_path):
     pd.testing.assert_frame_equal(
         kept, table[table["potential"] == "atp"].reset_index(drop=True), check_dtype=False
     )
+
+
+def test_a_generation_above_the_law_is_what_a_goal_is_reached_from():
+    """18 where the law through 40, 20 and 18 has 16: the law alone would promise 10 too early."""
+    table = pd.DataFrame([generation(n, 1, 0.1, e) for n, e in ((1e3, 40), (4e3, 20), (16e3, 18))])
+    row = generations.outlook(table).set_index("error").loc["virial_rmse_meV_per_atom"]
+    a, b = generations.power_law(table["steps"], table["virial_rmse_meV_per_atom"])
+    assert a * 16e3**-b < 17 and row["exponent"] == pytest.approx(b)
+    assert row["steps_for_goal"] == pytest.approx(16e3 * 1.8 ** (1 / b))
+    assert row["steps_for_goal"] > (a / 10) ** (1 / b)

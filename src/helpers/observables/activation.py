@@ -1,12 +1,14 @@
 """Free energy of breaking a bond in both conventions, from g(r) at several temperatures.
 
-The paper reads the barrier from -k_B T ln g(r); free energies along a distance, as from umbrella
-sampling, are -k_B T ln[4 pi r^2 g(r)]. See `helpers.observables.pmf`.
+Potentials of mean force are -k_B T ln g(r), and we take the paper's to be that; free energies
+along a distance, as from umbrella sampling, are -k_B T ln[4 pi r^2 g(r)]. The paper gives no
+formula. See `helpers.observables.pmf`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +32,13 @@ class Activation:
         A row for each temperature (``pmf.activation_free_energies``).
     line : FreeEnergyLine or None
         The line; None if too few barriers were sampled.
+    apart : str
+        Why not all of the barriers may lie on one line; empty if they may.
     """
 
     barriers: pd.DataFrame
     line: FreeEnergyLine | None
+    apart: str = ""
 
     def at(self, temperature_K: float) -> pd.Series:
         """The barrier at one temperature.
@@ -56,35 +61,42 @@ class Activation:
         """Reason why there is no line."""
         n = int(self.barriers["dF_kJ_mol"].notna().sum())
         at = f"{n} temperature" if n == 1 else f"{n} temperatures"
+        if self.apart:
+            return self.apart
         return (
             f"barriers were sampled at {at}; a line takes three, and "
             "most draws of the frames must have them"
         )
 
 
-def by_convention(rdfs: Mapping[float, RDF]) -> dict[str, Activation]:
+def by_convention(
+    rdfs: Mapping[float, RDF], together: Collection[float] | None = None, apart: str = ""
+) -> dict[str, Activation]:
     """Barriers and their line in each of `CONVENTIONS`.
 
     Parameters
     ----------
     rdfs : mapping of float to RDF
         g(r) of a bond at each temperature (K).
+    together : collection of float, optional
+        Temperatures (K) that one line may join; by default all.
+    apart : str
+        Why not all of them, see `Activation`.
 
     Returns
     -------
     dict of str to Activation
         Convention -> barriers and line.
     """
-    works = [pmf.from_rdf(one, T) for T, one in rdfs.items()]
+    alike = {T: one for T, one in rdfs.items() if together is None or T in together}
     found = {}
     for name, convention in CONVENTIONS.items():
-        barriers, line = pmf.activation_free_energies(works, convention), None
-        try:
-            barriers, line = pmf.bootstrap(rdfs, convention=convention)
-            line = line if line.samples is not None else None
-        except pmf.LineNotDetermined:
-            pass
-        found[name] = Activation(barriers, line)
+        barriers, line = pmf.resampled_barriers(rdfs, convention=convention), None
+        with suppress(pmf.LineNotDetermined):
+            line = pmf.bootstrap(alike, convention=convention)[1]
+        if line is not None and line.samples is None:
+            line = None
+        found[name] = Activation(barriers, line, apart)
     return found
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import xlogy
 from scipy.stats import chi2
 
 from helpers import units
 from helpers.errors import Unfit
 
 CONFIDENCE = 0.95
+REFUSED = 0.05  # a law whose counts are less probable than this is none
 
 
 class ActivationNotDetermined(ValueError):
@@ -68,6 +70,11 @@ class Arrhenius:
         A, events per ns.
     n_events : int
         Number of events that were fitted.
+    deviance : float
+        Twice the logarithm of the likelihood of the counts themselves over that of the law.
+    dof : int
+        Number of temperatures less two. Without any the law goes through both points and nothing
+        tests it.
     """
 
     E_a: float
@@ -77,6 +84,13 @@ class Arrhenius:
     _middle: float
     _log_rate: float
     _covariance: np.ndarray
+    deviance: float = 0.0
+    dof: int = 0
+
+    @property
+    def p(self) -> float:
+        """Probability of a deviance at least as large, if the law holds; NaN without ``dof``."""
+        return float(chi2.sf(self.deviance, self.dof)) if self.dof else np.nan
 
     def rate(self, temperature_K) -> tuple[np.ndarray, np.ndarray]:
         """Rate at a temperature.
@@ -108,7 +122,15 @@ def arrhenius(temperature_K, events, exposure_ns) -> Arrhenius:
 
     Bins without events are part of the likelihood; a line through the logarithms of the rates would
     have to omit them and would be too flat. Solved by Newton's method; the errors are those of
-    Fisher's information.
+    Fisher's information, times the square root of deviance over degrees of freedom where that is
+    above 1: events that come in clumps scatter by more than Poisson's law (McCullagh & Nelder,
+    Generalized Linear Models, 1989, ch. 6.2),
+
+    .. math:: D = 2 \sum_i [n_i \ln(n_i / \mu_i) - (n_i - \mu_i)],
+        \quad \mu_i = t_i A e^{-E_a / R T_i}
+
+    Where most bins hold less than one event, D is smaller than its degrees of freedom, and the test
+    sees little.
 
     Parameters
     ----------
@@ -149,7 +171,9 @@ def arrhenius(temperature_K, events, exposure_ns) -> Arrhenius:
         at += step * min(1.0, (limit / np.maximum(np.abs(step), 1e-300)).min())
         if np.all(np.abs(step) < 1e-10 * (1 + np.abs(at))):
             break
-    covariance = np.linalg.inv(information)
+    mean = t * np.exp(np.clip(design @ at, -700, 700))
+    deviance, dof = 2 * float((xlogy(n, n / mean) - (n - mean)).sum()), len(n) - 2
+    covariance = np.linalg.inv(information) * (max(1.0, deviance / dof) if dof else 1.0)
     return Arrhenius(
         float(at[1]),
         float(np.sqrt(covariance[1, 1])),
@@ -158,6 +182,8 @@ def arrhenius(temperature_K, events, exposure_ns) -> Arrhenius:
         float(middle),
         float(at[0]),
         covariance,
+        deviance,
+        dof,
     )
 
 

@@ -13,6 +13,7 @@ from helpers.observables import displacement
 
 SHORTEST = 16  # frames; a shorter window says nothing of diffusion
 RATTLES_A2 = 1.0  # A^2; less is half a Zn-N bond, which an atom may do in its place
+GROWS = 0.5  # exponent of MSD(t), half way between atoms that rattle (0) and that diffuse (1)
 
 
 def displacements(windows: Mapping[float, Any]) -> dict[float, tuple]:
@@ -30,6 +31,8 @@ def displacements(windows: Mapping[float, Any]) -> dict[float, tuple]:
     """
     found = {}
     for T, frames in windows.items():
+        last = np.diff(frames.times_ps[-3:])  # a thinned trajectory keeps its last frame, whenever
+        frames = frames[:-1] if len(last) == 2 and not np.isclose(*last, rtol=0.01) else frames
         lag = frames.times_ps - frames.times_ps[0]
         if len(lag) >= SHORTEST and np.allclose(np.diff(lag), lag[1], rtol=0.01):
             found[T] = lag, displacement.msd(frames.positions, frames.symbols, frames.cells)
@@ -39,8 +42,9 @@ def displacements(windows: Mapping[float, Any]) -> dict[float, tuple]:
 def table(moved: Mapping[float, tuple], elements: Sequence[str]) -> pd.DataFrame:
     r"""Diffusion coefficients, a row for each temperature and element.
 
-    If the atoms have moved by less than `RATTLES_A2`, or D is below twice its error, only an upper
-    limit is given, the value that D would have if all of the motion were diffusion,
+    If the atoms have moved by less than `RATTLES_A2`, if the MSD grows more slowly than with the
+    power `GROWS` of time, or if D is below twice its error, only an upper limit is given, the value
+    that D would have if all of the motion were diffusion,
 
     .. math:: D \le \mathrm{MSD}(t) / 6t.
 
@@ -62,7 +66,8 @@ def table(moved: Mapping[float, tuple], elements: Sequence[str]) -> pd.DataFrame
         for element in elements:
             found = displacement.diffusion_coefficient(lag, squared_of[element])
             then = float(np.interp(found.to_ps, lag, squared_of[element]))
-            limited = bool(then < RATTLES_A2 or found.D < 2 * found.error)
+            moves = then >= RATTLES_A2 and found.exponent >= GROWS
+            limited = bool(not moves or found.D < 2 * found.error)
             rows.append({
                 "temperature_K": T, "element": element,
                 "D": then / (6 * found.to_ps) if limited else found.D,
@@ -83,20 +88,22 @@ def arrhenius(found: pd.DataFrame, element: str) -> tuple[float, float]:
     Parameters
     ----------
     found : DataFrame
-        Result of `table`.
+        Result of `table`; rows without an error are left out.
     element : str
         The element.
 
     Returns
     -------
     E_kJ_mol : float
-        Activation energy, kJ/mol; NaN where D is known at fewer than three temperatures.
+        Activation energy, kJ/mol; NaN where D and its error are known at fewer than three
+        temperatures.
     error_kJ_mol : float
         Its standard error, the larger of that from the errors and from the scatter about the line,
         kJ/mol.
     """
     rows = found[(found["element"] == element) & ~found["limited"].astype(bool)]
-    if len(rows) < 3:
+    rows = rows.dropna(subset="error")
+    if rows["temperature_K"].nunique() < 3:
         return np.nan, np.nan
     T, D, error = (rows[name].to_numpy(float) for name in ("temperature_K", "D", "error"))
     x, y = 1 / (units.GAS_CONSTANT_KJ_PER_MOL_K * T), np.log(D)

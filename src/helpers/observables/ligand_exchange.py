@@ -229,7 +229,7 @@ class Bonds:
 def activation(
     rate: pd.DataFrame,
 ) -> tuple[dict[str, event_rates.Arrhenius], dict[str, str]]:
-    """Arrhenius laws of the two rates, where there are events enough.
+    """Arrhenius laws of the two rates, where there are events enough and they follow one.
 
     Parameters
     ----------
@@ -246,12 +246,43 @@ def activation(
     laws, why_not = {}, {}
     for name, events in {"break": "broken", "exchange": "exchanged"}.items():
         try:
-            laws[name] = event_rates.arrhenius(
-                rate["temperature_K"], rate[events], rate["exposure_ns"]
-            )
+            law = event_rates.arrhenius(rate["temperature_K"], rate[events], rate["exposure_ns"])
         except event_rates.ActivationNotDetermined as reason:
             why_not[name] = str(reason)
+            continue
+        if law.p < event_rates.REFUSED:
+            why_not[name] = (
+                f"one Arrhenius law does not give the counts (deviance {law.deviance:.1f} on "
+                f"{law.dof} degrees of freedom, p = {law.p:.2g})"
+            )
+        else:
+            laws[name] = law
     return laws, why_not
+
+
+def between(rate: pd.DataFrame) -> pd.DataFrame:
+    """Activation energies between neighbouring temperatures, which no law has to join.
+
+    Parameters
+    ----------
+    rate : DataFrame
+        Result of ``Bonds.rates``, in order of temperature.
+
+    Returns
+    -------
+    DataFrame
+        A row for each two neighbours and each rate that has five events and some at both: ``rate``
+        (break or exchange), ``low_K``, ``high_K``, ``E_kJ_mol`` and its ``error_kJ_mol``, that of
+        Poisson's law. Nothing tests it.
+    """
+    rows = []
+    for k in range(len(rate) - 1):
+        two = rate.iloc[k : k + 2]
+        low, high = two["temperature_K"]
+        for name, law in activation(two)[0].items():
+            rows.append((name, low, high, law.E_a, law.error))
+    columns = ["rate", "low_K", "high_K", "E_kJ_mol", "error_kJ_mol"]
+    return pd.DataFrame(rows, columns=columns).sort_values("rate", kind="stable")
 
 
 def table(rate: pd.DataFrame) -> pd.DataFrame:

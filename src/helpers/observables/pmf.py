@@ -4,7 +4,7 @@ Two conventions are in use for the free energy along a distance. They differ by 
 growing shell, ``-2 k_B T ln r``:
 
 - ``"g"``, the potential of mean force proper, ``F(r) = -k_B T ln g(r)``: flat for an ideal gas.
-  The paper (Figs. 3c, d: "PMF by the PRDF"), and Gaillac et al., Nat. Mater. 16, 1149 (2017).
+  We take the paper to mean it (Figs. 3c, d: "PMF by the PRDF"; it gives no formula).
 - ``"distance"``, the free energy of the coordinate r, ``F(r) = -k_B T ln [4 pi r^2 g(r)]``, of
   umbrella sampling and metadynamics: its barrier is lower by ``2 k_B T ln(r_b / r_1)``, which
   adds the *same* amount to dS at every temperature and leaves dU alone.
@@ -463,6 +463,37 @@ class FreeEnergyLine:
         ends = [(1 - level) / 2, (1 + level) / 2]
         return np.quantile(values, ends, axis=0).T
 
+    def probability(self, dU_kJ_mol: float, dS_J_mol_K: float) -> float:
+        r"""Probability of resampled lines as far off as another one, if the errors are normal.
+
+        Energy and entropy of a line err together, so that they are judged together:
+
+        .. math:: d^2 = \Delta^\mathrm{T} C^{-1} \Delta \sim \chi^2_2
+
+        with the differences :math:`\Delta` of both and the covariance C of the resampled lines.
+
+        Parameters
+        ----------
+        dU_kJ_mol : float
+            Activation energy of the other line, kJ/mol.
+        dS_J_mol_K : float
+            Its activation entropy, J/mol/K.
+
+        Returns
+        -------
+        float
+            The probability, 0 to 1.
+
+        Raises
+        ------
+        Unfit
+            The line was not made by ``bootstrap``.
+        """
+        if self.samples is None:
+            raise Unfit("no resampled lines: make this line with pmf.bootstrap")
+        off = np.array([self.dU - dU_kJ_mol, (self.dS - dS_J_mol_K) / 1000])
+        return float(chi2.sf(off @ np.linalg.solve(np.cov(self.samples.T), off), 2))
+
     def at(self, temperature_K):
         """Activation free energy at a temperature.
 
@@ -571,6 +602,47 @@ def bootstrap(
     LineNotDetermined
         The barrier is sampled at fewer than two temperatures.
     """
+    table, drawn = _resampled(rdfs, n, seed, convention)
+    good = table.index[table["dF_kJ_mol"].notna()]
+    errors = table.loc[good, "error_kJ_mol"].to_numpy()
+    line = free_energy_line(good, table.loc[good, "dF_kJ_mol"], errors)
+    lines = []
+    for row in drawn:
+        try:
+            one = free_energy_line(good, row, errors)
+        except LineNotDetermined:
+            continue
+        lines.append((one.dU, one.dS / 1000))
+    samples = np.array(lines) if len(lines) > n / 2 and line.n_points > 2 else None
+    return table.reset_index(), replace(line, samples=samples)
+
+
+def resampled_barriers(
+    rdfs: Mapping[float, RDF], n: int = 300, seed: int = 0, convention: str = "g"
+) -> pd.DataFrame:
+    """The barriers of `bootstrap`, also where they are too few for a line.
+
+    Parameters
+    ----------
+    rdfs : mapping of float to RDF
+        g(r) with blocks of frames for each temperature (K).
+    n : int
+        Number of bootstrap samples.
+    seed : int
+        Seed of the random numbers.
+    convention : str
+        ``"g"`` or ``"distance"``, see the module.
+
+    Returns
+    -------
+    DataFrame
+        As ``activation_free_energies``.
+    """
+    return _resampled(rdfs, n, seed, convention)[0].reset_index()
+
+
+def _resampled(rdfs, n: int, seed: int, convention: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The barriers by temperature, and (n, temperatures) draws of those that were sampled."""
     table = activation_free_energies(
         [from_rdf(one, T) for T, one in rdfs.items()], convention
     ).set_index("temperature_K")
@@ -595,14 +667,4 @@ def bootstrap(
             table.loc[T, "dF_kJ_mol"] -= bias
             drawn[:, column] -= 2 * bias  # they were drawn around the biased value
             table.loc[T, "error_kJ_mol"] = max(table.loc[T, "error_kJ_mol"], sampled.std(ddof=1))
-    errors = table.loc[good, "error_kJ_mol"].to_numpy()
-    line = free_energy_line(good, table.loc[good, "dF_kJ_mol"], errors)
-    lines = []
-    for row in drawn:
-        try:
-            one = free_energy_line(good, row, errors)
-        except LineNotDetermined:
-            continue
-        lines.append((one.dU, one.dS / 1000))
-    samples = np.array(lines) if len(lines) > n / 2 and line.n_points > 2 else None
-    return table.reset_index(), replace(line, samples=samples)
+    return table, drawn

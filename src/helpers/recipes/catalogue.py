@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -492,6 +492,35 @@ def spelt_out(names: Iterable[str]) -> list[str]:
     for name in filter(None, names):
         found += run_names(name) if name in groups else [name]
     return list(dict.fromkeys(found))
+
+
+def with_other_seeds(names: Iterable[str]) -> list[str]:
+    """Names of runs and, behind each, of those that differ from it in their seed alone.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of runs or of groups of runs.
+
+    Returns
+    -------
+    list of str
+        Names, each recipe once: a run that two groups have is named as the first has it.
+
+    Raises
+    ------
+    BadRecipe
+        As `run_recipe`.
+    """
+    asked, every = spelt_out(names), {}
+    if asked:
+        every = {name: run_recipe(name) for name in [*asked, *run_names()]}
+    found: dict[protocol.HeatingRun, str] = {}
+    for name in asked:
+        for other, plan in every.items():
+            if replace(plan, seed=every[name].seed) == every[name]:
+                found.setdefault(plan, other)
+    return list(found.values())
 
 
 def run_recipe(name: str) -> protocol.HeatingRun:

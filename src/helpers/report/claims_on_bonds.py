@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from helpers.observables import activation, rdf_distance
+from helpers.observables import activation, flow, ligand_exchange, rdf_distance
 from helpers.observables.activation import Activation
 from helpers.observables.event_rates import Arrhenius
+from helpers.observables.pmf import FreeEnergyLine
 from helpers.report import paper, tables
 from helpers.report.claims import Finding, Number
 
 NORMAL_95 = 1.96  # standard errors
+LEVEL = 0.95
 _TOTAL = "total"  # the row of all atoms in a table of distances
 
 
@@ -87,6 +89,9 @@ def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Fin
         verdict = "cannot tell, since one snapshot has no noise to compare the difference with"
         noise = ["unknown", "unknown"]
     until = "until its run exploded, " if run.exploded else ""
+    theirs_K = paper.value("observables.rdf_temperature_K").number
+    if run.exploded and compared.temperature_K < theirs_K - 1:
+        verdict = f"cannot be compared, since its run exploded before the {theirs_K} K of the paper"
     return Finding(
         claim,
         verdict,
@@ -232,13 +237,26 @@ def barrier_in_words(found: Activation, temperature_K: float = 1800.0) -> str:
     return f"> {bound:.0f} (95 %)" if np.isfinite(bound) else tables.NOT_DETERMINED
 
 
-def barrier(found: Activation, temperature_K: float = 1800.0) -> Finding:
+def _both(here: Mapping[str, object]) -> str:
+    """What each convention says, one after the other."""
+    return ", ".join(f"{words} by {_short(name)}" for name, words in here.items())
+
+
+def _short(convention: str) -> str:
+    return convention.removeprefix("this book, ").removesuffix(", held")
+
+
+_UNKNOWN = "and the paper does not say which it takes"
+
+
+def barrier(found: Mapping[str, Activation], temperature_K: float = 1800.0) -> Finding:
     """Table 2: the activation free energy compared with that of the paper's DPMD-20K.
 
     Parameters
     ----------
-    found : Activation
-        Barriers and their line.
+    found : mapping of str to Activation
+        Convention -> barriers and their line (``activation.by_convention``). A verdict is what all
+        of them say.
     temperature_K : float
         Temperature, K.
 
@@ -248,33 +266,41 @@ def barrier(found: Activation, temperature_K: float = 1800.0) -> Finding:
         The conclusion.
     """
     theirs = paper.rows("table2")["DPMD-20K"][f"dF_{temperature_K:.0f}K_kJ_per_mol"].number
-    ours = found.at(temperature_K)
-    if np.isfinite(ours["dF_kJ_mol"]):
-        off = abs(ours["dF_kJ_mol"] - theirs) / ours["error_kJ_mol"]
-        more = "more" if off > 2 else "not more"
-        verdict = f"{off:.1f} standard errors apart, {more} than chance explains"
-    elif np.isfinite(ours["lower_bound_kJ_mol"]):
-        above = ours["lower_bound_kJ_mol"] > theirs
-        verdict = "our bound is above it" if above else "our bound does not exclude it"
+    ours = pd.DataFrame({name: one.at(temperature_K) for name, one in found.items()}).T
+    off = (ours["dF_kJ_mol"] - theirs).abs() / ours["error_kJ_mol"]
+    above = ours["lower_bound_kJ_mol"] > theirs
+    if off.notna().all():
+        apart = _both({name: f"{x:.1f}" for name, x in off.items()}) + " standard errors apart"
+        verdict = f"{apart}, {'more' if (off > 2).all() else 'not more'} than chance explains"
+        if (off > 2).any() != (off > 2).all():
+            verdict = f"cannot tell: {apart}, {_UNKNOWN}"
+    elif ours["lower_bound_kJ_mol"].notna().all():
+        verdict = "our bounds are above it" if above.all() else "our bounds do not exclude it"
+        if above.any() != above.all():
+            one = _short(above.idxmax())
+            verdict = f"cannot tell: our bound is above it by {one} only, {_UNKNOWN}"
     else:
         verdict = "not tested, the run has no frames there or no barrier"
-    said = barrier_in_words(found, temperature_K)
+    said = {name: barrier_in_words(one, temperature_K) for name, one in found.items()}
     return Finding(
         f"ΔF‡({temperature_K:.0f} K) (Table 2)",
         verdict,
         f"{theirs} kJ/mol (DPMD-20K).",
-        f"{said} kJ/mol.",
-        (Number(f"ΔF‡({temperature_K:.0f} K)", "kJ/mol", said, theirs),),
+        f"{_both(said)} (kJ/mol).",
+        tuple(
+            Number(f"ΔF‡({temperature_K:.0f} K), {_short(name)}", "kJ/mol", words, theirs)
+            for name, words in said.items()
+        ),
     )
 
 
-def barriers_beside_line(found: Activation) -> Finding:
+def barriers_beside_line(found: Mapping[str, Activation]) -> Finding:
     """Fig. 3d: our lower bounds compared with the line of the paper's DPMD-20K.
 
     Parameters
     ----------
-    found : Activation
-        Barriers and their line.
+    found : mapping of str to Activation
+        As of `barrier`.
 
     Returns
     -------
@@ -284,64 +310,76 @@ def barriers_beside_line(found: Activation) -> Finding:
     claim, own = "Barriers against temperature (Fig. 3d)", paper.rows("table2")["DPMD-20K"]
     dU, dS = own["dU_kJ_per_mol"].number, own["dS_J_per_mol_K"].number
     says = f"they fall on the line {dU} kJ/mol − T · {dS} J/(mol K)."
-    bounds = found.barriers.dropna(subset="lower_bound_kJ_mol")
-    if bounds.empty:
+    bounds = {k: one.barriers.dropna(subset="lower_bound_kJ_mol") for k, one in found.items()}
+    if any(one.empty for one in bounds.values()):
         return Finding(claim, "cannot tell, since there is no lower bound", says, "nothing.")
-    higher = activation.above_line(found.barriers, dU, dS)
-    verdict = (
-        "the barrier is higher here"
-        if len(higher)
-        else "our bounds are nowhere above the paper's line"
-    )
-    where = ", ".join(f"{T:.0f}" for T in higher)
+    higher = {k: set(activation.above_line(one.barriers, dU, dS)) for k, one in found.items()}
+    if set.intersection(*higher.values()):
+        verdict = "the barrier is higher here"
+    elif any(higher.values()):
+        verdict = f"cannot tell, since the two conventions do not agree {_UNKNOWN}"
+    else:
+        verdict = "our bounds are nowhere above the paper's line"
+    where = {k: ", ".join(f"{T:.0f}" for T in sorted(at)) for k, at in higher.items()}
     return Finding(
         claim,
         verdict,
         says,
-        f"our lower bounds (95 % each) lie above that line at {where} K."
-        if len(higher)
-        else "our lower bounds (95 % each) do not exclude it.",
+        "our lower bounds (95 % each) lie above that line at "
+        + _both({k: f"{at} K" if at else "no temperature" for k, at in where.items()}) + ".",
         tuple(
-            Number(f"lower bound at {row.temperature_K:.0f} K", "kJ/mol",
+            Number(f"lower bound at {row.temperature_K:.0f} K, {_short(name)}", "kJ/mol",
                    f"{row.lower_bound_kJ_mol:.0f}", f"{dU - row.temperature_K * dS / 1000:.0f}")
-            for row in tables.each_row(bounds)
+            for name, one in bounds.items() for row in tables.each_row(one)
         ),
     )  # fmt: skip
 
 
-def activation_line(found: Activation) -> Finding:
+def activation_line(found: Mapping[str, Activation]) -> Finding:
     """Table 2: energy and entropy of activation, from a line through the barriers.
+
+    The paper's four numbers are two, its barriers at 840 and 1800 K being those of its line. Both
+    are judged together (``FreeEnergyLine.probability``).
 
     Parameters
     ----------
-    found : Activation
-        Barriers and their line.
+    found : mapping of str to Activation
+        As of `barrier`.
 
     Returns
     -------
     Finding
         The conclusion.
     """
-    own, line = paper.rows("table2")["DPMD-20K"], found.line
+    own = paper.rows("table2")["DPMD-20K"]
+    theirs = own["dU_kJ_per_mol"].number, own["dS_J_per_mol_K"].number
     claim = "ΔU‡ and ΔS‡ (Table 2)"
-    says = f"{own['dU_kJ_per_mol'].number} kJ/mol and {own['dS_J_per_mol_K'].number} J/(mol K)."
-    if line is None:
-        return Finding(claim, "not determined", says, f"{found.why_no_line}.")
-    limits = [*line.interval(), *line.interval([840, 1800])]
-    inside = [
-        key
-        for key, (least, most) in zip(own, limits, strict=True)
-        if least <= own[key].number <= most
-    ]
-    sampled = found.barriers.dropna(subset="dF_kJ_mol")["temperature_K"]
-    dU, dS = tables.number(line.dU, line.dU_error), tables.number(line.dS, line.dS_error)
+    says = f"{theirs[0]} kJ/mol and {theirs[1]} J/(mol K)."
+    lines = {name: one.line for name, one in found.items() if one.line is not None}
+    if len(lines) < len(found):
+        why = next(one.why_no_line for one in found.values() if one.line is None)
+        return Finding(claim, "not determined", says, f"{why}.")
+    chance = {name: line.probability(*theirs) for name, line in lines.items()}
+    outside = {p < 1 - LEVEL for p in chance.values()}
+    where = "outside" if True in outside else "inside"
+    verdict = f"the paper's line lies {where} of our 95 % region"
+    if len(outside) > 1:
+        verdict = f"cannot tell, since the two conventions do not agree {_UNKNOWN}"
+    said = {
+        name: f"{tables.number(line.dU, line.dU_error)} kJ/mol and "
+        f"{tables.number(line.dS, line.dS_error)} J/(mol K)"
+        for name, line in lines.items()
+    }
+    n = max(line.n_points for line in lines.values())
     return Finding(
         claim,
-        f"{len(inside)} of the paper's four numbers lie in our 95 % intervals",
+        verdict,
         says,
-        f"{dU} kJ/mol and {dS} J/(mol K) from {line.n_points} temperatures, "
-        f"{sampled.min():.0f}–{sampled.max():.0f} K.",
-        (Number("inside our intervals", "-", ", ".join(inside) or "none"),),
+        f"{_both(said)}, from {n} temperatures.",
+        tuple(
+            Number(f"chance of a line as far off as the paper's, {_short(name)}", "-", f"{p:.2g}")
+            for name, p in chance.items()
+        ),
     )
 
 
@@ -370,7 +408,7 @@ def flows(table: pd.DataFrame, width_K: float) -> Finding:
             f"no window of {width_K:.0f} K holds 16 snapshots.",
         )
     hottest = of_zn.iloc[-1]
-    diffuses = hottest["exponent"] > 0.8 and hottest["msd_A2"] > 1
+    diffuses = hottest["exponent"] >= flow.GROWS and hottest["msd_A2"] >= flow.RATTLES_A2
     return Finding(
         claim,
         "Zn diffuses" if diffuses else "no diffusion within the time of a window",
@@ -382,26 +420,26 @@ def flows(table: pd.DataFrame, width_K: float) -> Finding:
 
 
 def held(
-    found: Activation | None,
+    found: Mapping[str, Activation],
     laws: Mapping[str, Arrhenius],
     why_not: Mapping[str, str],
     diffusion: tuple[float, float],
-    temperatures_K: Sequence[float],
+    per_time: pd.DataFrame,
 ) -> list[Finding]:
     """Table 2 and the rates of the bonds from runs held at one temperature.
 
     Parameters
     ----------
-    found : Activation or None
-        Barriers and their line in the paper's convention; None without a run.
+    found : mapping of str to Activation
+        As of `barrier`; empty without a run.
     laws : mapping of str to Arrhenius
         "break" and "exchange" -> the law, as ``ligand_exchange.activation``.
     why_not : mapping of str to str
         Those without a law -> the reason.
     diffusion : (float, float)
         Activation energy of the diffusion of Zn and its error, kJ/mol; NaN if not known.
-    temperatures_K : sequence of float
-        Temperatures of the runs that are used, K.
+    per_time : DataFrame
+        The events of the runs that are used, a row for each (``plateaus.events``).
 
     Returns
     -------
@@ -411,37 +449,63 @@ def held(
     claim = "Held at one temperature: energies of breaking, exchange and diffusion"
     says = "it gives no rates; its ΔU‡ of breaking is "
     says += f"{paper.rows('table2')['DPMD-20K']['dU_kJ_per_mol'].number} kJ/mol."
-    if found is None:
+    if not found:
         return [Finding(claim, "not computed, since no run is held", says, "nothing.")]
     line = activation_line(found)
     line = replace(line, claim=f"{line.claim}, held at one temperature")
-    said = {}
+    said, reasons = {}, dict(why_not)
     for name in ("break", "exchange"):
         if name in laws:
             said[name] = _with_interval(laws[name].E_a, laws[name].error)
         else:
-            said[name] = f"not determined, {why_not.get(name, 'no run counts')}"
+            reasons.setdefault(name, "no run counts")
     E, error = diffusion
-    known = bool(np.isfinite(E))
-    said["diffusion of Zn"] = (
-        _with_interval(E, error) if known else "not determined, D is known at too few temperatures"
-    )
-    verdict = f"{len(laws) + known} of 3 are determined"
-    if "break" in laws and found.line is not None:
-        off = laws["break"].E_a - found.line.dU
-        either = float(np.hypot(laws["break"].error, found.line.dU_error))
-        beyond = "apart by more than chance" if abs(off) > 2 * either else "the same within errors"
-        verdict += f"; the energy of breaking and ΔU‡ of the barriers are {beyond}"
-    here = "; ".join(f"{name} {words}" for name, words in said.items())
-    at = ", ".join(f"{T:.0f}" for T in temperatures_K)
+    if np.isfinite(E):
+        said["diffusion of Zn"] = _with_interval(E, error)
+    else:
+        few = "D and its error are known at too few temperatures"
+        reasons["diffusion of Zn"] = few
+    verdict = f"{len(said)} of 3 are determined"
+    lines = [one.line for one in found.values() if one.line is not None]
+    if "break" in laws and len(lines) == len(found):
+        beyond = {_apart(laws["break"], one) for one in lines}
+        how = "apart by more than chance" if beyond == {True} else "not distinguished"
+        verdict += f"; the energy of breaking and ΔU‡ of the barriers are {how}"
+    here = [f"{name} {words}" for name, words in said.items()]
+    for why in dict.fromkeys(reasons.values()):
+        these = " and ".join(name for name, reason in reasons.items() if reason == why)
+        here.append(f"{these} not determined, {why}")
     return [
         line,
         Finding(
-            claim, verdict, says, f"from {at or 'no'} K, {here}.",
-            tuple(Number(f"activation energy, {name}", "kJ/mol", words)
-                  for name, words in said.items()),
+            claim,
+            verdict,
+            says,
+            f"{'; '.join(here)}.",
+            tuple(Number(f"activation energy, {name}", "kJ/mol", x) for name, x in said.items())
+            + _of_the_rates(per_time),
         ),
+    ]
+
+
+def _apart(law: Arrhenius, line: FreeEnergyLine) -> bool:
+    return abs(law.E_a - line.dU) > 2 * float(np.hypot(law.error, line.dU_error))
+
+
+def _of_the_rates(per_time: pd.DataFrame) -> tuple[Number, ...]:
+    """Whether one law gives all counts, and the energies between neighbouring temperatures."""
+    if per_time.empty:
+        return ()
+    laws, refused = ligand_exchange.activation(per_time)
+    words = refused | {name: f"one law, p = {law.p:.2g}" for name, law in laws.items()}
+    every = "one law for all temperatures"
+    one = [Number(f"{every}, {name}", "-", words[name]) for name in sorted(words)]
+    steps = [
+        Number(f"{row.rate}, {row.low_K:.0f} to {row.high_K:.0f} K alone, untested", "kJ/mol",
+               tables.number(row.E_kJ_mol, row.error_kJ_mol))
+        for row in tables.each_row(ligand_exchange.between(per_time))
     ]  # fmt: skip
+    return (*one, *steps)
 
 
 def _with_interval(value: float, error: float) -> str:

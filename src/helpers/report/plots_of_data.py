@@ -27,13 +27,18 @@ def energies(frames: pd.DataFrame) -> Axes:
     r"""Energy of each frame against its temperature, a colour for each sampler.
 
     The dashed line is equipartition in a classical harmonic solid, :math:`\tfrac32 k_B T` per atom
-    above the minimum, here the lowest frame of all.
+    above the minimum, here the lowest frame of all. The band is two standard deviations of such a
+    solid of N atoms at constant temperature,
+
+    .. math:: \sigma = k_B T \sqrt{3 / (2 N)}
+
+    for each atom, N being that of most frames.
 
     Parameters
     ----------
     frames : DataFrame
-        From ``dataset.per_frame`` (energies in eV/atom) with a column ``sampler``; frames without a
-        temperature are left out.
+        From ``dataset.per_frame`` (energies in eV/atom, n_atoms) with a column ``sampler``; frames
+        without a temperature are left out.
 
     Returns
     -------
@@ -48,7 +53,10 @@ def energies(frames: pd.DataFrame) -> Axes:
         ("above", "energy above the lowest frame", "eV/atom"),
     )
     line = np.array([0.0, warm["temperature_K"].max()])
-    ax.plot(line, 1.5 * units.K_to_eV(line), "k--", lw=1)
+    mean = 1.5 * units.K_to_eV(line)
+    swing = 2 * units.K_to_eV(line) * np.sqrt(1.5 / warm["n_atoms"].mode().max())
+    ax.plot(line, mean, "k--", lw=1)
+    ax.fill_between(line, mean - swing, mean + swing, color="black", alpha=0.25, lw=0)
     ax.legend(**_BELOW, markerscale=4, title="sampled by (dashed: 3/2 $k_B T$)")
     return ax
 

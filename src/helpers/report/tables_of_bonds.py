@@ -146,7 +146,9 @@ def differences(structure: str, n_atoms: int, rate_K_per_ps: float, segments: bo
     return [words for words, differs in possible.items() if differs]
 
 
-def plateaus(found: Sequence[Any], flows: pd.DataFrame, energies: Activation | None) -> Table:
+def plateaus(
+    found: Sequence[Any], flows: pd.DataFrame, energies: Mapping[str, Activation]
+) -> Table:
     """Runs held at one temperature: barrier, exchange, diffusion.
 
     Parameters
@@ -154,28 +156,31 @@ def plateaus(found: Sequence[Any], flows: pd.DataFrame, energies: Activation | N
     found : sequence of Plateau
         Result of ``recipes.plateaus.of_runs``.
     flows : DataFrame
-        Result of ``flow.table`` of those that are used.
-    energies : Activation or None
-        Barriers of those that are used.
+        Result of ``recipes.plateaus.diffusion``.
+    energies : mapping of str to Activation
+        Name of a run -> its barriers.
 
     Returns
     -------
     Table
         A row for each run.
     """
-    rows = []
+    rows, most = [], max(len(one.frames) for one in found)
     for one in found:
         T = one.temperature_K
         row = {"run": one.run.name, "T (K)": f"{T:.0f}"}
         row["density (g/cm³)"] = f"{one.run.sampled['density_g_cm3'].mean():.3f}"
-        barrier = energies.at(T) if energies and not one.refused else None
-        row["ΔF‡ (kJ/mol)"] = "–" if barrier is None else _barrier(barrier)
+        barrier = energies.get(one.run.name)
+        row["ΔF‡ (kJ/mol)"] = "–" if barrier is None else _barrier(barrier.at(T))
         if one.bonds is not None:
+            row["N on another Zn (%)"] = f"{100 * one.moved_on:.0f}"
             outcome = one.bonds.episodes["outcome"].value_counts()
-            row["bonds broken"] = int(outcome.drop("end", errors="ignore").sum())
+            broken = str(outcome.drop("end", errors="ignore").sum())
+            few = f" (in {len(one.frames)} frames)" if len(one.frames) < most else ""
+            row["bonds broken"] = broken + few
             row["exchanged"] = int(outcome.get("exchanged", 0))
         for element in ("Zn", "N"):
-            rest = flows[(flows["temperature_K"] == T) & (flows["element"] == element)]
+            rest = flows[(flows["run"] == one.run.name) & (flows["element"] == element)]
             said = "–" if one.refused or rest.empty else _diffusion(next(tables.each_row(rest)))
             row[f"D of {element} (10⁻⁴ cm²/s)"] = said
         rows.append(row | {"not used, since": one.refused or "used"})
@@ -193,4 +198,7 @@ def _barrier(row: pd.Series) -> str:
 
 
 def _diffusion(row) -> str:
-    return f"< {row.D:.2g}" if row.limited else tables.number(row.D, row.error)
+    if row.limited:
+        return f"< {row.D:.2g}"
+    known = np.isfinite(row.error)
+    return tables.number(row.D, row.error) if known else f"{row.D:.2g} (one run)"

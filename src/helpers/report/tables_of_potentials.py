@@ -186,7 +186,54 @@ ELASTIC = {
     "bulk_reuss": "bulk modulus (Reuss)",
     "softest": "smallest eigenvalue",
     "asymmetry": "asymmetry",
+    **{
+        f"C{i}{i}_{side}": f"C{i}{i}, {side}"
+        for side in ("stretched", "compressed")
+        for i in (1, 2, 3)
+    },
 }
+
+
+def stiffness(constants: pd.DataFrame, model: str, reference: str = "reference") -> str:
+    """How the diagonal elastic constants compare, and which of them are no derivatives.
+
+    That is said where the differences to both sides are farther apart than their mean is large.
+
+    Parameters
+    ----------
+    constants : DataFrame
+        Result of ``elastic.beside_reference``.
+    model : str
+        The model.
+    reference : str
+        What it is compared with.
+
+    Returns
+    -------
+    str
+        Sentences; without a reference only those on the two sides.
+    """
+    said, names = [], [f"C{i}{i}" for i in range(1, 7)]
+    for name in constants:
+        sides = {side: [constants.loc[f"C{i}{i}_{side}", name] for i in (1, 2, 3)]
+                 for side in ("stretched", "compressed")}  # fmt: skip
+        sides = pd.DataFrame(sides, index=["C11", "C22", "C33"])
+        apart = (sides["stretched"] - sides["compressed"]).abs() > sides.mean(axis=1).abs()
+        for one in sides.index[apart]:
+            up, down = sides.loc[one]
+            said.append(
+                f"{one} of `{name}` is {up:.1f} GPa stretched and {down:.1f} GPa compressed: the "
+                "response is not linear over this strain, and the mean of both is no elastic "
+                "constant."
+            )
+            names = [other for other in names if other != one]
+    if reference in constants:
+        ratio = constants.loc[names, model] / constants.loc[names, reference]
+        said.append(
+            f"The {'other ' if len(names) < 6 else ''}diagonal constants of `{model}` are "
+            f"{ratio.min():.1f} to {ratio.max():.1f} times the reference's."
+        )
+    return " ".join(said)
 
 
 def drift(found: Mapping[str, float]) -> Table:

@@ -19,6 +19,7 @@ from helpers.frames.correction import Law
 from helpers.validation import calculators, relaxation
 
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
+SIDES = "one-sided"  # what a matrix of constants keeps beside its central differences
 _GPA = units.EV_PER_A3_IN_GPA
 
 
@@ -82,14 +83,40 @@ def elastic_constants(
     Returns
     -------
     (6, 6) DataFrame
-        C_ij, GPa.
+        C_ij, GPa; its ``attrs`` hold the result of `one_sided` as `SIDES`.
     """
     strains = shear_and_stretch(step)
     file = relaxation.relaxations("elastic", model, structure, strains, fmax, steps, hessian)
     frames = list(ase.io.iread(file, index=":"))
     if laws:
         frames = correction.corrected_images(frames, laws, f"the strained cells of {structure}")
-    return elastic_matrix(frames, step)
+    matrix = elastic_matrix(frames, step)
+    matrix.attrs[SIDES] = one_sided(frames, step)
+    return matrix
+
+
+def one_sided(frames: Sequence[Atoms], step: float) -> pd.DataFrame:
+    """C11, C22 and C33 by tension and by compression alone.
+
+    Where the two differ, the step is too large: the response is not linear over it, or the atoms
+    relax into another minimum on one side, and the central difference is no elastic constant.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        As of `elastic_matrix`.
+    step : float
+        Strain.
+
+    Returns
+    -------
+    (3, 2) DataFrame
+        Columns ``stretched`` and ``compressed``, GPa.
+    """
+    stress = np.array([frame.get_stress() for frame in frames]) * _GPA
+    sides = {"stretched": stress[1::2] - stress[0], "compressed": stress[0] - stress[2::2]}
+    normal = ("C11", "C22", "C33")
+    return pd.DataFrame({k: np.diag(s)[:3] / step for k, s in sides.items()}, index=list(normal))
 
 
 def elastic_matrix(frames: Sequence[Atoms], step: float) -> pd.DataFrame:
@@ -115,10 +142,13 @@ def elastic_matrix(frames: Sequence[Atoms], step: float) -> pd.DataFrame:
 def elastic_summary(constants: pd.DataFrame) -> dict:
     """The nine constants of an orthorhombic crystal and their averages.
 
-    C12, C13 and C23 are means of C_ij and C_ji, whose largest difference is ``asymmetry``; it is
-    zero in theory and measures the error of differences and relaxations. ``bulk_voigt`` is the bulk
-    modulus for equal strains, as in E(V); ``bulk_reuss`` that for equal stresses, as in NPT.
-    ``softest`` is the smallest eigenvalue, which is positive in a stable crystal (Born).
+    C12, C13 and C23 are means of C_ij and C_ji, whose largest difference is ``asymmetry``. In
+    theory it is zero in a cell without stress, and of the size of the stress in one with some; what
+    exceeds it is the error of differences and relaxations. ``bulk_voigt`` is the bulk modulus for
+    equal strains, as in E(V); ``bulk_reuss`` that for equal stresses, as in NPT. ``softest`` is the
+    smallest eigenvalue, which is positive in a stable crystal (Born), as far as the constants are
+    derivatives on both sides. Where the sides were kept they follow as ``C11_stretched`` to
+    ``C33_compressed``.
 
     Parameters
     ----------
@@ -130,7 +160,7 @@ def elastic_summary(constants: pd.DataFrame) -> dict:
     dict of str to float
         These numbers, GPa.
     """
-    raw = constants.to_numpy()
+    raw, sides = constants.to_numpy(), constants.attrs.get(SIDES, pd.DataFrame())
     c = (raw + raw.T) / 2
     named = {f"C{i + 1}{j + 1}": float(c[i, j])
              for i, j in [(k, k) for k in range(6)] + [(0, 1), (0, 2), (1, 2)]}  # fmt: skip
@@ -139,6 +169,7 @@ def elastic_summary(constants: pd.DataFrame) -> dict:
         "bulk_reuss": float(1 / np.linalg.inv(c)[:3, :3].sum()),
         "softest": float(np.linalg.eigvalsh(c).min()),
         "asymmetry": float(np.abs(raw - raw.T).max()),
+        **{f"{name}_{side}": float(value) for side in sides for name, value in sides[side].items()},
     }
 
 

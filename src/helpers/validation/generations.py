@@ -140,7 +140,12 @@ def power_law(steps: Sequence[float], errors: Sequence[float]) -> tuple[float, f
 
 
 def outlook(table: pd.DataFrame) -> pd.DataFrame:
-    """Distance to each goal, by a power law through all generations.
+    r"""Distance to each goal, by the exponent of a power law through all generations.
+
+    .. math:: n_\mathrm{goal} = n\,(e / e_\mathrm{goal})^{1/b}
+
+    from the error e of the last generation after n steps: where it lies above the law, the law
+    itself would promise the goal too early.
 
     Parameters
     ----------
@@ -162,9 +167,9 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
                 continue
             now, exponent, needed = float(known[key].iloc[-1]), np.nan, np.nan
             if known["steps"].nunique() > 1:
-                prefactor, exponent = power_law(known["steps"], known[key])
+                exponent = power_law(known["steps"], known[key])[1]
                 if now > goal and exponent > FALLS:
-                    needed = (prefactor / goal) ** (1 / exponent)
+                    needed = known["steps"].iloc[-1] * (now / goal) ** (1 / exponent)
             rows.append({"group": group, "error": key, "now": now, "goal": goal,
                          "reached": bool(now <= goal), "exponent": exponent,
                          "steps_for_goal": needed})  # fmt: skip
