@@ -152,8 +152,9 @@ curves = plots_of_runs.curves(runs, heat)
 #|   that expands loses density slowly and steadily; a framework that opens loses it
 #|   steeply. Does a slower rate fall earlier, and by more than runs of one rate differ?
 #|   Slow ramps take longest to compute, so they may cover only the range around the
-#|   fall. Dashed: the paper's crystal; grey band: where the paper, heating more slowly,
-#|   sees its low-density phase. A click in the legend switches a rate off and on.
+#|   fall. Dashed: the paper's crystal, a fifth lighter than the measured one; grey band:
+#|   where the paper, heating at 1 K/ps, sees its low-density phase. A click in the legend
+#|   switches a rate off and on.
 #| alt: Density against temperature, a strong curve for each heating rate, a
 #|   dashed horizontal line and a grey band for the paper.
 plots_of_runs.densities(curves)

@@ -58,7 +58,10 @@ def test_claims_are_a_table_of_paper_here_verdict_and_how_sure(tmp_path):
         "  - accurate (claim 1): **holds**; 4 to 9 % of 1.2 eV/Å",
         "  - falls with the rate (claim 3): **cannot tell**; 1122 ± 52 K",
     ]  # fmt: skip
-    assert short[3].startswith("- **How sure.** 1 of 2 verdicts is decided. The others are open")
+    counted = claims.Finding("Claim (2), slow", "does not agree, 2 of 4; more", "x.", "y.")
+    said = of(tmp_path, code("", shown({"text/markdown": claims.markdown([counted])})))
+    assert "(claim 2): **does not agree**, 2 of 4\n" in plain(front.in_short(said))
+    assert short[3].startswith("- **How sure.** 1 of 2 verdicts is decided. The other is open")
     open_ = claims.Finding("Claim (4), low", "cannot tell (3 runs, one cell); none", "x.", "y.")
     other = of(tmp_path, code("", shown({"text/markdown": claims.markdown([open_])})))
     assert "| **cannot tell** (3 runs, one cell); none | open |" in front.findings(other)
@@ -80,9 +83,15 @@ def test_parts_of_a_claim_have_numbers_of_their_own_and_left_out_runs_are_said_o
     assert rows[1][3].startswith(" *low:* it falls. ([chapter 4]") and left_out not in text
     assert "not counted: 3 of 25 runs (claims 4a and 4b)." in text
     assert front.in_short(made).splitlines()[1:3] == [
-        "  - low (claim 4a): **agrees**; it falls",
-        "  - cause (claim 4b): **does not agree**; none",
+        "  - low (claim 4a): **agrees**, so it is; it falls",
+        "  - cause (claim 4b): **does not agree**, no; none",
     ]
+
+
+def test_a_line_to_cite_names_the_book_and_what_its_labels_rest_on(tmp_path):
+    line = front.cite_line(of(tmp_path))
+    assert line.startswith("- **Cite it.** the zif4-melting contributors, *Melting of ZIF-4")
+    assert "[Castel et al. (2024)](https://doi.org/10.1039/" in line and "(cite.md)" in line
 
 
 def test_a_book_without_findings_is_refused(tmp_path):

@@ -294,8 +294,8 @@ def test_a_low_density_and_how_many_seeds_melt():
     )
     one = table(*TWO_CELLS[1:], TWO_CELLS[0] | {"melt_K": 2086.0, "melt_above_K": np.nan})
     assert claims_on_rates.low_density(one).verdict == (
-        "agrees, a low density appears in 8 of 8 runs; Zn leave their sites later in 1 of them, "
-        "at 2086 K"
+        "agrees, a low density appears in 8 of 8 runs; Zn leave their sites, as on melting, later "
+        "in 1 of them, at 2086 K"
     )
     # more than half of all seeds, and not of those that can tell alone
     half = [run(100.0, seen=0.1, seed=k) for k in range(8)]

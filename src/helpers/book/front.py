@@ -148,17 +148,15 @@ def in_short(front: Front) -> str:
     """
     found = _numbered(front)
     said = [
-        f"{match['what'].strip()} (claim {number}): "
-        f"**{re.split(r' [(]|[;,]', match['verdict'], maxsplit=1)[0]}**; "
-        + _cell(re.split(r"; (?!p = )|[.;](?: (?!p = )|$)", match["here"] or "", maxsplit=1)[0])
+        f"{match['what'].strip()} (claim {number}): {_with_a_number(match)}"
         for number, _, match in found
     ]
     decided = sum(_how_sure(match["verdict"]) == "decided" for *_, match in found)
     count = f"{decided} of {len(found)} verdicts {'are' if decided != 1 else 'is'} decided."
     if decided < len(found):
+        rest = "The other is" if decided == len(found) - 1 else "The others are"
         count += (
-            " The others are open: our runs are too few, too short or too noisy for the rule that "
-            "was set."
+            f" {rest} open: our runs are too few, too short or too noisy for the rule that was set."
         )
     return "\n".join(
         ["- **What came out here**", *(f"  - {one}" for one in said), f"- **How sure.** {count}"]
@@ -231,7 +229,9 @@ def findings(front: Front) -> str:
     head = ["| | the paper says | here | verdict | how sure |", "|---|---|---|---|---|"]
     said = (
         "A *run* is one simulated heating, the *ramp* its rise of temperature; runs of one rate "
-        "differ in random first velocities only. *Decided*: what the "
+        "and cell differ in random first velocities only (their *seed*). A *cell* is what is "
+        "repeated in space: one unit cell, several, or one whose lengths are free. *Decided*: what "
+        "the "
         "[rules](/book/estimators.md) ask for is there; of the crystal this is two runs or more, "
         "that say the same, in each of two cells of different size or shape. "
         '*Open* ("cannot tell"): anything less.'
@@ -724,6 +724,32 @@ def citation(front: Front) -> str:
     return "\n".join(parts)
 
 
+def cite_line(front: Front) -> str:
+    """How to cite the book, in one line of CITATION.cff.
+
+    Parameters
+    ----------
+    front : Front
+        Not used; every function of `MAKERS` takes it.
+
+    Returns
+    -------
+    str
+        An item of a list in Markdown.
+    """
+    cff = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
+    who = ", ".join(_author(one).strip("{}") for one in cff["authors"])
+    with_it = ", ".join(
+        f"[{one['authors'][0]['family-names']} et al. ({one['year']})]"
+        f"(https://doi.org/{one['doi']})"
+        for one in cff.get("references", [])[:1]
+    )
+    return (
+        f"- **Cite it.** {who}, *{cff['title']}*, version {cff['version']}, with {with_it}, on "
+        "whose potential its labels rest; [as BibTeX, and its data and potentials apart](cite.md)."
+    )
+
+
 #: name of a line ``% generated: name`` -> what makes it; some take a word more
 MAKERS: dict[str, Callable[..., str]] = {
     "in_short": in_short,
@@ -740,6 +766,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "needed": needed,
     "changelog": changelog,
     "citation": citation,
+    "cite_line": cite_line,
 }
 
 
@@ -791,6 +818,15 @@ def _printed(cell: dict) -> list[str]:
 def _how_sure(verdict: str) -> str:
     """Open where a verdict says so: the rules are in `helpers.report.claims` and its neighbours."""
     return "open" if verdict.startswith("cannot tell") else "decided"
+
+
+def _with_a_number(match: Mapping[str, str]) -> str:
+    """The first part of a verdict, and of what was found where it gives no number itself."""
+    verdict = _cell(match["verdict"].split(";")[0])
+    if re.search(r"\d", verdict):
+        return _weighed(verdict)
+    here = re.split(r"; (?!p = )|[.;](?: (?!p = )|$)", match["here"] or "", maxsplit=1)[0]
+    return f"{_weighed(verdict)}; {_cell(here)}"
 
 
 def _weighed(verdict: str) -> str:

@@ -418,8 +418,8 @@ def _stretched(by_rule: float, by_release: Mapping[float, pd.DataFrame]) -> str:
     parts = [f"{100 * (1 - by_release[at]['mean'].iloc[-1] / by_rule):.0f}" for at in lost]
     distances = [f"{at:.1f}" for at in lost]
     return (
-        f"{_listed(parts)} % of the Zn that the rule counts have stretched bonds only, where a "
-        f"bond counts as lost at {_listed(distances)} Å"
+        f"{_listed(parts)} % of the Zn with fewer than four N have stretched bonds only, if a "
+        f"bond is lost at {_listed(distances)} Å"
     )
 
 

@@ -297,9 +297,9 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
     )
     counted = [
         f"{r.fell} of {r.runs} {'run' if r.runs == 1 else 'runs'} at {r.rate_K_per_ps:g} K/ps"
-        for r in tables.each_row(fell)
+        for r in tables.each_row(groups)
     ]
-    here = f"the density falls in {', '.join(counted) or 'no run'}"
+    here = f"the density falls in {', '.join(counted) if len(fell) else 'no run'}"
     last = fell["rate_K_per_ps"].max()
     faster = groups[groups["rate_K_per_ps"] > last]
     seen = faster[faster[column] >= detection.ENOUGH]
@@ -343,7 +343,7 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
 
 
 def _rate_dependence(table: pd.DataFrame) -> Finding:
-    claim = "Claim (3), the transition temperature falls with the rate"
+    claim = "Claim (3), the slower the heating, the lower the transition temperature"
     says = (
         ", ".join(
             f"{paper.value(f'transition.{name}_Tf_K')} at "
@@ -683,7 +683,8 @@ def _low_density(table: pd.DataFrame) -> Finding:
         rest = f" ({rest})" if rest else ""
         agrees = "agrees, " if len(left) and 2 * len(fell) > len(table) else ""
         verdict = f"{agrees}a low density appears in {len(fell)} of {len(table)} runs{rest}; " + (
-            f"Zn leave their sites later in {len(left)} of them, at {_span(left['melt_K'])} K"
+            f"Zn leave their sites, as on melting, later in {len(left)} of them, at "
+            f"{_span(left['melt_K'])} K"
             if len(left)
             else f"no melting follows up to the end of the runs ({_span(watched)} K)"
         )
@@ -696,11 +697,11 @@ def _low_density(table: pd.DataFrame) -> Finding:
         )
         if len(rows)
     ]
-    if len(others := other["lowest_density"].dropna()) and ranges:
-        ranges[-1] += f" (in the runs without a fall {_span(others, 3)})"
     lost = 100 * (1 - fell["lowest_density"] / fell["start_density"]).dropna()
     if len(lost):
-        ranges.append(f"which is {_span(lost)} % below the density before the ramp")
+        ranges.append(f"{_span(lost)} % below that before the ramp")
+    if len(others := other["lowest_density"].dropna()) and ranges:
+        ranges[-1] += f"; in the runs without a fall by the rule it is {_span(others, 3)} g/cm³"
     molten = fell[fell["moved_at_end"] >= MOLTEN]
     return Finding(
         "Claim (4), a low density before melting",
