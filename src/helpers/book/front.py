@@ -745,8 +745,9 @@ def cite_line(front: Front) -> str:
         for one in cff.get("references", [])[:1]
     )
     return (
-        f"- **Cite it.** {who}, *{cff['title']}*, version {cff['version']}, with {with_it}, on "
-        "whose potential its labels rest; [as BibTeX, and its data and potentials apart](cite.md)."
+        f"- **Cite it.** {who}, *{cff['title']}*, version {cff['version']}, with {with_it}, "
+        "on whose potential its labels rest; "
+        "[as BibTeX, and its data and potentials apart](cite.md)."
     )
 
 
