@@ -12,7 +12,7 @@ import html
 import json
 import platform
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -821,7 +821,7 @@ def _how_sure(verdict: str) -> str:
     return "open" if verdict.startswith("cannot tell") else "decided"
 
 
-def _with_a_number(match: Mapping[str, str]) -> str:
+def _with_a_number(match: re.Match) -> str:
     """The first part of a verdict, and of what was found where it gives no number itself."""
     verdict = _cell(match["verdict"].split(";")[0])
     if re.search(r"\d", verdict):
