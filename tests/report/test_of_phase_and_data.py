@@ -297,3 +297,10 @@ def test_ratios_of_lengths_are_those_over_the_start():
     assert seen.mean() > 0.9
     assert b.get_ydata()[-5] == pytest.approx(16 / 15, rel=0.02)
     assert legend(ax) == ["a/c, lengths free, seed 1", "b/c, lengths free, seed 1"]
+
+
+def test_formulas_have_low_digits_and_may_be_none():
+    found = pd.DataFrame({"formula": ["C3H3N2"], "a frame": [0.25], "frames": [1]})
+    assert tables_of_phase.formulas(found).frame["formula"].tolist() == ["C₃H₃N₂"]
+    none = pd.DataFrame({"formula": [], "a frame": [], "frames": []})  # of a run that broke nothing
+    assert tables_of_phase.formulas(none).frame.empty

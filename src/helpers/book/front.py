@@ -231,9 +231,8 @@ def findings(front: Front) -> str:
         "A *run* is one simulated heating, the *ramp* its rise of temperature; runs of one rate "
         "and cell differ in random first velocities only (their *seed*). A *cell* is what is "
         "repeated in space: one unit cell, several, or one whose lengths are free. *Decided*: what "
-        "the "
-        "[rules](/book/estimators.md) ask for is there; of the crystal this is two runs or more, "
-        "that say the same, in each of two cells of different size or shape. "
+        "the rules ask for is there, of the crystal two runs or more in each of two cells of "
+        "different size or shape, and no two cells that disagree. "
         '*Open* ("cannot tell"): anything less.'
     )
     if left_out:

@@ -39,7 +39,8 @@ def formulas(found: pd.DataFrame) -> Table:
     shown = found.head(8).rename(
         columns={"a frame": "mean number in a frame", "frames": "frames that have it"}
     )
-    return tables.headed(shown.assign(formula=shown["formula"].str.translate(low)), decimals=4)
+    written = shown["formula"].astype(str).str.translate(low)  # an empty column is of no type
+    return tables.headed(shown.assign(formula=written), decimals=4)
 
 
 def windows(found: Mapping[str, Any]) -> Table:
