@@ -283,7 +283,7 @@ def _cell(row) -> str:
 
 def _slow_heating(table: pd.DataFrame) -> Finding:
     slow = paper.value("table3.DPMD-1K.heating_rate_K_per_ps").number
-    not_seen = paper.value("table3.DPMD-20K.heating_rate_K_per_ps").number
+    not_seen = paper.value("heating.fpmd_rate_high_K_per_ps").number
     groups = run_table.power_by(table, by=("rate_K_per_ps",))
     fell = groups[groups["fell"] > 0]
     column, words = _size_seen(table)
@@ -323,7 +323,11 @@ def _slow_heating(table: pd.DataFrame) -> Finding:
     elif not silent and len(groups) < 2:
         verdict = "cannot tell, since one rate counts"
     elif not silent and last >= not_seen and fell["fell"].iloc[-1] >= FEWEST_SEEDS:
-        verdict = f"does not agree, fast heating shows a fall, too: {counted[-1]}"
+        fast = int((groups["rate_K_per_ps"] >= not_seen).sum())
+        verdict = (
+            f"does not agree, heating as fast as the paper's first-principles MD ({not_seen:g} "
+            f"K/ps) or faster shows a fall, too: {', '.join(counted[-fast:])}"
+        )
     elif not silent:
         verdict = "cannot tell, since the fastest rate of this page shows a fall, too"
     elif seen.empty:
@@ -760,10 +764,11 @@ def _exchange(table: pd.DataFrame) -> Finding:
         verdict,
         says,
         f"when the fall has ended {_span(100 * fell['moved_at_fall'])} % of the N have left their "
-        f"Zn; of {m} {'run that falls' if m == 1 else 'runs that fall'} the first bond breaks "
-        f"before the fall in {breaks['before']}, after its end in {breaks['after']} and within the "
-        f"errors in {breaks['unclear']}; the first ligand is exchanged before it in "
-        f"{exchanges['before']}, after its end in {exchanges['after']}.",
+        f"Zn; of {m} {'run that falls' if m == 1 else 'runs that fall'} the first ligand changes "
+        f"its Zn before the fall in {exchanges['before']}, during it or within the errors in "
+        f"{exchanges['unclear']}, after its end in {exchanges['after']}; the first bond, which may "
+        f"close again, breaks before it in {breaks['before']}, during it or within the errors in "
+        f"{breaks['unclear']}, after its end in {breaks['after']}.",
         tuple(
             Number(f"{row.name}: end of the fall, first break, first exchange; N that have left "
                    "their Zn by its end", "K; %",
