@@ -101,7 +101,7 @@ CELLS = (
     "# %%\n#| label: fig-maps\n#| caption: Maps of a density.\n#| alt: Squares.\n"
     'interactive.maps({f"{t} K": rng.uniform(size=(4, 5)) for t in (300, 900)}, (5.0, 5.0))',
     "# %% [markdown]\n# ## Plain figures and tables\n#\n"
-    "# $$ a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + q + r + s + t + u $$\n#\n"
+    "# $$ a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + q $$\n#\n"
     "# ### `helpers.observables.coordination_number`",
     "# %%\n_, ax = style.axes(('temperature', 'K'), ('density', 'g/cm3'))\n"
     "ax.plot(T, 1.2 - T / 1e4, label='a line')\nax.legend()",
