@@ -366,7 +366,7 @@ def test_what_comes_first_is_said_beside():
     rows = [TWO_CELLS[0] | at(1140.0, 1145.0), *moved(TWO_CELLS[1:], *[0.0] * 6, 0.031)]
     said = claims_on_rates.exchange(table(*rows))
     assert said.here == (
-        "when the fall has ended 0 to 3 % of the N have left their Zn; of 8 runs that fall the "
+        "when the fall has ended 0.0 to 3.1 % of the N have left their Zn; of 8 runs that fall the "
         "first ligand changes its Zn before the fall in 0, during it or within the errors in 1, "
         "after its end in 7; the first bond, which may close again, breaks before it in 0, during "
         "it or within the errors in 1, after its end in 7."

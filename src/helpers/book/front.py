@@ -738,10 +738,10 @@ def cite_line(front: Front) -> str:
     """
     cff = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
     who = ", ".join(_author(one).strip("{}") for one in cff["authors"])
-    with_it = ", ".join(
-        f"[{one['authors'][0]['family-names']} et al. ({one['year']})]"
-        f"(https://doi.org/{one['doi']})"
-        for one in cff.get("references", [])[:1]
+    first = cff["references"][0]
+    with_it = (
+        f"[{first['authors'][0]['family-names']} et al. ({first['year']})]"
+        f"(https://doi.org/{first['doi']})"
     )
     return (
         f"- **Cite it.** {who}, *{cff['title']}*, version {cff['version']}, with {with_it}, "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from helpers.observables import displacement, ligand_exchange, neighbors
 
+STILL = 0.05  # of the N off their first Zn: with fewer it is the crystal still
 HALF = 0.5  # of the ligands' bonds, and of the way to the next Zn
 CLOSE_A = 4.0  # two Zn nearer than this are outside of what the potential knows
 CLOSE_SHARE = 0.05  # of the frames, at most

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.stats import fisher_exact, linregress
 
 from helpers.errors import Unfit
-from helpers.observables import censored, detection, run_table
+from helpers.observables import censored, detection, melt, run_table
 from helpers.observables.cell_shape import Departure
 from helpers.report import paper, tables
 from helpers.report.claims import Finding, Number
@@ -29,8 +29,6 @@ BAR_PER_GPA = 1e4
 BACK = 0.02  # of the density: the cooled crystal is again what it was
 JUMP_G_CM3 = 0.05  # two densities farther from one between them than this are a jump
 NEAR_GPA = 0.06  # a pressure within this of another one stands for it
-STILL = 0.05  # of the N on another Zn: with fewer it is the crystal still
-MOLTEN = 0.5  # and with as many a melt
 RUPTURED_G_CM3 = 0.6  # a cell that is less dense has torn
 _SHAPES = {"iso": "isotropic", "aniso": "anisotropic", "tri": "triclinic"}
 _ALL = "the verdict if the runs counted that were not in equilibrium before"
@@ -245,7 +243,7 @@ def _in_each_cell(found: Finding, table: pd.DataFrame) -> Finding:
     if found.verdict.startswith("cannot tell"):
         return found
     told = table[table["moved_at_fall"].notna()]
-    told = told.assign(still=told["moved_at_fall"] < STILL)
+    told = told.assign(still=told["moved_at_fall"] < melt.STILL)
     of_cells = told.groupby(["n_atoms", "coupling"], as_index=False)["still"]
     cells = of_cells.agg(tell="size", still="sum")
     enough = cells[cells["tell"] >= FEWEST_SEEDS]
@@ -706,7 +704,7 @@ def _low_density(table: pd.DataFrame) -> Finding:
         ranges.append(f"{_span(lost)} % below that before the ramp")
     if len(others := other["lowest_density"].dropna()) and ranges:
         ranges[-1] += f"; in the runs without a fall by the rule it is {_span(others, 3)} g/cm³"
-    molten = fell[fell["moved_at_end"] >= MOLTEN]
+    molten = fell[fell["moved_at_end"] >= melt.HALF]
     return Finding(
         "Claim (4), a low density before melting",
         verdict,
@@ -734,8 +732,8 @@ def _exchange(table: pd.DataFrame) -> Finding:
     order = run_table.order_of_events(table).set_index("event")
     breaks, exchanges = order.loc["first_break"], order.loc["first_exchange"]
     fell = table[table["Tf_K"].notna() & table["moved_at_fall"].notna()]
-    n, still = len(fell), int((fell["moved_at_fall"] < STILL).sum())
-    percent = f"{100 * STILL:g} %"
+    n, still = len(fell), int((fell["moved_at_fall"] < melt.STILL).sum())
+    percent = f"{100 * melt.STILL:g} %"
     if not n:
         verdict = "cannot tell, since no run that counts falls"
     elif n < 2:
@@ -763,8 +761,8 @@ def _exchange(table: pd.DataFrame) -> Finding:
         claim,
         verdict,
         says,
-        f"when the fall has ended {_span(100 * fell['moved_at_fall'])} % of the N have left their "
-        f"Zn; of {m} {'run that falls' if m == 1 else 'runs that fall'} the first ligand changes "
+        f"when the fall has ended {_span(100 * fell['moved_at_fall'], 1)} % of the N have left "
+        f"their Zn; of {m} {'run that falls' if m == 1 else 'runs that fall'} the first ligand changes "
         f"its Zn before the fall in {exchanges['before']}, during it or within the errors in "
         f"{exchanges['unclear']}, after its end in {exchanges['after']}; the first bond, which may "
         f"close again, breaks before it in {breaks['before']}, during it or within the errors in "

@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from scipy.stats import chi2
 
 from helpers import units
-from helpers.observables import free_energy
+from helpers.observables import free_energy, melt
 from helpers.observables.free_energy import Equilibrium, Isotherm
 from helpers.report import paper, style, tables
 from helpers.report.claims import Finding, Number
 from helpers.report.tables import Table
 
-MOVED = 0.05  # share of the N on another Zn: more are not the crystal
 SIGNIFICANT = 0.05
 ROOM_K = 300.0
 _BAR_PER_GPA = 1e4
@@ -358,12 +357,12 @@ def transition(
         verdict = f"cannot tell from {len(T)} temperature"
     elif own.temperature_K == np.inf and own.order != "first-order":
         verdict = f"not seen up to {T.max():.0f} K; {own}"
-    moved = table[(table["n_atoms"] == n_atoms) & (table["moved"] > MOVED)]
+    moved = table[(table["n_atoms"] == n_atoms) & (table["moved"] > melt.STILL)]
     if len(moved):
         where = ", ".join(f"{at:.0f}" for at in sorted(moved["temperature_K"].unique()))
         verdict += (
-            f"; at {where} K more than {100 * MOVED:.0f} % of the N have changed their Zn at some "
-            "volume, so that this is not the crystal alone"
+            f"; at {where} K more than {100 * melt.STILL:.0f} % of the N have changed their Zn at "
+            "some volume, so that this is not the crystal alone"
         )
     here = "; ".join(f"{name}: {one}" for name, one in found.items())
     here += "; every run starts from the crystal"
