@@ -762,8 +762,8 @@ def _exchange(table: pd.DataFrame) -> Finding:
         verdict,
         says,
         f"when the fall has ended {_span(100 * fell['moved_at_fall'], 1)} % of the N have left "
-        f"their Zn; of {m} {'run that falls' if m == 1 else 'runs that fall'} the first ligand changes "
-        f"its Zn before the fall in {exchanges['before']}, during it or within the errors in "
+        f"their Zn; of {m} {'run that falls' if m == 1 else 'runs that fall'} the first ligand "
+        f"changes its Zn before the fall in {exchanges['before']}, during it or within the errors in "
         f"{exchanges['unclear']}, after its end in {exchanges['after']}; the first bond, which may "
         f"close again, breaks before it in {breaks['before']}, during it or within the errors in "
         f"{breaks['unclear']}, after its end in {breaks['after']}.",
