@@ -763,10 +763,10 @@ def _exchange(table: pd.DataFrame) -> Finding:
         says,
         f"when the fall has ended {_span(100 * fell['moved_at_fall'], 1)} % of the N have left "
         f"their Zn; of {m} {'run that falls' if m == 1 else 'runs that fall'} the first ligand "
-        f"changes its Zn before the fall in {exchanges['before']}, during it or within the errors in "
-        f"{exchanges['unclear']}, after its end in {exchanges['after']}; the first bond, which may "
-        f"close again, breaks before it in {breaks['before']}, during it or within the errors in "
-        f"{breaks['unclear']}, after its end in {breaks['after']}.",
+        f"changes its Zn before the fall in {exchanges['before']}, during it or within the errors "
+        f"in {exchanges['unclear']}, after its end in {exchanges['after']}; the first bond, which "
+        f"may close again, breaks before it in {breaks['before']}, during it or within the errors "
+        f"in {breaks['unclear']}, after its end in {breaks['after']}.",
         tuple(
             Number(f"{row.name}: end of the fall, first break, first exchange; N that have left "
                    "their Zn by its end", "K; %",
