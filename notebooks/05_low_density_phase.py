@@ -86,13 +86,13 @@ from helpers import statistics
 from helpers.md import snapshots
 from helpers.observables import coordination, density_stages, displacement
 from helpers.observables import free_energy, ligand_exchange, local_density
-from helpers.observables import molecules, network, peaks, rdf, transition
+from helpers.observables import molecules, network, peaks, perturbation
+from helpers.observables import rdf, transition
 from helpers.recipes import outcomes, runs, volumes
 from helpers.report import claims, claims_on_rates, constant_volume
-from helpers.report import plots_of_phase, plots_of_scattering
-from helpers.report import structure_view, tables, tables_of_phase
-from helpers.report import tables_of_runs
-from helpers.validation import accuracy
+from helpers.report import plots_of_phase, plots_of_scattering, tables
+from helpers.report import structure_view, tables_of_phase, tables_of_runs
+from helpers.validation import accuracy, energy_differences
 
 # %% [markdown]
 # ## The run and its stages
@@ -636,6 +636,14 @@ if len(back):
 # a function of the volume alone. At constant volume such an energy favours no configuration over
 # another, so the same runs give both: $P(V)$ *corrected*, and *uncorrected* as a potential
 # would have it that was never shown a stress.
+#
+# The potential has errors of its own, too. On saved frames of these runs, with $\Delta$ the energy of
+# an atom by the corrected reference less that by the potential, perturbation theory gives the
+# free energy of the reference itself,
+#
+# $$ (F_\mathrm{ref} - F)/N = \langle\Delta\rangle - N\,\mathrm{var}(\Delta)/2k_\mathrm BT + \dots, $$
+#
+# whose slope is a pressure. What follows is called *reference, corrected*.
 
 # %%
 points, lacking = volumes.points(volume_runs, structure, potential)
@@ -644,14 +652,27 @@ few_atoms = min(by_size, default=0)
 cell, *bigger = by_size.values() or [[]]
 wider = free_energy.smoothness(cell).factor
 wide = [curve.widened(wider) for curve in cell]
-variants = volumes.variants(wide, structure, potential) if cell else {}
+
+# %%
+frames, absent = energy_differences.of_runs(points, structure, potential)
+shift, orders, enough = None, {}, False
+if cell and len(frames):
+    shift = perturbation.shift(frames, few_atoms)
+    orders = volumes.by_order(wide, shift, few_atoms, pressure)
+    enough = volumes.second_is_enough(orders)
+
+# %%
+best = shift if enough else None
+variants = volumes.variants(wide, structure, potential, best) if cell else {}
 equilibrium = {}
 for name, each in variants.items():
     equilibrium[name] = free_energy.equilibrium(each, few_atoms, pressure)
 
 # %%
 few = "This copy has too few runs at constant volume (`volume_runs`). "
-said = f"Not here: {lacking}." if lacking else ""
+said = f"Not here: {lacking}. " if lacking else ""
+if cell and absent:
+    said += f"No energies of the reference: {absent}."
 Markdown(f"{'' if cell else few}{said}")
 
 # %%
@@ -682,6 +703,18 @@ Markdown(constant_volume.scatter(cell, before) if cell else "")
 #|   for each temperature.
 if cell:
     figure = constant_volume.isotherms(wide, *bigger[:1])
+
+# %% tags=["figure"]
+#| label: fig-perturbation
+#| caption: Energy of the corrected reference less that of the potential on frames of these
+#|   runs, means with their errors, and the law of all of them. Where it rises with the
+#|   volume, the reference holds the crystal denser than the potential does.
+#| alt: Points with error bars and a curve for each temperature.
+if shift:
+    ax = constant_volume.differences(frames, shift)
+
+# %%
+Markdown(constant_volume.perturbed(shift, orders, enough) if shift else "")
 
 # %% tags=["figure"]
 #| label: fig-wells
@@ -720,7 +753,7 @@ Markdown(constant_volume.sizes(both) if cell else "")
 
 # %%
 biased = ""
-if cell:
+if cell and not enough:
     shifts = accuracy.crystal_to_open(potential, seeds)
     opens = next(iter(equilibrium.values())).temperature_K
     at = opens if np.isfinite(opens) else cell[-1].temperature_K

@@ -47,12 +47,16 @@ class Isotherm:
         Mean pressures, bar.
     errors_bar : (M,) array
         Their standard errors, bar.
+    shared_bar : (M, D) array, optional
+        D draws of an error that the pressures have in common, bar, such as that of a law that was
+        added to them: draw k of one isotherm belongs to draw k of another.
     """
 
     temperature_K: float
     volumes_A3: np.ndarray
     pressures_bar: np.ndarray
     errors_bar: np.ndarray
+    shared_bar: np.ndarray | None = None
 
     def pressure_bar(self, volumes_A3) -> np.ndarray:
         """Interpolated pressure.
@@ -181,6 +185,22 @@ class Isotherm:
         """
         return replace(self, pressures_bar=self.pressures_bar + added(self.volumes_A3))
 
+    def with_law(self, added_bar: np.ndarray) -> Isotherm:
+        """A copy with the pressures of a law added, whose errors all pressures share.
+
+        Parameters
+        ----------
+        added_bar : (M, 1 + D) array
+            Pressures of the law, bar, and draws of them.
+
+        Returns
+        -------
+        Isotherm
+            The copy.
+        """
+        return replace(self, pressures_bar=self.pressures_bar + added_bar[:, 0],
+                       shared_bar=added_bar[:, 1:] - added_bar[:, :1])  # fmt: skip
+
     def widened(self, factor: float) -> Isotherm:
         """A copy with all errors times a factor.
 
@@ -196,23 +216,43 @@ class Isotherm:
         """
         return replace(self, errors_bar=self.errors_bar * factor)
 
-    def drawn(self, rng: np.random.Generator) -> Isotherm:
-        """A copy whose pressures are drawn from their errors.
+    def draws_bar(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Pressures drawn from their errors.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of random numbers for the errors of single pressures.
+        n : int
+            Number of draws; those of `shared_bar` are taken in turn.
+
+        Returns
+        -------
+        (M, n) array
+            Pressures, bar.
+        """
+        noise = rng.normal(0, self.errors_bar[:, None], (len(self.errors_bar), n))
+        if self.shared_bar is not None:
+            noise += self.shared_bar[:, np.arange(n) % self.shared_bar.shape[1]]
+        return self.pressures_bar[:, None] + noise
+
+    def drawn(self, rng: np.random.Generator, n: int) -> list[Isotherm]:
+        """Copies whose pressures are drawn from their errors.
 
         Parameters
         ----------
         rng : numpy.random.Generator
             Source of random numbers.
+        n : int
+            Number of copies.
 
         Returns
         -------
-        Isotherm
-            The copy.
+        list of Isotherm
+            The copies.
         """
-        return Isotherm(
-            self.temperature_K, self.volumes_A3,
-            rng.normal(self.pressures_bar, self.errors_bar), self.errors_bar,
-        )  # fmt: skip
+        each = self.draws_bar(rng, n).T
+        return [replace(self, pressures_bar=pressures) for pressures in each]
 
     def _spline(self) -> CubicSpline:
         return CubicSpline(self.volumes_A3, self.pressures_bar)
@@ -384,7 +424,8 @@ def coexistence(
             f"{plain['temperature_K'].max():g} K and {pressure_bar:g} bar: no transition of first "
             "order between the volumes looked at",
         )  # fmt: skip
-    draws = [_phases([c.drawn(rng) for c in curves], pressure_bar) for _ in range(n_bootstrap)]
+    copies = [curve.drawn(rng, n_bootstrap) for curve in curves]
+    draws = [_phases(together, pressure_bar) for together in zip(*copies, strict=True)]
     both = np.array([np.isfinite(d["difference_eV"]) for d in draws])
     rows = plain.assign(two_minima=both.mean(axis=0))
     for name in ("difference_eV", "barrier_eV"):
@@ -414,7 +455,7 @@ def coexistence(
     )  # fmt: skip
 
 
-def _phases(curves: list[Isotherm], pressure_bar: float) -> pd.DataFrame:
+def _phases(curves: Sequence[Isotherm], pressure_bar: float) -> pd.DataFrame:
     rows = []
     for curve in curves:
         minima = curve.minima_A3(pressure_bar)
@@ -548,10 +589,9 @@ def equilibrium(
     rng = np.random.default_rng(seed)
     rows, volumes = [], []
     for curve in curves:
-        noise = rng.normal(0, curve.errors_bar[:, None], (len(curve.errors_bar), n_bootstrap))
-        noise[:, 0] = 0  # the first is what was measured
-        drawn = curve.pressures_bar[:, None] + noise - pressure_bar
-        mean, row = _weighed(curve, drawn, n_atoms)
+        drawn = curve.draws_bar(rng, n_bootstrap)
+        drawn[:, 0] = curve.pressures_bar  # the first is what was measured
+        mean, row = _weighed(curve, drawn - pressure_bar, n_atoms)
         volumes.append(mean)
         rows.append({"temperature_K": curve.temperature_K} | row)
     T = np.array([curve.temperature_K for curve in curves])
@@ -653,7 +693,7 @@ def pressure_of(curve: Isotherm, volume_A3: float, n_bootstrap: int = 500, seed:
         return np.nan, np.nan, False
     at = float(np.clip(volume_A3, V[0], V[-1]))
     rng = np.random.default_rng(seed)
-    drawn = [float(curve.drawn(rng).pressure_bar(at)) for _ in range(n_bootstrap)]
+    drawn = [float(copy.pressure_bar(at)) for copy in curve.drawn(rng, n_bootstrap)]
     slope = float(CubicSpline(V, curve.pressures_bar)(at, 1))
     return float(curve.pressure_bar(at)), float(np.std(drawn, ddof=1)), slope < 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,14 @@ from helpers.frames import correction
 from helpers.md import heating, trajectory
 from helpers.md.run import Run
 from helpers.observables import equilibration, free_energy, melt
-from helpers.observables.free_energy import Isotherm
+from helpers.observables.free_energy import Equilibrium, Isotherm
+from helpers.observables.perturbation import Shift
 from helpers.potentials import store
 from helpers.recipes import catalogue
 
 BLOCKS = 10
 FEWEST = 4  # volumes of an isotherm
+BY_REFERENCE = "reference, corrected"
 _APART_PS = 2.0  # of the frames by which bonds are followed
 _BAR_PER_GPA = 1e4
 COLUMNS = (
@@ -115,10 +117,63 @@ def curves(table: pd.DataFrame) -> dict[int, list[Isotherm]]:
     return found
 
 
+def by_order(
+    curves: Iterable[Isotherm], shift: Shift, n_atoms: int, pressure_bar: float
+) -> dict[str, Equilibrium]:
+    """The equilibrium by the reference in each order of perturbation.
+
+    Parameters
+    ----------
+    curves : iterable of Isotherm
+        Those of the potential, volumes of an atom.
+    shift : Shift
+        What the reference adds.
+    n_atoms : int
+        Number of atoms of the cell.
+    pressure_bar : float
+        Pressure of the barostat, bar.
+
+    Returns
+    -------
+    dict of str to Equilibrium
+        "first order", "second order" and "third order", that one twice where the skewness may have
+        either sign.
+    """
+    ways = {"first order": (1, 0.0), "second order": (2, 0.0)}
+    for skewness in shift.skewnesses:
+        ways[f"third order, skewness {skewness:+.2f}"] = (2, skewness)
+    found, plain = {}, list(curves)
+    for name, (order, skewness) in ways.items():
+        moved = [
+            c.with_law(shift.pressure_bar(c.volumes_A3, c.temperature_K, order, skewness))
+            for c in plain
+        ]
+        found[name] = free_energy.equilibrium(moved, n_atoms, pressure_bar)
+    return found
+
+
+def second_is_enough(orders: Mapping[str, Equilibrium]) -> bool:
+    """Whether the third order leaves the transition within the limits of the second.
+
+    Parameters
+    ----------
+    orders : mapping of str to Equilibrium
+        Result of `by_order`.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    second = orders["second order"]
+    third = [one.temperature_K for name, one in orders.items() if name.startswith("third")]
+    return all(second.low_K <= at <= second.high_K for at in third)
+
+
 def variants(
-    isotherms: Iterable[Isotherm], structure: str, potential: str
+    isotherms: Iterable[Isotherm], structure: str, potential: str, shift: Shift | None = None
 ) -> dict[str, list[Isotherm]]:
-    """The same isotherms with and without the correction of the reference.
+    """The same isotherms by the reference, and with and without its correction.
 
     The correction is an energy that depends on the volume alone (`helpers.frames.correction`), and
     adds the pressure -D'(V) to that of each volume.
@@ -131,12 +186,15 @@ def variants(
         Name of the structure, by which the correction is found.
     potential : str
         Name of the potential: were its labels corrected?
+    shift : Shift, optional
+        What the corrected reference adds to the potential (`helpers.observables.perturbation`).
 
     Returns
     -------
     dict of str to list of Isotherm
-        "corrected" and "uncorrected" -> isotherms, the potential's own first; "as it is" alone
-        where there is no correction of this structure at these volumes.
+        `BY_REFERENCE` (where there is a shift), "corrected" and "uncorrected" -> isotherms, the
+        potential's own before the other of the last two; "as it is" alone where there is no
+        correction of this structure at these volumes.
     """
     plain = list(isotherms)
     own = (correction.of(store.load(potential).directory) or {}).get(structure)
@@ -149,7 +207,12 @@ def variants(
         return lambda volumes: sign * _BAR_PER_GPA * law.pressure(volumes)
 
     if own:
-        return {"corrected": plain, "uncorrected": [c.shifted(moved(-1)) for c in plain]}
+        best = {}
+        if shift is not None:
+            best[BY_REFERENCE] = [
+                c.with_law(shift.pressure_bar(c.volumes_A3, c.temperature_K)) for c in plain
+            ]
+        return best | {"corrected": plain, "uncorrected": [c.shifted(moved(-1)) for c in plain]}
     return {"uncorrected": plain, "corrected": [c.shifted(moved(1)) for c in plain]}
 
 

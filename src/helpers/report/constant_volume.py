@@ -13,6 +13,7 @@ from scipy.stats import chi2
 from helpers import units
 from helpers.observables import free_energy, melt
 from helpers.observables.free_energy import Equilibrium, Isotherm
+from helpers.observables.perturbation import Shift
 from helpers.report import paper, style, tables
 from helpers.report.claims import Finding, Number
 from helpers.report.tables import Table
@@ -200,7 +201,7 @@ def equilibria(found: Mapping[str, Equilibrium]) -> Table:
             if np.isfinite(row.barrier_kT):
                 barrier = tables.number(row.barrier_kT, row.barrier_error_kT)
             rows.append({
-                "reference": name,
+                "P(V)": name,
                 "T (K)": f"{row.temperature_K:.0f}",
                 "volume of an atom (Å³)": f"{row.limit} " * bool(row.limit)
                 + tables.number(row.volume_A3, row.error_A3),
@@ -246,6 +247,64 @@ def scatter(curves: Sequence[Isotherm], before: Equilibrium) -> str:
         f"degrees of freedom, {fit.factor:.1f} (curves of fourth degree would make it "
         f"{quartic:.1f}). With the errors of blocks alone, {before}."
     )
+
+
+def differences(frames: pd.DataFrame, shift: Shift) -> Axes:
+    """Energy of the reference less that of the potential against the volume.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        Result of ``energy_differences.of_runs``.
+    shift : Shift
+        The law of these frames, of which the slope is known.
+
+    Returns
+    -------
+    Axes
+        Means of the runs with their errors, and the law, a colour for each temperature.
+    """
+    _, ax = style.axes(("volume of an atom", "A^3"), ("reference - potential", "meV/atom"))
+    for at, rows in frames.groupby("temperature_K"):
+        T = float(str(at))
+        colour = style.temperature_colour(T)
+        each = rows.groupby("volume_A3")["difference_meV_per_atom"]
+        mean, error = each.mean(), each.std(ddof=1) / each.size() ** 0.5
+        ax.errorbar(mean.index, mean, error, fmt="o", ms=3, capsize=2, color=colour)
+        V = np.linspace(mean.index.min(), mean.index.max(), 100)
+        law = shift.first_order_meV(V, T)
+        offset = (mean - shift.first_order_meV(mean.index, T)).mean()
+        ax.plot(V, law + offset, color=colour, label=f"{T:.0f} K")
+    ax.legend(fontsize=8)
+    return ax
+
+
+def perturbed(shift: Shift, orders: Mapping[str, Equilibrium], enough: bool) -> str:
+    """What the frames say of the step from the potential to its reference.
+
+    Parameters
+    ----------
+    shift : Shift
+        Its law.
+    orders : mapping of str to Equilibrium
+        Result of ``recipes.volumes.by_order``.
+    enough : bool
+        Whether the second order is enough.
+
+    Returns
+    -------
+    str
+        Sentences in Markdown.
+    """
+    said = (
+        f"{shift.frames} frames. Their means lie about the law with χ² = {shift.chi2:.0f} for "
+        f"{shift.freedom} degrees of freedom (errors times {shift.factor:.1f}); the skewness of "
+        f"the residuals is {tables.number(shift.skewness, shift.skewness_error)}. "
+    )
+    said += " ".join(f"In the {name}, {one}." for name, one in orders.items())
+    if not enough:
+        said += " The third order leaves the limits of the second, which is not used."
+    return said
 
 
 def bias(shifts: Mapping[str, float], n_atoms: int, temperature_K: float) -> str:
@@ -319,8 +378,8 @@ def transition(
     Parameters
     ----------
     found : mapping of str to Equilibrium
-        "corrected" and "uncorrected" -> equilibrium of the smallest cell, the potential's own
-        first; empty if there are too few runs.
+        Name of ``recipes.volumes.variants`` -> equilibrium of the smallest cell, the one that the
+        verdict is of first; empty if there are too few runs.
     table : DataFrame
         Result of ``recipes.volumes.points``.
     missing : str
@@ -377,7 +436,9 @@ def transition(
     if before is not None:
         most = before.table["barrier_below_kT"].max()
         said = f"{before}; a barrier of up to {most:.1f} kT"
-        numbers.append(Number("the same with the errors of blocks alone", "-", said))
+        numbers.append(
+            Number("by the potential itself, with the errors of blocks alone", "-", said)
+        )
     return Finding(claim, verdict, says, f"{here}.", tuple(numbers))
 
 
@@ -387,7 +448,7 @@ def offset(variants: Mapping[str, Sequence[Isotherm]], table: pd.DataFrame) -> F
     Parameters
     ----------
     variants : mapping of str to sequence of Isotherm
-        Name -> isotherms, volumes of an atom, the potential's own first.
+        Name -> isotherms, volumes of an atom, the one that the verdict is of first.
     table : DataFrame
         Result of ``recipes.volumes.points``.
 

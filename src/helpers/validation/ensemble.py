@@ -16,7 +16,6 @@ error on labelled frames.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,14 +24,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import paths, provenance, statistics, waiting
+from helpers import paths, provenance, statistics
 from helpers.errors import NotFinite, Unfit
 from helpers.frames import dataset
 from helpers.md import thermo, trajectory
 from helpers.potentials import store
 from helpers.structures import TYPE_MAP
+from helpers.validation import row_by_row
 
-_ROWS = "rows.csv"
 _MEASURED = ("max_eV_per_A", "avg_eV_per_A", "element")
 _ERRORS = ("max_error_eV_per_A", "avg_error_eV_per_A", "correlation")
 
@@ -119,7 +118,7 @@ def of_frames(run: Path | str, potentials: Sequence[str | Path], n_frames: int) 
 
         return labels, measure
 
-    return _kept(
+    return row_by_row.kept(
         f"deviation-{run.name}",
         recipe,
         plan,
@@ -196,7 +195,7 @@ def calibrate(
 
         return labels, measure
 
-    return _kept(
+    return row_by_row.kept(
         f"calibration-{Path(potentials[0]).stem}",
         recipe,
         plan,
@@ -376,45 +375,6 @@ def _of_atoms(deviation: np.ndarray, symbols: np.ndarray) -> dict:
         "avg_eV_per_A": deviation.mean(),
         "element": symbols[deviation.argmax()],
     }
-
-
-def _kept(
-    name: str, recipe: dict, plan: Callable, columns: Sequence[str], description: str, inputs: dict
-) -> pd.DataFrame:  # fmt: skip
-    """The table of a recipe: found, resumed behind its last whole row, or made row by row.
-
-    plan: returns what is to be measured, a dict of labels a row, and a function from the number of
-    a row to a dict of its ``columns``; called only where rows are missing.
-    """
-
-    def make(directory: Path) -> dict:
-        labels, measure = plan()
-        file = directory / _ROWS
-        starts = [",".join(map(str, label.values())) + "," for label in labels]
-        lines = file.read_text().splitlines(keepends=True)[1:] if file.exists() else []
-        whole = [line for line, _ in itertools.takewhile(
-            lambda pair: pair[0].startswith(pair[1]) and pair[0].endswith("\n"),
-            zip(lines, starts, strict=False))]  # fmt: skip
-        provenance.announce(
-            "resumed" if whole else "made", directory, f"row {len(whole)} of {len(labels)}"
-        )
-        provenance.write_text(file, ",".join([*labels[0], *columns]) + "\n" + "".join(whole))
-        with (
-            open(file, "a") as out,
-            waiting.bar(total=len(labels), initial=len(whole), desc=name, unit="frame") as bar,
-        ):
-            for i in range(len(whole), len(labels)):
-                values = measure(i)
-                out.write(starts[i] + ",".join(
-                    v if isinstance(v, str) else f"{v:.7g}" for v in map(values.get, columns))
-                    + "\n")  # fmt: skip
-                out.flush()
-                bar.update()
-        return {"seconds": None} if whole else {}
-
-    found = provenance.kept("validation", recipe, make, name=name, description=description,
-                            inputs=inputs, speaks=True)  # fmt: skip
-    return pd.read_csv(found / _ROWS)
 
 
 # ---------------------------------------------------------------- where a run leaves what is known
