@@ -249,3 +249,20 @@ def test_two_sizes_are_compared_where_both_have_been():
     np.testing.assert_allclose(both["difference_bar"], 100)
     np.testing.assert_allclose(both["error_bar"], 2**0.5 * 0.0003 * BAR)
     assert free_energy.compared(small).empty
+
+
+def test_an_error_that_all_pressures_share_moves_the_transition_as_a_whole():
+    """A well at V0 + T / 600 of stiffness k: a pressure d moves it by d / k at all temperatures."""
+    V, k = np.linspace(14.5, 20.5, 8), 2e-3 * units.EV_PER_A3_IN_BAR
+    plain = [
+        free_energy.Isotherm(T, V, k * (15.5 + T / 600 - V), np.full(8, 1.0))
+        for T in (900.0, 1200.0, 1500.0, 1800.0)
+    ]
+    shared = np.random.default_rng(4).normal(0, 0.2 * k, 400)  # 0.2 A^3, 120 K
+    law = np.concatenate([[0.0], shared]) * np.ones((8, 1))
+    found = free_energy.equilibrium([c.with_law(law) for c in plain], 272, n_bootstrap=400)
+    alone = free_energy.equilibrium(plain, 272, n_bootstrap=400)
+    assert alone.high_K - alone.low_K < 20
+    assert found.temperature_K == pytest.approx(1500, abs=5)
+    assert found.high_K - found.low_K == pytest.approx(4 * 120, rel=0.15)
+    assert found.table["error_A3"].to_numpy() == pytest.approx(0.2, rel=0.15)

@@ -1,5 +1,7 @@
 """Points of P(V, T) from finished runs: a shipped one, and tables of known pressures."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,6 +93,13 @@ def test_isotherms_of_known_pressures_with_and_without_correction(no_runs):
     less = both["uncorrected"][0].pressures_bar - both["corrected"][0].pressures_bar
     np.testing.assert_allclose(less, -1e4 * law.pressure(found[272][0].volumes_A3))
     assert less.mean() == pytest.approx(1400, abs=150)  # DFT presses less, by 0.14 GPa
+    law_of_frames = np.column_stack([np.full(6, 100.0), np.full((6, 2), [150.0, 50.0])])
+    moved = SimpleNamespace(pressure_bar=lambda V, T: law_of_frames[: len(V)])
+    three = volumes.variants(found[272], "ZIF-4", "atp", moved)
+    assert list(three) == [volumes.BY_REFERENCE, "corrected", "uncorrected"]
+    own, best = three["corrected"][0], three[volumes.BY_REFERENCE][0]
+    np.testing.assert_allclose(best.pressures_bar - own.pressures_bar, 100)
+    np.testing.assert_allclose(best.shared_bar, [[50, -50]] * 6)
     # and the work of that pressure is the energy of the law
     work = both["uncorrected"][0].free_energy_eV(18.5) - both["corrected"][0].free_energy_eV(18.5)
     of_law = (law.energy(18.5) - law.energy(14.5))[0] / 1000

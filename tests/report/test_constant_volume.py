@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from helpers import units
-from helpers.observables import free_energy
+from helpers.observables import free_energy, perturbation
+from helpers.recipes import volumes
 from helpers.report import constant_volume
 
 mpl.use("Agg")
@@ -64,6 +65,10 @@ def test_the_verdict_says_what_the_isotherms_are():
     )
     cold = judged([swells(t) for t in T[:3]])
     assert cold.verdict.startswith("not seen up to 1200 K")
+    density = cold.numbers[-1]  # 19.489 / 16.5, the mean of a soft cell being a little larger
+    assert density.quantity == "density at 600 K, corrected" and density.here.startswith("1.1")
+    near = [swells(t).widened(30) for t in (600, 900, 1200, 1480)]
+    assert re.match(r"not below 1\d\d\d K; at higher temperatures it cannot", judged(near).verdict)
     assert judged([swells(600)]).verdict == "cannot tell from 1 temperature"
     noisy = [free_energy.Isotherm(t, V, swells(t).pressures_bar, np.full(8, 3000.0)) for t in T]
     assert judged(noisy).verdict.startswith("cannot tell whether it is a jump, the pressures allow")
@@ -100,6 +105,41 @@ def test_a_bias_is_told_in_kT_and_with_its_sign_only_where_it_is_known():
     alike = constant_volume.bias({"the test sets": 1.0, "frames of a": 2.0}, 272, 1000.0)
     assert alike.endswith("which is in no error here")
     assert constant_volume.bias({}, 272, 1000.0) == ""
+
+
+def lies_denser(slope):
+    """Frames of a reference whose energy rises with the volume by a slope, meV/A^3."""
+    rng = np.random.default_rng(1)
+    rows = [
+        (f"{v}-{T}", T, v, slope * v + rng.normal(0, 0.1))
+        for T in (300.0, 900.0, 1500.0) for v in V for _ in range(5)
+    ]  # fmt: skip
+    columns = ["name", "temperature_K", "volume_A3", "difference_meV_per_atom"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_step_to_the_reference_is_drawn_and_said():
+    frames = lies_denser(0.5)
+    shift = perturbation.shift(frames, 272, 50)
+    curves = [swells(T) for T in (300, 900, 1500)]
+    orders = volumes.by_order(curves, shift, 272, 0.0)
+    enough = volumes.second_is_enough(orders)
+    said = constant_volume.perturbed(shift, orders, enough)
+    assert said.startswith("120 frames.") and "In the second order, the mean volume" in said
+    assert enough and "is not used" not in said
+    assert "is not used" in constant_volume.perturbed(shift, orders, False)
+    ax = constant_volume.differences(frames, shift)
+    line = ax.get_lines()[-1]
+    slope = np.polyfit(line.get_xdata(), line.get_ydata(), 1)[0]
+    assert slope == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_third_order_that_moves_the_transition_is_not_borne():
+    still = free_energy.equilibrium([swells(T) for T in (900, 1500, 1800)], 272, n_bootstrap=40)
+    other = free_energy.equilibrium([swells(T, 16.5) for T in (900, 1500)], 272, n_bootstrap=40)
+    orders = {"first order": other, "second order": still, "third order, skewness +0.30": still}
+    assert volumes.second_is_enough(orders)
+    assert not volumes.second_is_enough(orders | {"third order, skewness -0.30": other})
 
 
 def test_a_melt_is_not_taken_for_the_crystal():

@@ -416,6 +416,10 @@ def transition(
         verdict = f"cannot tell from {len(T)} temperature"
     elif own.temperature_K == np.inf and own.order != "first-order":
         verdict = f"not seen up to {T.max():.0f} K; {own}"
+        if np.isfinite(own.low_K):
+            verdict = (
+                f"not below {own.low_K:.0f} K; at higher temperatures it cannot be told; {own}"
+            )
     moved = table[(table["n_atoms"] == n_atoms) & (table["moved"] > melt.STILL)]
     if len(moved):
         where = ", ".join(f"{at:.0f}" for at in sorted(moved["temperature_K"].unique()))
@@ -427,12 +431,19 @@ def transition(
     here += "; every run starts from the crystal"
     for more in filter(None, (biased, missing)):
         here += f"; {more}"
+    grams = float((table["density_g_cm3"] * table["volume_A3"]).mean())  # times A^3, of an atom
     numbers = [
         Number(f"volume of an atom at {row.temperature_K:.0f} K, {name}", "A^3",
                f"{row.limit} " * bool(row.limit) + tables.number(row.volume_A3, row.error_A3))
         for name, one in found.items()
         for row in tables.each_row(one.table)
     ]  # fmt: skip
+    for name, one in found.items():
+        cold = one.table.iloc[0]
+        low, high = (grams / (cold["volume_A3"] + sign * cold["error_A3"]) for sign in (1, -1))
+        density = tables.number((low + high) / 2, (high - low) / 2)
+        what = f"density at {cold['temperature_K']:.0f} K, {name}"
+        numbers.append(Number(what, "g/cm^3", density))
     if before is not None:
         most = before.table["barrier_below_kT"].max()
         said = f"{before}; a barrier of up to {most:.1f} kT"
