@@ -104,7 +104,7 @@ def test_a_bias_is_told_in_kT_and_with_its_sign_only_where_it_is_known():
 
 def test_a_melt_is_not_taken_for_the_crystal():
     said = judged([swells(t) for t in (600, 900, 1200)], moved=0.2)
-    assert "at 600, 900, 1200 K more than 5 % of the N have changed their Zn" in said.verdict
+    assert "at 600, 900, 1200 K more than 5 % of the N have left their Zn" in said.verdict
 
 
 def test_the_pressure_of_the_papers_density():
