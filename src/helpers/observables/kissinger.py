@@ -210,8 +210,8 @@ def of_seeds(given: censored.Seeds, returned: Sequence[bool] = ()) -> RateLaw:
     TooFewPoints
         There are falls at fewer than three rates, or fewer than four in all.
     NoLaw
-        A third of the seeds that fell, or more, come back; the relative error of E is above `KNOWN`; or the
-        means of the rates contradict the law (F-test, p < 0.05).
+        A third of the seeds that fell, or more, come back; the relative error of E is above
+        `KNOWN`; or the means of the rates contradict the law (F-test, p < 0.05).
     """
     fell = given.of(given.fell)
     n_rates = len(np.unique(fell.rate_K_per_ps))
