@@ -83,7 +83,7 @@ evaluate: $(ENV)/.synced ## errors of a potential on every set, into its metrics
 	@$(ZIF4) evaluate -- $(call quoted,POTENTIAL)
 
 .PHONY: run
-run: $(ENV)/.synced ## make, resume or reuse a heating run: RUN=atp-100Kps (recipes: data/runs.yaml)
+run: $(ENV)/.synced ## make, resume or reuse a heating run: RUN=claims-100Kps-seed1 (recipes: data/runs.yaml)
 	@$(ZIF4) run $(ARGS) -- $(call quoted,RUN)
 
 .PHONY: runs
@@ -91,7 +91,7 @@ runs: $(ENV)/.synced ## make the heating runs of a profile: PROFILE=full EXECUTO
 	@$(ZIF4) runs --profile $(call quoted,PROFILE) --executor $(call quoted,EXECUTOR) $(ARGS) -- $(foreach one,$(RUNS),$(call quoted,one))
 
 .PHONY: ship-run
-ship-run: $(ENV)/.synced ## put a finished heating run into data/runs, thinned: RUN=atp-100Kps
+ship-run: $(ENV)/.synced ## put a finished heating run into data/runs, thinned: RUN=claims-100Kps-seed1
 	@$(ZIF4) ship-run $(ARGS) -- $(call quoted,RUN)
 
 .PHONY: dft

@@ -250,9 +250,9 @@ tables.headed(both.rename(index=tables.header), index="error", decimals=5)
 # The paper leaves open: the learning rate, the virial prefactors, `axis_neuron`, and whether each
 # pair of elements has an embedding net of its own or each element of the neighbour
 # (`type_one_side`: a quarter of the nets, faster to train and to compress). The table has what was
-# chosen here. Our prefactors start nearer to their limits, since a training that goes on from
-# trained weights would unlearn its energies under the paper's first prefactors. Their high limit for
-# the energy brings the energy error down at the end.
+# chosen here. Beside the force our energy counts more from the start, since a training that goes on
+# from trained weights would unlearn its energies under the paper's first prefactors. The high limit
+# of its prefactor brings the energy error down at the end.
 #
 # *Went on from* is its {term}`lineage`: the trainings whose weights it started from.
 
@@ -283,8 +283,9 @@ figure = plots_of_potentials.learning_curves(learnt)
 # %%
 #| label: tbl-errors
 #| caption: Errors set by set, energies and virials in meV/atom, forces in eV/Å. Of
-#|   test sets all frames count, of the others the validation blocks, which come
-#|   from the trajectories of the training frames.
+#|   test sets, and of sets that this potential was not trained on (unseen), all
+#|   frames count, of the others the validation blocks, which come from the
+#|   trajectories of the training frames.
 columns = tables_of_potentials.BY_SET
 errors = metrics.sort_values("role", kind="stable")
 errors = errors.rename_axis("set").reset_index()

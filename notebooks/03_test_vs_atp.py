@@ -501,9 +501,9 @@ Markdown("\n".join(f"- {one}" for one in differs))
 # over all time origins, of the frames in a window of temperature, with drift and the breathing of
 # the cell taken off, grows linearly with time in a liquid (exponent 1) and stays flat in a solid
 # (exponent near 0). Windows of a fast ramp are short. Atoms that have moved by less than 1 Å, half a
-# Zn–N bond, may only rattle in their places. For these, and where $D$ is below twice its error, the
-# table has an upper limit, $D \le \mathrm{MSD}/(6t)$: what $D$ would be if all of the motion were
-# diffusion.
+# Zn–N bond, may only rattle in their places. For these, where the exponent is below 0.5, and where $D$
+# is below twice its error, the table has an upper limit, $D \le \mathrm{MSD}/(6t)$: what $D$ would be
+# if all of the motion were diffusion.
 
 # %% tags=["figure"]
 #| label: fig-flow
@@ -532,8 +532,8 @@ Markdown("" if len(flows) else f"Not tested: {why_not}")
 # A ramp passes a temperature in picoseconds. Runs that stay at one for 100 ps (parameter
 # `plateau_runs`) see rarer pairs in the valley, count the bonds that break and those that are
 # exchanged, and give atoms the time to diffuse. Runs that differ in their seed alone stand beside
-# each other. Barriers and their line are found as above, but no line joins runs in which most of the N
-# have moved on to another Zn with those in which few have: they are a melt and a crystal. The rates
+# each other. Barriers and their line are found as above, but no line joins runs in which half of the N
+# or more have left their Zn with those in which fewer have: they are a melt and a crystal. The rates
 # follow an {term}`Arrhenius law` if
 #
 # $$ k = A\, \mathrm e^{-E_\mathrm a/RT} . $$
@@ -573,7 +573,7 @@ laws, why_not = plateaus.laws(per_time, together, apart)
 
 # %%
 #| label: tbl-plateaus
-#| caption: Runs held at one temperature: barrier, share of the N that moved on from the Zn
+#| caption: Runs held at one temperature: barrier, share of the N that have left the Zn
 #|   of the crystal, bonds that broke or were exchanged, diffusion ("<": an upper limit).
 #|   The error of D is the scatter between runs of one temperature; one run does not tell it.
 #|   Fewer frames see fewer breaks; of each temperature, lines use the first run.
@@ -659,9 +659,8 @@ for one in [zn_n[hottest], wide]:
     print(f"g = {one.g[peak]:.1f} at {one.r[peak]:.2f} Å")
 
 # %% [markdown]
-# **Exercise 3.** How high may a barrier be at 1200 K if one pair in 10 000 is to be found on it?
-# Take $F = -k_\mathrm{B}T \ln g$ with $g(r_1) = 20$ for the bond, and compare with the bounds in the
-# table above.
+# **Exercise 3.** How high is a barrier at 1200 K on which $g$ is a ten-thousandth of that at the
+# bond? Compare with the bounds in the table above.
 
 # %% tags=["solution", "hide-cell"]
 share = np.array([1e-2, 1e-3, 1e-4, 1e-5])

@@ -254,8 +254,8 @@ tables_of_runs.heat_capacities(capacity)
 # Here three straight pieces are fitted to the density, up to where it is lowest: the crystal that
 # expands, a steeper fall that begins at $T_\mathrm{f}$, and again a piece parallel to the first. Its
 # error comes from a {term}`bootstrap` and from three widths of bins. Each run is
-# one row, and all verdicts are made from the rows. The rules were
-# [written down before](../book/estimators.md) the runs they judge.
+# one row, and all verdicts are made from the rows. The [rules](../book/estimators.md) are dated; those
+# that were changed with the runs at hand stand there beside the old answer.
 
 # %%
 any_size = {k: v for k, v in alike.items() if k != "supercell"}
@@ -273,8 +273,9 @@ shown, same = tables_of_runs.outcomes(table)
 # %%
 #| label: tbl-outcomes
 #| caption: What each run showed. Where nothing was seen, "> T" is the temperature
-#|   up to which it would have been; "cannot tell": noise would have hidden it. The
-#|   last column: how often a planted fall of 10 % is seen in this run's noise.
+#|   up to which it would have been; "cannot tell": noise would have hidden it, or the
+#|   density leaves the crystal's line too slowly for a fall. The last column: how
+#|   often a planted fall of 10 % is seen in this run's noise.
 tables.headed(shown)
 
 # %%
@@ -299,7 +300,8 @@ tables.headed(out) if len(out) else Markdown("All were in equilibrium.")
 # The faster the heating, the more kelvins a fluctuation lasts, and the more it looks like a fall, or
 # hides one. So falls of 5, 10 and 13 % are put into each run's own noise, and the same fit has to
 # find them. Where one of 10 % would be found in four of five cases, a run without a fall says that
-# $T_\mathrm{f}$ is higher; elsewhere it says nothing.
+# $T_\mathrm{f}$ is higher; elsewhere it says nothing, and neither does a run whose density leaves the
+# crystal's line more slowly than a planted fall.
 
 # %%
 #| label: tbl-power

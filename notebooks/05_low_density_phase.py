@@ -112,8 +112,9 @@ ramped = table["target_temperature_K"], table["density_g_cm3"]
 # {term}`BIC` chooses the number of pieces (`density_stages.find`). The first piece is the crystal.
 # The others are named by what they do against its line, extended: *pre-melt* falls away from the
 # crystal, *low density* lies below, *return* comes back from there, *dense* lies above. And the
-# **motion**: all is *melt* from where Zn stays farther from its site than half the way to the next
-# Zn. $T_\mathrm{f}$, where the density begins to fall, is fitted on its own (chapter 4).
+# **motion**: all is called *melt* from where Zn stays farther from its site than half the way to the
+# next Zn, which is less than a {term}`melt` of chapter 6. $T_\mathrm{f}$, where the density begins to
+# fall, is fitted on its own (chapter 4).
 
 # %%
 everything = heated.positions, heated.cells, heated.symbols
@@ -287,7 +288,7 @@ tables_of_phase.voids(windows)
 # ## Coordination of Zn
 #
 # In the crystal each Zn has four N. A Zn with fewer ($\mathrm{ZnN}_x$, $x < 4$) has lost a bond, by
-# the paper's rule: no N within 2.5 Å counts. A bond that is only stretched counts as lost, too.
+# the paper's rule: only N within 2.5 Å count. A bond that is only stretched counts as lost, too.
 
 # %% tags=["figure"]
 #| label: fig-coordination-shares
@@ -381,8 +382,9 @@ for lost_at in [max(cutoff, release - 0.5), release, release + 0.5]:
 # %% [markdown]
 # The rates of one bond in windows of temperature come with the limits of a Poisson process at 95 %.
 # Where no event was seen there is only an upper limit (open triangles). The inverse of the rate is
-# the mean lifetime of a bond. An {term}`Arrhenius law` is fitted to the counts where there are
-# enough. Windows far below the first broken bond are left out: nothing was seen there.
+# the mean lifetime of a bond. An {term}`Arrhenius law` is fitted to the counts of this one ramp where
+# there are enough ([chapter 3](03_test_vs_atp.ipynb) has runs that are held). Windows far below the
+# first broken bond are left out: nothing was seen there.
 
 # %%
 edges = np.arange(T.min(), T.max() + 1.01 * temperature_step, temperature_step)
@@ -678,7 +680,7 @@ Markdown(f"{'' if cell else few}{said}")
 # %%
 #| label: tbl-points
 #| caption: Mean pressure (GPa) at each volume of an atom (rows) and temperature
-#|   (columns), with errors from blocks. In brackets: N that have changed their Zn
+#|   (columns), with errors from blocks. In brackets: N that have left their Zn
 #|   by the end; such a point is not of the crystal.
 constant_volume.points(points) if len(points) else None
 
@@ -772,9 +774,9 @@ Markdown(f"Of the potential itself: {biased}." if biased else "")
 # %%
 #| label: tbl-seeds
 #| caption: In which runs does the density fall, does a bond break before it has
-#|   fallen, and does Zn melt? Where nothing was seen, "> T" is the temperature up to
-#|   which it would have been; the last column is how often a planted fall of 10 % is
-#|   seen in this run's noise.
+#|   fallen, and do Zn leave their sites? Where nothing was seen, "> T" is the
+#|   temperature up to which it would have been; the last column is how often a
+#|   planted fall of 10 % is seen in this run's noise.
 shown, same = tables_of_runs.outcomes(seeds)
 tables.headed(shown)
 

@@ -182,7 +182,7 @@ models = {name: peers.together(many) for name, many in samples.items()}
 # Each model now passes through the optics of the measurement: its distances give all partial
 # $S_{ab}(Q)$, form factors weigh them, and the sum goes through the same range and window to $D(r)$.
 # Several samples of a model are one sample in the beam: their mean is compared.
-# Half a cell of 272 atoms is 7.7 Å. What lies beyond is counted with its periodic images, and is
+# Half a cell of 272 atoms is 7 to 8 Å. What lies beyond is counted with its periodic images, and is
 # dotted in the figure: there the model is a crystal of its own cell.
 
 # %%
@@ -302,11 +302,10 @@ tables.headed(pd.DataFrame(described).T, index="model", decimals=2)
 # %% [markdown]
 # ## Is the melt a melt?
 #
-# That a run was long does not tell. A run counts as a melt when half of the N hold another Zn than in
-# the crystal and Zn have moved half of the way to the next one; and as one that the potential can
-# describe when two Zn are nearer than 4 Å in one frame of twenty at most
-# ([written down before](../book/estimators.md)). At 2000 K the melts of earlier potentials ended too
-# early ([chapter 2](02_training.ipynb)).
+# That a run was long does not tell. A run counts as a {term}`melt` when half of the N have left the Zn
+# that they held in the crystal and Zn have moved half of the way to the next one; and as one that the
+# potential can describe when two Zn are nearer than 4 Å in one frame of twenty at most
+# ([written down before](../book/estimators.md), with the reason for 1800 K).
 
 # %%
 #| label: tbl-melt-runs

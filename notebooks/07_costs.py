@@ -23,7 +23,7 @@
 # # 7 Costs: what it takes on a home computer
 #
 # The paper says that a modest home computer can train such a potential, and that molecular dynamics
-# with it is more than a thousand times as fast as from first principles. This appendix has what was
+# with it is more than a thousand times as fast as from first principles. This chapter has what was
 # measured here: a step of training, a step of molecular dynamics by several engines, what speed
 # costs in accuracy, and how far more training would bring the potential.
 #

@@ -108,7 +108,7 @@ def test_a_law_that_says_nothing_is_not_drawn():
     )
     with pytest.raises(kissinger.NoLaw, match="do not determine an activation energy"):
         kissinger.of_seeds(flat)
-    with pytest.raises(kissinger.NoLaw, match="3 of 9 runs come back"):
+    with pytest.raises(kissinger.NoLaw, match="3 of 9 runs that fall come back"):
         kissinger.of_seeds(flat, [True] * 3 + [False] * 6)
     with pytest.raises(kissinger.TooFewPoints, match="at 2 heating rates"):
         kissinger.of_seeds(flat.of(flat.rate_K_per_ps < 40))

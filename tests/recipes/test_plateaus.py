@@ -50,13 +50,13 @@ def test_the_table_of_a_page(held):
     assert shown["D of Zn (10⁻⁴ cm²/s)"][0].startswith("<")
     assert shown["D of Zn (10⁻⁴ cm²/s)"][1].endswith("(one run)")
     assert shown["D of Zn (10⁻⁴ cm²/s)"][2] == "–" and "two Zn" in shown["not used, since"][2]
-    assert shown["N on another Zn (%)"][0] == "0"
+    assert shown["N off their Zn (%)"][0] == "0"
 
 
 def test_a_crystal_and_a_melt_are_on_no_line(held):
     used = plateaus.used(held)
     together, apart = plateaus.comparable(used)
-    assert together == [300] and apart.startswith("at 300 K 0 % of the N have moved to another")
+    assert together == [300] and apart.startswith("at 300 K 0 % of the N have left the Zn")
     assert "at 1800 K 88 %, and no line joins" in apart
     laws, why_not = plateaus.laws(plateaus.events(used.values()), together, apart)
     assert not laws and why_not == {"break": apart, "exchange": apart}

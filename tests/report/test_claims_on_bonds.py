@@ -157,7 +157,8 @@ def test_the_barrier_at_1800_K(found, verdict, words):
 def test_bounds_beside_the_line_of_the_paper():
     """Its line is 163.1 - 1.8 * 60.7 = 53.8 kJ/mol at 1800 K."""
     high, low, none = barriers(bound=60.0), barriers(bound=50.0), barriers()
-    assert claims.barriers_beside_line(both(high)).verdict == "the barrier is higher here"
+    said = claims.barriers_beside_line(both(high))
+    assert said.verdict == "our bounds lie above the paper's line at 1800 K"
     said = claims.barriers_beside_line(both(low))
     assert said.verdict == "our bounds are nowhere above the paper's line"
     mixed = claims.barriers_beside_line(both(high, low))

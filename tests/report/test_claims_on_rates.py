@@ -336,7 +336,7 @@ def at(breaks, exchanges=None):
 
 
 def moved(rows, *shares):
-    """The rows with these shares of N on another Zn when the fall has ended."""
+    """The rows with these shares of N off their Zn when the fall has ended."""
     return [row | {"moved_at_fall": x} for row, x in zip(rows, shares, strict=True)]
 
 

@@ -144,7 +144,7 @@ def test_a_third_order_that_moves_the_transition_is_not_borne():
 
 def test_a_melt_is_not_taken_for_the_crystal():
     said = judged([swells(t) for t in (600, 900, 1200)], moved=0.2)
-    assert "at 600, 900, 1200 K more than 5 % of the N have changed their Zn" in said.verdict
+    assert "at 600, 900, 1200 K more than 5 % of the N have left their Zn" in said.verdict
 
 
 def test_the_pressure_of_the_papers_density():

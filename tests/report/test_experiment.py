@@ -149,7 +149,7 @@ def test_a_crystal_that_closes_under_pressure_and_one_that_does_not():
     assert found["closing pressure (MPa)"] == "50 to 200"
     assert found["closing temperature (K)"] == "100 to 300"
     assert found["bulk modulus from fluctuations (GPa)"] == "3.20 ± 0.25"
-    assert found["closing volume (%)"] == "-22.7"
+    assert found["change of volume on cooling (%)"] == "-22.7"
     moving = states(soft)
     moving.loc[1, ["volume_A3", "error_A3", "last_A3"]] = 3900.0, 60.0, 3600.0
     found = experiment.beside_crystal(moving).set_index("quantity")["here"]

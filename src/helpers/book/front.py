@@ -632,7 +632,7 @@ def needed(front: Front) -> str:
         else "the repository that this book was made from"
     )
     return (
-        f"You need {where}, Linux on x86-64, Python 3.11 or newer, and {_DISK}. The first command "
+        f"You need {where}, Linux on x86-64, Python 3.11 to 3.13, and {_DISK}. The first command "
         f"installs the environment, for which it needs a network.{_time_of_chapters(front)}"
     )
 

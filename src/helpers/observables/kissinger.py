@@ -210,8 +210,8 @@ def of_seeds(given: censored.Seeds, returned: Sequence[bool] = ()) -> RateLaw:
     TooFewPoints
         There are falls at fewer than three rates, or fewer than four in all.
     NoLaw
-        A third of the seeds or more come back; the relative error of E is above `KNOWN`; or the
-        means of the rates contradict the law (F-test, p < 0.05).
+        A third of the seeds that fell, or more, come back; the relative error of E is above
+        `KNOWN`; or the means of the rates contradict the law (F-test, p < 0.05).
     """
     fell = given.of(given.fell)
     n_rates = len(np.unique(fell.rate_K_per_ps))
@@ -222,9 +222,9 @@ def of_seeds(given: censored.Seeds, returned: Sequence[bool] = ()) -> RateLaw:
         )
     if len(returned) and np.mean(returned) >= HOPPING:
         raise NoLaw(
-            f"{int(np.sum(returned))} of {len(returned)} runs come back to the crystal's density: "
-            "cells that open and close wait for no single activated step, which is what the law "
-            "is about"
+            f"{int(np.sum(returned))} of {len(returned)} runs that fall come back to the crystal's "
+            "density: cells that open and close wait for no single activated step, which is what "
+            "the law is about"
         )
     middle = float(np.exp(np.log(fell.rate_K_per_ps).mean()))
     start = [np.log(3e4), fell.temperature_K.mean()]

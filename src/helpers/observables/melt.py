@@ -40,7 +40,7 @@ class Melt:
 
     @property
     def molten(self) -> bool:
-        """Half of the N are on another Zn, and Zn have moved half of the way to the next."""
+        """Half of the N have left their Zn, and Zn have moved half of the way to the next."""
         return self.exchanged >= HALF and self.zn_rmsd_A > HALF * self.zn_apart_A
 
     @property

@@ -319,7 +319,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The table for a page.
 
     Temperatures have errors, "> T" where an event was not reached, and "cannot tell" where it would
-    not have been seen.
+    not have been seen, or where the density leaves the line of the crystal slowly.
 
     Parameters
     ----------
@@ -355,7 +355,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     for name, title in (
         ("first_break", "first break (K)"),
         ("first_exchange", "first exchange (K)"),
-        ("melt", "melt criterion (K)"),
+        ("melt", "Zn leave their sites (K)"),
     ):
         columns[title] = [
             temperature(*values) for values in table[[f"{name}_K", f"{name}_above_K"]].to_numpy()
@@ -389,7 +389,7 @@ def _events(bonds: Bonds) -> dict[str, float]:
 
 
 def _moved(bonds: Bonds, fallen_K: float) -> dict[str, float]:
-    """Shares of N on another Zn (or none); at the end of the fall only where a run heats."""
+    """Shares of N off their first Zn; at the end of the fall only where a run heats."""
     T, share = bonds.temperatures_K, bonds.moved_on
     found = {"moved_at_end": float(share[-1])}
     if np.isfinite(fallen_K) and T[-1] > T[0]:

@@ -428,7 +428,8 @@ def train(
         )
     if recipe.trainer == CARD and not provenance.find("potentials", plain):
         raise Unfit(
-            f"{name!r} is trained on a {CARD}: `zif4 card job {name}` packs what is done there"
+            f"{name!r} is trained on a {CARD}: `zif4 card job {name}.npz {name}` packs what is "
+            "done there"
         )
     threads = deepmd.threads_of(threads)
 

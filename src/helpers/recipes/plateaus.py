@@ -34,7 +34,7 @@ class Plateau:
     refused : str
         Why it enters no line; empty if it does.
     moved_on : float
-        Share of the N that hold another Zn in the last frame than in the first of the run, before
+        Share of the N that in the last frame are off the Zn of the first frame of the run, before
         the equilibration, 0 to 1; NaN if it has too few frames.
     """
 
@@ -52,7 +52,7 @@ class Plateau:
 
     @property
     def most_moved_on(self) -> bool:
-        """Whether half of the N or more hold another Zn, as in a melt (`melt.HALF`)."""
+        """Whether half of the N or more have left their Zn, as in a melt (`melt.HALF`)."""
         return self.moved_on >= melt.HALF
 
 
@@ -119,7 +119,7 @@ def comparable(used: Mapping[float, Plateau]) -> tuple[list[float], str]:
     Returns
     -------
     temperatures_K : list of float
-        All, if most N hold another Zn than in the crystal in all of the runs, or in none; else
+        All, if most N have left the Zn of the crystal in all of the runs, or in none; else
         those of one kind, of which there are more.
     apart : str
         Why not all; empty if all.
@@ -135,7 +135,7 @@ def comparable(used: Mapping[float, Plateau]) -> tuple[list[float], str]:
         for kind in kinds
     )
     apart = (
-        f"{few[0]} {few[1]} of the N have moved to another Zn than in the crystal, {most[0]} "
+        f"{few[0]} {few[1]} of the N have left the Zn that they held in the crystal, {most[0]} "
         f"{most[1]}, and no line joins a crystal and a melt"
     )
     return [one.temperature_K for one in max(kinds, key=len)], apart

@@ -197,7 +197,7 @@ def sign(value: float, error: float) -> int | None:
 
 
 def melting(melt_K: float | None, zinc_A, half_A: float) -> str:
-    """Whether Zn passed the melt criterion, in a sentence.
+    """Whether Zn left their sites, as on melting, in a sentence.
 
     Parameters
     ----------
@@ -214,13 +214,13 @@ def melting(melt_K: float | None, zinc_A, half_A: float) -> str:
     str
         The sentence.
     """
-    rule = f"farther from its site than half the way to the next Zn, {half_A:.2f} Å, until the end"
+    rule = f"farther than half the way to the next Zn, {half_A:.2f} Å, until the end"
     if melt_K is not None:
-        return f"Zn passed the melt criterion ({rule}) at {melt_K:.0f} K."
+        return f"Zn left their sites ({rule}) at {melt_K:.0f} K."
     hottest = np.asarray(zinc_A)[-max(1, len(zinc_A) // 5) :]
     return (
-        f"Zn did not pass the melt criterion ({rule}): {hottest.mean():.2f} Å in the last "
-        f"fifth of the run, at most {np.max(zinc_A):.2f} Å."
+        f"Zn did not leave their sites ({rule}): {hottest.mean():.2f} Å in the last fifth of the "
+        f"run, at most {np.max(zinc_A):.2f} Å."
     )
 
 
@@ -385,7 +385,7 @@ def undercoordination(
     elif grown[1] == 1:
         verdict = "agrees, bonds do open"
         if more == 1:
-            verdict += f", but in this one run {_stretched(by_rule, by_release)}"
+            verdict += f", but in the one run that was followed {_stretched(by_rule, by_release)}"
     elif grown[0] == 1 and not n_broken:
         verdict = "does not agree: the rule counts stretched bonds, no bond opens"
     elif grown[0] == 1:

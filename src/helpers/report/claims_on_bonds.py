@@ -314,8 +314,9 @@ def barriers_beside_line(found: Mapping[str, Activation]) -> Finding:
     if any(one.empty for one in bounds.values()):
         return Finding(claim, "cannot tell, since there is no lower bound", says, "nothing.")
     higher = {k: set(activation.above_line(one.barriers, dU, dS)) for k, one in found.items()}
-    if set.intersection(*higher.values()):
-        verdict = "the barrier is higher here"
+    if common := set.intersection(*higher.values()):
+        listed = ", ".join(f"{T:.0f}" for T in sorted(common))
+        verdict = f"our bounds lie above the paper's line at {listed} K"
     elif any(higher.values()):
         verdict = f"cannot tell, since the two conventions do not agree {_UNKNOWN}"
     else:

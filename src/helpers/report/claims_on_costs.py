@@ -33,11 +33,11 @@ def home_computer(steps: pd.DataFrame, trained_on: str) -> Finding:
     n_steps = paper.value("training.steps").number
     return Finding(
         "Training at home",
-        "agrees by the time of a step, a million of which take days"
+        f"agrees, a million steps take {ours[days]:.1f} to {slowest:.1f} days"
         if slowest < 30
         else "a million steps take more than a month",
         f"a modest home computer trains the potential in more than {tables.whole(n_steps)} steps.",
-        f"a million steps would take {ours[days]:.1f} days in the setting of this book, "
+        f"by the time of one, they would take {ours[days]:.1f} days in the setting of this book, "
         f"{slowest:.1f} in the dearest of the paper's; the shipped potential was trained on: "
         f"{trained_on}.",
     )

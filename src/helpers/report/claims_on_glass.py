@@ -1,7 +1,8 @@
 """Conclusions of the chapter on the glass, which the paper does not have.
 
-A difference between two means counts if Welch's t-test gives it less than 5 % by chance, so that
-two seeds must differ far more than their scatter and many only a little. One seed tells nothing of
+A difference between two means counts if Welch's t-test (a paired one for quenches of the same
+melts) gives it less than 5 % by chance, so that two seeds must differ far more than their scatter
+and many only a little. One seed tells nothing of
 how far seeds differ: the verdict is then that it cannot be told.
 """
 

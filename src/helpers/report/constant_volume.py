@@ -36,8 +36,8 @@ def points(table: pd.DataFrame) -> Table:
     -------
     Table
         A row for each volume of an atom (and each size, where there are several), a column for
-        each temperature. In brackets the share of the N that hold another Zn in the end; "not used"
-        instead of a pressure that was refused.
+        each temperature. In brackets the share of the N that have left their Zn in the end; "not
+        used" instead of a pressure that was refused.
     """
     rows = []
     for _, group in table.groupby(["n_atoms", "volume_A3"]):
@@ -424,7 +424,7 @@ def transition(
     if len(moved):
         where = ", ".join(f"{at:.0f}" for at in sorted(moved["temperature_K"].unique()))
         verdict += (
-            f"; at {where} K more than {100 * melt.STILL:.0f} % of the N have changed their Zn at "
+            f"; at {where} K more than {100 * melt.STILL:.0f} % of the N have left their Zn at "
             "some volume, so that this is not the crystal alone"
         )
     here = "; ".join(f"{name}: {one}" for name, one in found.items())

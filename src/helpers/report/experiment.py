@@ -42,6 +42,7 @@ NORMALISATION = "mean square"
 
 
 _ON_ITS_WAY = 0.01  # error of a mean volume, as a share of it
+_COOLED = {"closing_volume_percent": "change of volume on cooling (%)"}  # closed or not
 
 
 @cache
@@ -105,7 +106,7 @@ def beside_crystal(states: pd.DataFrame) -> pd.DataFrame:
     measured["bulk_modulus_from_fluctuations_GPa"] = measured["bulk_modulus_GPa"]
     return pd.DataFrame([
         {
-            "quantity": tables.header(name),
+            "quantity": _COOLED.get(name, tables.header(name)),
             "here": here,
             "measured": measured[name]["value"],
             "at": measured[name]["at"],

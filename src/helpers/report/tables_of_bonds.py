@@ -173,7 +173,7 @@ def plateaus(
         barrier = energies.get(one.run.name)
         row["ΔF‡ (kJ/mol)"] = "–" if barrier is None else _barrier(barrier.at(T))
         if one.bonds is not None:
-            row["N on another Zn (%)"] = f"{100 * one.moved_on:.0f}"
+            row["N off their Zn (%)"] = f"{100 * one.moved_on:.0f}"
             outcome = one.bonds.episodes["outcome"].value_counts()
             broken = str(outcome.drop("end", errors="ignore").sum())
             few = f" (in {len(one.frames)} frames)" if len(one.frames) < most else ""

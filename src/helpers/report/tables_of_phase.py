@@ -199,7 +199,7 @@ def melts(judged: Mapping[str, tuple]) -> Table:
             "temperature (K)": f"{run.recipe.temperature_end_K:.0f}",
             "time (ps)": f"{run.thermo['time_ps'].iloc[-1]:.0f}",
             "density (g/cm³)": f"{run.ramp['density_g_cm3'].mean():.3f}",
-            "N on another Zn (%)": f"{100 * found.exchanged:.0f}",
+            "N off their Zn (%)": f"{100 * found.exchanged:.0f}",
             "Zn moved (Å)": f"{found.zn_rmsd_A:.1f}",
             "frames with Zn nearer than 4 Å (%)": f"{100 * found.close_share:.1f}",
             "a melt": "yes" if found.trusted else "no",
@@ -277,7 +277,7 @@ def differences(rate_K_per_ps: float, n_atoms: int, watched_ns: float) -> list[s
         digits = 0 if watched_ns >= 10 else 1
         found.append(
             f"Rate: {rate_K_per_ps:g} K/ps; the paper saw its low-density phase at {theirs:g} "
-            f"K/ps only. All bonds together were watched for {watched_ns:.{digits}f} ns."
+            f"K/ps and slower only. All bonds together were watched for {watched_ns:.{digits}f} ns."
         )
     if n_atoms != atoms:
         found.append(f"Size: {n_atoms} atoms, the paper has {atoms}; a second phase needs room.")
