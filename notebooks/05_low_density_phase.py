@@ -804,13 +804,15 @@ on_phase = [
 
 # %%
 alike, faster, plateau = growth.items()
+of_windows = uneven.query("stage != 'thrown at random'")
+when = {name: part.times_ps for name, part in windows.items()}
 on_motion = [
     claims.motion(onsets, moved, T),
     claims.decomposition(broken, clusters, census, T),
     claims.peaks_alike(alike[1], alike[0][1]),
     claims.peaks_faster(faster[1], *faster[0]),
     claims.peaks_plateau(plateau[1], *plateau[0]),
-    claims.heterogeneity(uneven.query("stage != 'thrown at random'"), n_atoms),
+    claims.heterogeneity(of_windows, n_atoms, when),
 ]
 
 # %% tags=["verdict"]

@@ -283,8 +283,17 @@ def uneven(*values, error=0.05):
     ],
 )
 def test_heterogeneity(table, verdict):
-    assert claims.heterogeneity(table, 2176).verdict.startswith(verdict)
-    assert claims.heterogeneity(table, 272).verdict.startswith("cannot tell")
+    long = dict.fromkeys(table["stage"], np.linspace(0, 5, 20))
+    assert claims.heterogeneity(table, 2176, long).verdict.startswith(verdict)
+    assert claims.heterogeneity(table, 272, long).verdict.startswith("cannot tell")
+
+
+@pytest.mark.parametrize("times", [np.linspace(0, 15, 7), np.linspace(0, 4.9, 50)])
+def test_few_frames_or_a_short_window_tell_no_heterogeneity(times):
+    table = uneven(1.09, 1.96)
+    when = {table["stage"][0]: np.linspace(0, 9, 90), table["stage"][1]: times}
+    said = claims.heterogeneity(table, 2176, when).verdict
+    assert said.startswith(f"cannot tell from {len(times)} frames that span")
 
 
 def test_melting_gives_its_numbers():
@@ -337,7 +346,9 @@ def test_numbers_of_findings_stand_in_one_table_below():
         claims.motion({"C": onset(800), "Zn": onset(900)}, {"C": T / 999, "Zn": T / 1999}, T),
         claims.peaks_alike(grown(0.3, 0.1), 700),
         claims.peaks_plateau(grown(0.3, 0.1), 1200, 1400),
-        claims.heterogeneity(uneven(1.09, 1.96), 2176),
+        claims.heterogeneity(
+            uneven(1.09, 1.96), 2176, dict.fromkeys(uneven(1, 2)["stage"], np.arange(20))
+        ),
     ],
     ids=lambda found: found.claim,
 )

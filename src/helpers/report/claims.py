@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from helpers import units
 from helpers.observables import event_rates
@@ -25,7 +26,8 @@ from helpers.observables.molecules import Census
 from helpers.report import paper, tables
 
 _SURE = 2.0  # standard errors
-FEWEST_ATOMS = 2176  # that say something of how uneven the density is
+# what says something of how uneven the density is: atoms, and the frames of a window
+FEWEST_ATOMS, FEWEST_FRAMES, SHORTEST_PS = 2176, 20, 5.0
 
 
 @dataclass(frozen=True)
@@ -670,7 +672,7 @@ def decomposition(
     return Finding("Decomposition", verdict, says, here, moments)
 
 
-def heterogeneity(uneven: pd.DataFrame, n_atoms: int) -> Finding:
+def heterogeneity(uneven: pd.DataFrame, n_atoms: int, times_ps: Mapping[str, ArrayLike]) -> Finding:
     """Whether regions of different density appear.
 
     Parameters
@@ -680,6 +682,8 @@ def heterogeneity(uneven: pd.DataFrame, n_atoms: int) -> Finding:
         atoms.
     n_atoms : int
         Number of atoms in the cell; the boxes of a small one are too few to tell.
+    times_ps : mapping of str to (F,) array
+        Window -> times of its frames, ps.
 
     Returns
     -------
@@ -711,6 +715,14 @@ def heterogeneity(uneven: pd.DataFrame, n_atoms: int) -> Finding:
     if n_atoms < FEWEST_ATOMS:
         few = f"cannot tell from {n_atoms} atoms, {FEWEST_ATOMS} are needed"
         return Finding("Heterogeneity", few, says, here)
+    for window in (first["stage"], most["stage"]):
+        frames, span = len(times_ps[window]), np.ptp(times_ps[window])
+        if frames < FEWEST_FRAMES or span < SHORTEST_PS:
+            few = (
+                f"cannot tell from {frames} frames that span {span:.1f} ps ({window}); "
+                f"{FEWEST_FRAMES} that span {SHORTEST_PS:g} ps are needed"
+            )
+            return Finding("Heterogeneity", few, says, here)
     return Finding(
         "Heterogeneity",
         {
