@@ -680,8 +680,8 @@ Markdown(
 # ## Goals
 #
 # Goals for the errors on single sets, and the steps that a missed one would take, are in
-# {numref}`tbl-goals`. The others are here. More steps alone reach none of them: the balance of the phases
-# and the elastic constants take labelled frames of what is off (glasses and hot crystals that the
+# {numref}`tbl-goals`. The others are here. No learning curve says that more steps reach them: the balance of
+# the phases and the elastic constants take labelled frames of what is off (glasses and hot crystals that the
 # reference itself drives, strained crystals near rest), then a training that goes on from here; ZIF-62
 # takes frames by CP2K, of which `data/dft.yaml` lists 84 for training (`zif4 dft --new ZIF-62-one`
 # and so on, some five core-minutes a frame).
@@ -689,7 +689,7 @@ Markdown(
 # %%
 #| label: tbl-further-goals
 #| caption: What this book set out to reach beside errors on single sets. "Cannot tell": the
-#|   value is nearer to the goal than its error.
+#|   value is within its error of the goal, is no constant, or is not computed.
 on_frames = phases, equations, constants
 in_use = density, with_signs[potential], judged, structure
 tables_of_potentials.goals(*on_frames, *in_use)
