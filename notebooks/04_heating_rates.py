@@ -184,6 +184,7 @@ tables.headed(made)
 # %% [markdown]
 # This is what LAMMPS was told. Note `run ... upto ... start ... stop`: the target temperature depends
 # on the step alone, so a run that is continued from a restart file stays on its ramp.
+# The relaxation times, which the paper does not give, are 0.1 ps (thermostat) and 1 ps (barostat).
 
 # %% tags=["hide-output"]
 script = lammps_input.script(slowest.recipe)

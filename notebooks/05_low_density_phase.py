@@ -280,7 +280,7 @@ tables.headed(local_density.table(uneven))
 # %%
 #| label: tbl-voids
 #| caption: How much of the cell is empty: the share of its volume that the centre of
-#|   a small ball (helium) can reach. Means over five snapshots spread over each window,
+#|   a small ball (helium) can reach. Means over twenty snapshots of each window, or all,
 #|   with standard errors.
 tables_of_phase.voids(windows)
 

@@ -336,6 +336,23 @@ density |= {name: many[0].ramp for name, many in heated_again.items()}
 ax = plots_of_scattering.down_and_up(density)
 
 # %% [markdown]
+# A liquid expands more than its glass, so that the density of a quench should bend where the one becomes
+# the other.
+
+# %%
+#| label: tbl-bends
+#| caption: Thermal expansion of the volume in the lower (cold) and the upper (hot) two fifths
+#|   of a quench's temperatures, means over its seeds with standard errors, and in how many
+#|   seeds a bend is found.
+bent, in_words = None, ""
+if quenched:
+    bent, in_words = claims_on_glass.bends(peers.bends(quenched))
+tables.headed_if_any(bent)
+
+# %%
+Markdown(in_words)
+
+# %% [markdown]
 # ## And up again
 #
 # What was measured is a glass that is heated ({numref}`fig-first-peak`). Glasses of our slowest quench
@@ -354,6 +371,17 @@ for many in heated_again.values():
         windows_of_T, many[0].trajectory.symbols
     )
     figure = plots_of_scattering.first_peaks(peak_table, ours)
+
+# %%
+#| label: tbl-rw-temperature
+#| caption: Our glass heated again, in the same windows, against D(r) measured nearest to the
+#|   middle of each, 1 to 10 Å: $R_w$ with one free scale, and with all distances times one factor.
+warm = None
+for many in heated_again.values():
+    windows_of_T = peers.by_temperature(many, edges_K[:4])
+    symbols = many[0].trajectory.symbols
+    warm = experiment.beside_temperatures(windows_of_T, symbols)
+tables.headed_if_any(warm, decimals=2)
 
 # %% [markdown]
 # ## The crystal beside measurements

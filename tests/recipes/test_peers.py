@@ -1,4 +1,7 @@
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import structures
@@ -77,3 +80,23 @@ def test_a_melt_that_exploded_is_not_judged(capsys):
     assert peers.melts(["test-20Kps-relaxed"]) == {}
     said = capsys.readouterr().out
     assert "test-20Kps-relaxed is no melt to quench: the run exploded after step 10400" in said
+
+
+def cooled(bend_K, hot=6e-4, cold=2e-5):
+    """A quench to 300 K whose expansion falls from ``hot`` to ``cold`` at a temperature."""
+    T = np.linspace(1800, 300, 800)
+    of_V = np.where(T > bend_K, hot * (T - bend_K), cold * (T - bend_K))
+    of_V += np.random.default_rng(1).normal(0, 2e-3, len(T))
+    table = {"target_temperature_K": T, "volume_A3": 4400 * np.exp(of_V)}
+    table["density_g_cm3"] = 5300 / table["volume_A3"]
+    return SimpleNamespace(ramp=pd.DataFrame(table), seed=1)
+
+
+def test_where_a_quench_bends():
+    bent, straight = peers.bends(
+        {"bent": [cooled(1000)], "straight": [cooled(1000, 2e-5)]}
+    ).itertuples()
+    assert bent.bend_K == pytest.approx(1000, abs=100) and np.isnan(straight.bend_K)
+    assert bent.cold_per_K == pytest.approx(2e-5, abs=1e-5) == straight.hot_per_K
+    assert bent.hot_per_K == pytest.approx(6e-4, rel=0.05)
+    assert peers.bends({}).empty

@@ -160,3 +160,24 @@ def test_at_most_three_sentences_and_a_table_without_the_silent_paper():
 ])  # fmt: skip
 def test_a_reader_finds_no_names_of_recipes(name, said):
     assert glass._or([name]) == said
+
+
+def test_a_bend_is_a_difference_of_expansions_beyond_seeds():
+    found = pd.DataFrame(
+        {
+            "quench": ["quench-1800K-25Kps"] * 3,
+            "seed": [1, 2, 3],
+            "bend_K": [900.0, np.nan, 1000.0],
+            "cold_per_K": [5e-5, 6e-5, 7e-5],
+            "hot_per_K": [2.0e-4, 2.1e-4, 2.3e-4],
+        }
+    )
+    table, said = glass.bends(found)
+    assert table.iloc[0].tolist()[:3] == ["quench-1800K-25Kps", "3", "2"]
+    assert table["cold, 10⁻⁶/K"][0] == "60.0 ± 5.8"
+    assert said.startswith("The density bends in 2 of 3 quenches")
+    assert said.endswith("expand differently in our glass of 25 K/ps.")
+    alike = found.assign(hot_per_K=found["cold_per_K"][::-1].to_numpy())
+    assert "cannot be told" in glass.bends(alike)[1]
+    alone, said = glass.bends(found[:1])
+    assert alone["hot, 10⁻⁶/K"][0] == "200" and "cannot be told" in said

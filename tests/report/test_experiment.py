@@ -6,7 +6,7 @@ import pytest
 
 from helpers import paths, provenance, structures
 from helpers.errors import Unfit
-from helpers.observables import diffraction_peak, pair_distribution, radiation
+from helpers.observables import as_measured, diffraction_peak, pair_distribution, radiation
 from helpers.observables.pair_distribution import Transform
 from helpers.report import experiment
 
@@ -161,9 +161,23 @@ def test_a_crystal_that_closes_under_pressure_and_one_that_does_not():
     said = experiment.crystal_in_words(four)
     assert "through the 4 open states leaves χ² = " in said and "2.00" in said
     assert "closed" not in said
+    assert "expands" not in said  # all at 300 K
+    said = experiment.crystal_in_words(states(soft))  # 4350 at 100 K, 4400 at 300 K
+    assert said.endswith("From 100 to 300 K its volume expands by 57.1 ± 1.6 10⁻⁶/K.")
     shown = experiment.crystal_states(four)
     assert shown["B from fluctuations (GPa)"][1] == "3.40 ± 0.40" and "error_A3" not in shown
     alone = experiment.beside_crystal(states(soft)[:1]).set_index("quantity")["here"]
     assert " ± " in alone["density (g/cm³)"]
     assert alone["bulk modulus from fluctuations (GPa)"] == "3.00 ± 0.30"
     assert (alone == "cannot tell").sum() == 4
+
+
+def test_a_heated_model_is_compared_where_something_was_measured_near():
+    atoms = structures.load("glass01")
+    frames = [(atoms.positions, atoms.cell.array)]
+    symbols = np.array(atoms.get_chemical_symbols())
+    found = experiment.beside_temperatures({20.0: frames, 200.0: frames, 530.0: frames}, symbols)
+    assert found["measured at (°C)"].tolist() == [31, 529]
+    seen = {"": experiment.model(frames, symbols)}
+    cold = as_measured.agreements(seen, experiment.heated_glass().at(31).D)
+    assert found["Rw"][0] == cold["Rw 1-10 A"][0] < found["Rw"][1]

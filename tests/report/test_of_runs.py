@@ -218,3 +218,17 @@ def test_what_the_runs_of_a_page_lack(runs):
     twice, *_, absent, size = tables_of_runs.missing(runs, table)
     assert "of 3 rates have two" in twice
     assert "1, 0.5, 0.2 K/ps" in absent and "The paper's cell" in size
+
+
+def test_runs_sample_what_they_should():
+    held = list(by_name.finished(["plateau-1400K", "plateau-1600K"]).values())
+    row = tables_of_runs.kinetic_energies(held[:1]).frame.iloc[0]
+    assert row["T (K)"] == "1400" and row["as it should be"] == "yes"
+    row = tables_of_runs.ensembles(held).frame.iloc[0]
+    assert row["slope of"] == "enthalpy, 1/eV" and row["as it should be"] == "yes"
+    assert float(row["Boltzmann"]) == pytest.approx(1.04, abs=0.005)
+    pressed = list(by_name.finished(["crystal-200MPa", "crystal-100MPa"]).values())
+    row = tables_of_runs.ensembles(pressed).frame.iloc[0]
+    assert row["slope of"] == "volume, 1/Å³" and float(row["Boltzmann"]) > 0
+    with pytest.raises(ValueError, match="zip"):
+        tables_of_runs.ensembles(held[:1])

@@ -32,12 +32,19 @@ def test_goals_are_reached_out_of_reach_or_so_many_steps_away():
     assert virial["steps_for_goal"] == pytest.approx(16_000)
 
 
+def test_what_has_no_goal_is_not_asked_for():
+    glass = generation(1000, 4, 0.2, 20) | {"group": "ab-initio glass"}
+    (row,) = generations.outlook(pd.DataFrame([glass])).to_dict("records")
+    assert row["error"] == "force_rmse_eV_per_A" and not row["reached"]
+
+
 def test_one_generation_has_no_exponent():
     rows = generations.outlook(pd.DataFrame([generation(1000, 4, 0.4, 20)]))
     assert rows["exponent"].isna().all() and len(rows) == 3
 
 
 def test_shipped_generations_stand_in_order_and_are_kept(monkeypatch, tmp_path):
+    assert generations.with_weights("atp") == ["round-5", "round-8", "atp"]
     table = generations.generations(["atp"])
     assert set(table["group"]) == set(generations.GOALS) and table["steps"].is_monotonic_increasing
     ended = [name for name in catalogue.lineage("atp") if not name.endswith("-start")]

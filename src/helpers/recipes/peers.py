@@ -13,7 +13,7 @@ import pandas as pd
 from helpers import statistics, structures
 from helpers.errors import Unfit
 from helpers.md.run import Run
-from helpers.observables import compression, melt
+from helpers.observables import compression, melt, transition
 from helpers.recipes import catalogue, runs
 
 _BLOCKS = 5
@@ -274,3 +274,34 @@ def ends(quenched: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
             rows.append((*who, float(at_end.mean())))
     columns = ["quench", "rate_K_per_ps", "atoms", "seed", "melt", "density_g_cm3"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def bends(quenched: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
+    """Whether the density of cooled runs bends, as that of a liquid does that becomes a glass.
+
+    By the detector of heated crystals (`transition.by_methods`), and by the expansion in the lower
+    and the upper two fifths of the temperatures.
+
+    Parameters
+    ----------
+    quenched : mapping of str to sequence of Run
+        Result of `seeds`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each run: quench, seed, bend_K (NaN if none is found), and d ln V / dT of the cold
+        and the hot part, cold_per_K and hot_per_K.
+    """
+    rows = []
+    for name, many in quenched.items():
+        for run in many:
+            ramp = run.ramp.sort_values("target_temperature_K", kind="stable")
+            T, V = ramp["target_temperature_K"].to_numpy(), ramp["volume_A3"].to_numpy()
+            found = transition.by_methods(T, ramp["density_g_cm3"].to_numpy())
+            low, high = np.quantile([T[0], T[-1]], [0.4, 0.6])
+            slopes = [
+                float(np.polyfit(T[part], np.log(V[part]), 1)[0]) for part in (T <= low, T >= high)
+            ]
+            rows.append((name, run.seed, found.Tf, *slopes))
+    return pd.DataFrame(rows, columns=["quench", "seed", "bend_K", "cold_per_K", "hot_per_K"])

@@ -22,6 +22,44 @@ _NONE = "cannot tell, since no quench of a melt is computed"
 _ONE_SEED = "cannot tell, since one seed does not say how far seeds differ"
 
 
+def bends(found: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Whether quenched cells show a glass transition in their density.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Result of ``peers.bends``.
+
+    Returns
+    -------
+    table : DataFrame
+        A row for each quench: its name, seeds, in how many of them a bend is found, and the thermal
+        expansion (10^-6/K) of the cold and the hot part with the standard errors of seeds.
+    said : str
+        The conclusion, in Markdown.
+    """
+    rows, differ = [], []
+    for name, many in found.groupby("quench", sort=False):
+        row = {"quench": name, "seeds": str(len(many)), "with a bend": str(many["bend_K"].count())}
+        for column, words in (("cold_per_K", "cold, 10⁻⁶/K"), ("hot_per_K", "hot, 10⁻⁶/K")):
+            error = float(1e6 * many[column].sem()) if len(many) > 1 else None
+            row[words] = tables.number(float(1e6 * many[column].mean()), error)
+        apart = many["hot_per_K"] - many["cold_per_K"]
+        if len(many) > 1 and ttest_1samp(apart, 0).pvalue < SIGNIFICANT:
+            differ.append(name)
+        rows.append(row)
+    bent, n = found["bend_K"].count(), len(found)
+    said = f"The density bends in {bent} of {n} quenches by the detector of chapter 4. "
+    if differ:
+        said += f"Hot and cold parts expand differently in {', '.join(map(_for_reader, differ))}."
+    else:
+        said += (
+            "Hot and cold parts expand alike within the scatter of seeds at every rate (paired "
+            "t-test): where the melt becomes a glass cannot be told from the density of such cells."
+        )
+    return pd.DataFrame(rows), said
+
+
 def nearest(fits: pd.DataFrame) -> Finding:
     """Which model of a page comes nearest to the measured D(r).
 

@@ -41,6 +41,7 @@ TRANSFORM = Transform(Q_max_per_A=23.3625, window="top hat", width_A=0.1)
 NORMALISATION = "mean square"
 
 
+_NEAR_C = 50.0  # within this a model is compared with a measurement
 _ON_ITS_WAY = 0.01  # error of a mean volume, as a share of it
 _COOLED = {"closing_volume_percent": "change of volume on cooling (%)"}  # closed or not
 
@@ -136,7 +137,7 @@ def _of_fluctuations(still: pd.DataFrame) -> tuple[float, float]:
 
 
 def crystal_in_words(states: pd.DataFrame) -> str:
-    """How well the bulk modulus and the closing pressure of `beside_crystal` are known.
+    """How well `beside_crystal` is known: closing pressure, bulk modulus; and thermal expansion.
 
     Parameters
     ----------
@@ -167,6 +168,17 @@ def crystal_in_words(states: pd.DataFrame) -> str:
             "\\langle\\delta V^2\\rangle$, give "
             f"{table[tables.header('bulk_modulus_from_fluctuations_GPa')]} GPa beside the "
             f"{table[tables.header('bulk_modulus_GPa')]} GPa of that line."
+        )
+    rest = states.iloc[0]
+    cold = states[states["pressure_MPa"] == rest["pressure_MPa"]].nsmallest(1, "temperature_K")
+    between = float(rest["temperature_K"] - cold["temperature_K"].iloc[0])
+    if between > 0:
+        V, error = cold[["volume_A3", "error_A3"]].iloc[0]
+        expansion = 1e6 * np.log(rest["volume_A3"] / V) / between
+        error = 1e6 * np.hypot(error / V, rest["error_A3"] / rest["volume_A3"]) / between
+        said.append(
+            f"From {cold['temperature_K'].iloc[0]:.0f} to {rest['temperature_K']:.0f} K its volume "
+            f"expands by {tables.number(float(expansion), float(error))} 10⁻⁶/K."
         )
     return " ".join(said)
 
@@ -434,6 +446,48 @@ def first_peaks_of_models(frames: Mapping[float, list], symbols) -> pd.DataFrame
     """
     curves = [model(some, symbols) for some in frames.values()]
     return _peaks(list(frames), [curve.F for curve in curves], [curve.D for curve in curves])
+
+
+def beside_temperatures(frames: Mapping[float, list], symbols) -> pd.DataFrame:
+    """R_w of a heated model against the measurement at the nearest temperature, 1 to 10 A.
+
+    Parameters
+    ----------
+    frames : mapping of float to list
+        Temperature, C -> positions and cell of each frame, A.
+    symbols : (N,) sequence of str
+        Chemical symbols.
+
+    Returns
+    -------
+    DataFrame
+        A row for each temperature that was measured to within 50 degrees: both temperatures, Rw
+        with one free scale, the scale, and the same with all distances of the model times one
+        factor (stretch, Rw stretched).
+
+    Raises
+    ------
+    Unfit
+        As `as_measured.seen`.
+    """
+    glass, rows = heated_glass(), []
+    for temperature, some in frames.items():
+        off = np.abs(glass.temperatures_C - temperature)
+        if off.min() > _NEAR_C:
+            continue
+        measured = glass.at(float(glass.temperatures_C[off.argmin()]))
+        one = as_measured.agreements({"": model(some, symbols)}, measured.D).iloc[0]
+        rows.append(
+            {
+                "window around (°C)": round(temperature),
+                "measured at (°C)": round(measured.temperatures_C[0]),
+                "Rw": one["Rw 1-10 A"],
+                "scale": one["scale"],
+                "stretch": one["stretch"],
+                "Rw stretched": one["Rw stretched"],
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _peaks(temperatures_C, F, D) -> pd.DataFrame:

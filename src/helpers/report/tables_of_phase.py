@@ -67,7 +67,7 @@ def windows(found: Mapping[str, Any]) -> Table:
     return tables.headed(pd.DataFrame(rows))
 
 
-def voids(found: Mapping[str, Any], n_snapshots: int = 5) -> Table:
+def voids(found: Mapping[str, Any], n_snapshots: int = 20) -> Table:
     """Share of the volume that a helium atom can reach, in some snapshots of each window.
 
     Parameters

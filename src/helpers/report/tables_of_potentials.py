@@ -11,7 +11,7 @@ import pandas as pd
 from helpers import paths, structures, units
 from helpers.errors import NotThere
 from helpers.observables import imidazolate, melt, neighbors
-from helpers.report import paper, tables
+from helpers.report import experiment, paper, tables
 from helpers.report.tables import Row, Table
 
 #: columns of ``metrics.json`` as a table of sets, as a reader finds them; meV/atom and eV/A
@@ -56,6 +56,15 @@ UNTRAINED = {
     "energy_scatter_meV_per_atom": "scatter (meV/atom)",
     "pressure_off_GPa": "pressure (GPa)",
 }
+
+
+_DIAGONAL = ("C11", "C22", "C33", "C44", "C55", "C66")
+_STIFF = 0.25  # of the reference's elastic constant
+_ERRORS = {
+    "energy_rmse_meV_per_atom": "energy RMSE (meV/atom)",
+    "force_rmse_eV_per_A": "force RMSE (eV/Å)",
+}
+_ZIF_62 = {300: (2.0, 0.20), 2500: (4.0, 0.35)}  # K -> goals for energy (meV/atom), force (eV/A)
 
 
 def architecture(recipe, start: str = "", run: str = "live") -> Table:
@@ -213,14 +222,9 @@ def stiffness(constants: pd.DataFrame, model: str, reference: str = "reference")
     str
         Sentences; without a reference only those on the two sides.
     """
-    said, names = [], [f"C{i}{i}" for i in range(1, 7)]
+    said, names = [], list(_DIAGONAL)
     for name in constants:
-        sides = {side: [constants.loc[f"C{i}{i}_{side}", name] for i in (1, 2, 3)]
-                 for side in ("stretched", "compressed")}  # fmt: skip
-        sides = pd.DataFrame(sides, index=["C11", "C22", "C33"])
-        apart = (sides["stretched"] - sides["compressed"]).abs() > sides.mean(axis=1).abs()
-        for one in sides.index[apart]:
-            up, down = sides.loc[one]
+        for one, (up, down) in _no_derivatives(constants[name]).items():
             said.append(
                 f"{one} of `{name}` is {up:.1f} GPa stretched and {down:.1f} GPa compressed: the "
                 "response is not linear over this strain, and the mean of both is no elastic "
@@ -234,6 +238,105 @@ def stiffness(constants: pd.DataFrame, model: str, reference: str = "reference")
             f"{ratio.min():.1f} to {ratio.max():.1f} times the reference's."
         )
     return " ".join(said)
+
+
+def _no_derivatives(constants: pd.Series) -> dict[str, tuple[float, float]]:
+    """Those whose differences to both sides are farther apart than their mean is large: both."""
+    found = {}
+    for name in _DIAGONAL[:3]:
+        up, down = constants[f"{name}_stretched"], constants[f"{name}_compressed"]
+        if abs(up - down) > abs(up + down) / 2:
+            found[name] = (float(up), float(down))
+    return found
+
+
+def goals(
+    phases: pd.DataFrame,
+    equations: pd.DataFrame,
+    constants: pd.DataFrame,
+    density: Mapping[str, float],
+    beside_cp2k: pd.DataFrame,
+    table1: Mapping[tuple[str, int], Mapping],
+    structure: str = "ZIF-4",
+) -> Table:
+    """What was to be reached beside the errors on single sets, and what was.
+
+    Parameters
+    ----------
+    phases : DataFrame
+        Result of ``accuracy.by_phase``.
+    equations : DataFrame
+        Result of ``equation_of_state.equations_of_state``: the potential, the reference.
+    constants : DataFrame
+        Result of ``elastic.beside_reference``: the potential, the reference.
+    density : mapping of str to float
+        Result of ``thermo.density`` at 300 K.
+    beside_cp2k : DataFrame
+        Result of ``accuracy.beside_cp2k``.
+    table1 : mapping of (str, int) to mapping
+        Result of ``table1.errors``.
+    structure : str
+        Name of the structure that the density is of; the goal for it is one of ZIF-4.
+
+    Returns
+    -------
+    Table
+        A row for each goal: what, here, goal, reached ("cannot tell" within the error, and where
+        an elastic constant is no derivative). A goal whose numbers are not there has none.
+    """
+    rows = []
+
+    def add(what: str, here: str, goal: str, reached: bool | None) -> None:
+        told = {True: "yes", False: "no", None: "cannot tell"}[reached]
+        rows.append({"goal": what, "here": here, "at most": goal, "reached": told})
+
+    if len(phases) > 1:
+        apart = float(np.ptp(phases["energy_bias_meV_per_atom"]))
+        add("energies of the phases, largest difference of their mean errors (meV/atom)",
+            f"{apart:.1f}", "1.0", apart <= 1)  # fmt: skip
+    if equations.shape[1] > 1:
+        model, reference = equations.loc["B (GPa)"]
+        off = 100 * (model / reference - 1)
+        add("bulk modulus of E(V), off the reference (%)", f"{off:+.0f}", "15", abs(off) <= 15)
+    if constants.shape[1] > 1:
+        model, reference = (constants[name] for name in constants.columns[:2])
+        none = _no_derivatives(model) | _no_derivatives(reference)
+        off = 100 * (model["bulk_reuss"] / reference["bulk_reuss"] - 1)
+        add("bulk modulus of the elastic constants (Reuss), off the reference (%)",
+            f"{off:+.0f}", "15", None if none else abs(off) <= 15)  # fmt: skip
+        names = [name for name in _DIAGONAL if name not in none]
+        far = (model[names] / reference[names] - 1).abs() > _STIFF
+        said = f"{far.sum()} of {len(names)}"
+        if none:
+            said += f" ({', '.join(none)}: no constant)"
+        add("elastic constants C11 to C66 that are off the reference by more than 25 %",
+            said, "none", not far.any() and not none)  # fmt: skip
+    if structure == "ZIF-4":
+        measured = experiment.crystal()["density_g_cm3"]["value"]
+        value, error = density["density_g_cm3"], density["error_g_cm3"]
+        off, error = 100 * (value / measured - 1), 100 * error / measured
+        add("density at 300 K, off the measured one (%)", tables.number(off, error), "2",
+            _within(off, error, 2))  # fmt: skip
+    slope, error = _slope(beside_cp2k)
+    if np.isfinite(slope):
+        add("slope of the energy error against CP2K over the volume (meV/Å³)",
+            tables.number(slope, error), "0.1", _within(slope, error, 0.1))  # fmt: skip
+    for temperature, of_both in _ZIF_62.items():
+        found = table1.get(("ZIF-62", temperature), {})
+        for (key, what), goal in zip(_ERRORS.items(), of_both, strict=True):
+            here, reached = tables.NOT_COMPUTED, None
+            if key in found:
+                here = f"{found[key]:.3g} ({found['n_frames']} frames)"
+                reached = bool(found[key] <= goal)
+            add(f"ZIF-62 at {temperature} K, {what}", here, f"{goal:g}", reached)
+    return tables.headed(pd.DataFrame(rows))
+
+
+def _within(value: float, error: float, limit: float) -> bool | None:
+    """Whether a value is within a limit; None if its error does not tell."""
+    if abs(abs(value) - limit) < error:
+        return None
+    return bool(abs(value) <= limit)
 
 
 def drift(found: Mapping[str, float]) -> Table:
@@ -443,7 +546,18 @@ def slopes(beside_cp2k: pd.DataFrame) -> str:
         f"{len(volume)} frames, energy {energy.mean():+.2f} meV/atom, pressure "
         f"{beside_cp2k['pressure_off_GPa'].mean():+.3f} GPa (means)"
     )
-    if len(volume) < 4 or np.ptp(volume) == 0:
+    slope, error = _slope(beside_cp2k)
+    if not np.isfinite(slope):
         return said
+    return f"{said}; slope of the energy {slope:+.2f} ± {error:.2f} meV/Å³"
+
+
+def _slope(beside_cp2k: pd.DataFrame) -> tuple[float, float]:
+    """Slope of the energy error against the volume and its error, meV/A^3; NaN of few frames."""
+    volume, energy = (
+        beside_cp2k[c].to_numpy() for c in ("volume_A3_per_atom", "energy_off_meV_per_atom")
+    )
+    if len(volume) < 4 or np.ptp(volume) == 0:
+        return np.nan, np.nan
     (slope, _), covariance = np.polyfit(volume, energy, 1, cov=True)
-    return f"{said}; slope of the energy {slope:+.2f} ± {covariance[0, 0] ** 0.5:.2f} meV/Å³"
+    return float(slope), float(covariance[0, 0] ** 0.5)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import statistics
-from helpers.observables import censored, run_table
+from helpers.observables import boltzmann, censored, run_table
 from helpers.observables.detection import ENOUGH
 from helpers.report import claims_on_rates, paper, rate_laws, tables
 from helpers.report.tables import Table
@@ -107,6 +107,81 @@ def thermostat(runs) -> Table:
             }
         )
     return tables.headed(pd.DataFrame(rows))
+
+
+def kinetic_energies(runs) -> Table:
+    """Kinetic energies of runs beside Boltzmann's distribution at the target temperature.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        The runs, held at one temperature or heated.
+
+    Returns
+    -------
+    Table
+        A row for each run: the number of independent samples, and mean and standard deviation of
+        the kinetic energy over those of the distribution.
+    """
+    rows = []
+    for run in runs:
+        rows_of = run.sampled
+        target = rows_of["target_temperature_K"]
+        found = boltzmann.kinetic(rows_of["kinetic_energy_eV"], target, run.atoms)
+        rows.append(
+            {
+                "run": run.name,
+                "T (K)": tables.span(target),
+                "independent samples": f"{found.samples:.0f}",
+                "mean": tables.number(found.mean, found.mean_error),
+                "width": tables.number(found.width, found.width_error),
+                "as it should be": _yes(found.ok),
+            }
+        )
+    return tables.headed(pd.DataFrame(rows))
+
+
+def ensembles(runs) -> Table:
+    """Runs two by two against the ratio that Boltzmann's distribution gives them.
+
+    Two runs at one pressure are compared by their enthalpies, two at one temperature by their
+    volumes.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        First, second; third, fourth; and so on. Each is held at one temperature.
+
+    Returns
+    -------
+    Table
+        A row for each pair.
+    """
+    rows = []
+    for one, two in zip(runs[::2], runs[1::2], strict=True):
+        T = [run.recipe.temperature_end_K for run in (one, two)]
+        p = [run.recipe.pressure_bar for run in (one, two)]
+        if T[0] == T[1]:
+            volumes = [run.sampled["volume_A3"] for run in (one, two)]
+            found, of = boltzmann.pair_of_pressures(volumes, p, T[0]), "volume, 1/Å³"
+        else:
+            enthalpies = [run.sampled["enthalpy_eV"] for run in (one, two)]
+            found, of = boltzmann.pair_of_temperatures(enthalpies, T), "enthalpy, 1/eV"
+        rows.append(
+            {
+                "runs": f"{one.name}, {two.name}",
+                "slope of": of,
+                "found": tables.number(found.slope, found.error),
+                "Boltzmann": f"{found.expected:.3g}",
+                "overlap (%)": f"{100 * found.overlap:.0f}",
+                "as it should be": _yes(found.ok),
+            }
+        )
+    return tables.headed(pd.DataFrame(rows))
+
+
+def _yes(so: bool) -> str:
+    return "yes" if so else "no"
 
 
 def heat_capacities(capacity: Mapping[Any, pd.DataFrame]) -> Table:

@@ -22,13 +22,16 @@ from helpers.potentials import evaluation, store
 from helpers.recipes import catalogue
 from helpers.validation import accuracy
 
-#: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial)
+#: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial);
+#: NaN where nothing was asked for
 GOALS = {
-    "300 K": (("test_0300",), (0.5, 0.06, 5.0)),
-    "300 K, reference's MD": (("reference_0300",), (0.5, 0.06, 5.0)),
-    "2500 K": (("test_2500",), (2.0, 0.30, 10.0)),
+    "300 K": (("test_0300",), (0.4, 0.045, 3.0)),
+    "300 K, reference's MD": (("reference_0300",), (0.4, 0.045, 3.0)),
+    "600–1500 K": (("test_0600_1500",), (np.nan, 0.09, np.nan)),
+    "2500 K": (("test_2500",), (2.0, 0.18, 8.0)),
     "low density": (("test_low_density",), (2.0, 0.30, 10.0)),
     "melt": (("test_melt",), (2.0, 0.30, 10.0)),
+    "ab-initio glass": (("glasses_test",), (np.nan, 0.10, np.nan)),
 }
 
 FALLS = 0.05  # a smaller exponent is no fall: a tenth of the error would take 10^20 times the steps
@@ -80,6 +83,23 @@ def generations(names: Sequence[str] = ()) -> pd.DataFrame:
                              "training_frames": made["training_frames"]}
                             | evaluation.over_all(known))  # fmt: skip
     return pd.DataFrame(rows).sort_values("steps", kind="stable", ignore_index=True)
+
+
+def with_weights(potential: str) -> list[str]:
+    """A potential after those generations before it whose weights are here.
+
+    Parameters
+    ----------
+    potential : str
+        The potential.
+
+    Returns
+    -------
+    list of str
+        Names, the earliest first.
+    """
+    here = set(store.names())
+    return [name for name in catalogue.lineage(potential) if name in here] + [potential]
 
 
 def keep(names: Sequence[str]) -> Path:
@@ -163,7 +183,7 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
     for group, (_, goals) in GOALS.items():
         known = table[table["group"] == group].sort_values("steps")
         for key, goal in zip(evaluation.ERRORS, goals, strict=True):
-            if known.empty:
+            if known.empty or np.isnan(goal):
                 continue
             now, exponent, needed = float(known[key].iloc[-1]), np.nan, np.nan
             if known["steps"].nunique() > 1:
