@@ -310,7 +310,8 @@ tables.headed(pd.DataFrame(described).T, index="model", decimals=2)
 
 # %%
 #| label: tbl-melt-runs
-#| caption: The melts that quenches go on from, in cells at zero pressure.
+#| caption: The melts that quenches go on from, ours at zero pressure, that of ReaxFF at
+#|   the volume of the crystal (at zero pressure it boils).
 molten = peers.melts(melts)
 tables_of_phase.melts(molten) if molten else None
 

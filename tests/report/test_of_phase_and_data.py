@@ -13,6 +13,7 @@ from helpers.frames.correction import Law
 from helpers.observables import void_fraction
 from helpers.observables.activation import Activation
 from helpers.observables.transition import Transition
+from helpers.recipes import peers
 from helpers.report import (
     paper,
     plots_of_bonds,
@@ -304,3 +305,12 @@ def test_formulas_have_low_digits_and_may_be_none():
     assert tables_of_phase.formulas(found).frame["formula"].tolist() == ["C₃H₃N₂"]
     none = pd.DataFrame({"formula": [], "a frame": [], "frames": []})  # of a run that broke nothing
     assert tables_of_phase.formulas(none).frame.empty
+
+
+def test_a_melt_of_a_force_field_is_asked_for_no_training_data():
+    """ReaxFF's Zn come near each other, which says nothing of what it was trained on."""
+    table = tables_of_phase.melts(peers.melts(["melt-1800K-seed1", "reaxff-melt-1800K-nvt"])).frame
+    assert table["a melt"].tolist() == ["yes", "yes"]
+    assert table["known to the potential"].tolist() == ["yes", "–"]
+    wall = tables_of_phase.melts(peers.melts(["round-5-1400bar-melt"])).frame
+    assert set(wall["known to the potential"]) == {"no"}

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from helpers import units
 from helpers.observables import event_rates
@@ -672,7 +671,9 @@ def decomposition(
     return Finding("Decomposition", verdict, says, here, moments)
 
 
-def heterogeneity(uneven: pd.DataFrame, n_atoms: int, times_ps: Mapping[str, ArrayLike]) -> Finding:
+def heterogeneity(
+    uneven: pd.DataFrame, n_atoms: int, times_ps: Mapping[str, np.ndarray]
+) -> Finding:
     """Whether regions of different density appear.
 
     Parameters

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.observables import void_fraction
+from helpers.observables import melt, void_fraction
 from helpers.observables.event_rates import Arrhenius
 from helpers.observables.network import Network
 from helpers.report import paper, tables
 from helpers.report.tables import Table
 
+_FORCE_FIELD = "reaxff"
 _OUTCOMES = {
     "end": "hold to the end",
     "returned": "opened and returned",
@@ -193,6 +194,9 @@ def melts(judged: Mapping[str, tuple]) -> Table:
     """
     rows = []
     for name, (run, found) in judged.items():
+        known = "yes" if found.close_share <= melt.CLOSE_SHARE else "no"
+        if run.potential == _FORCE_FIELD:
+            known = "–"  # a force field was trained on no frames
         rows.append({
             "run": name,
             "potential": run.potential,
@@ -202,7 +206,8 @@ def melts(judged: Mapping[str, tuple]) -> Table:
             "N off their Zn (%)": f"{100 * found.exchanged:.0f}",
             "Zn moved (Å)": f"{found.zn_rmsd_A:.1f}",
             "frames with Zn nearer than 4 Å (%)": f"{100 * found.close_share:.1f}",
-            "a melt": "yes" if found.trusted else "no",
+            "a melt": "yes" if found.molten else "no",
+            "known to the potential": known,
         })  # fmt: skip
     return tables.headed(pd.DataFrame(rows))
 
