@@ -339,11 +339,11 @@ tables.headed(by_element, index="set", decimals=3)
 #
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does, which has never seen a benzimidazolate or a methyl group: these rows are tests
-# of transfer, while the paper trained on ZIF-62. The frames named ZIF-62 and ZIF-8 are the published
-# cell and one with every atom moved at random, not molecular dynamics at 300 K; energies are
-# compared without their mean difference. Thermal frames (`ZIF-62-300K`, `ZIF-62-2500K`, of small
-# cells with exchanged ligands, and `ZIF-8-300K` of `data/dft.yaml`) take these rows as soon as CP2K
-# has made them.
+# of transfer, while the paper trained on ZIF-62. ZIF-62 at 300 K is ten frames of 80 atoms, a small
+# Zn(im)₂ cell with two of its ligands exchanged, moved by GFN1-xTB. The two frames named ZIF-8 are
+# the published cell and one with every atom moved at random, not molecular dynamics at 300 K.
+# Energies are compared without their mean difference. `ZIF-62-2500K` and `ZIF-8-300K` of
+# `data/dft.yaml` take their rows as soon as CP2K has made them.
 
 # %%
 #| label: tbl-table1
