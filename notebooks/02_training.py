@@ -717,7 +717,8 @@ pd.Series(summary.largest_neighbour_numbers(some, 7.0), name="within 7 Å")
 
 # %% [markdown]
 # **Exercise 2.** Compress the live potential with a table step of 0.05, five times as coarse as
-# LAMMPS uses here. How much smaller is the file, and how much do the forces change?
+# LAMMPS uses here. How much smaller is the file? Do the forces change by more than with the finer
+# table, whose largest change stands above? (Coefficients of a table are of single precision.)
 
 # %% tags=["solution", "hide-cell"]
 coarse = conversion.compress(live, step=0.05)

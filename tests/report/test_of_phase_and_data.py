@@ -314,3 +314,17 @@ def test_a_melt_of_a_force_field_is_asked_for_no_training_data():
     assert table["known to the potential"].tolist() == ["yes", "–"]
     wall = tables_of_phase.melts(peers.melts(["round-5-1400bar-melt"])).frame
     assert set(wall["known to the potential"]) == {"no"}
+
+
+def test_a_law_of_pairs_has_to_be_a_tenth_better():
+    rows = [("volume", "frame", "ZIF-4", 0.3, 0.01), ("volume", "phase", "ZIF-4", 0.4, 0.02),
+            ("splines", "frame", "ZIF-4", 0.26, 0.01), ("tail", "frame", "ZIF-4", 0.29, 0.005),
+            ("tail", "framework", "Znim2-ABW", 0.9, 0.03)]  # fmt: skip
+    columns = ["law", "left_out", "judged_on", "energy_meV_per_atom", "pressure_GPa"]
+    tried = pd.DataFrame(rows, columns=columns)
+    said = tables_of_data.laws_judged(tried, "ZIF-4")
+    assert "`splines` leaves 0.87 times the energy and 1.00 times the pressure" in said
+    assert said.count(": better.") == 1 and said.endswith("it does not take its place.")
+    table = tables_of_data.laws_tried(tried).frame
+    assert table["left out"].tolist() == ["frame", "phase", "frame", "frame", "framework"]
+    assert table["Znim2-ABW (meV/atom, GPa)"].tolist()[-2:] == ["–", "0.90, 0.030"]

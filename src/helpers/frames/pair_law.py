@@ -29,6 +29,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from scipy.interpolate import BSpline
 
 from helpers import paths, provenance, units
+from helpers.errors import NotThere
 from helpers.frames import correction, cp2k
 from helpers.structures import TYPE_MAP
 
@@ -393,6 +394,26 @@ def _row(law: str, kind: str, framework: str, ridge: float, table: pd.DataFrame)
             "pressure_GPa": found["pressure_GPa"]}  # fmt: skip
 
 
+def kept() -> pd.DataFrame:
+    """The shipped result of `compare`.
+
+    Returns
+    -------
+    DataFrame
+        As `compare`.
+
+    Raises
+    ------
+    NotThere
+        It is not shipped.
+    """
+    if not (file := _file()).is_file():
+        raise NotThere(
+            f"no {paths.relative(file)}: `zif4 correction --compare` makes it from the CP2K frames"
+        )
+    return pd.read_json(file)
+
+
 def keep() -> Path:
     """Write `compare` to ``data/bench/corrections.json``, for the chapter.
 
@@ -401,7 +422,8 @@ def keep() -> Path:
     Path
         The file.
     """
-    return provenance.write_text(
-        paths.DATA / "bench" / "corrections.json",
-        f"{compare().to_json(orient='records', indent=1)}\n",
-    )
+    return provenance.write_text(_file(), f"{compare().to_json(orient='records', indent=1)}\n")
+
+
+def _file() -> Path:
+    return paths.DATA / "bench" / "corrections.json"

@@ -8,6 +8,7 @@ import pandas as pd
 from helpers.report import tables
 from helpers.report.tables import Table
 
+_BETTER = 0.9  # of the energy that the law of the volume leaves
 #: columns of ``accuracy.compare`` with the time of a frame, as a reader finds them
 BESIDE_CP2K = {
     "system": "system",
@@ -110,3 +111,55 @@ def left(residuals: pd.DataFrame) -> str:
             f"to {slope:+.2f} meV/A^3 by the law"
         )
     return said
+
+
+def laws_tried(tried: pd.DataFrame) -> Table:
+    """What each law of the correction leaves on frames that its fit left out.
+
+    Parameters
+    ----------
+    tried : DataFrame
+        Result of ``pair_law.compare``.
+
+    Returns
+    -------
+    Table
+        A row for each law and what was left out, energy (meV/atom) and pressure (GPa) for each
+        framework.
+    """
+    rows = {}
+    for one in tables.each_row(tried):
+        row = rows.setdefault((one.law, one.left_out), {})
+        error = f"{one.energy_meV_per_atom:.2f}, {one.pressure_GPa:.3f}"
+        row[f"{one.judged_on} (meV/atom, GPa)"] = error
+    described = [{"law": law, "left out": out} | row for (law, out), row in rows.items()]
+    return tables.headed(pd.DataFrame(described).fillna("–"))
+
+
+def laws_judged(tried: pd.DataFrame, framework: str) -> str:
+    """Whether a law of pairs takes the place of the law of the volume, by the written rule.
+
+    Parameters
+    ----------
+    tried : DataFrame
+        Result of ``pair_law.compare``.
+    framework : str
+        The framework whose single frames decide.
+
+    Returns
+    -------
+    str
+        A sentence for each law of pairs.
+    """
+    single = tried[(tried["left_out"] == "frame") & (tried["judged_on"] == framework)]
+    of = single.set_index("law")[["energy_meV_per_atom", "pressure_GPa"]]
+    said = []
+    for name in of.index.drop("volume"):
+        energy, pressure = of.loc[name] / of.loc["volume"]
+        taken = energy <= _BETTER and pressure <= 1
+        said.append(
+            f"On single frames of {framework} the law of `{name}` leaves {energy:.2f} times the "
+            f"energy and {pressure:.2f} times the pressure that the law of the volume leaves"
+            + (": better." if taken else ": it does not take its place.")
+        )
+    return " ".join(said)
