@@ -29,7 +29,6 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from scipy.interpolate import BSpline
 
 from helpers import paths, provenance, units
-from helpers.errors import NotThere
 from helpers.frames import correction, cp2k
 from helpers.structures import TYPE_MAP
 
@@ -400,18 +399,10 @@ def kept() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As `compare`.
-
-    Raises
-    ------
-    NotThere
-        It is not shipped.
+        As `compare`; empty if it is not shipped.
     """
-    if not (file := _file()).is_file():
-        raise NotThere(
-            f"no {paths.relative(file)}: `zif4 correction --compare` makes it from the CP2K frames"
-        )
-    return pd.read_json(file)
+    file = _file()
+    return pd.read_json(file) if file.is_file() else pd.DataFrame()
 
 
 def keep() -> Path:
