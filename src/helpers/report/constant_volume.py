@@ -443,7 +443,7 @@ def transition(
         low, high = (grams / (cold["volume_A3"] + sign * cold["error_A3"]) for sign in (1, -1))
         density = tables.number((low + high) / 2, (high - low) / 2)
         what = f"density at {cold['temperature_K']:.0f} K, {name}"
-        numbers.append(Number(what, "g/cm^3", density))
+        numbers.append(Number(what, "g/cm3", density))
     if before is not None:
         most = before.table["barrier_below_kT"].max()
         said = f"{before}; a barrier of up to {most:.1f} kT"
