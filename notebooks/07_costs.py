@@ -181,6 +181,22 @@ whole_pairs = len(pairs) == len(paired_runs)
 tables_of_runs.ensembles(pairs) if whole_pairs and pairs else None
 
 # %% [markdown]
+# ## An analysis beside other codes
+#
+# Processor time of one core for one frame of 7344 atoms, or as many as named, all contenders on the
+# same frames in turn and with the result of each compared with ours (`make bench-analysis`). A
+# factor above 1 is how often ours is done meanwhile.
+
+# %%
+raced = record.read("analysis")
+Markdown(f"Measured on {tables.machine(raced)}.")
+
+# %%
+#| label: tbl-analysis
+#| caption: What an analysis costs here, and by the fastest other code.
+tables.headed(record.fastest_others(raced, 7344), decimals=3)
+
+# %% [markdown]
 # ## A step of training
 #
 # These are trainings by `dp train` on frames of 272 atoms, with one thing changed at a time against

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.benchmarks import analysis as analysis_cost
+from helpers.benchmarks import record
 
 
 def test_every_contender_finds_what_we_find():
@@ -51,3 +52,16 @@ def test_full_analysis_counts_every_frame():
     frames = analysis_cost.repeated(analysis_cost.hot_frames(2), 1)
     found = analysis_cost.full_analysis(frames, 5, np.array(frames[0].get_chemical_symbols()))
     assert found["frames"] == 5 and found["atoms"] == len(frames[0]) and found["seconds"] > 0
+
+
+def test_the_fastest_other_code_is_one_that_finds_the_same():
+    rows = [
+        {"atoms": 7344, "quantity": "g(r)", "who": who, "seconds": s, "agrees": agrees}
+        for who, s, agrees in (("this book", 0.1, True), ("wrong", 0.2, False),
+                               ("slow", 9.0, True), ("next", 0.6, True))
+    ]  # fmt: skip
+    rows += [rows[0] | {"atoms": 272}, rows[0] | {"quantity": "alone"}]
+    table = record.fastest_others({"rows": rows}, 7344)
+    assert table["quantity"].tolist() == ["g(r)"]
+    assert table["fastest other code"][0] == "next"
+    assert table["factor"][0] == pytest.approx(6)

@@ -237,6 +237,33 @@ def timestep_means(record: dict) -> str:
     return " ".join(said)
 
 
+def fastest_others(record: dict, n_atoms: int) -> pd.DataFrame:
+    """For each quantity our time and that of the fastest other code whose result is the same.
+
+    Parameters
+    ----------
+    record : dict
+        The record ``analysis``.
+    n_atoms : int
+        Number of atoms of the frames.
+
+    Returns
+    -------
+    DataFrame
+        quantity, ours (s of processor time), fastest other code, its time (s), factor.
+    """
+    found = []
+    for quantity, rows in pd.DataFrame(record["rows"]).groupby("quantity", sort=False):
+        rows = rows[(rows["atoms"] == n_atoms) & rows["agrees"]].set_index("who")
+        others = rows.drop(index="this book", errors="ignore")
+        if len(others) and "this book" in rows.index:
+            best, ours = others["seconds"].idxmin(), rows.loc["this book", "seconds"]
+            theirs = others.loc[best, "seconds"]
+            found.append({"quantity": quantity, "ours (s)": ours, "fastest other code": best,
+                          "its time (s)": theirs, "factor": theirs / ours})  # fmt: skip
+    return pd.DataFrame(found)
+
+
 def analysis_table(record: dict) -> pd.DataFrame:
     """The rows of the benchmark ``analysis``.
 
