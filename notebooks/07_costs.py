@@ -113,8 +113,8 @@ tables.headed(measured.drop(columns=[*often, "speed_up"]))
 large = measured.query("engine == 'fused' and atoms == 2176")
 cost = large["core_us_per_atom_step"].iloc[0]
 Markdown(
-    f"Measured on {tables.machine(fused)}. The goal was 20 core-µs an atom and step at "
-    f"2176 atoms; here it is {cost:.1f}."
+    f"Measured on {tables.machine(fused)}. The goal was 20 core-µs an atom "
+    f"and step at 2176 atoms; here it is {cost:.1f}."
 )
 
 # %% [markdown]
