@@ -160,8 +160,8 @@ tables.headed(peak_table.astype(whole), columns=columns, decimals=3)
 # ## The models
 #
 # Glasses from ab initio molecular dynamics {cite:p}`gaillac2020`; the crystal at rest, relaxed and as
-# published, and moving at 300 K by our potential; a glass of the reactive force field ReaxFF, melted
-# and quenched by the same protocol as ours, but once and from a shorter melt; and our own quenches. A
+# published, and moving at 300 K by our potential; a glass of the reactive force field ReaxFF, quenched
+# like ours, but once, and from a shorter melt at the volume of the crystal; and our own quenches. A
 # run is taken at its end. The five glasses, and the {term}`seeds <seed>` of a quench, are samples of
 # one model.
 

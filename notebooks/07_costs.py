@@ -104,7 +104,7 @@ tables.headed(speeds.drop(columns=often))
 # %%
 #| label: tbl-fused
 #| caption: The potential of this book in one process, with TensorFlow (native) and
-#|   without (fused), one after the other.
+#|   without (fused), one after the other (`zif4 bench-md --fused`).
 fused = record.read("fused")
 measured = record.md_table(fused)
 tables.headed(measured.drop(columns=[*often, "speed_up"]))

@@ -175,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seconds", type=_positive, default=240, help="of measuring, start-up apart")
     sub.add_argument("--cp2k", action="store_true", help="one PBE-D3 step, too (minutes)")
     sub.add_argument(
+        "--fused", action="store_true", help="native and fused alone, at 272 and 2176 atoms"
+    )
+    sub.add_argument(
         "--engines",
         nargs="+",
         metavar="ENGINE",
@@ -674,6 +677,13 @@ def _bench_train(options) -> int:
 def _bench_md(options) -> int:
     from helpers.benchmarks import fidelity, md, record
 
+    if options.fused:
+        chosen, file = md.WITHOUT_TENSORFLOW, record.made("fused")
+        md.measure(file, potential=options.potential, seconds=options.seconds, chosen=chosen)
+        table = record.md_table(record.read("fused", file))
+        print(table.to_string(index=False, float_format="{:.4g}".format))
+        print(paths.relative(file))
+        return 0
     file = md.measure(
         potential=options.potential,
         seconds=options.seconds,

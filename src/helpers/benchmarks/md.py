@@ -122,6 +122,14 @@ def _time(setting: Setting, potential: str, seconds: int) -> dict:
 # ---------------------------------------------------------------- the table
 
 
+#: what the fused evaluation is held against, one after the other
+WITHOUT_TENSORFLOW = [
+    Setting(engine, 1, 1, cells)
+    for cells in ((1, 1, 1), (2, 2, 2))
+    for engine in ("native", "fused")
+]
+
+
 def settings(
     cores: int, atoms: int = 272, cp2k: bool = False, potential: str = "atp"
 ) -> tuple[list[Setting], dict]:

@@ -141,9 +141,7 @@ class Shift:
         (M, 1 + D) array
             Variances, meV^2: what was found, then the draws.
         """
-        x = np.asarray(volumes_A3, float)[:, None] - V0_A3
-        a, b, c = self.spread
-        return np.exp(a + b * np.log(temperature_K / T0_K) + c * x)
+        return _variances(self.spread, temperature_K, np.asarray(volumes_A3, float)[:, None])
 
 
 def shift(table: pd.DataFrame, n_atoms: int, n_bootstrap: int = 500, seed: int = 0) -> Shift:
@@ -235,7 +233,7 @@ def _spread(variances: np.ndarray, n: np.ndarray, T: np.ndarray, v: np.ndarray) 
     return found
 
 
-def _variances(spread: np.ndarray, T: np.ndarray, v: np.ndarray) -> np.ndarray:
+def _variances(spread: np.ndarray, T: np.ndarray | float, v: np.ndarray) -> np.ndarray:
     return np.exp(spread[0] + spread[1] * np.log(T / T0_K) + spread[2] * (v - V0_A3))
 
 
