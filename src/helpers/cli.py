@@ -207,8 +207,8 @@ def _parser() -> argparse.ArgumentParser:
         profile=False,
     )
     sub.add_argument("names", nargs="*", help="of settings; without: all, in their order")
-    sub.add_argument("--steps", type=_whole, default=8000, help="of each training (8000)")
-    sub.add_argument("--cost", action="store_true", help="only what a step of dynamics costs")
+    sub.add_argument("--steps", type=_whole, default=3000, help="of each training (3000)")
+    sub.add_argument("--cost", action="store_true", help="time a step of dynamics of each instead")
     sub = command(
         "validate", _validate, "one check of a potential in use: made, or found", profile=False
     )
@@ -727,7 +727,8 @@ def _bench_nets(options) -> int:
     from helpers.benchmarks import architectures
 
     names = options.names or tuple(architectures.SETTINGS)
-    file = architectures.measure(names, options.steps, cost_only=options.cost)
+    measure = architectures.measure_cost if options.cost else architectures.measure
+    file = measure(names, options.steps)
     table = architectures.table(architectures.read(file))
     print(table.to_string(index=False, float_format="{:.3g}".format))
     print(paths.relative(file))

@@ -1,10 +1,12 @@
 """Networks compared: error on test trajectories, by phase, against the cost of an MD step.
 
 Each setting differs in few parameters from the first one and is trained on the same frames for the
-same number of steps, from its own random weights; the paper's networks are among them. ``make
-bench-nets`` trains (or reuses) one after the other as potentials ``arch-<name>``, times their MD on
-one core, and writes ``build/bench/architectures.json``; after an interruption it continues. A
-shipped table is in ``data/bench``.
+same number of steps, from its own random weights; the paper's networks are among them, and two
+settings are trained again with other seeds, which tells what chance does. ``make bench-nets``
+trains (or reuses) one after the other as potentials ``arch-<name>`` and writes
+``build/bench/architectures.json``; after an interruption it continues. ``make bench-nets
+ARGS=--cost`` then times an MD step of each on one core, all in turn: on a machine that computes
+nothing else. The shipped record is in ``data/bench``.
 
 Units: A, eV/A, meV/atom; core-us per atom and step.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,8 @@ from helpers.validation import accuracy
 
 COST_SET = "crystal_0300"  # of the two steps that a net needs to be timed
 JUDGED = 8  # frames of each test set
-STEPS = 8000
+STEPS = 3000
+SEED = 31
 #: the paper's embedding and fitting nets are the defaults of `training.Recipe`; it does not say
 #: axis_neuron. Neighbours in the densest frames: 27/27/21/6 within 6 A, 42/42/31/8 within 7 A,
 #: 62/60/41/13 within 8 A.
@@ -45,11 +48,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "axis 4": {"axis_neuron": 4},
     "narrow, 7 A": NARROW | {"rcut": 7.0, "sel": (48, 48, 36, 10)},
     "narrow, 8 A": NARROW | {"rcut": 8.0, "sel": (70, 70, 48, 15)},
-    "narrow, axis 4": NARROW | {"axis_neuron": 4},
-    "narrow, axis 16": NARROW | {"axis_neuron": 16},
     "narrower": NARROW | {"neuron": (8, 16, 32), "fitting": (96, 96, 96)},
-    "narrow, two layers": NARROW | {"fitting": (128, 128)},
     "paper, 7 A": PAPER | {"rcut": 7.0, "sel": (48, 48, 36, 10)},
+    "narrow, seed 32": NARROW | {"seed": 32},
+    "paper, seed 32": PAPER | {"seed": 32},
+    "narrow, seed 33": NARROW | {"seed": 33},
 }
 
 
@@ -77,10 +80,11 @@ def recipe(name: str, steps: int = STEPS) -> training.Recipe:
         raise Unfit(
             f"no setting {name!r}{nearest(name, SETTINGS)} (there are: {', '.join(SETTINGS)})"
         )
+    changes: dict[str, Any] = {"seed": SEED} | SETTINGS[name]
     return training.Recipe(
-        sets=tuple(catalogue.group("compared")), steps=steps, corrected=True, seed=31,
+        sets=tuple(catalogue.group("compared")), steps=steps, corrected=True,
         learning_rate=(2e-3, 1e-5), prefactor_energy=(0.1, 50), prefactor_force=(1000, 20),
-        prefactor_virial=(0.02, 4), **SETTINGS[name],
+        prefactor_virial=(0.02, 4), **changes,
     )  # fmt: skip
 
 
@@ -139,13 +143,9 @@ def cost(potential: str | Path | store.Potential, seconds: int = 20) -> list[dic
 
 
 def measure(
-    names: Sequence[str] = tuple(SETTINGS),
-    steps: int = STEPS,
-    file: Path | None = None,
-    *,
-    cost_only: bool = False,
+    names: Sequence[str] = tuple(SETTINGS), steps: int = STEPS, file: Path | None = None
 ) -> Path:
-    """Train, evaluate and time the settings that the record does not have yet.
+    """Train and judge the settings that the record does not have yet.
 
     Parameters
     ----------
@@ -155,9 +155,6 @@ def measure(
         Training steps.
     file : Path, optional
         JSON file; by default in ``build/bench``.
-    cost_only : bool
-        Two training steps on one set and no errors: what an MD step costs does not depend on the
-        weights.
 
     Returns
     -------
@@ -170,35 +167,85 @@ def measure(
         There is no such setting.
     DPFailed
         A training failed.
-    LammpsDied
-        LAMMPS does not run.
     """
     file = Path(file or record.made("architectures"))
     for name in names:
         plan = recipe(name, steps)
-        if cost_only:
-            plan = replace(plan, steps=2, sets=(COST_SET,), corrected=False)
-        rows = json.loads(file.read_text())["rows"] if file.is_file() else []
+        rows = _kept(file)["rows"]
         key = provenance.key(plan.as_dict())
         if any(row["key"] == key for row in rows):
             print(f"[reused] {paths.relative(file)}: {name}", flush=True)
             continue
-        made = training.train(plan, "arch-" + name.replace(", ", "-").replace(" ", ""), threads=1)
-        rows = [row for row in rows if (row["name"], row["steps"]) != (name, plan.steps)]
-        rows.append(
-            {
-                "name": name,
-                "key": key,
-                "steps": plan.steps,
-                "changes": SETTINGS[name],
-                "training_seconds": made.provenance["seconds"],
-                "errors": [] if cost_only else errors(made),
-                "cost": cost(made),
-            }
-        )
-        made_on = {"hardware": provenance.hardware(), "versions": provenance.versions()}
-        record.write(file, made_on | {"rows": rows})
+        made = training.train(plan, _potential(name), threads=1)
+        row = {
+            "name": name,
+            "key": key,
+            "steps": steps,
+            "changes": SETTINGS[name],
+            "training_seconds": made.provenance["seconds"],
+            "errors": errors(made),
+        }
+        _keep(file, {"rows": [r for r in rows if (r["name"], r["steps"]) != (name, steps)] + [row]})
     return file
+
+
+def measure_cost(
+    names: Sequence[str] = tuple(SETTINGS),
+    steps: int = STEPS,
+    file: Path | None = None,
+    rounds: int = 2,
+) -> Path:
+    """Time an MD step of each setting of other nets, all in turn, as often as there are rounds.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Settings; one that differs from an earlier one by its seed alone is not timed again.
+    steps : int
+        Training steps of the potentials that are timed; they are trained where they are not there.
+    file : Path, optional
+        JSON file; by default in ``build/bench``.
+    rounds : int
+        How often.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    Unfit
+        There is no such setting.
+    LammpsDied
+        LAMMPS does not run.
+    """
+    file = Path(file or record.made("architectures"))
+    timed = [name for name in names if "seed" not in SETTINGS.get(name, {})]
+    ready = {
+        name: training.train(recipe(name, steps), _potential(name), threads=1) for name in timed
+    }
+    found: dict[str, list[dict]] = {name: [] for name in timed}
+    for turn in range(rounds):
+        for name in timed:
+            found[name] += [row | {"round": turn} for row in cost(ready[name])]
+            print(f"[timed] {name}, round {turn + 1} of {rounds}", flush=True)
+    _keep(file, {"costs": _kept(file)["costs"] | found})
+    return file
+
+
+def _potential(name: str) -> str:
+    return "arch-" + name.replace(", ", "-").replace(" ", "")
+
+
+def _kept(file: Path) -> dict:
+    """Rows and costs of a record that may not be there yet."""
+    return {"rows": [], "costs": {}} | (json.loads(file.read_text()) if file.is_file() else {})
+
+
+def _keep(file: Path, new: dict) -> None:
+    made_on = {"hardware": provenance.hardware(), "versions": provenance.versions()}
+    record.write(file, _kept(file) | made_on | new)
 
 
 def read(file: Path | None = None) -> dict:
@@ -234,7 +281,8 @@ def table(measured: dict) -> pd.DataFrame:
     -------
     DataFrame
         A row for each setting: name, steps, core_us_272 and core_us_2176 (processor time of LAMMPS
-        per atom and step), the errors of `evaluation.ERRORS` over all groups,
+        per atom and step, median over the rounds; of the same nets for another seed; NaN: not
+        timed), fused, the errors of `evaluation.ERRORS` over all groups,
         energy_between_phases_meV_per_atom (the largest difference of the mean energy errors of two
         groups), and the force errors of each group in columns of its name.
     """
@@ -242,11 +290,77 @@ def table(measured: dict) -> pd.DataFrame:
     for row in measured["rows"]:
         said = row["errors"]
         bias = [e["energy_bias_meV_per_atom"] for e in said]
+        costs = measured["costs"].get(row["name"].split(", seed")[0], [])
         result.append({
             "name": row["name"], "steps": row["steps"],
-            **{f"core_us_{c['atoms']}": c["cpu_us_per_atom_step"] for c in row["cost"]},
+            **{f"core_us_{n}": _median_cost(costs, n) for n in (272, 2176)},
+            "fused": costs[0]["fused"] if costs else None,
             **evaluation.over_all([e | {"n_frames": e["frames"]} for e in said]),
             "energy_between_phases_meV_per_atom": float(np.ptp(bias)) if bias else np.nan,
             **{e["group"]: e["force_rmse_eV_per_A"] for e in said},
         })  # fmt: skip
     return pd.DataFrame(result)
+
+
+def _median_cost(costs: Sequence[dict], n_atoms: int) -> float:
+    said = [c["cpu_us_per_atom_step"] for c in costs if c["atoms"] == n_atoms]
+    return float(np.median(said)) if said else np.nan
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which nets have the best force error for their cost.
+
+    Attributes
+    ----------
+    best : str
+        The setting of the least force error.
+    chance_eV_per_A : float
+        Standard deviation of the force error over seeds, pooled over the nets that were trained
+        with several; NaN where none was.
+    alike : tuple of str
+        Settings whose error is not above the best by more than twice ``chance * sqrt(2)``.
+    cheapest : str
+        Of those, the one whose step costs least at 2176 atoms; empty: none was timed.
+    """
+
+    best: str
+    chance_eV_per_A: float
+    alike: tuple[str, ...]
+    cheapest: str
+
+
+def choice(measured: dict) -> Choice:
+    """The nets to take: the cheapest of those that chance does not tell from the best.
+
+    Nets trained with several seeds count with the mean of their errors. The rule was fixed before
+    the trainings (``book/estimators.md``).
+
+    Parameters
+    ----------
+    measured : dict
+        The record of the benchmark.
+
+    Returns
+    -------
+    Choice
+        The choice.
+
+    Raises
+    ------
+    Unfit
+        The settings were trained for different numbers of steps.
+    """
+    rows = table(measured)
+    if rows["steps"].nunique() != 1:
+        raise Unfit("settings of different numbers of steps are not compared")
+    by_net = rows.assign(net=rows["name"].str.split(", seed").str[0]).groupby("net", sort=False)
+    error, seeds = by_net["force_rmse_eV_per_A"].mean(), by_net.size()
+    squares = by_net["force_rmse_eV_per_A"].var().mul(seeds - 1)[seeds > 1]
+    free = int((seeds[seeds > 1] - 1).sum())
+    chance = float(np.sqrt(squares.sum() / free)) if free else float("nan")
+    best = str(error.idxmin())
+    limit = error[best] + (2 * np.sqrt(2) * chance if free else 0)
+    alike = error[error <= limit]
+    costs = by_net["core_us_2176"].first()[alike.index].dropna()
+    return Choice(best, chance, tuple(alike.index), str(costs.idxmin()) if len(costs) else "")
