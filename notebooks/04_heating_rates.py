@@ -501,6 +501,8 @@ Markdown(said)
 # that differ in seed or size agree where there was data, and disagree where each had to extrapolate.
 # The measure is the standard deviation of an atom's force over the potential of this page and its
 # {term}`ensemble`, the largest of all atoms (Zhang et al. 2019), here on saved frames of each run.
+# Members that ship with the book are the potentials before this one: the same nets, each trained on
+# from the weights of the one before. Four random starts would be more independent.
 # The paper finds clusters of hydrogen above 1700 K, which it calls unphysical: such frames would
 # show up here.
 

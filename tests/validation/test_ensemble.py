@@ -257,3 +257,5 @@ def test_summaries():
     assert worth.r_max == pytest.approx(1) and worth.r_avg < -0.9
     assert worth.r_atoms == pytest.approx(0.6) and worth.error_per_max == pytest.approx(3)
     assert "0.5 eV/Å stands for an error of about 1.5 eV/Å" in worth.of(0.5)
+    assert "says nothing of the error" in replace(worth, r_max=0.69).of(0.5)
+    assert "says nothing of the error" in replace(worth, r_max=float("nan")).of(0.5)

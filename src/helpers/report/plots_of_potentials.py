@@ -403,3 +403,29 @@ def _calibration(table: pd.DataFrame, what: str, ax: Axes) -> None:
     for axis in (ax.xaxis, ax.yaxis):
         style.log_ticks(axis)
     ax.legend(fontsize=7)
+
+
+def nets(table: pd.DataFrame) -> Axes:
+    """Force error of nets trained for the same number of steps against the cost of an MD step.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of ``architectures.table``; nets that were not timed are left out.
+
+    Returns
+    -------
+    Axes
+        The panel; hollow: evaluated by TensorFlow, as the fused evaluation does not know the nets.
+    """
+    cost = ("cost of an MD step, 2176 atoms", "core-µs/atom")
+    _, ax = style.axes(cost, ("force error", "eV/A"), width=7)
+    colour = style.SERIES_COLOURS[0]
+    for row in table.dropna(subset="core_us_2176").to_dict("records"):
+        at = row["core_us_2176"], row["force_rmse_eV_per_A"]
+        ax.plot(*at, "o", color=colour, markerfacecolor=colour if row["fused"] else "none")
+        name, _, seed = row["name"].partition(", seed")
+        if not seed:  # further seeds lie above and below the first, whose name they share
+            ax.annotate(name, at, xytext=(6, 3), textcoords="offset points", fontsize=8)
+    ax.margins(x=0.15)
+    return ax

@@ -138,6 +138,18 @@ def training(record: Mapping, lineage: Mapping[str, int]) -> Table:
     )
 
 
+#: columns of ``architectures.table`` that a page shows
+NETS = {
+    "name": "nets",
+    "core_us_272": "core-µs, 272 atoms",
+    "core_us_2176": "core-µs, 2176 atoms",
+    "force_rmse_eV_per_A": "force (eV/Å)",
+    "energy_rmse_meV_per_atom": "energy (meV/atom)",
+    "energy_between_phases_meV_per_atom": "between phases (meV/atom)",
+    "virial_rmse_meV_per_atom": "virial (meV/atom)",
+}
+
+
 def missing_steps(record: Mapping, lineage: Mapping[str, int]) -> str:
     """Steps of all trainings of a potential beside the paper's, in words.
 

@@ -32,6 +32,10 @@ from helpers.potentials import store
 from helpers.structures import TYPE_MAP
 from helpers.validation import row_by_row
 
+#: correlation over frames of the largest deviation with the largest error from which it is used
+#: (``book/estimators.md``)
+USABLE_FROM = 0.7
+
 _MEASURED = ("max_eV_per_A", "avg_eV_per_A", "element")
 _ERRORS = ("max_error_eV_per_A", "avg_error_eV_per_A", "correlation")
 
@@ -280,7 +284,7 @@ class Worth:
     error_per_max_95: float
 
     def of(self, deviation_eV_per_A: float) -> str:
-        """What error a deviation stands for, in words.
+        """What error a deviation stands for, in words, if it stands for one (`USABLE_FROM`).
 
         Parameters
         ----------
@@ -292,6 +296,11 @@ class Worth:
         str
             A sentence.
         """
+        if not self.r_max > USABLE_FROM:
+            return (
+                f"With a correlation of {USABLE_FROM:g} or less between largest deviation and "
+                f"largest error, the deviation says nothing of the error."
+            )
         return (
             f"A deviation of {deviation_eV_per_A:g} eV/Å stands for an error of about "
             f"{deviation_eV_per_A * self.error_per_max:.1f} eV/Å, in one frame of twenty for more "
