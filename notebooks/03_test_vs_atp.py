@@ -59,6 +59,7 @@ ranks: int = 1  # [-] 1..512 | MPI ranks of LAMMPS
 make_missing: bool = True  # [-] any | make the runs that are not there; false: say which are missing
 reference_sets: list[str] = []  # [-] any | sets to compare with; empty: all of this structure
 held_run: str = ""  # [-] any | run of ATP at constant volume (data/runs.yaml) to compare, too
+test_held_runs: list[str] = []  # [-] any | the same of DPMD-Test, at the volume of its frames
 plateau_runs: list[str] = []  # [-] any | runs held at one temperature, or groups (data/runs.yaml)
 comparison_temperature: float = 1200.0  # [K] 1..5000 | where g(r) is compared (paper: 1200 K)
 snapshots_averaged: int = 50  # [-] 1..100000 | snapshots in an averaged g(r) (paper: 50)
@@ -83,6 +84,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import structures, units
+from helpers.benchmarks import architectures
 from helpers.md import sampled_rdf, snapshots
 from helpers.observables import activation, flow, pmf
 from helpers.observables import rdf, rdf_distance
@@ -90,7 +92,7 @@ from helpers.recipes import catalogue, plateaus, runs
 from helpers.report import claims, plots_of_bonds, plots_of_phase
 from helpers.report import tables, tables_of_bonds
 from helpers.report import claims_on_bonds as said
-from helpers.validation import accuracy
+from helpers.validation import accuracy, generations
 
 # %% [markdown]
 # ## The runs
@@ -327,6 +329,33 @@ if len(errors):
     n_trained = judged["training_frames"].iloc[0]
 trained = f"DPMD-Test was trained on {n_trained} frames of 300 K."
 Markdown(trained if n_trained else "")
+
+# %% [markdown]
+# Is it the freedom of the volume that DPMD-Test does not survive? At constant volume, in the cell of the frames
+# that it was trained on (parameter `test_held_runs`), it would hold, then.
+
+# %%
+calm = [runs.find(name) for name in test_held_runs]
+Markdown(said.at_constant_volume([one for one in calm if one]))
+
+# %% [markdown]
+# Or is it the steps? The paper's took more than a million, this one {numref}`tbl-test-training`. What
+# frames of 300 K alone teach about 300 K says a pair of short trainings of
+# [chapter 2](02_training.ipynb), which differ in their frames alone.
+
+# %%
+nets = architectures.table(architectures.read())
+pair = "paper", architectures.COLD
+Markdown(said.frames_or_steps(nets, *pair, "crystal 300 K"))
+
+# %%
+#| label: tbl-test-training
+#| caption: Steps of all trainings of DPMD-Test and of potentials of frames of all temperatures,
+#|   and their force errors on test frames of 300 K.
+grown = generations.generations([test_potential] if test_potential else [])
+columns = ["potential", "steps", "training_frames", "force_rmse_eV_per_A"]
+grown = grown.loc[grown["group"] == "300 K", columns]
+tables.headed_if_any(grown if test_potential else None, decimals=3)
 
 # %% [markdown]
 # ## What the reference is

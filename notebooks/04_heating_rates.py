@@ -524,13 +524,6 @@ for run in runs:
 if compared:
     ax = plots_of_runs.deviations(runs, compared, deviation_limit)
 
-# %%
-said = []
-for run, table in compared.items():
-    trust = disagreement.trust(table, deviation_limit)
-    said.append(f"- {run.label}: {trust}")
-Markdown("\n".join(said))
-
 # %% [markdown]
 # Where there is an ensemble, the slowest run is also listed by temperature: means over the frames of
 # a range, and how often the atom on which the potentials disagree most is of each element. By chance
@@ -563,12 +556,12 @@ tables.headed(alone_good.drop(columns="role")) if here else None
 
 # %%
 tests = catalogue.test_sets_here()
-calibration = None
+calibration = worth = None
 if ensemble and tests:
     calibration = disagreement.calibrate(members, tests, deviation_frames)
     worth = disagreement.worth(calibration)
-    said = f"{worth} {worth.of(deviation_limit)}"
-Markdown(said if calibration is not None else "")
+said = f"{worth} {worth.of(deviation_limit)}" if worth else ""
+Markdown(said)
 
 # %% tags=["figure"]
 #| label: fig-calibration
@@ -576,13 +569,26 @@ Markdown(said if calibration is not None else "")
 #|   On the line, deviation equals error.
 #| alt: Two scatter plots on logarithmic axes with the diagonal.
 if calibration is not None:
-    figure = plots_of_potentials.calibration(calibration)
+    phases = accuracy.TEST_SETS
+    figure = plots_of_potentials.calibration(calibration, phases)
 
 # %%
 #| label: tbl-calibration
 #| caption: Deviation and true error by set.
 known = calibration is not None
 tables.headed(disagreement.by_set(calibration)) if known else None
+
+# %% [markdown]
+# With that, every run: from which temperature on the largest deviation stays above the limit (means over a
+# few frames, so that no single atom decides), the worst atom of all frames, and what error it stands for.
+
+# %%
+#| label: tbl-trust
+#| caption: Where runs leave what their potential knows: worst deviation of one atom, and the
+#|   error that it stands for (median of the test frames).
+labelled = {run.label: table for run, table in compared.items()}
+where = disagreement.of_runs(labelled, deviation_limit, worth)
+tables.headed_if_any(where)
 
 # %% [markdown]
 # ## The paper's procedures (its Table 3)

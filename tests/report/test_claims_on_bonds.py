@@ -49,6 +49,31 @@ def test_fate_of_the_run():
     assert claims.fate(run("too hot; more words")) == "DPMD-Test did not survive: too hot."
 
 
+def held(exploded="", steps=10_000):
+    recipe = SimpleNamespace(temperature_start_K=300.0, total_steps=10_000, timestep_fs=1.0)
+    return SimpleNamespace(exploded=exploded, steps=steps, recipe=recipe)
+
+
+def test_the_freedom_of_the_volume_is_to_blame_where_runs_without_it_hold():
+    assert claims.at_constant_volume([]) == ""
+    assert "2 of 2 runs hold for 10 ps" in claims.at_constant_volume([held(), held()])
+    dead = [held("step 1500: C-C at 0.9 A, nearer than", 1500), held("x: y", 3200)]
+    said = claims.at_constant_volume(dead)
+    assert "2 of 2 runs leave physics after 1.5 and 3.2 ps (C-C at 0.9 A): it is not" in said
+    assert "1 of 2 runs leave physics after 1.5 ps (C-C at 0.9 A); the others hold for 10 ps" in (
+        claims.at_constant_volume([held(), dead[0]])
+    )
+
+
+def test_frames_of_300_K_alone_beside_frames_of_all_temperatures():
+    table = pd.DataFrame({"name": ["all", "cold"], "steps": [3000, 3000], "300 K": [0.35, 0.40]})
+    said = claims.frames_or_steps(table, "all", "cold", "300 K")
+    assert "0.400 eV/Å after frames of 300 K alone and 0.350" in said and "no lower" in said
+    table["300 K"] = [0.35, 0.30]
+    assert ": lower where" in claims.frames_or_steps(table, "all", "cold", "300 K")
+    assert claims.frames_or_steps(table, "all", "x", "300 K") == ""
+
+
 @pytest.mark.parametrize(
     "bonds, beyond, verdict",
     [

@@ -351,9 +351,20 @@ def test_errors_of_an_ensemble_beside_its_deviation():
         {"set": ["a", "b"], "avg_eV_per_A": [0.1, 0.2], "avg_error_eV_per_A": [0.1, 0.3],
          "max_eV_per_A": [1.0, 2.0], "max_error_eV_per_A": [2.0, 4.0]}
     )  # fmt: skip
-    mean, largest = plots_of_potentials.calibration(table).axes
-    assert [line.get_ydata().tolist() for line in largest.get_lines()] == [[2], [4], [1, 4]]
+    mean, largest = plots_of_potentials.calibration(table, {"melt": ["b"], "open": ["c"]}).axes
+    assert [line.get_label() for line in mean.get_lines()[:2]] == ["melt", "other tests"]
+    assert [line.get_ydata().tolist() for line in largest.get_lines()] == [[4], [2], [1, 4]]
     assert mean.get_xscale() == "log" and mean.get_title() == "mean over atoms"
+
+
+def test_nets_are_named_once_and_those_that_were_not_timed_left_out():
+    table = pd.DataFrame(
+        {"name": ["wide", "wide, seed 2", "wide, 300 K alone"], "core_us_2176": [9.0, 9.0, np.nan],
+         "fused": [True, True, None], "force_rmse_eV_per_A": [0.3, 0.4, 0.6]}
+    )  # fmt: skip
+    ax = plots_of_potentials.nets(table)
+    assert [line.get_ydata().tolist() for line in ax.get_lines()] == [[0.3], [0.4]]
+    assert [text.get_text() for text in ax.texts] == ["wide"]
 
 
 def test_how_the_potentials_of_a_page_were_made():

@@ -85,6 +85,19 @@ def test_where_the_run_leaves_what_is_known():
     assert "from the start" in str(ensemble.trust(rising(), 0.01))
 
 
+def test_runs_are_judged_one_by_one_and_their_worst_atom_is_given_its_error():
+    row = ensemble.of_runs({"a": rising()}, 0.55).iloc[0]
+    assert row["above_limit_from_K"] == ensemble.trust(rising(), 0.55).temperature_K
+    worst = rising().nlargest(1, "max_eV_per_A").iloc[0]
+    assert row["worst_at_K"] == worst["target_temperature_K"] and row["to_K"] == 2100
+    assert "worst_error_eV_per_A" not in row
+    said = ensemble.Worth(0.9, 0.9, 0.5, 3.0, 5.0)
+    row = ensemble.of_runs({"a": rising()}, 0.55, said).iloc[0]
+    assert row["worst_error_eV_per_A"] == pytest.approx(3 * worst["max_eV_per_A"])
+    assert "worst_error_eV_per_A" not in ensemble.of_runs(
+        {"a": rising()}, 0.55, replace(said, r_max=0.5))  # fmt: skip
+
+
 # --- afterwards, on saved frames ------------------------------------------------------------
 
 

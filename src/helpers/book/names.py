@@ -14,7 +14,7 @@ from helpers.errors import NotThere
 
 SETS = ("sets", "live_sets", "reference_sets")
 POTENTIALS = ("potential", "test_potential", "live_start", "ensemble")
-RUNS = ("named_runs", "held_run", "cooled_runs")
+RUNS = ("named_runs", "held_run", "cooled_runs", "test_held_runs")
 GROUPS = (  # of runs, or runs
     "larger_runs", "pressure_runs", "earlier_runs", "plateau_runs", "volume_runs",
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +42,69 @@ def fate(run, potential: str = "") -> str:
     if run.exploded:
         return f"DPMD-Test did not survive: {run.exploded.split(';')[0]}."
     return f"DPMD-Test reached {run.recipe.temperature_end_K:.0f} K ({run.name})."
+
+
+def at_constant_volume(runs: Sequence) -> str:
+    """Whether DPMD-Test holds where it was trained: at one temperature, in the cell of its frames.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Its runs at constant volume.
+
+    Returns
+    -------
+    str
+        A sentence or two; empty without runs.
+    """
+    if not runs:
+        return ""
+    dead = [run for run in runs if run.exploded]
+    where = f"At constant volume and {runs[0].recipe.temperature_start_K:.0f} K"
+    lived = max(run.recipe.total_steps * run.recipe.timestep_fs / 1000 for run in runs)
+    if not dead:
+        return (
+            f"{where} {len(runs)} of {len(runs)} runs hold for {lived:g} ps: what it does not "
+            f"survive is the freedom of the volume."
+        )
+    when = [run.steps * run.recipe.timestep_fs / 1000 for run in dead]
+    after = " and ".join(dict.fromkeys(f"{t:.1f}" for t in (min(when), max(when))))
+    what = dead[0].exploded.split(": ", 1)[-1].split(",")[0]
+    said = f"{where} {len(dead)} of {len(runs)} runs leave physics after {after} ps ({what})"
+    if len(dead) < len(runs):
+        return f"{said}; the others hold for {lived:g} ps."
+    return f"{said}: it is not the freedom of the volume that it does not survive."
+
+
+def frames_or_steps(nets: pd.DataFrame, all_frames: str, cold: str, group: str) -> str:
+    """Force error at 300 K of one net trained on all frames and on those of 300 K alone.
+
+    Parameters
+    ----------
+    nets : DataFrame
+        Result of ``architectures.table``.
+    all_frames, cold : str
+        Names of the two trainings.
+    group : str
+        Column of the test sets at 300 K.
+
+    Returns
+    -------
+    str
+        A sentence; empty where one of the two is not there.
+    """
+    rows = nets.set_index("name")
+    if not {all_frames, cold} <= set(rows.index):
+        return ""
+    at_all, at_cold = (float(rows.loc[name, group]) for name in (all_frames, cold))
+    steps = tables.whole(int(rows.loc[cold, "steps"]))
+    word = "lower" if at_cold < at_all else "no lower"
+    return (
+        f"From the same random weights and after the same {steps} steps, the force error on test "
+        f"frames of the crystal at 300 K is {at_cold:.3f} eV/Å after frames of 300 K alone and "
+        f"{at_all:.3f} eV/Å after frames of all temperatures: {word} where only such frames were "
+        f"shown."
+    )
 
 
 def bonds_right_rest_wrong(run, compared, distances: pd.DataFrame | None) -> Finding:

@@ -367,13 +367,15 @@ def beside_cp2k(tables: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def calibration(table: pd.DataFrame) -> Figure:
+def calibration(table: pd.DataFrame, phases: Mapping[str, Sequence[str]]) -> Figure:
     """True force error against model deviation, a point for each frame, with the diagonal.
 
     Parameters
     ----------
     table : DataFrame
-        Result of ``ensemble.calibrate``; each set has a colour.
+        Result of ``ensemble.calibrate``.
+    phases : mapping of str to sequence of str
+        Phase -> its sets, from ``accuracy.TEST_SETS``. Frames have the colour of their phase.
 
     Returns
     -------
@@ -383,16 +385,21 @@ def calibration(table: pd.DataFrame) -> Figure:
     axes = ("force deviation", "eV/A"), ("true force error", "eV/A")
     figure, panels = style.axes(*axes, ncols=2)
     for what, ax in zip(("avg", "max"), panels, strict=True):
-        _calibration(table, what, ax)
+        _calibration(table, phases, what, ax)
+    panels[0].legend(fontsize=7)
     return figure
 
 
-def _calibration(table: pd.DataFrame, what: str, ax: Axes) -> None:
+def _calibration(
+    table: pd.DataFrame, phases: Mapping[str, Sequence[str]], what: str, ax: Axes
+) -> None:
     x, y = f"{what}_eV_per_A", f"{what}_error_eV_per_A"
-    for i, (name, rows) in enumerate(table.groupby("set", sort=False)):
-        ax.plot(
-            rows[x], rows[y], "os^"[i // len(style.SERIES_COLOURS) % 3], ms=3, alpha=0.7, label=name
-        )
+    of_set = {name: phase for phase, sets in phases.items() for name in sets}
+    phase = table["set"].map(of_set).fillna(_OTHER)
+    for name in [*phases, _OTHER]:
+        rows = table[phase == name]
+        if len(rows):
+            ax.plot(rows[x], rows[y], "o", ms=3, alpha=0.7, label=name)
     ends = [table[[x, y]].min().min(), table[[x, y]].max().max()]
     ax.plot(ends, ends, color="black", linewidth=0.8)
     ax.set(
@@ -402,7 +409,6 @@ def _calibration(table: pd.DataFrame, what: str, ax: Axes) -> None:
     )
     for axis in (ax.xaxis, ax.yaxis):
         style.log_ticks(axis)
-    ax.legend(fontsize=7)
 
 
 def nets(table: pd.DataFrame) -> Axes:

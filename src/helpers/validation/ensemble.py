@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -340,6 +340,45 @@ def worth(calibration: pd.DataFrame) -> Worth:
     )  # fmt: skip
 
 
+def of_runs(
+    tables: Mapping[str, pd.DataFrame], limit_eV_per_A: float, calibration: Worth | None = None
+) -> pd.DataFrame:
+    """Where each of several runs leaves the training data of its potential.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Name of the run -> result of `read` or `of_frames`.
+    limit_eV_per_A : float
+        Limit of the deviation, as of `trust`, eV/A.
+    calibration : Worth, optional
+        What the deviation is worth; without it no error is said.
+
+    Returns
+    -------
+    DataFrame
+        A row for each run: run, frames, to_K (end of the run), above_limit_from_K (NaN: never),
+        worst_deviation_eV_per_A (of one atom in one frame), worst_at_K and, with a calibration that
+        is usable, worst_error_eV_per_A, what that stands for.
+    """
+    rows = []
+    for name, table in tables.items():
+        worst = table.loc[table["max_eV_per_A"].idxmax()]
+        row = {
+            "run": name,
+            "frames": len(table),
+            "to_K": float(table["target_temperature_K"].max()),
+            "above_limit_from_K": trust(table, limit_eV_per_A).temperature_K,
+            "worst_deviation_eV_per_A": float(worst["max_eV_per_A"]),
+            "worst_at_K": float(worst["target_temperature_K"]),
+        }
+        if calibration is not None and calibration.r_max > USABLE_FROM:
+            error = calibration.error_per_max * row["worst_deviation_eV_per_A"]
+            row["worst_error_eV_per_A"] = error
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def _names(potentials: Sequence[str | Path]) -> str:
     return ", ".join(Path(p).stem for p in potentials)
 
@@ -435,7 +474,7 @@ def trust(table: pd.DataFrame, limit_eV_per_A: float, width_K: float = 50.0) -> 
     spacing = np.ptp(table["target_temperature_K"]) / max(len(table) - 1, 1)
     width_K *= max(1, np.ceil(5 * spacing / width_K))
     single = (
-        f" (means of {width_K:.0f} K; {table['max_eV_per_A'].max():.2g} eV/A in the worst frame)"
+        f" (means of {width_K:.0f} K; {table['max_eV_per_A'].max():.2g} eV/Å in the worst frame)"
     )
     low = statistics.bins(table["target_temperature_K"], width_K, close_end=True)
     mean = table["max_eV_per_A"].groupby(low).mean()
@@ -446,20 +485,20 @@ def trust(table: pd.DataFrame, limit_eV_per_A: float, width_K: float = 50.0) -> 
             float(first),
             limit_eV_per_A,
             f"the potentials disagree by more than "
-            f"{limit_eV_per_A:g} eV/A from the start ({first:.0f} K){single}",
+            f"{limit_eV_per_A:g} eV/Å from the start ({first:.0f} K){single}",
         )
     if below[-1] == len(mean) - 1:
         return Trust(
             float("nan"),
             limit_eV_per_A,
             f"the potentials agree within "
-            f"{limit_eV_per_A:g} eV/A up to the end ({last:.0f} K){single}",
+            f"{limit_eV_per_A:g} eV/Å up to the end ({last:.0f} K){single}",
         )
     edge = mean.index[below[-1] + 1]
     return Trust(
         float(edge),
         limit_eV_per_A,
         f"above {edge:.0f} K the potentials disagree by more "
-        f"than {limit_eV_per_A:g} eV/A{single}: there the run is outside of what they "
+        f"than {limit_eV_per_A:g} eV/Å{single}: there the run is outside of what they "
         f"were trained on",
     )
