@@ -89,6 +89,32 @@ def test_two_ranks_give_the_energy_of_one(tmp_path, hydrogen_cyanide):
     assert re.search(r"Total number of message passing processes\s+2\b", output)
 
 
+@pytest.mark.skipif(not shutil.which(cp2k.PROGRAM), reason=f"{cp2k.PROGRAM} is not installed")
+def test_where_mixing_fails_the_orbitals_are_transformed(
+    tmp_path, monkeypatch, hydrogen_cyanide, capsys
+):
+    (mixed,) = cp2k.label([hydrogen_cyanide], tmp_path / "mixed", cutoff=200)
+    assert mixed.info["scf"] == "mixing"
+    program, real = tmp_path / "bin" / cp2k.PROGRAM, shutil.which(cp2k.PROGRAM)
+    program.parent.mkdir()
+    program.write_text(
+        f"#!/bin/sh\ngrep -q '&OT' cp2k.inp && exec {real} \"$@\"\n"
+        f"echo 'SCF run NOT converged' > cp2k.out\nexit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    (found,) = cp2k.label([hydrogen_cyanide], tmp_path / "found", cutoff=200)
+    assert found.info["scf"] == "orbital transformation" and found.info["scf_steps"] > 5
+    assert "no ground state by mixing" in capsys.readouterr().out
+    assert found.get_potential_energy() == pytest.approx(mixed.get_potential_energy(), abs=1e-3)
+    assert np.abs(found.get_forces() - mixed.get_forces()).max() < 0.01
+    assert found.get_stress() == pytest.approx(mixed.get_stress(), abs=1e-4)
+    # the same frame has the same place, however its ground state was found
+    assert [d.name for d in (tmp_path / "found").iterdir()] == [
+        d.name for d in (tmp_path / "mixed").iterdir()
+    ]
+
+
 def test_the_launcher_is_that_of_cp2k(tmp_path):
     assert cp2k.launcher("cp2k.psmp", 1) == []
     with pytest.raises(cp2k.DFTFailed, match="no mpirun lies beside .*take one rank"):

@@ -6,7 +6,10 @@ of that work is in folder 095 of fxcoudert/citable-data). Where those settings s
 diagonalisation with Broyden mixing, whose number of steps each frame records (``scf_steps``). An
 insulator screens little, so that long waves of the density need hardly any Kerker damping: with
 BETA 0.1 / bohr (CP2K: 0.5) 13 steps do what took 19, to 1e-8 hartree. A longer history (NBUFFER)
-saves one more and costs 0.5 GB a step of it: 272 atoms take 9 GB as it is.
+saves one more and costs 0.5 GB a step of it: 272 atoms take 9 GB as it is. Where a hot frame has a
+bond half broken, two levels change places from step to step and mixing never converges: then the
+orbitals are transformed instead (OT), which minimises the energy and has no occupations to change;
+``scf`` of the frame says by which of the two it was found.
 
 Needs the program ``cp2k.psmp`` and a fast BLAS (Debian: ``apt-get install cp2k
 libopenblas0-serial``); everything else works without.
@@ -42,6 +45,34 @@ LEVEL = "CP2K PBE-D3, 600 Ry, DZVP-GTH-PBE (Zn: DZVP-MOLOPT-SR-GTH), GTH-PBE"
 _BASIS = {"Zn": "DZVP-MOLOPT-SR-GTH"}
 _ELECTRONS = {"H": 1, "C": 4, "N": 5, "Zn": 12}
 _INPUT, _OUTPUT = "cp2k.inp", "cp2k.out"
+_MIXING, _TRANSFORMATION = "mixing", "orbital transformation"
+_CONVERGED = r"SCF run converged in\s+(\d+) steps"
+#: how the ground state is looked for, in this order; the second is slower
+_SCF = {
+    _MIXING: """      EPS_SCF 1.0E-5
+      MAX_SCF 60
+      &DIAGONALIZATION
+        ALGORITHM STANDARD
+      &END DIAGONALIZATION
+      &MIXING
+        METHOD BROYDEN_MIXING
+        ALPHA 0.4
+        BETA 0.1
+        NBUFFER 4
+      &END MIXING
+""",
+    _TRANSFORMATION: """      EPS_SCF 1.0E-6
+      MAX_SCF 30
+      &OT
+        MINIMIZER CG
+        PRECONDITIONER FULL_SINGLE_INVERSE
+      &END OT
+      &OUTER_SCF
+        EPS_SCF 1.0E-6
+        MAX_SCF 5
+      &END OUTER_SCF
+""",
+}
 _INSTALL = "Debian and Ubuntu: apt-get install cp2k libopenblas0-serial"
 # Debian's CP2K is built with OpenMPI, which takes as variables what another mpirun would reject.
 # Huge pages: a new grid of 100 MB a time, cleared by the kernel in pages of 4 kB, is an eighth of
@@ -57,7 +88,7 @@ class DFTFailed(UserError, RuntimeError):
     """CP2K is not installed, died, or did not converge."""
 
 
-def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
+def cp2k_input(atoms: Atoms, cutoff: float = 600.0, scf: str = _MIXING) -> str:
     """The input of one calculation of energy, forces and stress.
 
     Parameters
@@ -66,6 +97,8 @@ def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
         The structure, periodic.
     cutoff : float
         Cutoff of the plane waves, Ry.
+    scf : str
+        How the ground state is looked for: ``mixing`` or ``orbital transformation``.
 
     Returns
     -------
@@ -119,18 +152,7 @@ def cp2k_input(atoms: Atoms, cutoff: float = 600.0) -> str:
     &END MGRID
     &SCF
       SCF_GUESS ATOMIC
-      EPS_SCF 1.0E-5
-      MAX_SCF 60
-      &DIAGONALIZATION
-        ALGORITHM STANDARD
-      &END DIAGONALIZATION
-      &MIXING
-        METHOD BROYDEN_MIXING
-        ALPHA 0.4
-        BETA 0.1
-        NBUFFER 4
-      &END MIXING
-      &PRINT
+{_SCF[scf]}      &PRINT
         &RESTART OFF
         &END RESTART
       &END PRINT
@@ -199,12 +221,12 @@ def label(
     """
     labelled = []
     for atoms in waiting.bar(structures, desc="CP2K", unit="frame"):
-        text = cp2k_input(atoms, cutoff)
-        recipe = {"input": text, "program": PROGRAM}
+        ways = {scf: cp2k_input(atoms, cutoff, scf) for scf in _SCF}
+        recipe = {"input": ways[_MIXING], "program": PROGRAM}
         target = Path(directory) / provenance.key(recipe)
         if not (target / provenance.FILE).is_file():
             with provenance.lock(target):
-                _run(target, text, recipe, ranks)
+                _run(target, ways, recipe, ranks)
         labelled.append(_read(target, atoms))
     return labelled
 
@@ -260,7 +282,7 @@ def has_slow_blas(program: str) -> bool:
     return "libblas" in said and not re.search("openblas|mkl|blis|atlas", said)
 
 
-def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
+def _run(target: Path, ways: dict[str, str], recipe: dict, ranks: int) -> None:
     program = shutil.which(PROGRAM)
     if not program:
         raise DFTFailed(f"{PROGRAM} is not installed; {_INSTALL}")
@@ -270,12 +292,32 @@ def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
             f"for the same numbers; {_INSTALL}",
             stacklevel=2,
         )
+    began = time.monotonic()
+    for scf, text in ways.items():
+        if (target / f"{scf}.out").is_file():  # it failed already, before a kill
+            continue
+        output, problem = _ground_state(target, text, [*launcher(program, ranks), program])
+        if not (problem and "NOT converged" in output):
+            break
+        print(f"{paths.relative(target)}: no ground state by {scf}", flush=True)
+        if scf != list(ways)[-1]:
+            (target / _OUTPUT).rename(target / f"{scf}.out")
+    if problem:
+        raise DFTFailed(f"{paths.relative(target)}: {problem}")
+    provenance.write(
+        target, kind="dft", recipe=recipe, description=LEVEL,
+        seconds=time.monotonic() - began,
+        scf_steps=sum(map(int, re.findall(_CONVERGED, output))), scf=scf, ranks=ranks,
+        version=re.findall(r"CP2K version ([\d.]+)", output)[0],
+    )  # fmt: skip
+
+
+def _ground_state(target: Path, text: str, command: list[str]) -> tuple[str, str]:
+    """Run CP2K once: its output, and what went wrong (empty: nothing)."""
     (target / _INPUT).write_text(text)
     (target / _OUTPUT).unlink(missing_ok=True)  # CP2K appends
-    command = [*launcher(program, ranks), program, "-i", _INPUT, "-o", _OUTPUT]
-    began = time.monotonic()
     done = subprocess.run(
-        command,
+        [*command, "-i", _INPUT, "-o", _OUTPUT],
         cwd=target,
         env=os.environ | _ENVIRONMENT,
         capture_output=True,
@@ -283,17 +325,10 @@ def _run(target: Path, text: str, recipe: dict, ranks: int) -> None:
         preexec_fn=processes.die_with_parent,
     )
     output = (target / _OUTPUT).read_text() if (target / _OUTPUT).exists() else done.stdout
-    steps = re.findall(r"SCF run converged in\s+(\d+) steps", output)
-    if done.returncode or not steps or "PROGRAM ENDED" not in output:
-        raise DFTFailed(
-            f"{paths.relative(target)}: CP2K ended with {done.returncode}; "
-            f"{processes.last_lines(output + done.stderr)}"
-        )
-    provenance.write(
-        target, kind="dft", recipe=recipe, description=LEVEL,
-        seconds=time.monotonic() - began, scf_steps=int(steps[-1]), ranks=ranks,
-        version=re.findall(r"CP2K version ([\d.]+)", output)[0],
-    )  # fmt: skip
+    if not done.returncode and re.search(_CONVERGED, output) and "PROGRAM ENDED" in output:
+        return output, ""
+    last = processes.last_lines(output + done.stderr)
+    return output, f"CP2K ended with {done.returncode}; {last}"
 
 
 def _read(target: Path, atoms: Atoms) -> Atoms:
@@ -305,7 +340,8 @@ def _read(target: Path, atoms: Atoms) -> Atoms:
         raise DFTFailed(f"{paths.relative(output)} holds other atoms; remove the folder")
     labelled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
     labelled.info = dict(atoms.info) | {
-        "dft_seconds": made["seconds"], "scf_steps": made["scf_steps"]
+        "dft_seconds": made["seconds"], "scf_steps": made["scf_steps"],
+        "scf": made.get("scf", _MIXING),
     }  # fmt: skip
     labelled.calc = SinglePointCalculator(
         labelled, energy=float(system["energies"][0]), forces=system["forces"][0],
