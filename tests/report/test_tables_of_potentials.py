@@ -50,24 +50,26 @@ def test_the_drift_has_its_error_beside_it():
     assert table["value"].tolist() == ["-0.0068 ± 0.0034", "0.8"]
 
 
-def goals(slope=0.0, c33_compressed=4.0):
-    """A potential that is 1.1 times as stiff as its reference but for C22, twice as stiff."""
-    names = [f"C{i}{i}" for i in range(1, 7)]
-    reference = pd.Series(4.0, index=[*names, "bulk_reuss"])
+def goals(slope=0.0, c33_compressed=4.4, bulk=1.1):
+    """A potential 1.1 times as stiff as its reference but for C22 and C12, which are twice so."""
+    names = [*(f"C{i}{i}" for i in range(1, 7)), "C12", "C13", "C23"]
+    reference = pd.Series(4.0, index=[*names, "bulk_voigt", "bulk_reuss"])
     for side in ("stretched", "compressed"):
         for name in names[:3]:
             reference[f"{name}_{side}"] = 4.0
     model = 1.1 * reference
-    model["C22"] *= 2
+    model[["C22", "C12"]] *= 2
+    model["bulk_voigt"] = 4.0 * bulk
     model["C33_compressed"] = c33_compressed
+    model["C33"] = (4.4 + c33_compressed) / 2
     volume = [16.0, 17.0, 18.0, 19.0, 20.0]
     noise = [0.01, -0.01, 0.0, -0.01, 0.01]
     beside = pd.DataFrame({"volume_A3_per_atom": volume})
     beside["energy_off_meV_per_atom"] = beside["volume_A3_per_atom"] * slope + noise
     table = tables_of_potentials.goals(
         pd.DataFrame({"energy_bias_meV_per_atom": [1.0, -0.5]}),
-        pd.DataFrame({"atp": [2.4], "reference": [2.0]}, index=["B (GPa)"]),
         pd.DataFrame({"atp": model, "reference": reference}),
+        {"frames": 14, "force_rmse_eV_per_A": 0.115},
         {"density_g_cm3": 1.1960, "error_g_cm3": 0.0016},
         beside,
         {("ZIF-62", 300): {"energy_rmse_meV_per_atom": 1.5, "force_rmse_eV_per_A": 0.6,
@@ -79,14 +81,31 @@ def goals(slope=0.0, c33_compressed=4.0):
 def test_goals_are_reached_missed_or_not_told():
     rows = goals()
     reached = rows["reached"].tolist()
-    assert reached == ["no", "no", "yes", "no", "cannot tell", "yes", "yes", "no",
+    assert reached == ["no", "yes", "yes", "no", "no", "cannot tell", "yes", "yes", "no",
                        "cannot tell", "cannot tell"]  # fmt: skip
-    assert rows["here"].tolist()[:5] == ["1.5", "+20", "+10", "1 of 6", "-1.97 ± 0.13"]
+    assert rows["here"].tolist()[:6] == [
+        "1.5", "+10", "+10", "2 of 9", "0.115 (14 frames)", "-1.97 ± 0.13"
+    ]  # fmt: skip
     assert rows["here"].iloc[-3:].tolist() == ["0.6 (2 frames)", *["not computed yet"] * 2]
-    assert goals(slope=0.3)["reached"].iloc[5] == "no"
+    assert goals(slope=0.3)["reached"].iloc[6] == "no"
 
 
 def test_what_is_no_derivative_reaches_no_goal():
+    """4.4 stretched, -3 compressed: a modulus within the goal on one side only cannot be told."""
     rows = goals(c33_compressed=-3.0)
-    assert rows["here"].iloc[3] == "1 of 5 (C33: no constant)"
-    assert rows["reached"].iloc[2:4].tolist() == ["cannot tell", "no"]
+    assert rows["here"].iloc[3] == "2 of 8 (C33: no constant)"
+    assert rows["reached"].iloc[1:4].tolist() == ["cannot tell", "cannot tell", "no"]
+    far = goals(c33_compressed=-3.0, bulk=2.0)  # +110 % stretched, +90 % compressed
+    assert far["reached"].iloc[1:3].tolist() == ["no", "cannot tell"]
+
+
+def test_errors_against_cp2k_are_told_by_phase_and_without_what_is_trained_on():
+    volume = [15.0, 16.0, 17.0, 18.0, 19.0, 20.0]
+    table = pd.DataFrame({
+        "volume_A3_per_atom": volume, "energy_off_meV_per_atom": [50.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+        "pressure_off_GPa": 0.1, "trained": [True] + [False] * 5,
+        "phase": ["glass"] + ["crystal"] * 5,
+    })  # fmt: skip
+    said = tables_of_potentials.slopes(table)
+    assert "(+1.00 ± 0.00 on the 5 of no set that is trained on)" in said
+    assert said.endswith("glass +50.0 (+50.0 to +50.0), crystal +3.0 (+1.0 to +5.0)")

@@ -69,3 +69,30 @@ def test_a_potential_of_uncorrected_labels_shows_the_law_against_cp2k():
     assert abs(pressure.mean()) < 0.05  # GPa; the law itself is at -0.14
     assert table["pressure_off_GPa"][crystal].mean() > 0.08
     assert 0.02 < table["force_rmse_eV_per_A"].median() < 0.4
+
+
+def test_the_reference_beside_a_potential_is_the_one_that_it_was_trained_on():
+    """Corrected, it is nearer to CP2K in energy and virial; its forces are those as published."""
+    alone = accuracy.compare(None, ["ZIF-4"]).iloc[0]
+    beside = accuracy.compare("atp", ["ZIF-4"]).iloc[0]
+    for label in ("energy_meV_per_atom", "virial_meV_per_atom"):
+        assert beside[f"reference-CP2K {label}"] < alone[f"reference-CP2K {label}"] / 2
+    force = "reference-CP2K force_eV_per_A"
+    assert beside[force] == pytest.approx(alone[force])
+    off = accuracy.beside_cp2k("atp")
+    assert off["trained"].sum() >= 5 and not off["trained"][off["name"] == "zif4_2000"].any()
+
+
+def test_a_new_glass_is_what_a_quench_of_no_training_ends_in():
+    from helpers.frames import dataset
+    from helpers.recipes import catalogue, sets
+
+    for name in accuracy.NEW_GLASSES:
+        assert name in catalogue.test_sets()
+        mother = {catalogue.run_recipe(run).after for run in sets.taken_from(name)}
+        trained = set(dataset.names()) - set(catalogue.test_sets())
+        known = {run for one in trained for run in sets.taken_from(one)}
+        assert not mother & known
+        assert not mother & {catalogue.run_recipe(run).after for run in known}
+    found = accuracy.on_new_glasses("atp")
+    assert found["frames"] >= 10 and 0.05 < found["force_rmse_eV_per_A"] < 0.2

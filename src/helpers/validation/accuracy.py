@@ -15,7 +15,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from helpers import paths, statistics, units
 from helpers.errors import Unfit
-from helpers.frames import correction, cp2k, dataset, formats
+from helpers.frames import correction, cp2k, dataset, dft_list, formats
 from helpers.potentials import evaluation, store
 from helpers.potentials.store import Potential
 from helpers.recipes import catalogue, sets
@@ -25,6 +25,9 @@ def compare(
     potential: str | Path | Potential | None = None, chosen: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """CP2K, the reference and a potential on the same frames, by system.
+
+    Beside a potential the reference is corrected as the labels of that potential were
+    (`helpers.frames.correction`); alone it is as published.
 
     Parameters
     ----------
@@ -43,6 +46,7 @@ def compare(
         the system, and for the energy of a single frame.
     """
     rows = []
+    laws = None if potential is None else correction.of(store.load(potential).directory)
     for name in chosen or cp2k.systems():
         images = cp2k.read(name)
         own = {label: label for label in ("energy", "forces", "stress")}  # the reference's beside
@@ -53,12 +57,15 @@ def compare(
             said = evaluation.predict(potential, system)
             predicted = (said.energy, said.force, said.virial)
         if all("reference_energy" in a.info for a in images):
-            reference = (
-                np.array([a.info["reference_energy"] for a in images]),
-                np.array([a.arrays["reference_forces"] for a in images]),
-                np.array([-a.get_volume() * voigt_6_to_full_3x3_stress(a.info["reference_stress"])
-                          for a in images]),
-            )  # fmt: skip
+            beside = system.copy()
+            beside.data["energies"] = np.array([a.info["reference_energy"] for a in images])
+            beside.data["forces"] = np.array([a.arrays["reference_forces"] for a in images])
+            beside.data["virials"] = np.array(
+                [-a.get_volume() * voigt_6_to_full_3x3_stress(a.info["reference_stress"])
+                 for a in images])  # fmt: skip
+            if laws:
+                beside = correction.corrected(beside, laws, f"the CP2K frames of {name}")
+            reference = (beside["energies"], beside["forces"], beside["virials"])
         row = {
             "system": name, "frames": len(images), "atoms": len(images[0]),
             "force_rms_eV_per_A": float(np.sqrt(np.mean(system["forces"] ** 2))),
@@ -160,6 +167,34 @@ def by_phase(metrics: dict[str, dict]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+#: quenches from melts of which no frame is in any training. Not so `glasses_test`, of whose glass
+#: hot frames are in `glasses`, nor `quenched_round_9_test`, of whose melt another quench is
+NEW_GLASSES = ("quenched_round_10_test",)
+_GLASS_K = 450.0  # a frame of a quench to 300 K is one of the glass below this
+
+
+def on_new_glasses(potential: str | Path | Potential) -> dict:
+    """Errors of a potential on glasses at 300 K whose melts are in no training.
+
+    Parameters
+    ----------
+    potential : str, Path or Potential
+        The potential.
+
+    Returns
+    -------
+    dict
+        As `evaluation.of_phase`; empty if none of `NEW_GLASSES` is here.
+    """
+    laws, judged = correction.of(store.load(potential).directory), []
+    for name in catalogue.test_sets_here():
+        if name in NEW_GLASSES:
+            system = correction.load(name, None, laws)
+            cold = np.flatnonzero(np.ravel(system["temperature_K"]) < _GLASS_K)
+            judged.append(evaluation.evaluate(potential, system.sub_system(cold)))
+    return evaluation.of_phase(judged) if judged else {}
+
+
 def beside_cp2k(potential: str | Path | Potential, framework: str = "ZIF-4") -> pd.DataFrame:
     """A potential minus CP2K on the CP2K frames of a framework, with signs.
 
@@ -177,9 +212,12 @@ def beside_cp2k(potential: str | Path | Potential, framework: str = "ZIF-4") -> 
     -------
     DataFrame
         A row for each frame: name, phase, volume_A3_per_atom, energy_off_meV_per_atom,
-        pressure_off_GPa, force_rmse_eV_per_A.
+        pressure_off_GPa, force_rmse_eV_per_A; ``trained``: whether it is a frame of a set that the
+        potential was trained on.
     """
     images = cp2k.read(framework)
+    sets_of, listed = store.load(potential).sets, dft_list.listed().get(framework, {})
+    known = {name for name, entry in listed.items() if entry.set in sets_of}
     own = {label: label for label in ("energy", "forces", "stress")}
     system = formats.from_extxyz(paths.DFT / f"{framework}.extxyz", keys=own)
     said = evaluation.predict(potential, system)
@@ -192,6 +230,7 @@ def beside_cp2k(potential: str | Path | Potential, framework: str = "ZIF-4") -> 
         energy_off_meV_per_atom=1e3 * energy,
         pressure_off_GPa=pressure * units.EV_PER_A3_IN_GPA,
         force_rmse_eV_per_A=force,
+        trained=table["name"].isin(known),
     )
 
 
