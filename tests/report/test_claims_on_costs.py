@@ -39,11 +39,13 @@ def test_speed_is_the_least_core_time_of_each_engine():
 def test_goals():
     outlook = pd.DataFrame(
         {
-            "group": ["300 K", "melt"],
-            "error": ["energy_rmse", "force_rmse"],
-            "reached": [True, False],
+            "group": ["300 K", "300 K", "melt"],
+            "error": ["energy_rmse", "force_rmse", "virial_rmse"],
+            "reached": [True, False, True],
+            "earlier": [False, False, True],
         }
     )
     found = claims.goals(outlook)
-    assert found.verdict == "1 of 2 are reached" and found.here == "missed are force (melt)."
+    assert found.verdict == "1 of 2 are reached, of older and wider ones 1 of 1"
+    assert found.here == "missed are force (300 K)."
     assert claims.goals(outlook.iloc[:1]).here == "none is missed."

@@ -27,14 +27,14 @@ def test_goals_are_reached_out_of_reach_or_so_many_steps_away():
     energy, force, virial = (rows.loc[key] for key in evaluation.ERRORS)
     assert not energy["reached"] and np.isnan(energy["steps_for_goal"])  # it does not fall
     assert force["reached"] and np.isnan(force["steps_for_goal"])
-    assert force["exponent"] == pytest.approx(0.5)
+    assert force["exponent"] == pytest.approx(0.5) and rows["earlier"].all()
     assert not virial["reached"]  # 20 -> 14.1 by four times the steps: 10 by sixteen times
     assert virial["steps_for_goal"] == pytest.approx(16_000)
 
 
 def test_what_has_no_goal_is_not_asked_for():
-    glass = generation(1000, 4, 0.2, 20) | {"group": "ab-initio glass"}
-    (row,) = generations.outlook(pd.DataFrame([glass])).to_dict("records")
+    warm = generation(1000, 4, 0.2, 20) | {"group": "600–1500 K"}
+    (row,) = generations.outlook(pd.DataFrame([warm])).to_dict("records")
     assert row["error"] == "force_rmse_eV_per_A" and not row["reached"]
 
 

@@ -98,11 +98,15 @@ def goals(outlook: pd.DataFrame) -> Finding:
     Finding
         The conclusion.
     """
+    now, earlier = (outlook[outlook["earlier"] == old] for old in (False, True))
+    counted = f"{now['reached'].sum()} of {len(now)} are reached"
+    if len(earlier):
+        counted += f", of older and wider ones {earlier['reached'].sum()} of {len(earlier)}"
     missed = outlook[~outlook["reached"]]
     named = [f"{row.error.split('_')[0]} ({row.group})" for row in tables.each_row(missed)]
     return Finding(
         "Goals of this book",
-        f"{len(outlook) - len(missed)} of {len(outlook)} are reached",
+        counted,
         "it sets none.",
         f"missed are {', '.join(named)}." if named else "none is missed.",
     )

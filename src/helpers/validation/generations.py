@@ -23,7 +23,8 @@ from helpers.recipes import catalogue
 from helpers.validation import accuracy
 
 #: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial);
-#: NaN where nothing was asked for
+#: NaN where nothing was asked for. The force on new glasses is asked for in chapter 2: hot frames of
+#: the glass of `glasses_test` are in the training
 GOALS = {
     "300 K": (("test_0300",), (0.4, 0.045, 3.0)),
     "300 K, reference's MD": (("reference_0300",), (0.4, 0.045, 3.0)),
@@ -31,8 +32,10 @@ GOALS = {
     "2500 K": (("test_2500",), (2.0, 0.18, 8.0)),
     "low density": (("test_low_density",), (2.0, 0.30, 10.0)),
     "melt": (("test_melt",), (2.0, 0.30, 10.0)),
-    "ab-initio glass": (("glasses_test",), (np.nan, 0.10, np.nan)),
+    "ab-initio glass": (("glasses_test",), (np.nan, np.nan, np.nan)),
 }
+#: groups whose goals are older and wider; those of the others took their place
+EARLIER = ("low density", "melt")
 
 FALLS = 0.05  # a smaller exponent is no fall: a tenth of the error would take 10^20 times the steps
 
@@ -177,7 +180,7 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         group, error (its name), now (of the last generation), goal, reached, exponent b (NaN for a
         single generation), steps_for_goal (extrapolated total; NaN if it is reached or the error
-        did not fall).
+        did not fall), earlier (whether the goal is one of `EARLIER`).
     """
     rows = []
     for group, (_, goals) in GOALS.items():
@@ -192,5 +195,5 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
                     needed = known["steps"].iloc[-1] * (now / goal) ** (1 / exponent)
             rows.append({"group": group, "error": key, "now": now, "goal": goal,
                          "reached": bool(now <= goal), "exponent": exponent,
-                         "steps_for_goal": needed})  # fmt: skip
+                         "steps_for_goal": needed, "earlier": group in EARLIER})  # fmt: skip
     return pd.DataFrame(rows)
