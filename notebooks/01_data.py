@@ -363,6 +363,21 @@ figure = plots_of_data.correction(residuals, laws)
 #|   0.5 meV/atom and 0.02 GPa. Labelled since: after the law was fitted.
 tables.headed(tables_of_data.correction(residuals), decimals=3)
 
+# %% [markdown]
+# A law of the volume alone must leave nothing that goes with the temperature, or with how many N a Zn
+# still holds. Rank correlations of what is left with the two:
+
+# %% tags=["figure"]
+#| label: fig-correction-left
+#| caption: What the law of ZIF-4 leaves against temperature and coordination, symbols as
+#|   above. Points that rise or fall would ask for more than the volume. The
+#|   published glasses have no temperature.
+#| alt: Four panels of points around zero.
+figure = plots_of_data.residuals(residuals["ZIF-4"])
+
+# %%
+Markdown(tables_of_data.depends(residuals["ZIF-4"]))
+
 # %%
 of_ZIF4 = residuals["ZIF-4"]
 since = of_ZIF4[of_ZIF4["since"]]

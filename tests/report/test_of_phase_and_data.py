@@ -246,6 +246,24 @@ def test_what_the_correction_leaves_is_drawn_and_tabled():
     assert "from +1.00 to" in tables_of_data.left(RESIDUALS)
 
 
+def test_what_goes_with_temperature_or_coordination_is_told():
+    """The energy rises with the temperature throughout; one frame has none."""
+    temperature, energy = [300, 600, 900, 1200, None], [0.0, 0.1, 0.2, 0.3, 9.0]
+    table = pd.DataFrame({
+        "phase": ["crystal"] * 4 + ["glass"], "temperature_K": temperature,
+        "coordination": [4.0, 4.0, 3.9, 3.9, 3.8], "energy_off_meV_per_atom": energy,
+        "pressure_off_GPa": [0.1, -0.1, -0.1, 0.1, 0.0], "since": [False] * 4 + [True],
+    })  # fmt: skip
+    first, second = tables_of_data.depends(table).split("\n")
+    assert first.startswith("- with temperature, 4 frames: energy +1.00 (p = 0.00), pressure +0.00")
+    assert second.startswith("- with coordination, 5 frames: energy -0.95 (p = 0.01)")
+    energies, coordination, *_ = plots_of_data.residuals(table).axes
+    (crystal,) = [x for x in energies.get_lines() if len(x.get_xdata()) == 4]
+    np.testing.assert_allclose(crystal.get_xdata(), temperature[:4])
+    (glass,) = [x for x in coordination.get_lines() if list(x.get_xdata()) == [3.8]]
+    assert glass.get_markerfacecolor() == "none" and legend(energies) == ["crystal", "glass"]
+
+
 def test_how_much_there_is_beside_the_paper():
     n_of = pd.Series({"training": 60, "validation": 20, "test": 5})
     frame = tables_of_data.amounts(n_of, n_sets=3).frame

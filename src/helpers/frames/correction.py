@@ -51,6 +51,7 @@ from numpy.typing import ArrayLike
 from helpers import paths, provenance, structures, units, yaml_file
 from helpers.errors import NotThere, Unfit
 from helpers.frames import cp2k, dataset, dft_list, reference
+from helpers.observables import coordination
 
 #: framework -> number of atoms of its cells; same elements in the same numbers, other energies
 FRAMEWORKS = {"ZIF-4": 272, "Znim2-ABW": 68, "Znim2-SOD": 102}
@@ -162,9 +163,10 @@ def differences(framework: str, images: Sequence[Atoms] | None = None) -> pd.Dat
     -------
     DataFrame
         A row for each frame. Columns: name, phase, temperature_K (NaN where unknown),
-        volume_A3_per_atom, energy_meV_per_atom, pressure_GPa = -tr(sigma)/3, deviatoric_GPa (root
-        mean square of the components of the stress without its pressure), force_eV_per_A (root mean
-        square of the components).
+        volume_A3_per_atom, coordination (mean number of N within 2.5 A of a Zn),
+        energy_meV_per_atom, pressure_GPa = -tr(sigma)/3, deviatoric_GPa (root mean square of the
+        components of the stress without its pressure), force_eV_per_A (root mean square of the
+        components).
 
     Raises
     ------
@@ -185,6 +187,8 @@ def differences(framework: str, images: Sequence[Atoms] | None = None) -> pd.Dat
             "temperature_K": atoms.info.get(
                 "temperature_K", listed.temperature_K if listed else None),
             "volume_A3_per_atom": atoms.get_volume() / len(atoms),
+            "coordination": coordination.coordination_number(
+                [atoms.positions], [atoms.cell.array], atoms.symbols).mean(),
             "energy_meV_per_atom": 1e3 * energy / len(atoms),
             "pressure_GPa": pressure,
             "deviatoric_GPa": np.sqrt(np.mean((stress + pressure * np.eye(3)) ** 2)),

@@ -132,11 +132,50 @@ def correction(residuals: dict[str, pd.DataFrame], laws: dict[str, Law]) -> Figu
     return fig
 
 
-def _frames(ax: Axes, rows: pd.DataFrame, column: str, colour: str, marker: str) -> None:
+def residuals(table: pd.DataFrame) -> Figure:
+    """What a law of the volume leaves, against what it does not know: temperature, coordination.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of `correction.residuals` for one framework. Frames whose temperature is not known
+        are left out of the panels on the left.
+
+    Returns
+    -------
+    Figure
+        Energies above, pressures below.
+    """
+    fig, panels = style.axes(
+        ("temperature", "K"), ("", "-"), nrows=2, ncols=2, width=4.6, height=3.2
+    )
+    columns = [
+        ("energy_off_meV_per_atom", "energy − law", "meV/atom"),
+        ("pressure_off_GPa", "pressure − law", "GPa"),
+    ]
+    for (column, quantity, unit), pair in zip(columns, panels, strict=True):
+        for ax, x in zip(pair, ("temperature_K", "coordination"), strict=True):
+            ax.axhline(0, color="black", lw=0.8)
+            ax.set_ylabel(style.label(quantity, unit))
+            colours = cycle(style.SERIES_COLOURS)
+            for phase, rows in table.groupby("phase", sort=False):
+                colour, marker = next(colours), _PHASES.get(phase, "o")
+                _frames(ax, rows, column, colour, marker, x)
+                ax.plot([], [], marker, color=colour, label=phase)
+    for ax in panels[:, 1]:
+        ax.set_xlabel("N within 2.5 Å of a Zn")
+    panels[0, 0].legend(fontsize="small")
+    return fig
+
+
+def _frames(
+    ax: Axes, rows: pd.DataFrame, column: str, colour: str, marker: str,
+    against: str = "volume_A3_per_atom",
+) -> None:  # fmt: skip
     """Points of one framework and phase, open where the law is older than the frame."""
     for since, some in rows.groupby("since"):
         ax.plot(
-            some["volume_A3_per_atom"], some[column], marker, color=colour, markersize=5,
+            some[against], some[column], marker, color=colour, markersize=5,
             markerfacecolor="none" if since else colour,
         )  # fmt: skip
 

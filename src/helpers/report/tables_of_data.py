@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 
 from helpers.report import tables
 from helpers.report.tables import Table
@@ -111,6 +112,32 @@ def left(residuals: pd.DataFrame) -> str:
             f"to {slope:+.2f} meV/A^3 by the law"
         )
     return said
+
+
+def depends(residuals: pd.DataFrame) -> str:
+    """Whether what a law of the volume leaves goes with temperature or coordination, in words.
+
+    Parameters
+    ----------
+    residuals : DataFrame
+        Result of `correction.residuals` for one framework.
+
+    Returns
+    -------
+    str
+        A line for each of the two: rank correlations (Spearman) of energy and pressure with it,
+        and the probability that chance alone makes one as large.
+    """
+    said = []
+    for column, name in (("temperature_K", "temperature"), ("coordination", "coordination")):
+        known = residuals.dropna(subset=column)
+        told = []
+        for off in ("energy_off_meV_per_atom", "pressure_off_GPa"):
+            found = scipy.stats.spearmanr(known[column], known[off])
+            what = off.split("_")[0]
+            told.append(f"{what} {found.statistic:+.2f} (p = {found.pvalue:.2f})")
+        said.append(f"- with {name}, {len(known)} frames: {', '.join(told)}")
+    return "\n".join(said)
 
 
 def laws_tried(tried: pd.DataFrame) -> Table:

@@ -23,8 +23,8 @@ from helpers.recipes import catalogue
 from helpers.validation import accuracy
 
 #: what this book set out to reach on test trajectories: group -> (sets, energy, force, virial);
-#: NaN where nothing was asked for. The force on new glasses is asked for in chapter 2: hot frames of
-#: the glass of `glasses_test` are in the training
+#: NaN where nothing was asked for. The force on new glasses is asked for in chapter 2: hot frames
+#: of the glass of `glasses_test` are in the training
 GOALS = {
     "300 K": (("test_0300",), (0.4, 0.045, 3.0)),
     "300 K, reference's MD": (("reference_0300",), (0.4, 0.045, 3.0)),
