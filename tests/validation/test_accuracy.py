@@ -79,6 +79,10 @@ def test_the_reference_beside_a_potential_is_the_one_that_it_was_trained_on():
         assert beside[f"reference-CP2K {label}"] < alone[f"reference-CP2K {label}"] / 2
     force = "reference-CP2K force_eV_per_A"
     assert beside[force] == pytest.approx(alone[force])
+    said = accuracy.as_errors(beside)
+    mean = np.mean([a.get_potential_energy() / len(a) for a in cp2k.read("ZIF-4")])
+    share = 0.1 * said["energy_rmse_meV_per_atom"] / -mean
+    assert said["energy_relative_percent"] == pytest.approx(share, rel=1e-6)
     off = accuracy.beside_cp2k("atp")
     assert off["trained"].sum() >= 5 and not off["trained"][off["name"] == "zif4_2000"].any()
 

@@ -39,11 +39,11 @@ def compare(
     Returns
     -------
     DataFrame
-        A row for each system: system, frames, atoms; force_rms_eV_per_A of CP2K; and, for the pairs
-        reference-CP2K, potential-CP2K and potential-reference, the root-mean-square difference of
-        energies (meV/atom, without the mean difference of the system, because the zeros of energy
-        are unrelated), forces (eV/A) and virials (meV/atom). NaN where the reference does not know
-        the system, and for the energy of a single frame.
+        A row for each system: system, frames, atoms; force_rms_eV_per_A and energy_eV_per_atom
+        (mean) of CP2K; and, for the pairs reference-CP2K, potential-CP2K and potential-reference,
+        the root-mean-square difference of energies (meV/atom, without the mean difference of the
+        system: other ligands have another zero), forces (eV/A) and virials (meV/atom). NaN where
+        the reference does not know the system, and for the energy of a single frame.
     """
     rows = []
     laws = None if potential is None else correction.of(store.load(potential).directory)
@@ -69,6 +69,7 @@ def compare(
         row = {
             "system": name, "frames": len(images), "atoms": len(images[0]),
             "force_rms_eV_per_A": float(np.sqrt(np.mean(system["forces"] ** 2))),
+            "energy_eV_per_atom": float(system["energies"].mean() / len(images[0])),
         }  # fmt: skip
         pairs: dict[str, tuple] = {"reference-CP2K": (reference, by_dft)}
         if predicted is not None:
@@ -452,6 +453,8 @@ def as_errors(row: pd.Series) -> dict:
     }
     units = {"energy": "meV_per_atom", "force": "eV_per_A", "virial": "meV_per_atom"}
     errors = {keys[q]: float(row[f"potential-CP2K {q}_{units[q]}"]) for q in keys}
+    share = 1e-3 * errors["energy_rmse_meV_per_atom"] / abs(row["energy_eV_per_atom"])
+    errors["energy_relative_percent"] = 100 * share
     return {k: v for k, v in errors.items() if np.isfinite(v)} | {
         "n_frames": int(row["frames"]), "force_rms_eV_per_A": float(row["force_rms_eV_per_A"]),
     }  # fmt: skip

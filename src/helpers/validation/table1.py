@@ -122,6 +122,7 @@ def side_by_side(
             value = ours.get(quantity, tables.NOT_COMPUTED)
             rows.append(tables.row(key, value, run=run, quantity=f"{where}, {words}"))
         if ours:
-            rms, words = ours["force_rms_eV_per_A"], f"{where}, RMS of the reference forces"
+            whose = "reference" if framework == "ZIF-4" else "CP2K"
+            rms, words = ours["force_rms_eV_per_A"], f"{where}, RMS of the forces by {whose}"
             rows.append(tables.Row(words, "eV/A", None, rms, run=run))
     return tables.side_by_side(rows)
