@@ -729,7 +729,7 @@ new_glasses = accuracy.on_new_glasses(shown)
 on_frames = phases, constants, new_glasses
 in_use = density, with_signs[potential], judged, structure
 further = tables_of_potentials.goals(*on_frames, *in_use)
-further
+tables.headed(further)
 
 # %% [markdown]
 # ## What this chapter found

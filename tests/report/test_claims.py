@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers.observables import density_stages, ligand_exchange, molecules, peaks
-from helpers.report import claims, tables
+from helpers.report import claims
 
 T = np.arange(300.0, 2100.0, 10.0)
 
@@ -369,9 +369,8 @@ def test_names_of_users_in_a_finding_are_no_html():
 
 def test_goals_beside_errors_on_single_sets_are_counted():
     rows = [("stiffness, off (%)", "no"), ("slope", "cannot tell"), ("density", "yes")]
-    table = tables.headed(pd.DataFrame(rows, columns=["goal", "reached"]))
+    table = pd.DataFrame(rows, columns=["goal", "reached"])
     found = claims.further_goals(table)
     assert found.verdict == "1 of 3 are reached, 1 cannot be told"
     assert found.here == "missed are stiffness."
-    reached = tables.headed(pd.DataFrame(rows[2:], columns=["goal", "reached"]))
-    assert claims.further_goals(reached).here == "none is missed."
+    assert claims.further_goals(table[2:]).here == "none is missed."

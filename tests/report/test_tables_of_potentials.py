@@ -75,7 +75,7 @@ def goals(slope=0.0, c33_compressed=4.4, bulk=1.1):
         {("ZIF-62", 300): {"energy_rmse_meV_per_atom": 1.5, "force_rmse_eV_per_A": 0.6,
                            "n_frames": 2}},
     )  # fmt: skip
-    return table.frame.set_index("goal")
+    return table.set_index("goal")
 
 
 def test_goals_are_reached_missed_or_not_told():

@@ -181,12 +181,12 @@ def accuracy(tests: pd.DataFrame) -> Finding:
     )
 
 
-def further_goals(goals: tables.Table) -> Finding:
+def further_goals(goals: pd.DataFrame) -> Finding:
     """Which goals beside errors on single sets a potential reaches.
 
     Parameters
     ----------
-    goals : Table
+    goals : DataFrame
         Result of ``tables_of_potentials.goals``.
 
     Returns
@@ -194,12 +194,12 @@ def further_goals(goals: tables.Table) -> Finding:
     Finding
         The conclusion.
     """
-    by = goals.frame.groupby("reached")["goal"].agg(list)
+    by = goals.groupby("reached")["goal"].agg(list)
     counted = {one: by.get(one, []) for one in ("yes", "no", "cannot tell")}
     missed = [name.split(",")[0] for name in counted["no"]]
     return Finding(
         "Goals beside errors on single sets",
-        f"{len(counted['yes'])} of {len(goals.frame)} are reached, "
+        f"{len(counted['yes'])} of {len(goals)} are reached, "
         f"{len(counted['cannot tell'])} cannot be told",
         "it sets none.",
         f"missed are {'; '.join(missed)}." if missed else "none is missed.",

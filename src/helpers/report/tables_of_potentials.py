@@ -280,7 +280,7 @@ def goals(
     beside_cp2k: pd.DataFrame,
     table1: Mapping[tuple[str, int], Mapping],
     structure: str = "ZIF-4",
-) -> Table:
+) -> pd.DataFrame:
     """What was to be reached beside the errors on single sets, and what was.
 
     Parameters
@@ -302,7 +302,7 @@ def goals(
 
     Returns
     -------
-    Table
+    DataFrame
         A row for each goal: what, here, goal, reached ("cannot tell" within the error, and where
         an elastic constant is no derivative). A goal whose numbers are not there has none.
     """
@@ -356,7 +356,7 @@ def goals(
                 here = f"{found[key]:.3g} ({found['n_frames']} frames)"
                 reached = bool(found[key] <= goal)
             add(f"ZIF-62 at {temperature} K, {what}", here, f"{goal:g}", reached)
-    return tables.headed(pd.DataFrame(rows))
+    return pd.DataFrame(rows)
 
 
 def _within(value: float, error: float, limit: float) -> bool | None:
