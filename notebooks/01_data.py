@@ -495,8 +495,8 @@ Markdown(
     f"{share.max():.1f} % of the RMS force.** That is {off.min():.3f} to "
     f"{off.max():.3f} eV/Å on {n_known} frames by CP2K; a potential trained "
     "to smaller errors would learn those of the reference.\n"
-    "- **Energies and pressures: a law of the volume brings them to PBE-D3.** "
-    f"Frames that it did not know, ZIF-4: {tables_of_data.left(since)}."
+    "- **Energies and pressures are corrected by a law of the volume.** Left "
+    f"on frames of ZIF-4 that it did not know: {tables_of_data.left(since)}."
 )
 
 # %% [markdown]

@@ -109,7 +109,7 @@ def left(residuals: pd.DataFrame) -> str:
         )
         said += (
             f"; the slope of the energy differences against the volume falls from {before:+.2f} "
-            f"to {slope:+.2f} meV/A^3 by the law"
+            f"to {slope:+.2f} meV/Å³ by the law"
         )
     return said
 
