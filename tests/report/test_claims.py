@@ -368,9 +368,9 @@ def test_names_of_users_in_a_finding_are_no_html():
 
 
 def test_goals_beside_errors_on_single_sets_are_counted():
-    rows = [("stiffness, off (%)", "no"), ("slope", "cannot tell"), ("density", "yes")]
+    rows = [("ZIF, energy", "no"), ("ZIF, force", "no"), ("slope", "cannot tell"), ("other", "yes")]
     table = pd.DataFrame(rows, columns=["goal", "reached"])
     found = claims.further_goals(table)
-    assert found.verdict == "1 of 3 are reached, 1 cannot be told"
-    assert found.here == "missed are stiffness."
-    assert claims.further_goals(table[2:]).here == "none is missed."
+    assert found.verdict == "1 of 4 are reached, 1 cannot be told"
+    assert found.here == "missed are ZIF."
+    assert claims.further_goals(table[3:]).here == "none is missed."

@@ -196,7 +196,7 @@ def further_goals(goals: pd.DataFrame) -> Finding:
     """
     by = goals.groupby("reached")["goal"].agg(list)
     counted = {one: by.get(one, []) for one in ("yes", "no", "cannot tell")}
-    missed = [name.split(",")[0] for name in counted["no"]]
+    missed = list(dict.fromkeys(name.split(",")[0] for name in counted["no"]))
     return Finding(
         "Goals beside errors on single sets",
         f"{len(counted['yes'])} of {len(goals)} are reached, "
