@@ -28,6 +28,7 @@ def test_goals_are_reached_out_of_reach_or_so_many_steps_away():
     assert not energy["reached"] and np.isnan(energy["steps_for_goal"])  # it does not fall
     assert force["reached"] and np.isnan(force["steps_for_goal"])
     assert force["exponent"] == pytest.approx(0.5) and rows["earlier"].all()
+    assert force["best"] == "p4000"
     assert not virial["reached"]  # 20 -> 14.1 by four times the steps: 10 by sixteen times
     assert virial["steps_for_goal"] == pytest.approx(16_000)
 

@@ -180,7 +180,8 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         group, error (its name), now (of the last generation), goal, reached, exponent b (NaN for a
         single generation), steps_for_goal (extrapolated total; NaN if it is reached or the error
-        did not fall), earlier (whether the goal is one of `EARLIER`).
+        did not fall), earlier (whether the goal is one of `EARLIER`), best (the generation with the
+        smallest error).
     """
     rows = []
     for group, (_, goals) in GOALS.items():
@@ -195,5 +196,6 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
                     needed = known["steps"].iloc[-1] * (now / goal) ** (1 / exponent)
             rows.append({"group": group, "error": key, "now": now, "goal": goal,
                          "reached": bool(now <= goal), "exponent": exponent,
-                         "steps_for_goal": needed, "earlier": group in EARLIER})  # fmt: skip
+                         "steps_for_goal": needed, "earlier": group in EARLIER,
+                         "best": known.loc[known[key].idxmin(), "potential"]})  # fmt: skip
     return pd.DataFrame(rows)
