@@ -12,6 +12,7 @@
 #     data:
 #       - data/bench
 #       - data/dft
+#       - data/dft.yaml
 #       - data/experiments
 #       - data/frames
 #       - data/paper.yaml
