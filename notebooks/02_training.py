@@ -334,7 +334,8 @@ tables.headed(by_element, index="set", decimals=3)
 #
 # The paper's errors are those of its potential on its own VASP frames, drawn at random. Ours are
 # errors on trajectories that no potential was trained on, near the same temperature and with as
-# many atoms as the structure of this page; where there is no such trajectory, on validation blocks.
+# many atoms as the structure of this page, whatever their phase: a crystal under pressure and glasses at
+# 300 K, melts at 2300 K are among them; where there is no such trajectory, on validation blocks.
 # The frames and the reference differ, so the columns say how well each potential does its own task.
 # The RMS of our reference forces stands below: the paper's 1.14 eV/Å is as large as the forces of a
 # crystal at 300 K.
