@@ -248,8 +248,8 @@ tables.headed(grown)
 # The exponent $b$ is that of $e = a\,n^{-b}$ through all generations, $n$ counting all steps of the
 # lineage; where a goal is missed, the last column goes on from the newest generation with it,
 # $n\,(e/e_\mathrm{goal})^{1/b}$. That is a guess: frames and schedules changed as well. Where a goal is
-# missed and no steps are given, the error has not fallen with the steps: it takes other frames. Where
-# the *best* generation is an earlier one, the error has risen since, and the steps are no promise.
+# missed and no steps are given, the error has not fallen with the steps, or the *best* generation is an
+# earlier one and it has risen since: then it takes other frames, or other weights of energy and force.
 # Goals that are no errors of a single set are in {numref}`tbl-further-goals`. Those of *low density* and
 # *melt* are older and wider, and counted by themselves; their errors are those of one set each.
 

@@ -71,3 +71,10 @@ def test_a_generation_above_the_law_is_what_a_goal_is_reached_from():
     assert a * 16e3**-b < 17 and row["exponent"] == pytest.approx(b)
     assert row["steps_for_goal"] == pytest.approx(16e3 * 1.8 ** (1 / b))
     assert row["steps_for_goal"] > (a / 10) ** (1 / b)
+
+
+def test_no_steps_are_given_where_an_earlier_generation_was_better():
+    table = pd.DataFrame([generation(n, 1, 0.1, e) for n, e in ((1e3, 40), (4e3, 20), (16e3, 18),
+                                                                (20e3, 19))])  # fmt: skip
+    row = generations.outlook(table).set_index("error").loc["virial_rmse_meV_per_atom"]
+    assert np.isnan(row["steps_for_goal"]) and row["best"] == "p16000.0"

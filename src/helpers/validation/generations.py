@@ -168,7 +168,8 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
     .. math:: n_\mathrm{goal} = n\,(e / e_\mathrm{goal})^{1/b}
 
     from the error e of the last generation after n steps: where it lies above the law, the law
-    itself would promise the goal too early.
+    itself would promise the goal too early. Where an earlier generation has a smaller error, more
+    steps of the same are no way to the goal, and none are given.
 
     Parameters
     ----------
@@ -180,8 +181,8 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         group, error (its name), now (of the last generation), goal, reached, exponent b (NaN for a
         single generation), steps_for_goal (extrapolated total; NaN if it is reached or the error
-        did not fall), earlier (whether the goal is one of `EARLIER`), best (the generation with the
-        smallest error).
+        did not fall, in all or at last), earlier (whether the goal is one of `EARLIER`), best (the
+        generation with the smallest error).
     """
     rows = []
     for group, (_, goals) in GOALS.items():
@@ -192,7 +193,8 @@ def outlook(table: pd.DataFrame) -> pd.DataFrame:
             now, exponent, needed = float(known[key].iloc[-1]), np.nan, np.nan
             if known["steps"].nunique() > 1:
                 exponent = power_law(known["steps"], known[key])[1]
-                if now > goal and exponent > FALLS:
+                best = now <= known[key].min()
+                if now > goal and exponent > FALLS and best:
                     needed = known["steps"].iloc[-1] * (now / goal) ** (1 / exponent)
             rows.append({"group": group, "error": key, "now": now, "goal": goal,
                          "reached": bool(now <= goal), "exponent": exponent,
