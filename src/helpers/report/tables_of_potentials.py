@@ -55,6 +55,7 @@ UNTRAINED = {
     "energy_slope_meV_per_A3": "slope of the energy (meV/Å³)",
     "energy_scatter_meV_per_atom": "scatter (meV/atom)",
     "pressure_off_GPa": "pressure (GPa)",
+    "ms_per_atom": "a step, ms/atom",
 }
 
 
