@@ -321,7 +321,8 @@ tables_of_phase.melts(molten) if molten else None
 # A quench starts from an equilibrated melt and is cooled at a constant rate, at zero pressure. The
 # glass is what the melt becomes when it has no time left to find anything better, so its density
 # depends on the rate; the usual answer is the slower, the denser. Quenches from a melt that was
-# refused above are shown, and enter no verdict.
+# refused above are shown, and enter no verdict. How right its energy is, is known from few frames by
+# DFT, of glasses that others made: below {numref}`fig-beside-dft`, by phase.
 
 # %% tags=["figure"]
 #| label: fig-quench
