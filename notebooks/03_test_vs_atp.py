@@ -352,10 +352,16 @@ Markdown(said.frames_or_steps(nets, *pair, "crystal 300 K"))
 #| label: tbl-test-training
 #| caption: Steps of all trainings of DPMD-Test and of potentials of frames of all temperatures,
 #|   and their force errors on test frames of 300 K.
-grown = generations.generations([test_potential] if test_potential else [])
+known = [test_potential, potential] if test_potential else []
+grown = generations.generations(known)
 columns = ["potential", "steps", "training_frames", "force_rmse_eV_per_A"]
 grown = grown.loc[grown["group"] == "300 K", columns]
 tables.headed_if_any(grown if test_potential else None, decimals=3)
+
+# %%
+Markdown(
+    said.beside_generation(grown, test_potential) if test_potential else ""
+)
 
 # %% [markdown]
 # ## What the reference is

@@ -65,6 +65,14 @@ def test_the_freedom_of_the_volume_is_to_blame_where_runs_without_it_hold():
     )
 
 
+def test_a_potential_of_as_many_steps_is_set_beside():
+    table = pd.DataFrame({"potential": ["a", "b", "test", "c"], "steps": [10, 50, 60, 100],
+                          "force_rmse_eV_per_A": [0.3, 0.1, 0.2, 0.05]})  # fmt: skip
+    said = claims.beside_generation(table, "test")
+    assert "off by 0.200 eV/Å at 300 K, 2.0 times as far as `b`" in said and "after 50" in said
+    assert claims.beside_generation(table[2:], "test") == ""
+
+
 def test_frames_of_300_K_alone_beside_frames_of_all_temperatures():
     table = pd.DataFrame({"name": ["all", "cold"], "steps": [3000, 3000], "300 K": [0.35, 0.40]})
     said = claims.frames_or_steps(table, "all", "cold", "300 K")

@@ -76,6 +76,35 @@ def at_constant_volume(runs: Sequence) -> str:
     return f"{said}: it is not the freedom of the volume that it does not survive."
 
 
+def beside_generation(generations: pd.DataFrame, test: str) -> str:
+    """Force error of DPMD-Test at 300 K beside that of a potential of as many steps.
+
+    Parameters
+    ----------
+    generations : DataFrame
+        potential, steps and force_rmse_eV_per_A on test frames of 300 K, DPMD-Test among them.
+    test : str
+        Its name.
+
+    Returns
+    -------
+    str
+        A sentence; empty where no other potential has as many steps or fewer.
+    """
+    rows = generations.set_index("potential")
+    mine = rows.loc[test]
+    others = rows[(rows["steps"] <= mine["steps"]) & (rows.index != test)]
+    if others.empty:
+        return ""
+    other = others.loc[others["steps"].idxmax()]
+    error, theirs = mine["force_rmse_eV_per_A"], other["force_rmse_eV_per_A"]
+    return (
+        f"After {tables.whole(int(mine['steps']))} steps DPMD-Test is off by {error:.3f} eV/Å at "
+        f"300 K, {error / theirs:.1f} times as far as `{other.name}`, a potential of all "
+        f"temperatures, after {tables.whole(int(other['steps']))}."
+    )
+
+
 def frames_or_steps(nets: pd.DataFrame, all_frames: str, cold: str, group: str) -> str:
     """Force error at 300 K of one net trained on all frames and on those of 300 K alone.
 
