@@ -61,14 +61,15 @@ _SCF = {
         NBUFFER 4
       &END MIXING
 """,
-    _TRANSFORMATION: """      EPS_SCF 1.0E-6
-      MAX_SCF 30
+    _TRANSFORMATION: """      EPS_SCF 3.0E-6
+      MAX_SCF 60
       &OT
         MINIMIZER CG
-        PRECONDITIONER FULL_SINGLE_INVERSE
+        PRECONDITIONER FULL_ALL
+        ENERGY_GAP 0.002
       &END OT
       &OUTER_SCF
-        EPS_SCF 1.0E-6
+        EPS_SCF 3.0E-6
         MAX_SCF 5
       &END OUTER_SCF
 """,
