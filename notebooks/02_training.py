@@ -296,8 +296,9 @@ tables.headed(errors, columns=columns, decimals=3)
 # %% [markdown]
 # Whether a crystal opens or melts is decided by differences of a few meV per atom between phases. An
 # error that all phases share shifts nothing; the spread of the biases below is what shifts the
-# balance between them. The glass is one at 300 K of which the training holds hot frames (`glasses`),
-# no stranger; {numref}`tbl-further-goals` has a glass whose melt is in no training.
+# balance between them. *Glass* is one at 300 K, moved by an earlier potential; *as published* are five
+# ab-initio glasses as others left them. Hot runs from all five are in the training (`glasses`), so that
+# they are no strangers; {numref}`tbl-further-goals` has a glass whose melt is in no training.
 
 # %%
 #| label: tbl-phases

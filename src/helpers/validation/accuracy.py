@@ -144,6 +144,7 @@ TEST_SETS = {
     "open": ("opening_test", "test_low_density"),
     "melt": ("test_melt", "melts_test"),
     "glass": ("glasses_test",),
+    "glass, as published": ("glasses_published",),
 }
 
 
