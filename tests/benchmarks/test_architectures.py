@@ -79,5 +79,6 @@ def test_the_cheapest_of_those_that_chance_does_not_tell_from_the_best_is_taken(
     # without a second seed chance is not known, and nothing is like the best
     found = architectures.choice({"rows": rows[:3], "costs": costs})
     assert math.isnan(found.chance_eV_per_A) and found.cheapest == found.best == "wide"
+    assert architectures.missing({"rows": [of_force("paper", 0.3)]})[0] == "narrow"
     with pytest.raises(Unfit, match="different numbers of steps"):
         architectures.choice({"rows": [*rows, of_force("x", 0.1, steps=6)], "costs": costs})

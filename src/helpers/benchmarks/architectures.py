@@ -308,6 +308,23 @@ def table(measured: dict) -> pd.DataFrame:
     return pd.DataFrame(result)
 
 
+def missing(measured: dict) -> list[str]:
+    """Settings that the record does not have.
+
+    Parameters
+    ----------
+    measured : dict
+        The record of the benchmark.
+
+    Returns
+    -------
+    list of str
+        Their names.
+    """
+    have = {row["name"] for row in measured["rows"]}
+    return [name for name in SETTINGS if name not in have]
+
+
 def _median_cost(costs: Sequence[dict], n_atoms: int) -> float:
     said = [c["cpu_us_per_atom_step"] for c in costs if c["atoms"] == n_atoms]
     return float(np.median(said)) if said else np.nan
