@@ -344,7 +344,7 @@ tables.headed(by_element, index="set", decimals=3)
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does, which has never seen a benzimidazolate or a methyl group: these rows are tests
 # of transfer, while the paper trained on ZIF-62. Its frames are of a small Zn(im)₂ cell, at 300 K with two
-# ligands exchanged (80 atoms), at 2500 K with one (74 atoms), moved by GFN1-xTB. The two frames named ZIF-8
+# ligands exchanged (80 atoms), at 2500 K with one (74 atoms), moved by GFN1-xTB; ten each are asked for. The two frames named ZIF-8
 # are the published cell and one with every atom moved at random, not molecular dynamics at 300 K; six of
 # those are listed in `data/dft.yaml` (`zif4 dft --new ZIF-8-300K`, some ten core-minutes each with their
 # sampling). Energies are compared without their mean difference.
