@@ -344,10 +344,10 @@ tables.headed(by_element, index="set", decimals=3)
 # ZIF-62 and ZIF-8 are judged by CP2K frames, since our reference does not know them any better than
 # the potential does, which has never seen a benzimidazolate or a methyl group: these rows are tests
 # of transfer, while the paper trained on ZIF-62. Its frames are of a small Zn(im)₂ cell, at 300 K with two
-# ligands exchanged (80 atoms), at 2500 K with one (74 atoms), moved by GFN1-xTB; ten each are asked for. The two frames named ZIF-8
-# are the published cell and one with every atom moved at random, not molecular dynamics at 300 K; six of
-# those are listed in `data/dft.yaml` (`zif4 dft --new ZIF-8-300K`, some ten core-minutes each with their
-# sampling). Energies are compared without their mean difference.
+# ligands exchanged (80 atoms), at 2500 K with one (74 atoms), moved by GFN1-xTB; ten of each are asked for. The
+# two frames named ZIF-8 are the published cell and one with every atom moved at random, not molecular dynamics
+# at 300 K; six of those are listed in `data/dft.yaml` (`zif4 dft --new ZIF-8-300K`, some ten core-minutes each
+# with their sampling). Energies are compared without their mean difference.
 
 # %%
 #| label: tbl-table1
@@ -457,8 +457,8 @@ tables.headed(equations, index="quantity", decimals=2)
 
 # %% [markdown]
 # A single Birch–Murnaghan fit over 12 % of the volume is a summary, and its numbers
-# depend on the range; each $B$ is that at the curve's own minimum. A negative derivative of $B$ means that the framework gets softer under
-# pressure, as open ones do, a positive one that it gets stiffer. Only the potential's column follows
+# depend on the range; each $B$ is that at the curve's own minimum. A negative derivative of $B$ means that the
+# framework gets softer under pressure, as open ones do, a positive one that it gets stiffer. Only the potential's column follows
 # minima of its own, so that the sign of the reference's is not that of the reference's crystal.
 #
 # ### Elastic constants
@@ -681,7 +681,7 @@ tables.headed(nets[list(columns)], columns=columns)
 ax = plots_of_potentials.nets(nets)
 
 # %%
-lacking = architectures.missing(tried)
+lacking = [f"`{name}`" for name in architectures.missing(tried)]
 later = f" Not trained yet: {', '.join(lacking)}." if lacking else ""
 Markdown(f"{architectures.choice(tried)}{later}")
 
