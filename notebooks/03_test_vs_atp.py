@@ -339,9 +339,8 @@ calm = [runs.find(name) for name in test_held_runs]
 Markdown(said.at_constant_volume([one for one in calm if one]))
 
 # %% [markdown]
-# Or is it the steps? The paper's took more than a million, this one {numref}`tbl-test-training`. What
-# frames of 300 K alone teach about 300 K says a pair of short trainings of
-# [chapter 2](02_training.ipynb), which differ in their frames alone.
+# Or is it the steps? The paper's took more than a million. What frames of 300 K alone teach about 300 K
+# says a pair of short trainings of [chapter 2](02_training.ipynb), which differ in their frames alone.
 
 # %%
 nets = architectures.table(architectures.read())

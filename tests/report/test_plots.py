@@ -333,6 +333,8 @@ def test_potentials_beside_cp2k_with_their_slopes():
         "volume_A3_per_atom": [16.0, 17.0, 18.0, 20.0],
         "energy_off_meV_per_atom": [0.0, -1.0, -2.0, -4.0],
         "pressure_off_GPa": [0.16, 0.16, 0.16, 0.16],
+        "phase": ["crystal", "crystal", "glass", "open"],
+        "trained": [True, False, False, False],
     })  # fmt: skip
     energy, pressure = plots_of_potentials.beside_cp2k({"atp": table}).axes
     _, points, line = energy.get_lines()
@@ -344,6 +346,7 @@ def test_potentials_beside_cp2k_with_their_slopes():
         "energy -1.75 meV/atom, pressure +0.160 GPa" in said and "slope of the energy -1.00" in said
     )
     assert "slope" not in tables_of_potentials.slopes(table[:2])
+    assert "crystal -0.5 (-1.0 to +0.0)" in said and "glass -2.0" in said
 
 
 def test_errors_of_an_ensemble_beside_its_deviation():
