@@ -411,7 +411,7 @@ Markdown("\n".join(said))
 # dispersion (D3), since they were trained without, and a tight-binding method (GFN1-xTB), on the same
 # CP2K frames. None was trained for this comparison. The times are of single frames through ASE, on a
 # machine that computed other things besides: upper limits, good to a factor of two, which is enough beside
-# what LAMMPS takes for the potential of this book (some 0.05 ms, {numref}`tbl-engines`).
+# what LAMMPS takes for the potential of this book ({numref}`tbl-engines`).
 
 # %%
 #| label: tbl-universal
@@ -659,7 +659,7 @@ except FileNotFoundError as absent:
 # see the same frames for the same few steps; one is trained again from other random weights, to see what
 # chance does. All are judged by the test sets. By a rule fixed beforehand (`book/estimators.md`) one takes the net
 # whose step of dynamics costs least among those that chance does not tell from the best. It holds for
-# these few steps: a net that learns fast is not always the one that learns most. The last row has the
+# these few steps: a net that learns fast is not always the one that learns most. One row has the
 # paper's net and frames of 300 K alone.
 
 # %%
@@ -683,7 +683,8 @@ ax = plots_of_potentials.nets(nets)
 # %%
 lacking = [f"`{name}`" for name in architectures.missing(tried)]
 later = f" Not trained yet: {', '.join(lacking)}." if lacking else ""
-Markdown(f"{architectures.choice(tried)}{later}")
+where = f"Measured on {tables.machine(tried)}. "
+Markdown(f"{where}{architectures.choice(tried)}{later}")
 
 # %% [markdown]
 # ## What a random split hides

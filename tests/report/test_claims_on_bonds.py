@@ -57,6 +57,8 @@ def held(exploded="", steps=10_000):
 def test_the_freedom_of_the_volume_is_to_blame_where_runs_without_it_hold():
     assert claims.at_constant_volume([]) == ""
     assert "2 of 2 runs hold for 10 ps" in claims.at_constant_volume([held(), held()])
+    one = claims.at_constant_volume([held("x: y", 900)])
+    assert "1 of 1 runs leave physics after 0.9 ps (y); one run does not say how often" in one
     dead = [held("step 1500: C-C at 0.9 A, nearer than", 1500), held("x: y", 3200)]
     said = claims.at_constant_volume(dead)
     assert "2 of 2 runs leave physics after 1.5 and 3.2 ps (C-C at 0.9 A): it is not" in said

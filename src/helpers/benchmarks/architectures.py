@@ -55,7 +55,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "narrow, seed 32": NARROW | {"seed": 32},
     "paper, seed 32": PAPER | {"seed": 32},
     "narrow, seed 33": NARROW | {"seed": 33},
-    COLD: PAPER | {"sets": tuple(catalogue.group("long_at_300_K"))},
+    COLD: PAPER | {"sets": "long_at_300_K"},
 }
 
 
@@ -83,8 +83,8 @@ def recipe(name: str, steps: int = STEPS) -> training.Recipe:
         raise Unfit(
             f"no setting {name!r}{nearest(name, SETTINGS)} (there are: {', '.join(SETTINGS)})"
         )
-    frames = tuple(catalogue.group("compared"))
-    changes: dict[str, Any] = {"seed": SEED, "sets": frames} | SETTINGS[name]
+    changes: dict[str, Any] = {"seed": SEED, "sets": "compared"} | SETTINGS[name]
+    changes["sets"] = tuple(catalogue.group(changes["sets"]))
     return training.Recipe(
         steps=steps, corrected=True,
         learning_rate=(2e-3, 1e-5), prefactor_energy=(0.1, 50), prefactor_force=(1000, 20),
@@ -223,6 +223,8 @@ def measure_cost(
     ------
     Unfit
         There is no such setting.
+    DPFailed
+        A training failed.
     LammpsDied
         LAMMPS does not run.
     """

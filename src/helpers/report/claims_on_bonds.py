@@ -73,6 +73,8 @@ def at_constant_volume(runs: Sequence) -> str:
     said = f"{where} {len(dead)} of {len(runs)} runs leave physics after {after} ps ({what})"
     if len(dead) < len(runs):
         return f"{said}; the others hold for {lived:g} ps."
+    if len(runs) == 1:
+        return f"{said}; one run does not say how often."
     return f"{said}: it is not the freedom of the volume that it does not survive."
 
 
@@ -132,7 +134,7 @@ def frames_or_steps(nets: pd.DataFrame, all_frames: str, cold: str, group: str) 
         f"From the same random weights and after the same {steps} steps, the force error on test "
         f"frames of the crystal at 300 K is {at_cold:.3f} eV/Å after frames of 300 K alone and "
         f"{at_all:.3f} eV/Å after frames of all temperatures: {word} where only such frames were "
-        f"shown."
+        f"shown (one training each)."
     )
 
 
